@@ -1,0 +1,34 @@
+"""friedel: from a diffraction contrast tomography scan to a 3D map of a metal's grains.
+
+Every command is a function here; nothing heavy is imported before it is used.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    **dict.fromkeys(
+        ("demo", "estimate", "evaluate", "export", "init", "inspect", "report", "run", "simulate", "verify"),
+        "friedel.commands",
+    ),
+    "open_scan": "friedel.io",
+    "Recipe": "friedel.recipe",
+    "Scan": "friedel.model.scan",
+    "BlobTable": "friedel.model.blobs",
+    "FriedelError": "friedel.errors",
+    "FriedelWarning": "friedel.errors",
+}
+
+__all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'friedel' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

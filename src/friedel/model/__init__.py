@@ -1,0 +1,1 @@
+"""Nouns: frozen values that the stages hand to each other."""

@@ -1,0 +1,27 @@
+"""What one look at a few frames tells before the pass: levels, boxes and noise."""
+
+from dataclasses import dataclass
+
+from friedel.model.arrays import Image
+from friedel.model.scan import Box
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Baseline:
+    """Measured once on a fixed sample of frames, recorded, and used for the whole scan.
+
+    `beam` is the direct beam's box (None where there is none); `margins` are the parts of it that the sample
+    never shadows; `reference_level` is their mean above the dark, in counts. Fixed point is
+    `floor((raw - dark) * gain * scale + offset + 0.5)`, `scale` a power of two. `sigma` is the noise of a clean
+    frame in counts, `sigma_image` [row, col] the same per pixel, smooth. `sample` are the frames looked at.
+    """
+
+    sample: tuple[int, ...]
+    beam: Box | None
+    margins: tuple[Box, ...]
+    reference_level: float
+    scale: float
+    offset: float
+    sigma: float
+    sigma_image: Image
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,126 @@
+"""A scan as the stages see it: frames that can be read, and what belongs to them."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+
+from friedel.errors import ScanError
+from friedel.model.arrays import AnyArray, Image, Mask
+
+
+class Box(NamedTuple):
+    """A half-open rectangle on the detector, x first as on a screen: columns, then rows."""
+
+    col0: int
+    row0: int
+    col1: int
+    row1: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index an image [row, col] with it."""
+        return slice(self.row0, self.row1), slice(self.col0, self.col1)
+
+    @property
+    def area(self) -> int:
+        """Number of pixels."""
+        return max(self.col1 - self.col0, 0) * max(self.row1 - self.row0, 0)
+
+    def inside(self, rows: int, cols: int) -> bool:
+        """Whether it is not empty and lies in an image of that shape."""
+        return 0 <= self.col0 < self.col1 <= cols and 0 <= self.row0 < self.row1 <= rows
+
+
+@runtime_checkable
+class FrameSource(Protocol):
+    """Raw frames, read lazily. `read` may be called by several threads at a time."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(frames, rows, cols)."""
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """Type of a raw pixel."""
+
+    def read(self, start: int, stop: int) -> AnyArray:
+        """Frames [start, stop) as an array [frame, row, col] of `dtype`.
+
+        Raises `ScanError` that names the frame when one cannot be read.
+        """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArrayFrames:
+    """Frames that are already in memory."""
+
+    array: AnyArray
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(frames, rows, cols)."""
+        frames, rows, cols = self.array.shape
+        return int(frames), int(rows), int(cols)
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """Type of a raw pixel."""
+        return self.array.dtype
+
+    def read(self, start: int, stop: int) -> AnyArray:
+        """Frames [start, stop)."""
+        return self.array[start:stop]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scan:
+    """One rotation scan: raw frames [frame, row, col], their angles, and the images that belong to them.
+
+    `omega_start_deg` is where the first exposure begins, `omega_step_deg` (signed) what each frame integrates:
+    frame f covers [start + f*step, start + (f+1)*step). `dark` is float32 [row, col] in raw counts. `mask` is
+    True at bad pixels. `tiles` are the parts of a frame with a read-out of their own (one box when there is
+    just one). `fingerprint` identifies the input: a run resumes only on the same one.
+    """
+
+    frames: FrameSource
+    omega_start_deg: float
+    omega_step_deg: float
+    dark: Image
+    mask: Mask
+    saturation: float = 65535.0
+    tiles: tuple[Box, ...] = ()
+    name: str = "scan"
+    fingerprint: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        frames, rows, cols = self.frames.shape
+        if frames < 3:
+            raise ScanError(self.name, rule="a scan has at least 3 frames", got=frames)
+        for label, image in (("dark", self.dark), ("mask", self.mask)):
+            if image.shape != (rows, cols):
+                raise ScanError(
+                    f"{label} of {self.name}",
+                    rule=f"must have the shape of a frame, {rows} rows × {cols} cols",
+                    got=" × ".join(map(str, image.shape)),
+                )
+        if not np.isfinite(self.omega_step_deg) or self.omega_step_deg == 0:
+            raise ScanError(f"omega step of {self.name}", rule="must not be 0", got=self.omega_step_deg)
+        if not self.tiles:
+            object.__setattr__(self, "tiles", (Box(0, 0, cols, rows),))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(frames, rows, cols)."""
+        return self.frames.shape
+
+    @property
+    def full_turn(self) -> bool:
+        """Whether the last frame touches the first: the frames cover 360° within half a step."""
+        step = abs(self.omega_step_deg)
+        return abs(self.shape[0] * step - 360.0) < 0.5 * step
+
+    def omega_deg(self, frame: float) -> float:
+        """Angle at a (fractional) frame: its nominal omega is the middle of the exposure."""
+        return self.omega_start_deg + (frame + 0.5) * self.omega_step_deg

@@ -1,0 +1,52 @@
+"""What flows between reading, preprocessing and segmentation, and who does the work."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from friedel.model.arrays import Frames, Indices, Mask
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CleanBlock:
+    """Some consecutive clean frames.
+
+    `frames` float32 [frame, row, col] in counts, first one is frame `start` of the scan; the array may be
+    overwritten once the block after the next one is asked for. `saturated` are flat indices into `frames`,
+    ascending, of voxels whose raw value was saturated. `bridged` [frame] marks frames that were corrupt and
+    stand in with their neighbour's values.
+    """
+
+    start: int
+    frames: Frames
+    saturated: Indices
+    bridged: Mask
+
+    @property
+    def stop(self) -> int:
+        """One past the last frame."""
+        return self.start + len(self.frames)
+
+
+class Executor(Protocol):
+    """Runs independent pieces of work; results come back in the order of the items."""
+
+    @property
+    def threads(self) -> int:
+        """How many pieces run at a time."""
+
+    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Do `work` on each item."""
+
+
+class Serial:
+    """The executor that just does it, here and now."""
+
+    threads = 1
+
+    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Do `work` on each item, one after the other."""
+        return map(work, items)

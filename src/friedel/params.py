@@ -1,0 +1,125 @@
+"""Parameters, each declared once: type, default, range, unit and one sentence.
+
+The recipe, `--help`, the web forms and the documentation all read the same declaration.
+"""
+
+import difflib
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticUndefined
+
+from friedel.errors import RecipeError
+
+
+class ParameterInfo(NamedTuple):
+    """One parameter as a row of a table: what the documentation and the recipe's comments print."""
+
+    name: str
+    type: str
+    default: Any
+    unit: str
+    rule: str
+    sentence: str
+
+
+def parameter(default: Any = PydanticUndefined, sentence: str = "", *, unit: str = "", **rules: Any) -> Any:
+    """Declare one parameter of a `Params` class.
+
+    `rules` are pydantic's: ge, gt, le, lt, min_length, max_length, default_factory, alias.
+    """
+    if "default_factory" not in rules:
+        rules["default"] = default
+    return Field(description=sentence, json_schema_extra={"unit": unit} if unit else None, **rules)
+
+
+class Params(BaseModel):
+    """Base of all parameter classes: frozen, closed (unknown keys are errors), validated when built."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, protected_namespaces=())
+
+    @classmethod
+    def build(cls, values: Mapping[str, Any], section: str = "") -> Self:
+        """Build from plain values, e.g. one table of a recipe.
+
+        Raises `RecipeError` that names the key, the rule and the value; an unknown key also gets the nearest
+        right one.
+        """
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise _translate(cls, error, section) from None
+
+    def replaced(self, **changes: Any) -> Self:
+        """A copy with some values changed, validated like the original."""
+        return self.build({**self.model_dump(), **changes})
+
+    @classmethod
+    def rows(cls) -> list[ParameterInfo]:
+        """All parameters in the order of their declaration."""
+        properties = cls.model_json_schema().get("properties", {})
+        rows = []
+        for name, info in cls.model_fields.items():
+            schema = properties.get(info.alias or name, {})
+            default = info.get_default(call_default_factory=True, validated_data={})
+            rows.append(
+                ParameterInfo(
+                    name=info.alias or name,
+                    type=_type_name(schema),
+                    default=None if default is PydanticUndefined else default,
+                    unit=str(schema.get("unit", "")),
+                    rule=_rule(schema),
+                    sentence=info.description or "",
+                )
+            )
+        return rows
+
+
+def _type_name(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return " | ".join(f'"{choice}"' if isinstance(choice, str) else str(choice) for choice in schema["enum"])
+    if "const" in schema:
+        return repr(schema["const"])
+    if "anyOf" in schema:
+        return " | ".join(_type_name(part) for part in schema["anyOf"])
+    return str(schema.get("type", schema.get("$ref", "any").rsplit("/", 1)[-1]))
+
+
+def _rule(schema: Mapping[str, Any]) -> str:
+    names = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+    return ", ".join(f"{sign} {schema[name]:g}" for name, sign in names.items() if name in schema)
+
+
+def _translate(cls: type[Params], error: ValidationError, section: str) -> RecipeError:
+    first = error.errors(include_url=False)[0]
+    path = [str(part) for part in first["loc"] if not str(part).startswith(("function-", "tagged-"))]
+    where = ".".join([section, *path] if section else path) or cls.__name__
+    value = first.get("input")
+    if first["type"] == "extra_forbidden":
+        key = path[-1]
+        near = difflib.get_close_matches(key, _names_beside(cls, path[:-1]), n=1, cutoff=0.4)
+        way_out = f"did you mean {near[0]!r}?" if near else "see `friedel init` for all keys"
+        return RecipeError(where, rule="unknown key", way_out=way_out)
+    rule = str(first["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    shown = None if first["type"] == "missing" else _shown(value)
+    return RecipeError(where, rule=rule[0].lower() + rule[1:], got=shown)
+
+
+def _names_beside(cls: type[BaseModel], path: list[str]) -> list[str]:
+    here: Any = cls
+    for part in path:
+        info = here.model_fields.get(part) if isinstance(here, type) and issubclass(here, BaseModel) else None
+        candidates = [info.annotation, *getattr(info.annotation, "__args__", ())] if info else []
+        here = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+        if here is None:
+            return []
+    return [info.alias or name for name, info in here.model_fields.items()]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float) and math.isfinite(value):
+        return f"{value:g}"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
