@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from friedel.model.arrays import Frames, Indices, Mask
+from friedel.model.arrays import Frames, Image, Indices, Mask
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -50,3 +50,19 @@ class Serial:
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Do `work` on each item, one after the other."""
         return map(work, items)
+
+
+class PreprocessObserver(Protocol):
+    """Is told what preprocessing found out on the way; calls come in order, from one thread."""
+
+    def background(self, index: int, centre: int, image: Image) -> None:
+        """Background number `index`, counts [row, col], for frames around `centre` (which may lie past the end)."""
+
+    def gains(self, start: int, gains: Image) -> None:
+        """Gains [frame, tile] of the frames from `start` on."""
+
+    def corrupt(self, frame: int, why: str) -> None:
+        """A frame that could not be used; its neighbour stands in."""
+
+    def clipped(self, voxels: int) -> None:
+        """How many more voxels left the range of the fixed-point numbers."""
