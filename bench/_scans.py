@@ -1,0 +1,22 @@
+"""Scans for the benches, and the command line that runs on them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+
+def friedel(*arguments: str | Path) -> None:
+    """Run the command `friedel` as a user would; its failure is the bench's."""
+    command = [sys.executable, "-m", "friedel", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+
+
+def simulated(folder: Path, *settings: str, seed: int = 3) -> tuple[Path, Path]:
+    """Simulate `scan.h5` and let `friedel init` guess its recipe; both paths."""
+    scan, recipe = folder / "scan.h5", folder / "recipe.toml"
+    options = [part for setting in settings for part in ("--set", setting)]
+    friedel("simulate", scan, "--seed", str(seed), *options)
+    friedel("init", scan, "-o", recipe)
+    return scan, recipe
