@@ -2,7 +2,7 @@
 
     python -m bench.memory
 
-Each run is a process of its own (the operating system's own figure for it); `memory_gb` of the recipe is checked too.
+Each run is a process of its own, measured by the operating system; `memory_gb` of the recipe is checked too.
 """
 
 import os
