@@ -4,6 +4,7 @@ The recipe, `--help`, the web forms and the documentation all read the same decl
 """
 
 import difflib
+import json
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
@@ -44,13 +45,14 @@ class Params(BaseModel):
     def build(cls, values: Mapping[str, Any], section: str = "") -> Self:
         """Build from plain values, e.g. one table of a recipe.
 
-        Raises `RecipeError` that names the key, the rule and the value; an unknown key also gets the nearest
-        right one.
+        Strict: a string or a truth value is not a number; only a whole number serves for a float, and a list
+        for a tuple (which is what JSON's rules say, so the values take that way). Raises `RecipeError` that names
+        the key, the rule and the value; an unknown key also gets the nearest right one.
         """
         try:
-            return cls.model_validate(dict(values))
+            return cls.model_validate_json(json.dumps(dict(values), default=str), strict=True)
         except ValidationError as error:
-            raise _translate(cls, error, section) from None
+            raise _translate(cls, error, section, values) from None
 
     def replaced(self, **changes: Any) -> Self:
         """A copy with some values changed, validated like the original."""
@@ -92,19 +94,45 @@ def _rule(schema: Mapping[str, Any]) -> str:
     return ", ".join(f"{sign} {schema[name]:g}" for name, sign in names.items() if name in schema)
 
 
-def _translate(cls: type[Params], error: ValidationError, section: str) -> RecipeError:
-    first = error.errors(include_url=False)[0]
-    path = [str(part) for part in first["loc"] if not str(part).startswith(("function-", "tagged-"))]
+def _translate(cls: type[Params], error: ValidationError, section: str, values: Mapping[str, Any]) -> RecipeError:
+    errors = error.errors(include_url=False)
+    first = errors[0]
+    path = _path(first["loc"], values)
     where = ".".join([section, *path] if section else path) or cls.__name__
-    value = first.get("input")
     if first["type"] == "extra_forbidden":
         key = path[-1]
         near = difflib.get_close_matches(key, _names_beside(cls, path[:-1]), n=1, cutoff=0.4)
         way_out = f"did you mean {near[0]!r}?" if near else "see `friedel init` for all keys"
         return RecipeError(where, rule="unknown key", way_out=way_out)
-    rule = str(first["msg"]).removeprefix("Value error, ").removeprefix("Input ")
-    shown = None if first["type"] == "missing" else _shown(value)
-    return RecipeError(where, rule=rule[0].lower() + rule[1:], got=shown)
+    # The other ways in which the same value could have been right: a parameter may have several types.
+    rules = dict.fromkeys(_sentence(e) for e in errors if _path(e["loc"], values)[: len(path)] == path)
+    shown = None if _is_missing_key(first) else _shown(first.get("input"))
+    return RecipeError(where, rule=" or ".join(rules), got=shown)
+
+
+def _path(location: tuple[int | str, ...], values: Any) -> list[str]:
+    """The keys and numbers of an error's location: pydantic puts names of types between them."""
+    path: list[str] = []
+    for position, part in enumerate(location):
+        inside = (isinstance(values, Mapping) and part in values) or (
+            isinstance(values, list | tuple) and isinstance(part, int) and part < len(values)
+        )
+        if inside:
+            values = values[part]
+        if inside or (isinstance(values, Mapping) and position == len(location) - 1):
+            path.append(str(part))
+    return path
+
+
+def _is_missing_key(error: Any) -> bool:
+    return error["type"] == "missing" and isinstance(error["loc"][-1], str)
+
+
+def _sentence(error: Any) -> str:
+    if error["type"] == "missing":
+        return "must be given" if _is_missing_key(error) else "has too few entries"
+    text = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    return text[0].lower() + text[1:]
 
 
 def _names_beside(cls: type[BaseModel], path: list[str]) -> list[str]:

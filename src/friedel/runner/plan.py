@@ -1,0 +1,103 @@
+"""How much at a time: blocks that fit into the memory that the run may use. Pure, but for `usable_memory`."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from friedel.errors import CapacityError
+
+GB = 1_000_000_000
+SHARE = 0.70
+"""Part of the machine's or the job's memory that a run takes unless told otherwise."""
+PROGRAM_BYTES = 380_000_000
+"""Interpreter, libraries and compiled kernels, before the first frame is read (measured: 300 to 350 MB)."""
+BLOB_SHARE = 0.20
+"""Part of what is left that is kept free for bright voxels, which grow with the scan's content."""
+MOST_WINDOWS = 10
+"""More windows a block than this gain no speed (design/NUMBERS: the planes are shared by ~10 windows)."""
+UNLIMITED = 1 << 60
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the run will hold in memory, in bytes, and how many median windows it does at a time."""
+
+    windows_per_block: int
+    ring_bytes: int
+    budget_bytes: int
+    program_bytes: int = PROGRAM_BYTES
+
+    @property
+    def total_bytes(self) -> int:
+        """Program and frames together, before any blob."""
+        return self.ring_bytes + self.program_bytes
+
+    @property
+    def free_bytes(self) -> int:
+        """What is left for bright voxels."""
+        return self.budget_bytes - self.total_bytes
+
+
+def plan_blocks(budget_bytes: int, ring: Callable[[int], int], *, most: int = MOST_WINDOWS) -> Plan:
+    """The largest block, counted in median windows, that fits.
+
+    `ring(windows_per_block)` gives the bytes that frames in memory need; it must not fall. Raises `CapacityError`
+    when not even one window at a time fits.
+    """
+    room = budget_bytes - PROGRAM_BYTES
+    smallest = PROGRAM_BYTES + ring(1)
+    if smallest > budget_bytes:
+        raise CapacityError(
+            "run.memory_gb",
+            rule=f"this scan needs at least {_up(smallest)} GB with one window at a time",
+            got=f"{budget_bytes / GB:.2f} GB",
+            way_out="raise run.memory_gb, or lower preprocess.half_window",
+        )
+    for windows in range(most, 1, -1):
+        if ring(windows) <= room * (1 - BLOB_SHARE):
+            return Plan(windows, ring(windows), budget_bytes)
+    return Plan(1, ring(1), budget_bytes)
+
+
+def budget(memory_gb: float, usable_bytes: int) -> int:
+    """Bytes that the run may use: as the recipe says, or 70 % of what the machine or the job may use."""
+    return int(memory_gb * GB) if memory_gb > 0 else int(SHARE * usable_bytes)
+
+
+def usable_memory(control_groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
+    """Bytes that this process may use: the machine's memory, or the limit of its container or job if smaller."""
+    limits = [_limit(path) for path in _limit_files(control_groups, own)]
+    return min([int(psutil.virtual_memory().total), *limits])
+
+
+def _limit_files(control_groups: Path, own: Path) -> Iterable[Path]:
+    """Files that may hold a limit: of the process's own group and of all above it (version 2, then 1)."""
+    try:
+        lines = own.read_text().splitlines()
+    except OSError:
+        lines = []
+    for line in [*lines, "0::/"]:
+        _, controllers, name = line.split(":", 2)
+        if controllers not in ("", "memory"):
+            continue
+        base, leaf = (control_groups, "memory.max")
+        if controllers == "memory":
+            base, leaf = control_groups / "memory", "memory.limit_in_bytes"
+        group = Path(name.lstrip("/"))
+        for folder in [group, *group.parents]:
+            yield base / folder / leaf
+
+
+def _limit(path: Path) -> int:
+    try:
+        text = path.read_text().strip()
+    except OSError:
+        return UNLIMITED
+    return int(text) if text.isdigit() else UNLIMITED
+
+
+def _up(count: int) -> str:
+    """Bytes as GB, rounded up: what is printed must suffice when it is given."""
+    return f"{-(-count // (GB // 100)) / 100:.2f}"
