@@ -1,0 +1,109 @@
+"""Which blobs share which voxels, and which belong together."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from friedel.errors import InputError
+from friedel.model.arrays import AnyArray, Floats, Indices
+from friedel.model.blobs import BlobTable
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overlaps:
+    """Every (truth spot, result blob) that share a voxel, ordered by truth, then result.
+
+    `truth`, `result` index the kept rows of the two tables; `voxels` is how many they share. `truth_size` and
+    `result_size` are the voxels of each spot and each blob, shared or not.
+    """
+
+    truth: Indices
+    result: Indices
+    voxels: Indices
+    truth_size: Indices
+    result_size: Indices
+
+    @property
+    def iou(self) -> Floats:
+        """Intersection over union of each pair."""
+        union = self.truth_size[self.truth] + self.result_size[self.result] - self.voxels
+        return np.asarray(self.voxels / union, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matching:
+    """Pairs (truth spot, result blob), each spot and each blob at most once, by descending IoU."""
+
+    truth: Indices
+    result: Indices
+    iou: Floats
+
+    def above(self, iou: float) -> "Matching":
+        """The pairs that reach an IoU; as they are in descending order, the same as matching with that floor."""
+        good = self.iou >= iou
+        return Matching(self.truth[good], self.result[good], self.iou[good])
+
+    def __len__(self) -> int:
+        return len(self.iou)
+
+
+def overlaps(result: BlobTable, truth: BlobTable) -> Overlaps:
+    """Count the voxels that kept blobs of the result share with kept spots of the truth.
+
+    Spots may share voxels: such a voxel of the result then counts for each of them. Sorted join of voxel
+    numbers, O(n log n) in voxels. Raises `InputError` when the two tables are of scans of different shapes.
+    """
+    if result.shape != truth.shape:
+        raise InputError(
+            "result and truth",
+            rule=f"must be of one scan; the truth has (frames, rows, cols) = {truth.shape}",
+            got=result.shape,
+        )
+    truth_key, truth_owner, truth_size = _voxels(truth)
+    result_key, result_owner, result_size = _voxels(result)
+    order = np.argsort(result_key)
+    result_key, result_owner = result_key[order], result_owner[order]
+    first = np.searchsorted(result_key, truth_key, side="left")
+    times = np.searchsorted(result_key, truth_key, side="right") - first
+    # A result's voxels normally have one owner, but two reference segmentations may both have shared ones.
+    shared_truth = np.repeat(truth_owner, times)
+    ends = np.cumsum(times)
+    within = np.arange(len(shared_truth)) - np.repeat(ends - times, times)
+    shared_result = result_owner[np.repeat(first, times) + within]
+    pair, voxels = np.unique(shared_truth * max(len(result_size), 1) + shared_result, return_counts=True)
+    return Overlaps(*np.divmod(pair, max(len(result_size), 1)), voxels, truth_size, result_size)
+
+
+def match_one_to_one(pairs: Overlaps, least_iou: float) -> Matching:
+    """Take pairs by descending IoU (ties: lower truth row, then lower result row) while both are still free.
+
+    Greedy is optimal above an IoU of 0.5 where neither side shares voxels, as no blob then has two candidates.
+    """
+    iou = pairs.iou
+    candidates = np.flatnonzero(iou >= least_iou)
+    candidates = candidates[np.argsort(-iou[candidates], kind="stable")]
+    truth_free = np.ones(len(pairs.truth_size), bool)
+    result_free = np.ones(len(pairs.result_size), bool)
+    taken = []
+    for pair, spot, blob in zip(
+        candidates.tolist(), pairs.truth[candidates].tolist(), pairs.result[candidates].tolist(), strict=True
+    ):
+        if truth_free[spot] and result_free[blob]:
+            truth_free[spot] = result_free[blob] = False
+            taken.append(pair)
+    chosen = np.array(taken, dtype=np.int64)
+    return Matching(pairs.truth[chosen], pairs.result[chosen], iou[chosen])
+
+
+def _voxels(table: BlobTable) -> tuple[AnyArray, AnyArray, AnyArray]:
+    """Number of each voxel in the scan and its owner, over kept blobs, and each blob's size."""
+    _, rows, cols = table.shape
+    pointer = table.voxels.pointer[: len(table) + 1].astype(np.int64)
+    kept = slice(int(pointer[0]), int(pointer[-1]))
+    key = table.voxels.frame[kept].astype(np.int64)
+    key *= rows
+    key += table.voxels.row[kept]
+    key *= cols
+    key += table.voxels.col[kept]
+    size = np.diff(pointer)
+    return key, np.repeat(np.arange(len(size)), size), size
