@@ -1,0 +1,62 @@
+"""Files that are either whole or not there."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from friedel.errors import OutputError
+
+_REASONS = {28: "no space left on the disk", 122: "the disk quota is used up", 27: "the file may not grow further"}
+"""By errno, which HDF5 only mentions in its text."""
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Give a hidden name beside `path` to write to, and rename it to `path` when all went well.
+
+    After any error, an interrupt included, the hidden file is removed and what stood at `path` is untouched.
+    The hidden name is always the same, so that a run that was killed leaves at most one of them, which the next
+    run overwrites. Raises `OutputError` with one line when the disk or the folder cannot take the file.
+    """
+    final = Path(path)
+    partial = final.with_name(f".{final.name}.part")
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        _flush(partial)
+        partial.replace(final)
+        _flush(final.parent)
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not _from_hdf5(error):
+            raise
+        raise OutputError(f"cannot write {final}", rule=_reason(error)) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Make sure that a file's bytes, or a folder's names, are on the disk."""
+    if path.is_dir() and os.name == "nt":
+        return  # folders cannot be opened there, and renames are durable by themselves
+    handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _from_hdf5(error: RuntimeError) -> bool:
+    """Whether h5py raised it: HDF5's failures while closing a file come as RuntimeError."""
+    return str(error).startswith(("Can't ", "Unable to ", "Unspecified error"))
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    number = getattr(error, "errno", None)
+    for code, reason in _REASONS.items():
+        if number == code or f"errno = {code}" in text:
+            return reason
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror[0].lower() + error.strerror[1:]
+    return text.splitlines()[0]

@@ -1,0 +1,158 @@
+"""Frames of HDF5 datasets whose bytes are read and decompressed outside h5py's global lock.
+
+h5py reads with one thread at a time, and decompresses in it. Where a chunk is one or a few whole frames, its place
+in the file is all that HDF5 is needed for: several threads then read and decompress side by side.
+"""
+
+import threading
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from friedel.errors import ScanError
+from friedel.io.codecs import Codec, DamagedChunkError, codec_of
+from friedel.io.raw_file import RawFile
+from friedel.model.arrays import AnyArray
+
+
+class Layout(NamedTuple):
+    """How a dataset [frame, row, col] is stored: `per_chunk` whole frames a chunk."""
+
+    name: str
+    shape: tuple[int, int, int]
+    stored: np.dtype[np.generic]
+    codec: Codec
+    per_chunk: int
+    fill: AnyArray
+
+
+class Place(NamedTuple):
+    """Where a piece of a dataset is: `size` bytes from `offset` on."""
+
+    offset: int
+    size: int
+
+
+class ChunkFrames:
+    """Frames of a dataset with one or several whole frames a chunk; chunks that are not stored read as `fill`.
+
+    `places` says where each chunk is, by its first frame.
+    """
+
+    def __init__(self, file: RawFile, layout: Layout, places: dict[int, Place]) -> None:
+        self._file, self._layout, self._places = file, layout, places
+        self.shape, self.dtype = layout.shape, layout.stored.newbyteorder("=")
+        self._recent = _Recent()
+
+    def read(self, start: int, stop: int) -> AnyArray:
+        """Frames [start, stop). Raises `ScanError` that names the file, the dataset and the frame."""
+        out = np.empty((stop - start, *self.shape[1:]), self._layout.stored)
+        n = self._layout.per_chunk
+        for first in range(start - start % n, stop, n):
+            if n == 1:
+                self._decode(first, out[first - start : first - start + 1])
+                continue
+            lo, hi = max(first, start), min(first + n, stop)
+            out[lo - start : hi - start] = self._whole(first)[lo - first : hi - first]
+        return out if self._layout.stored.isnative else out.astype(self.dtype)
+
+    def _whole(self, first: int) -> AnyArray:
+        """A chunk of several frames; the last one of each thread is kept, as frames are read in order."""
+        if self._recent.first != first:
+            chunk = np.empty((self._layout.per_chunk, *self.shape[1:]), self._layout.stored)
+            self._decode(first, chunk)
+            self._recent.first, self._recent.chunk = first, chunk
+        return self._recent.chunk
+
+    def _decode(self, first: int, out: AnyArray) -> None:
+        place = self._places.get(first)
+        if place is None:
+            out[...] = self._layout.fill
+            return
+        data = self._file.read(place.offset, place.size)
+        try:
+            if len(data) != place.size:
+                raise DamagedChunkError("is cut off")
+            self._layout.codec.decode(data, out)
+        except DamagedChunkError as error:
+            raise ScanError(
+                f"frame {first} of {self._file.path}::{self._layout.name}",
+                rule="is damaged",
+                got=f"a chunk that {error}",
+            ) from error
+
+
+class ContiguousFrames:
+    """Frames that lie one after the other, in the HDF5 file itself or in raw files beside it."""
+
+    def __init__(
+        self,
+        pieces: list[tuple[RawFile, Place]],
+        name: str,
+        shape: tuple[int, int, int],
+        stored: np.dtype[np.generic],
+    ) -> None:
+        self._pieces, self._name, self.shape = pieces, name, shape
+        self._stored, self.dtype = stored, stored.newbyteorder("=")
+
+    def read(self, start: int, stop: int) -> AnyArray:
+        """Frames [start, stop). Raises `ScanError` that names the file, the dataset and the frame."""
+        size = self.shape[1] * self.shape[2] * self._stored.itemsize
+        data = self._bytes(start * size, (stop - start) * size)
+        if len(data) != (stop - start) * size:
+            frame = start + len(data) // size
+            raise ScanError(f"frame {frame} of {self._name}", rule="is cut off", way_out="copy the file again")
+        frames = np.frombuffer(data, self._stored).reshape(stop - start, *self.shape[1:])
+        return frames if self._stored.isnative else frames.astype(self.dtype)
+
+    def _bytes(self, offset: int, size: int) -> bytes | bytearray:
+        if len(self._pieces) == 1:
+            file, place = self._pieces[0]
+            return file.read(place.offset + offset, size)
+        data, at = bytearray(), 0
+        for file, place in self._pieces:
+            lo, hi = max(offset, at), min(offset + size, at + place.size)
+            if lo < hi:
+                data += file.read(place.offset + lo - at, hi - lo)
+            at += place.size
+        return data
+
+
+class _Recent(threading.local):
+    """The last decoded chunk of each thread."""
+
+    first = -1
+    chunk: AnyArray
+
+    def __reduce__(self) -> tuple[type["_Recent"], tuple[()]]:
+        return _Recent, ()
+
+
+def direct_frames(dataset: h5py.Dataset) -> ChunkFrames | ContiguousFrames | None:
+    """A source that reads the dataset [frame, row, col] without h5py, or None where the layout is unusual."""
+    if dataset.file.userblock_size or dataset.dtype.kind not in "uif":
+        return None
+    name = f"{dataset.file.filename}::{dataset.name}"
+    if dataset.chunks is None:
+        offset = dataset.id.get_offset()
+        if offset is None or dataset.external is not None:
+            return None
+        place = Place(offset, dataset.size * dataset.dtype.itemsize)
+        return ContiguousFrames([(RawFile(dataset.file.filename), place)], name, dataset.shape, dataset.dtype)
+    codec = codec_of(dataset)
+    if dataset.chunks[1:] != dataset.shape[1:] or codec is None or not hasattr(dataset.id, "chunk_iter"):
+        return None
+    places: dict[int, Place] = {}
+    skipped = []
+
+    def note(info: h5py.h5d.StoreInfo) -> None:
+        places[info.chunk_offset[0]] = Place(info.byte_offset, info.size)
+        skipped.append(info.filter_mask)
+
+    dataset.id.chunk_iter(note)
+    if any(skipped):  # some chunks were stored without one of the filters
+        return None
+    fill = np.asarray(dataset.fillvalue, dataset.dtype)
+    layout = Layout(dataset.name, dataset.shape, dataset.dtype, codec, dataset.chunks[0], fill)
+    return ChunkFrames(RawFile(dataset.file.filename), layout, places)

@@ -1,0 +1,105 @@
+"""Frame sources made of other frame sources."""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+import numpy as np
+
+from friedel.errors import ScanError
+from friedel.model.arrays import AnyArray
+from friedel.model.scan import FrameSource
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SelectedFrames:
+    """Some frames of a source: number i is the source's number `indices[i]`."""
+
+    source: FrameSource
+    indices: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(frames, rows, cols)."""
+        return (len(self.indices), *self.source.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """Type of a raw pixel."""
+        return self.source.dtype
+
+    def read(self, start: int, stop: int) -> AnyArray:
+        """Frames [start, stop)."""
+        wanted = self.indices[start:stop]
+        if wanted and wanted[-1] - wanted[0] == len(wanted) - 1:
+            return self.source.read(wanted[0], wanted[-1] + 1)
+        out = np.empty((len(wanted), *self.shape[1:]), self.dtype)
+        for place, index in enumerate(wanted):
+            out[place] = self.source.read(index, index + 1)[0]
+        return out
+
+
+class JoinedFrames:
+    """Sources one after the other, all with the same frame shape and type."""
+
+    def __init__(self, parts: list[FrameSource]) -> None:
+        self._parts = parts
+        self._starts = [0]
+        for part in parts:
+            self._starts.append(self._starts[-1] + part.shape[0])
+        rows, cols = parts[0].shape[1:]
+        self.shape = (self._starts[-1], rows, cols)
+        self.dtype = parts[0].dtype
+
+    def read(self, start: int, stop: int) -> AnyArray:
+        """Frames [start, stop)."""
+        first = bisect_right(self._starts, start) - 1
+        if stop <= self._starts[first + 1]:
+            return self._parts[first].read(start - self._starts[first], stop - self._starts[first])
+        out = np.empty((stop - start, *self.shape[1:]), self.dtype)
+        for part, at in zip(self._parts[first:], self._starts[first:], strict=False):
+            lo, hi = max(start, at), min(stop, at + part.shape[0])
+            if lo < hi:
+                out[lo - start : hi - start] = part.read(lo - at, hi - at)
+        return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GridFrames:
+    """Frames of a source whose images hold several frames each, rows × cols of them in reading order."""
+
+    source: FrameSource
+    rows: int
+    cols: int
+
+    def __post_init__(self) -> None:
+        _, rows, cols = self.source.shape
+        if rows % self.rows or cols % self.cols:
+            raise ScanError(
+                "scan.grid",
+                rule=f"must divide the stored image of {rows} × {cols} pixels",
+                got=f"[{self.rows}, {self.cols}]",
+            )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(frames, rows, cols) of a single frame."""
+        images, rows, cols = self.source.shape
+        return images * self.rows * self.cols, rows // self.rows, cols // self.cols
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """Type of a raw pixel."""
+        return self.source.dtype
+
+    def read(self, start: int, stop: int) -> AnyArray:
+        """Frames [start, stop)."""
+        n = self.rows * self.cols
+        first, last = start // n, -(-stop // n)
+        return split_grid(self.source.read(first, last), self.rows, self.cols)[start - first * n : stop - first * n]
+
+
+def split_grid(images: AnyArray, rows: int, cols: int) -> AnyArray:
+    """Images [image, row, col] that hold rows × cols frames each -> frames [frame, row, col]."""
+    count, height, width = images.shape
+    tiles = images.reshape(count, rows, height // rows, cols, width // cols).transpose(0, 1, 3, 2, 4)
+    return np.ascontiguousarray(tiles.reshape(-1, height // rows, width // cols))
