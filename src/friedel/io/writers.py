@@ -57,7 +57,12 @@ class _FrameFile:
     def _create(self, name: str) -> h5py.Dataset:
         filters = hdf5plugin.Bitshuffle(cname="lz4") if self._compress else {}
         frames = self._data.create_dataset(
-            name, self._shape, self._dtype, chunks=(1, *self._shape[1:]), track_times=False, **filters
+            name,
+            self._shape,
+            self._dtype,
+            chunks=(1, *self._shape[1:]) if self._shape[0] else None,  # a scan without background has no image
+            track_times=False,
+            **filters,
         )
         frames.attrs["units"] = "counts"
         frames.attrs["interpretation"] = "image"

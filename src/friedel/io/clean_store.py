@@ -1,0 +1,68 @@
+"""`clean.h5` as a stream of blocks: what was preprocessed once can be segmented again."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from friedel.errors import InputError
+from friedel.io.h5_frames import h5_frames
+from friedel.io.hdf5_file import opened
+from friedel.io.writers import CleanWriter
+from friedel.model.arrays import Indices
+from friedel.model.stream import CleanBlock, Executor, Serial
+
+BLOCK_BYTES = 64_000_000
+"""Clean frames held at a time when they are read back."""
+
+
+class CleanStore(CleanWriter):
+    """Writes blocks with their flags: also `saturated` (flat voxel numbers) and `bridged` (frames)."""
+
+    def append_block(self, block: CleanBlock, executor: Executor | None = None) -> None:
+        """Write the next block. Raises `OutputError` when the disk cannot take it."""
+        self._flags.append((block.saturated + block.start * block.frames[0].size, block.bridged.copy()))
+        self.append(block.frames, executor)
+
+    def __enter__(self) -> "CleanStore":
+        self._flags: list[tuple[Indices, np.ndarray]] = []
+        super().__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            saturated = [part for part, _ in self._flags]
+            bridged = [part for _, part in self._flags]
+            self._entry.create_dataset("saturated", data=np.concatenate([*saturated, np.empty(0, np.int64)]))
+            self._entry.create_dataset("bridged", data=np.concatenate([*bridged, np.empty(0, np.bool_)]))
+        super().__exit__(kind, error, trace)
+
+
+def read_clean(path: str | Path, executor: Executor | None = None) -> Iterator[CleanBlock]:
+    """The blocks of a `clean.h5`, float32 counts. Raises `InputError` when it is not one of ours."""
+    executor = executor or Serial()
+    with opened(path, InputError) as file:
+        try:
+            dataset = file["entry/data/frames"]
+            scale = np.float32(dataset.attrs["scale"])
+            saturated, bridged = file["entry/saturated"][()], file["entry/bridged"][()]
+        except KeyError as error:
+            raise InputError(str(path), rule="is not a file of clean frames", got=str(error).strip('"')) from None
+        source = h5_frames(dataset)
+    frames, rows, cols = source.shape
+    size = rows * cols
+    block = max(executor.threads, min(frames, BLOCK_BYTES // (4 * size)))
+
+    def read(frame: int) -> np.ndarray:
+        return source.read(frame, frame + 1)[0] * scale
+
+    for start in range(0, frames, block):
+        stop = min(start + block, frames)
+        out = np.empty((stop - start, rows, cols), np.float32)
+        for index, image in enumerate(executor.map(read, range(start, stop))):
+            out[index] = image
+        low, high = np.searchsorted(saturated, [start * size, stop * size])
+        yield CleanBlock(start, out, saturated[low:high] - start * size, bridged[start:stop])

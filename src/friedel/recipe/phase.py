@@ -1,0 +1,54 @@
+"""The recipe's sections [[phase]]: one crystal each."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from pydantic import model_validator
+
+from friedel.errors import SetupError
+from friedel.params import Params, parameter
+
+if TYPE_CHECKING:
+    from friedel.model.crystal import Phase
+
+
+class PhaseParams(Params):
+    """A crystal by lattice and space group, or by a CIF file."""
+
+    name: str = parameter(sentence="What it is called in tables and pictures.", min_length=1)
+    lattice: tuple[float, float, float, float, float, float] | None = parameter(
+        None, "a, b, c, alpha, beta, gamma.", unit="Angstrom and deg"
+    )
+    spacegroup: str | None = parameter(None, "Hermann-Mauguin symbol or number as text.")
+    cif: str | None = parameter(None, "A CIF file, in place of lattice and spacegroup.")
+    atoms: tuple[tuple[str, float, float, float], ...] = parameter(
+        (), "Rows [element, x, y, z]; not needed for an element named so in fcc, bcc, simple cubic or hcp."
+    )
+    families: tuple[tuple[int, int, int], ...] | None = parameter(
+        None, "Reflections to use; default: the eight strongest inside the detector's inscribed circle."
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.cif is None) == (self.lattice is None and self.spacegroup is None):
+            raise ValueError("needs lattice and spacegroup, or cif, not both")
+        if self.cif is None and (self.lattice is None or self.spacegroup is None):
+            raise ValueError("lattice and spacegroup go together")
+        if self.lattice is not None and (min(self.lattice) <= 0 or max(self.lattice[3:]) >= 180):
+            raise ValueError("lattice lengths must be positive and its angles between 0 and 180 degrees")
+        return self
+
+    def phase(self) -> "Phase":
+        """As the model has it. Raises `SetupError` for a crystal that cannot be, and for a CIF that cannot be read."""
+        from friedel.model.crystal import Phase
+
+        families = self.families or ()
+        if self.cif is not None:
+            try:
+                text = Path(self.cif).read_text(encoding="utf-8", errors="replace")
+            except OSError as error:
+                raise SetupError(f"phase.cif {self.cif}", rule=f"cannot be read: {error.strerror}") from None
+            return Phase.from_cif(text, self.name, families=families)
+        if self.lattice is None or self.spacegroup is None:  # the validator excludes it
+            raise SetupError(f"phase {self.name}", rule="needs lattice and spacegroup, or cif")
+        return Phase.from_lattice(self.name, self.lattice, self.spacegroup, atoms=self.atoms, families=families)

@@ -1,0 +1,87 @@
+"""`--set KEY=VALUE`, and where relative paths begin."""
+
+import os
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from friedel.errors import RecipeError
+
+PATHS: Mapping[str, frozenset[str]] = {
+    "scan.frames": frozenset(),
+    "scan.dark": frozenset(),
+    "scan.mask": frozenset(),
+    "scan.omega.path": frozenset(),
+    "segment.noise": frozenset({"scan", "local"}),
+    "segment.exclude": frozenset({"beam", "none"}),
+    "setup.sample.mask": frozenset({"absorption"}),
+    "phase.cif": frozenset(),
+}
+"""Parameters whose text is a path, with the words that are not."""
+
+
+def parse_value(text: str) -> Any:
+    """VALUE of `--set`: TOML, and where that does not parse, a string."""
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return parsed["value"] if list(parsed) == ["value"] else text
+
+
+Settings = Iterable[str] | Mapping[str, Any]
+"""KEY=VALUE texts as on the command line, or a mapping from keys to values as in a notebook."""
+
+
+def apply_settings(values: dict[str, Any], settings: Settings, folder: Path) -> dict[str, Any]:
+    """Plain values with every setting put in; relative paths begin at `folder`."""
+    for key, value in _pairs(settings):
+        values = _put(values, key.split("."), absolute_paths(value, folder, key), key)
+    return values
+
+
+def _pairs(settings: Settings) -> Iterator[tuple[str, Any]]:
+    if isinstance(settings, Mapping):
+        yield from settings.items()
+        return
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        key = key.strip()
+        if not equals or not key or not all(key.split(".")):
+            raise RecipeError(
+                "--set", rule="must read KEY=VALUE, e.g. segment.seed_threshold=40", got=repr(setting)
+            )
+        yield key, parse_value(text.strip())
+
+
+def _put(here: Any, path: list[str], value: Any, key: str) -> Any:
+    if not path:
+        return value
+    first, rest = path[0], path[1:]
+    if isinstance(here, list):
+        if not first.isdigit() or int(first) >= len(here):
+            raise RecipeError(f"--set {key}", rule=f"{first!r} must be a number below {len(here)}, counted from 0")
+        return [_put(item, rest, value, key) if i == int(first) else item for i, item in enumerate(here)]
+    if here is not None and not isinstance(here, Mapping):
+        raise RecipeError(f"--set {key}", rule=f"what holds {first!r} is not a table", got=repr(here))
+    table = dict(here or {})
+    return {**table, first: _put(table.get(first), rest, value, key)}
+
+
+def absolute_paths(values: Any, folder: Path, key: str = "") -> Any:
+    """The same values with every path made absolute, `folder` being where relative ones begin."""
+    if isinstance(values, Mapping):
+        return {name: absolute_paths(value, folder, f"{key}.{name}".strip(".")) for name, value in values.items()}
+    if isinstance(values, list):
+        return [absolute_paths(value, folder, key) for value in values]
+    plain = ".".join(part for part in key.split(".") if not part.isdigit())
+    if isinstance(values, str) and values and plain in PATHS and values not in PATHS[plain]:
+        return absolute(values, folder)
+    return values
+
+
+def absolute(path: str, folder: Path) -> str:
+    """A path, with or without `::/where/inside`, made absolute."""
+    file, colons, inside = path.partition("::")
+    return os.path.abspath(folder / os.path.expanduser(file)) + colons + inside

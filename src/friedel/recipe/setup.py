@@ -1,0 +1,106 @@
+"""The recipe's section [setup]: the instrument as people write it down, turned into `model.setup.Setup`."""
+
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import model_validator
+
+from friedel.model.setup import Axis, Beam, Detector, SampleShape, Setup
+from friedel.params import Params, parameter
+
+Vector = tuple[float, float, float]
+BY_DISTANCE = ("distance_um", "pixel_um", "centre_px")
+BY_VECTORS = ("origin_um", "u_um", "v_um")
+
+
+class DetectorParams(Params):
+    """The detector by distance, pixel and centre, or by three vectors in the lab frame."""
+
+    distance_um: float | None = parameter(None, "From the rotation axis to the detector.", unit="um", gt=0)
+    pixel_um: float | None = parameter(None, "Edge of a pixel.", unit="um", gt=0)
+    centre_px: tuple[float, float] | None = parameter(
+        None, "[col, row] where the beam through the rotation axis hits.", unit="px"
+    )
+    tilt_deg: Vector = parameter((0.0, 0.0, 0.0), "Tilts about x, y, z: R = Rx·Ry·Rz as ImageD11.", unit="deg")
+    flip: tuple[Literal["cols", "rows"], ...] = parameter(
+        (), "Reverses cols (which grow towards +y), rows (which grow towards -z), or both."
+    )
+    origin_um: Vector | None = parameter(None, "Lab position of the centre of pixel (0,0).", unit="um")
+    u_um: Vector | None = parameter(None, "From one pixel to the next along the columns.", unit="um")
+    v_um: Vector | None = parameter(None, "From one pixel to the next along the rows.", unit="um")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        by_distance = [name for name in BY_DISTANCE if getattr(self, name) is not None]
+        by_vectors = [name for name in BY_VECTORS if getattr(self, name) is not None]
+        if by_distance and by_vectors:
+            raise ValueError(f"either {', '.join(BY_DISTANCE)} or {', '.join(BY_VECTORS)}, not parts of both")
+        if len(by_distance) != 3 and len(by_vectors) != 3:
+            raise ValueError(f"needs all of {', '.join(BY_DISTANCE)}, or all of {', '.join(BY_VECTORS)}")
+        if by_vectors and (self.flip or any(self.tilt_deg)):
+            raise ValueError("tilt_deg and flip go with distance_um; the vectors say everything")
+        if self.u_um and self.v_um and np.linalg.norm(np.cross(self.u_um, self.v_um)) == 0:
+            raise ValueError("u_um and v_um must span a plane")
+        return self
+
+    def detector(self) -> Detector:
+        """The plane as three vectors."""
+        if self.distance_um is not None and self.pixel_um is not None and self.centre_px is not None:
+            return Detector.from_distance(
+                self.distance_um, self.pixel_um, self.centre_px, tilt_deg=self.tilt_deg, flip=self.flip
+            )
+        return Detector(np.array(self.origin_um), np.array(self.u_um), np.array(self.v_um))
+
+
+class SampleParams(Params):
+    """Where the sample can be."""
+
+    shape: Literal["cylinder", "box"] | None = parameter(None, "Cylinder about the rotation axis, or a box.")
+    radius_um: float | None = parameter(None, "Of the cylinder.", unit="um", gt=0)
+    height_um: float | None = parameter(None, "Of the cylinder.", unit="um", gt=0)
+    size_um: Vector | None = parameter(None, "Of the box: x, y, z.", unit="um")
+    mask: str | None = parameter(None, '"absorption" (from the direct beam), or a file with a mask.')
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        given = {name for name in ("radius_um", "height_um", "size_um", "mask") if getattr(self, name) is not None}
+        needed = {"cylinder": {"radius_um", "height_um"}, "box": {"size_um"}, None: {"mask"}}[self.shape]
+        if given != needed:
+            what = f'shape = "{self.shape}"' if self.shape else "a sample without shape"
+            raise ValueError(f"{what} needs {' and '.join(sorted(needed))} and nothing else")
+        if self.size_um is not None and min(self.size_um) <= 0:
+            raise ValueError("size_um must be positive")
+        return self
+
+    def sample(self) -> SampleShape:
+        """As the model has it."""
+        if self.radius_um is not None and self.height_um is not None:
+            return SampleShape("cylinder", (2 * self.radius_um, 2 * self.radius_um, self.height_um))
+        if self.size_um is not None:
+            return SampleShape("box", self.size_um)
+        if self.mask in (None, "absorption"):
+            return SampleShape("absorption")
+        return SampleShape("file", path=str(self.mask))
+
+
+class SetupParams(Params):
+    """The instrument: beam, detector, rotation axis, sample."""
+
+    energy_keV: float = parameter(sentence="Photon energy of the beam.", unit="keV", gt=0)
+    calibrate: Literal["auto", "on", "off"] = parameter(
+        "auto", "Whether centre, distance and tilts are refined from the pairs before indexing."
+    )
+    rotation: Literal["+z", "-z"] = parameter("+z", "Sense of the rotation stage about z (up); -z is clockwise.")
+    detector: DetectorParams = parameter(sentence="Where the detector is.")
+    sample: SampleParams = parameter(
+        default_factory=lambda: SampleParams(mask="absorption"), sentence="Where the sample can be."
+    )
+
+    def setup(self) -> Setup:
+        """Beam, detector, axis and sample as values. Raises `SetupError` for what cannot be."""
+        return Setup(
+            Beam(self.energy_keV),
+            self.detector.detector(),
+            Axis(1 if self.rotation == "+z" else -1),
+            self.sample.sample(),
+        )

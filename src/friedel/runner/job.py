@@ -1,0 +1,23 @@
+"""What every stage of a run shares."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from friedel.model.scan import Scan
+from friedel.model.stream import Executor
+from friedel.recipe import Recipe
+from friedel.runner.plan import Plan
+from friedel.runner.progress import Progress
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """One run: what to do, on what, where to, and with what means. `hashes` are those of the stages."""
+
+    recipe: Recipe
+    scan: Scan
+    out: Path
+    plan: Plan
+    executor: Executor
+    progress: Progress
+    hashes: dict[str, str]

@@ -1,0 +1,238 @@
+"""The one pass from raw frames to blobs, and the shorter one from clean frames that were kept."""
+
+import time
+import warnings
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import Any
+
+from friedel.errors import FriedelWarning
+from friedel.io.clean_store import CleanStore, read_clean
+from friedel.io.store import BackgroundWriter, write_blobs
+from friedel.model.arrays import Image
+from friedel.model.baseline import Baseline
+from friedel.model.blobs import BlobTable
+from friedel.model.stream import CleanBlock, Executor
+from friedel.preprocess import clean_blocks, measure
+from friedel.runner.areas import excluded_area, noise_image, wraps
+from friedel.runner.job import Job
+from friedel.runner.progress import Progress, log, shown, warnings_kept
+from friedel.runner.provenance import StageRecord, describe
+from friedel.segment.double_threshold import segment
+
+Stages = dict[str, StageRecord]
+
+
+def from_raw(job: Job, *, blobs: bool) -> Stages:
+    """Preprocess, and segment in the same pass if `blobs`; returns the records of the finished stages.
+
+    Files appear only when the pass went through: a run that is stopped leaves no half of anything.
+    """
+    clock = Clock()
+    with warnings_kept() as warned:
+        baseline = _measured(job)
+        with ExitStack() as files, shown(job.progress, "frames", job.scan.shape[0]) as progress:
+            notes = Notes(files.enter_context(_background_writer(job)))
+            blocks = clean_blocks(
+                job.scan,
+                job.recipe.preprocess,
+                baseline,
+                windows_per_block=job.plan.windows_per_block,
+                executor=job.executor,
+                observer=notes,
+            )
+            if job.recipe.preprocess.keep_clean:
+                blocks = _stored(blocks, files.enter_context(_clean_store(job, baseline)), job.executor)
+            blocks = clock.watched(blocks, progress)
+            table = _segmented(job, blocks, baseline) if blobs else _exhausted(blocks)
+        notes.warn(job.scan.frames.shape)
+        preprocess = _preprocess_record(job, baseline, notes, clock, warned)
+        if table is None:
+            return {"preprocess": preprocess}
+        return {"preprocess": preprocess, "segment": _segment_record(job, table, clock, warned)}
+
+
+def from_clean(job: Job) -> Stages:
+    """Segment the frames of `clean.h5` that an earlier run kept."""
+    clock = Clock()
+    with warnings_kept() as warned:
+        baseline = _measured(job)
+        with shown(job.progress, "frames", job.scan.shape[0]) as progress:
+            blocks = clock.watched(read_clean(job.out / "clean.h5", job.executor), progress)
+            table = _segmented(job, blocks, baseline)
+        return {"segment": _segment_record(job, table, clock, warned)}
+
+
+class Notes:
+    """Hands backgrounds and gains on to their file, and counts what preprocessing met on its way."""
+
+    def __init__(self, writer: BackgroundWriter) -> None:
+        self._writer = writer
+        self.corrupt_frames: dict[int, str] = {}
+        self.clipped_voxels = 0
+
+    def background(self, index: int, centre: int, image: Image) -> None:
+        """One background image."""
+        self._writer.background(index, centre, image)
+
+    def gains(self, start: int, gains: Image) -> None:
+        """Gains of some frames."""
+        self._writer.gains(start, gains)
+
+    def corrupt(self, frame: int, why: str) -> None:
+        """A frame whose neighbour stands in."""
+        self.corrupt_frames[frame] = why
+        log.debug(f"frame {frame} {why}: its neighbour stands in")
+
+    def clipped(self, voxels: int) -> None:
+        """Voxels beyond the range of the fixed-point numbers."""
+        self.clipped_voxels += voxels
+
+    def warn(self, shape: tuple[int, int, int]) -> None:
+        """Say once what happened many times."""
+        if self.corrupt_frames:
+            first = next(iter(self.corrupt_frames))
+            text = f"{len(self.corrupt_frames)} of {shape[0]} frames were corrupt, the first is frame {first}"
+            warnings.warn(f"{text} ({self.corrupt_frames[first]})", FriedelWarning, stacklevel=2)
+        if self.clipped_voxels:
+            text = f"{self.clipped_voxels} voxels left the range of the fixed-point numbers"
+            warnings.warn(f'{text}; preprocess.arithmetic = "float32" holds them', FriedelWarning, stacklevel=2)
+
+
+class Clock:
+    """Tells apart the time for making clean blocks from the time for using them."""
+
+    def __init__(self) -> None:
+        self.started = datetime.now(UTC).isoformat(timespec="seconds")
+        self._begin = time.perf_counter()
+        self.making = 0.0
+
+    def watched(self, blocks: Iterable[CleanBlock], progress: Progress) -> Iterator[CleanBlock]:
+        """The same blocks; the progress follows them."""
+        source = iter(blocks)
+        while True:
+            before = time.perf_counter()
+            block = next(source, None)
+            self.making += time.perf_counter() - before
+            if block is None:
+                return
+            yield block
+            progress.reach(block.stop)
+
+    @property
+    def total(self) -> float:
+        """Seconds since it was made."""
+        return time.perf_counter() - self._begin
+
+
+def baseline_facts(baseline: Baseline) -> dict[str, Any]:
+    """What `run.json` keeps of a baseline: all but the image."""
+    return {
+        "sample": list(baseline.sample),
+        "beam": list(baseline.beam) if baseline.beam else None,
+        "margins": [list(box) for box in baseline.margins],
+        "reference_level": baseline.reference_level,
+        "scale": baseline.scale,
+        "offset": baseline.offset,
+        "sigma": baseline.sigma,
+    }
+
+
+def _measured(job: Job) -> Baseline:
+    baseline = measure(job.scan, job.recipe.preprocess, job.executor)
+    for text in baseline.warnings:
+        warnings.warn(text, FriedelWarning, stacklevel=2)
+    log.debug(f"noise {baseline.sigma:.3g} counts, beam {baseline.beam}, margins {list(baseline.margins)}")
+    return baseline
+
+
+def _background_writer(job: Job) -> BackgroundWriter:
+    frames, rows, cols = job.scan.shape
+    params = job.recipe.preprocess
+    count = -(-frames // params.step) if params.background != "none" else 0
+    return BackgroundWriter(
+        job.out / "background.h5", (count, rows, cols), frames=frames, tiles=len(job.scan.tiles)
+    )
+
+
+def _clean_store(job: Job, baseline: Baseline) -> CleanStore:
+    # a median of an even number of values may lie between two fixed-point steps
+    quantum = 0.5 / baseline.scale if job.recipe.preprocess.arithmetic == "fixed" else None
+    return CleanStore(job.out / "clean.h5", job.scan.shape, quantum=quantum)
+
+
+def _stored(blocks: Iterable[CleanBlock], store: CleanStore, executor: Executor) -> Iterator[CleanBlock]:
+    for block in blocks:
+        store.append_block(block, executor)
+        yield block
+
+
+def _exhausted(blocks: Iterable[CleanBlock]) -> None:
+    deque(blocks, maxlen=0)
+
+
+def _segmented(job: Job, blocks: Iterable[CleanBlock], baseline: Baseline) -> BlobTable:
+    return segment(
+        blocks,
+        job.scan.shape,
+        job.recipe.segment,
+        baseline=baseline,
+        exclude=excluded_area(job.recipe.segment, job.scan, baseline),
+        mask=job.scan.mask,
+        omega_start_deg=job.scan.omega_start_deg,
+        omega_step_deg=job.scan.omega_step_deg,
+        wrap=wraps(job.recipe.segment, job.scan),
+        noise_image=noise_image(job.recipe.segment, job.scan),
+        executor=job.executor,
+    )
+
+
+def _preprocess_record(job: Job, baseline: Baseline, notes: Notes, clock: Clock, warned: list[str]) -> StageRecord:
+    files = ["background.h5", *(["clean.h5"] if job.recipe.preprocess.keep_clean else [])]
+    return StageRecord(
+        hash=job.hashes["preprocess"],
+        started=clock.started,
+        seconds=clock.making,
+        counts={
+            "frames": job.scan.shape[0],
+            "corrupt_frames": len(notes.corrupt_frames),
+            "clipped_voxels": notes.clipped_voxels,
+            "windows_per_block": job.plan.windows_per_block,
+            "threads": job.executor.threads,
+        },
+        measured={
+            **baseline_facts(baseline),
+            "corrupt_frames": {str(frame): why for frame, why in notes.corrupt_frames.items()},
+        },
+        warnings=list(warned),
+        outputs={name: describe(job.out / name) for name in files},
+    )
+
+
+def _segment_record(job: Job, table: BlobTable, clock: Clock, warned: list[str]) -> StageRecord:
+    write_blobs(
+        job.out / "blobs.h5",
+        table,
+        {
+            "recipe_segment": job.recipe.segment.model_dump(),
+            "recipe_preprocess": job.recipe.preprocess.model_dump(),
+            "scan_fingerprint": job.scan.fingerprint,
+        },
+    )
+    reasons = table.counts_by_reason()
+    log.info(f"{len(table)} blobs, {len(table.reason) - len(table)} seeds rejected")
+    return StageRecord(
+        hash=job.hashes["segment"],
+        started=clock.started,
+        seconds=clock.total - clock.making,
+        counts={
+            "blobs": len(table),
+            "rejected": {name: count for name, count in reasons.items() if count and name != "kept"},
+            "voxels": len(table.voxels),
+            "threads": job.executor.threads,
+        },
+        warnings=list(warned),
+        outputs={"blobs.h5": describe(job.out / "blobs.h5")},
+    )

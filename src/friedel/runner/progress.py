@@ -1,0 +1,172 @@
+"""What the user sees while something runs: bars on a terminal, plain lines elsewhere, a log in the folder."""
+
+import logging
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+from friedel.errors import FriedelWarning
+
+log = logging.getLogger("friedel")
+
+COMPILING_AFTER_S = 5.0
+COMPILING = "still starting: the first run after an installation compiles its kernels, about a minute"
+LINE_EVERY_S = 10.0
+
+
+class Progress:
+    """How far a piece of work is. This one keeps silent."""
+
+    def begin(self, name: str, total: int) -> None:
+        """A piece of work of `total` frames begins."""
+
+    def reach(self, done: int) -> None:
+        """So many frames are done."""
+
+    def end(self) -> None:
+        """The piece of work is over."""
+
+
+class Lines(Progress):
+    """A plain line every now and then, for logs and files."""
+
+    def begin(self, name: str, total: int) -> None:
+        """Starts the clock."""
+        self._name, self._total = name, total
+        self._start = self._last = time.monotonic()
+
+    def reach(self, done: int) -> None:
+        """A line if the last one is some time ago, and at the end."""
+        now = time.monotonic()
+        if done < self._total and now - self._last < LINE_EVERY_S:
+            return
+        self._last = now
+        spent = now - self._start
+        left = spent / max(done, 1) * (self._total - done)
+        log.info(f"{self._name}: {done} of {self._total} frames in {spent:.0f} s, {left:.0f} s left")
+
+
+class Bars(Progress):
+    """A bar on a terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def begin(self, name: str, total: int) -> None:
+        """Draws the bar."""
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("frames"))
+        times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+        self._bars = RichProgress(*columns, *times, console=self._console, transient=True)
+        self._task = self._bars.add_task(name, total=total)
+        self._bars.start()
+
+    def reach(self, done: int) -> None:
+        """Moves it."""
+        self._bars.update(self._task, completed=done)
+
+    def end(self) -> None:
+        """Removes it."""
+        self._bars.stop()
+
+
+@contextmanager
+def shown(progress: Progress, name: str, total: int) -> Iterator[Progress]:
+    """`begin` and `end` around a piece of work; says why when nothing happens at first."""
+    patience = threading.Timer(COMPILING_AFTER_S, log.info, (COMPILING,))
+    patience.daemon = True
+    original = progress.reach
+
+    class _Patient(Progress):
+        def reach(self, done: int) -> None:
+            patience.cancel()
+            original(done)
+
+    progress.begin(name, total)
+    patience.start()
+    try:
+        yield _Patient()
+    finally:
+        patience.cancel()
+        progress.end()
+
+
+class _ConsoleHandler(logging.Handler):
+    """Log records on the console that also draws the bars, so that they do not cross."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = self.format(record)
+        if record.levelno >= logging.WARNING:
+            text = f"warning: {text}"
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def talk(verbosity: int, stream: TextIO | None = None) -> Progress:
+    """Send the log to the console and choose how progress shows: -1 quiet, 0 usual, 1 with details."""
+    console = Console(file=stream or sys.stderr)
+    for handler in list(log.handlers):
+        if isinstance(handler, _ConsoleHandler):
+            log.removeHandler(handler)
+    handler = _ConsoleHandler(console)
+    handler.setLevel({-1: logging.WARNING, 0: logging.INFO}.get(verbosity, logging.DEBUG))
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+    if verbosity < 0:
+        return Progress()
+    return Bars(console) if console.is_terminal else Lines()
+
+
+@contextmanager
+def log_file(path: Path) -> Iterator[None]:
+    """Append the log to a file as well."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    level = log.level
+    log.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+        handler.close()
+
+
+@contextmanager
+def warnings_kept() -> Iterator[list[str]]:
+    """Collect every `FriedelWarning` once, logging it as it comes; other warnings go their usual way."""
+    kept: list[str] = []
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def keep(  # noqa: PLR0917  (the signature is Python's)
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if not issubclass(category, FriedelWarning):
+                usual(message, category, filename, lineno, file, line)
+            elif str(message) not in kept:
+                kept.append(str(message))
+                log.warning(str(message))
+                if not any(isinstance(handler, _ConsoleHandler) for handler in log.handlers):
+                    usual(message, category, filename, lineno, file, line)  # a notebook shows it its own way
+
+        warnings.simplefilter("always", FriedelWarning)
+        warnings.showwarning = keep
+        yield kept
