@@ -59,7 +59,7 @@ class Params(BaseModel):
         return self.build({**self.model_dump(), **changes})
 
     @classmethod
-    def rows(cls) -> list[ParameterInfo]:
+    def declared(cls) -> list[ParameterInfo]:
         """All parameters in the order of their declaration."""
         properties = cls.model_json_schema().get("properties", {})
         rows = []

@@ -76,7 +76,7 @@ def test_parameters_are_frozen():
 
 
 def test_every_parameter_is_a_row_with_type_default_unit_rule_and_sentence():
-    rows = {row.name: row for row in Example.rows()}
+    rows = {row.name: row for row in Example.declared()}
     assert list(rows) == ["threshold", "voxels", "kind", "box", "inner"]
     assert rows["threshold"] == ("threshold", "number", 50.0, "counts", "> 0", "Starts a blob.")
     assert rows["voxels"].rule == ">= 1, <= 1000"

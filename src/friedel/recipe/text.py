@@ -20,7 +20,7 @@ def section_text(header: str, params: Params, notes: Mapping[str, str], *, comme
     key = header.strip("[]")
     document = (type(params).__doc__ or "").split("\n")[0]
     lines = [f"# {document}", header] if comments and document else [header]
-    for row in type(params).rows():
+    for row in type(params).declared():
         value = getattr(params, row.name)
         if comments:
             lines += _comment(row, notes.get(f"{key}.{row.name}", ""))
