@@ -40,17 +40,17 @@ class PlainFrames:
     """Frames read by h5py, one thread at a time: any layout, any filter that HDF5 can find."""
 
     def __init__(self, dataset: h5py.Dataset) -> None:
+        self._file: h5py.File | None = None  # first: __del__ looks at it
         self._path, self._name = Path(dataset.file.filename), str(dataset.name)
         self.shape: tuple[int, int, int] = dataset.shape
         self.dtype: np.dtype[np.generic] = dataset.dtype.newbyteorder("=")
         self._lock = threading.Lock()
-        self._file: h5py.File | None = None
 
     def __reduce__(self) -> tuple[object, tuple[Path, str]]:
         return _reopened, (self._path, self._name)
 
     def __del__(self) -> None:
-        if getattr(self, "_file", None):
+        if self._file is not None:
             self._file.close()
 
     def read(self, start: int, stop: int) -> AnyArray:

@@ -1,0 +1,88 @@
+"""BLISS master files of the ESRF: scans `/N.1` with detectors and motors under `measurement`."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from friedel.io.angles import Angles
+from friedel.io.found import Found
+from friedel.io.h5_frames import h5_frames
+from friedel.model.arrays import AnyArray
+
+_SCAN = re.compile(r"\d+\.\d+")
+_MOTORS = ("rot", "diffrz", "omega", "srot", "hrsrot", "hrrz", "rotation_angle")
+"""Rotation motors of ID11, ID19, ID03, ID06: the first that is there counts."""
+_LIKE_MOTORS = re.compile(r"(.*rz|.*rot|.*omega.*|phi|psi)$", re.IGNORECASE)
+
+
+def scan_groups(file: h5py.File) -> list[h5py.Group]:
+    """The scans of a master file in the order of their numbers; none if it is not one."""
+    names = [name for name in file if _SCAN.fullmatch(name) and "measurement" in _keys(file.get(name))]
+    return [file[name] for name in sorted(names, key=lambda name: [int(part) for part in name.split(".")])]
+
+
+def bliss_stacks(file: h5py.File) -> tuple[dict[str, h5py.Dataset], dict[str, h5py.Dataset]]:
+    """(stacks of frames, stacks of darks) by path: scans titled "dark" are darks, "ref" and "flat" are neither."""
+    frames: dict[str, h5py.Dataset] = {}
+    darks: dict[str, h5py.Dataset] = {}
+    for scan in scan_groups(file):
+        title, group = _title(scan).lower(), scan["measurement"]
+        items = {f"{scan.name}/measurement/{name}": group.get(name) for name in group}
+        stacks = {path: item for path, item in items.items() if isinstance(item, h5py.Dataset) and item.ndim == 3}
+        if "dark" in title:
+            darks |= stacks
+        elif not any(word in title for word in ("flat", "ref_", "reference")):
+            frames |= stacks
+    return frames, darks
+
+
+def read_bliss(scan: h5py.Group, path: str, stack: h5py.Dataset, darks: Iterable[h5py.Dataset]) -> Found:
+    """A scan from one detector: its frames, the rotation motor's angles, and darks of the same shape."""
+    dark = next((images[()] for images in darks if images.shape[1:] == stack.shape[1:]), None)
+    return Found(
+        frames=h5_frames(stack),
+        name=f"{scan.file.filename}::{path}",
+        files=(Path(scan.file.filename),),
+        angles=_angles(scan, stack.shape[0]),
+        dark=dark,
+    )
+
+
+def scan_of(file: h5py.File, path: str) -> h5py.Group | None:
+    """The BLISS scan that a dataset's path lies in."""
+    first = path.strip("/").split("/")[0]
+    return file[first] if _SCAN.fullmatch(first) and "measurement" in _keys(file.get(first)) else None
+
+
+def _angles(scan: h5py.Group, frames: int) -> Angles | None:
+    """The rotation motor's array: of as many angles as frames where one has, else the first that moves."""
+    moving = []
+    for place in ("measurement", "instrument/positioners"):
+        group = scan.get(place)
+        names = [*(n for n in _MOTORS if n in _keys(group)), *(n for n in _keys(group) if _LIKE_MOTORS.match(n))]
+        for name in dict.fromkeys(names):
+            values = _array(group.get(name))
+            if values is not None and len(values) > 1 and np.ptp(values) > 0:
+                moving.append(Angles(values, f"{scan.file.filename}::{scan.name}/{place}/{name}"))
+    return next((angles for angles in moving if len(angles.values_deg) == frames), moving[0] if moving else None)
+
+
+def _array(item: object) -> AnyArray | None:
+    if isinstance(item, h5py.Dataset) and item.ndim == 1 and item.dtype.kind in "iuf":
+        return np.asarray(item[()])
+    return None
+
+
+def _keys(item: object) -> list[str]:
+    return [*item] if isinstance(item, h5py.Group) else []
+
+
+def _title(scan: h5py.Group) -> str:
+    title = scan.get("title")
+    if not isinstance(title, h5py.Dataset) or title.shape != ():
+        return ""
+    value = title[()]
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,94 @@
+"""Single images and stacks that go with a scan: darks, masks, angles in a file."""
+
+from pathlib import Path
+
+import numpy as np
+
+from friedel.errors import ScanError
+from friedel.io.edf import read_edf_images
+from friedel.io.hdf5 import read_dataset, read_hdf5
+from friedel.io.npy import load_array
+from friedel.io.paths import EDF, HDF5, TIFF, Where, locate
+from friedel.io.tiff import read_tiff_images
+from friedel.model.arrays import AnyArray, Floats, Image, Mask
+
+
+def read_images(text: str, base: Path) -> AnyArray:
+    """The image [row, col] or stack [image, row, col] at `text`: `file::/path`, a file, a pattern, a folder.
+
+    Raises `ScanError` when it cannot be read or holds something else.
+    """
+    where = locate(text, base, keep_darks=True)
+    images = np.asarray(_read(where))
+    if images.ndim not in {2, 3} or images.dtype.kind not in "uifb" or images.size == 0:
+        got = f"{images.dtype} of shape {images.shape}"
+        raise ScanError(text, rule="must be an image or a stack of images", got=got)
+    return images
+
+
+def read_angles(text: str, base: Path) -> Floats:
+    """The array of angles at `file::/path`, or in a numpy or text file. Raises `ScanError`."""
+    path, _, inner = text.partition("::")
+    file = base / Path(path).expanduser()
+    if file.suffix in {".txt", ".dat", ".csv"}:
+        values = _text_column(file)
+    elif inner and file.suffix != ".npz":
+        values = read_dataset(file, inner)
+    else:
+        values = load_array(file, inner or None, dimensions=(1,))
+    if values.dtype.kind not in "uif":
+        raise ScanError(text, rule="must hold numbers", got=values.dtype)
+    return np.asarray(values, dtype=np.float64).ravel()
+
+
+def dark_image(images: AnyArray, shape: tuple[int, int], where: str) -> Image:
+    """The dark of a frame, float32 [row, col]: a stack's median per pixel.
+
+    `images` are [row, col] or [image, row, col]. Raises `ScanError` when they have another shape than a frame or
+    hold values that are not numbers.
+    """
+    stack = images if images.ndim == 3 else images[None]
+    if stack.shape[1:] != shape:
+        raise _wrong_shape("dark", where, stack.shape[1:], shape)
+    dark = np.median(stack, axis=0).astype(np.float32)
+    bad = int(np.count_nonzero(~np.isfinite(dark)))
+    if bad:
+        raise ScanError(f"dark {where}", rule="must be numbers everywhere", got=f"{bad} pixels without")
+    return dark
+
+
+def mask_image(images: AnyArray, shape: tuple[int, int], where: str) -> Mask:
+    """The mask of a frame [row, col], True = bad; of a stack, a pixel bad in any image.
+
+    Raises `ScanError` when it has another shape than a frame.
+    """
+    stack = images if images.ndim == 3 else images[None]
+    if stack.shape[1:] != shape:
+        raise _wrong_shape("mask", where, stack.shape[1:], shape)
+    return np.asarray((stack != 0).any(axis=0))
+
+
+def _wrong_shape(what: str, where: str, got: tuple[int, ...], shape: tuple[int, int]) -> ScanError:
+    rule = f"must have the shape of a frame, {shape[0]} rows × {shape[1]} cols"
+    return ScanError(f"{what} {where}", rule=rule, got=" × ".join(map(str, got)))
+
+
+def _read(where: Where) -> AnyArray:
+    first = where.files[0]
+    if where.kind is HDF5:
+        if where.inner:
+            return read_dataset(first, where.inner)
+        frames = read_hdf5(first, None).frames
+        return frames.read(0, frames.shape[0])
+    if where.kind is EDF:
+        return read_edf_images(where.files)
+    if where.kind is TIFF:
+        return read_tiff_images(where.files)
+    return load_array(first, where.inner)
+
+
+def _text_column(file: Path) -> Floats:
+    try:
+        return np.loadtxt(file, dtype=np.float64, delimiter="," if file.suffix == ".csv" else None)
+    except (OSError, ValueError) as error:
+        raise ScanError(str(file), rule="must hold one angle a line", got=str(error).splitlines()[0]) from error

@@ -1,0 +1,97 @@
+"""NXtomo files: one stack of projections, flats and darks, told apart by `image_key`."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from friedel.errors import ScanError
+from friedel.io.angles import Angles
+from friedel.io.found import Found
+from friedel.io.h5_frames import h5_frames
+from friedel.io.sources import SelectedFrames
+from friedel.model.arrays import AnyArray, Indices
+
+_PROJECTION, _FLAT, _DARK = 0, 1, 2
+_MOST_DARKS = 64
+"""A median over more of them gains nothing, and would take memory."""
+
+
+def nxtomo_stacks(file: h5py.File) -> dict[str, h5py.Dataset]:
+    """The image stacks of all entries that have image keys, by path; one seen by two paths counts once."""
+    stacks: dict[str, h5py.Dataset] = {}
+    for entry in file:
+        for path in _detectors(file.get(entry), f"/{entry}"):
+            group = file[path]
+            name = next((name for name in ("data", "image") if _is_stack(group, name)), None)
+            if "image_key" in group and name and all(group[name] != known for known in stacks.values()):
+                stacks[f"{path}/{name}"] = group[name]
+    return stacks
+
+
+def read_nxtomo(file: h5py.File, path: str, stack: h5py.Dataset) -> Found:
+    """A scan from the stack at `path`: frames with image key 0, the dark ones (key 2) and the angles of the frames.
+
+    Raises `ScanError` when keys or angles are not as many as images, or when there is no projection.
+    """
+    detector = file[path.rpartition("/")[0]]
+    name = f"{file.filename}::{path}"
+    keys = detector["image_key"][()].astype(np.int64).ravel()
+    if len(keys) != stack.shape[0]:
+        raise ScanError(
+            f"image_key beside {name}", rule=f"must be as many as the {stack.shape[0]} images", got=len(keys)
+        )
+    images = h5_frames(stack)
+    chosen = np.flatnonzero(keys == _PROJECTION)
+    if len(chosen) == 0:
+        raise ScanError(name, rule="must have projections (image_key 0)", got=f"keys {np.unique(keys).tolist()}")
+    darks = np.flatnonzero(keys == _DARK)[:_MOST_DARKS]
+    dark = np.concatenate([images.read(int(k), int(k) + 1) for k in darks]) if len(darks) else None
+    whole = len(chosen) == stack.shape[0]
+    flats = int(np.count_nonzero(keys == _FLAT))
+    notes = (f"{flats} flat images are left out",) if flats else ()
+    return Found(
+        frames=images if whole else SelectedFrames(images, tuple(chosen.tolist())),
+        name=name,
+        files=(Path(file.filename),),
+        angles=_angles(file, path, chosen, len(keys)),
+        dark=dark,
+        notes=notes,
+    )
+
+
+def _angles(file: h5py.File, path: str, chosen: Indices, images: int) -> Angles | None:
+    """The rotation angles of the chosen images, from the detector's group or the nearest one above it."""
+    group = path
+    while group:
+        group = group.rpartition("/")[0]
+        for name in ("rotation_angle", "sample/rotation_angle", "data/rotation_angle"):
+            item = file.get(f"{group}/{name}")
+            if isinstance(item, h5py.Dataset):
+                values = _degrees(item)
+                # Some writers list the projections' angles only; any other number is refused with both counts.
+                values = values[chosen] if len(values) == images else values
+                return Angles(values, f"{file.filename}::{group}/{name}")
+    return None
+
+
+def _degrees(dataset: h5py.Dataset) -> AnyArray:
+    values = np.asarray(dataset[()], dtype=np.float64).ravel()
+    unit = dataset.attrs.get("units", "")
+    unit = unit.decode() if isinstance(unit, bytes) else str(unit)
+    return np.degrees(values) if unit.lower() in {"rad", "radian", "radians"} else values
+
+
+def _detectors(entry: object, path: str) -> list[str]:
+    """Groups of an entry that may hold a detector's images: itself, `data`, and those of `instrument`."""
+    if not isinstance(entry, h5py.Group):
+        return []
+    instrument = entry.get("instrument")
+    inside = [f"{path}/instrument/{name}" for name in instrument] if isinstance(instrument, h5py.Group) else []
+    places = [*inside, f"{path}/data", path]
+    return [place for place in places if isinstance(entry.file.get(place), h5py.Group)]
+
+
+def _is_stack(group: h5py.Group, name: str) -> bool:
+    item = group.get(name)
+    return isinstance(item, h5py.Dataset) and item.ndim == 3

@@ -1,0 +1,55 @@
+"""Frames in numpy files: `.npy` mapped into memory, `.npz` (`::key` where it holds several) read at once."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from friedel.errors import ScanError
+from friedel.io.found import Found
+from friedel.model.arrays import AnyArray
+from friedel.model.scan import ArrayFrames
+
+
+def read_npy(path: Path, key: str | None) -> Found:
+    """A scan from an array [frame, row, col]; such files know nothing about angles and darks."""
+    array = load_array(path, key, dimensions=(3,))
+    return Found(ArrayFrames(array), f"{path}::{key}" if key else str(path), (path,))
+
+
+def load_array(path: Path, key: str | None, dimensions: tuple[int, ...] = (2, 3)) -> AnyArray:
+    """The array of numbers in a numpy file.
+
+    Raises `ScanError` when the file is not numpy's, is cut off, or holds no such array, or several.
+    """
+    try:
+        stored = np.load(path, mmap_mode="r" if path.suffix == ".npy" else None, allow_pickle=False)
+        if isinstance(stored, np.ndarray):
+            return _numbers(stored, path, dimensions)
+        with stored:
+            return _numbers(stored[_key(stored, path, key, dimensions)], path, dimensions)
+    except (ValueError, EOFError, zipfile.BadZipFile, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else "no array"
+        raise ScanError(str(path), rule="is not a whole numpy file", got=reason) from error
+
+
+def _key(stored: np.lib.npyio.NpzFile, path: Path, key: str | None, dimensions: tuple[int, ...]) -> str:
+    if key is None:
+        fitting = [name for name in stored.files if stored[name].ndim in dimensions]
+        if len(fitting) == 1:
+            return fitting[0]
+        way_out = f"say which: {path.name}::KEY"
+        raise ScanError(
+            str(path), rule="must hold one stack of images", got=f"arrays {stored.files}", way_out=way_out
+        )
+    if key not in stored.files:
+        raise ScanError(f"{path}::{key}", rule="no such array", got=f"arrays {stored.files}")
+    return key
+
+
+def _numbers(array: AnyArray, path: Path, dimensions: tuple[int, ...]) -> AnyArray:
+    if array.ndim not in dimensions or array.dtype.kind not in "uifb":
+        wanted = " or ".join(str(n) for n in dimensions)
+        got = f"{array.dtype} of shape {array.shape}"
+        raise ScanError(str(path), rule=f"must hold numbers in {wanted} dimensions", got=got)
+    return array

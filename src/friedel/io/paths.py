@@ -1,0 +1,77 @@
+"""What a user may write where a file is asked for: `file`, `file::inside`, a folder, a pattern."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from friedel.errors import ScanError
+
+HDF5 = frozenset({".h5", ".hdf5", ".hdf", ".nx", ".nxs", ".nexus"})
+EDF = frozenset({".edf", ".edf.gz", ".edf.bz2"})
+TIFF = frozenset({".tif", ".tiff"})
+NUMPY = frozenset({".npy", ".npz"})
+_KNOWN = "HDF5 (.h5 .hdf5 .hdf .nx .nxs), EDF (.edf), TIFF (.tif .tiff) or numpy (.npy .npz)"
+_BESIDE = re.compile(r"(dark|ref)", re.IGNORECASE)
+
+
+class Where(NamedTuple):
+    """Files in their natural order, the family of their format, and the path inside (HDF5, npz)."""
+
+    files: tuple[Path, ...]
+    kind: frozenset[str]
+    inner: str | None
+
+
+def locate(text: str, base: Path, *, keep_darks: bool = False) -> Where:
+    """Find the files that `text` means, relative to `base`.
+
+    A folder stands for all images in it; darks and references among several files are left out, unless
+    `keep_darks`. Raises `ScanError` when there is none, when they are of several formats, or of an unknown one.
+    """
+    name, _, inner = text.partition("::")
+    if not name:
+        raise ScanError("scan.frames", rule="must name a file, a folder or a pattern", got=repr(text))
+    path = base / Path(name).expanduser()
+    files = _expand(path, keep_darks=keep_darks)
+    kinds = {kind_of(file) for file in files}
+    if len(kinds) > 1:
+        raise ScanError(str(path), rule="must be images of one format", got=f"{len(kinds)} formats")
+    return Where(tuple(files), kinds.pop(), inner or None)
+
+
+def kind_of(path: Path) -> frozenset[str]:
+    """The format, by the end of the name, else by HDF5's signature. Raises `ScanError` for an unknown one."""
+    name = path.name.lower()
+    for kind in (HDF5, EDF, TIFF, NUMPY):
+        if name.endswith(tuple(kind)):
+            return kind
+    if path.is_file() and _is_hdf5(path):
+        return HDF5
+    raise ScanError(str(path), rule=f"must be {_KNOWN}", got=path.suffix or "no suffix")
+
+
+def natural(path: Path) -> list[tuple[int, str]]:
+    """Sort key: numbers by value, so that image_2 comes before image_10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
+
+
+def _expand(path: Path, *, keep_darks: bool) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        found = [file for file in path.iterdir() if file.name.lower().endswith((*EDF, *TIFF))]
+        empty = "holds no EDF or TIFF images"
+    elif any(sign in path.name for sign in "*?["):
+        found = [file for file in path.parent.glob(path.name) if file.is_file()]
+        empty = "matches no file"
+    else:
+        raise ScanError(str(path), rule="no such file")
+    wanted = [file for file in found if keep_darks or not _BESIDE.match(file.name)]
+    if not wanted:
+        raise ScanError(str(path), rule=empty)
+    return sorted(wanted, key=natural)
+
+
+def _is_hdf5(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(8) == b"\x89HDF\r\n\x1a\n"

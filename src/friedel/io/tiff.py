@@ -1,0 +1,130 @@
+"""TIFF stacks, folders and patterns of TIFF images, and darks beside them."""
+
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from friedel.errors import ScanError
+from friedel.io.chunks import ContiguousFrames, Place
+from friedel.io.edf import dark_files
+from friedel.io.found import Found
+from friedel.io.raw_file import RawFile
+from friedel.io.sources import JoinedFrames
+from friedel.model.arrays import AnyArray
+from friedel.model.scan import FrameSource
+
+_DAMAGE = (OSError, ValueError, IndexError, KeyError, TypeError, RuntimeError, tifffile.TiffFileError)
+"""What tifffile and its codecs raise on files that are damaged or not TIFF."""
+
+
+class TiffPages:
+    """The pages of one TIFF, opened anew for every read: tifffile's handles are not meant to be shared."""
+
+    def __init__(self, path: Path, shape: tuple[int, int, int], dtype: np.dtype[np.generic]) -> None:
+        self._path, self.shape, self.dtype = path, shape, dtype.newbyteorder("=")
+
+    def read(self, start: int, stop: int) -> AnyArray:
+        """Frames [start, stop). Raises `ScanError` that names the file and the page."""
+        out = np.empty((stop - start, *self.shape[1:]), self.dtype)
+        page = start
+        try:
+            with tifffile.TiffFile(self._path) as tiff:
+                for page in range(start, stop):
+                    image = tiff.pages[page].asarray()
+                    if image.shape != self.shape[1:]:
+                        raise _other_shape(self._path, page, image.shape, self.shape)
+                    out[page - start] = image
+        except _DAMAGE as error:
+            raise ScanError(f"image {page} of {self._path}", rule="cannot be read", got=_line(error)) from error
+        return out
+
+
+class TiffFiles:
+    """One image a file, read when asked for."""
+
+    def __init__(self, files: tuple[Path, ...]) -> None:
+        first = _image(files[0])
+        if first.ndim != 2:
+            raise ScanError(str(files[0]), rule="must hold one grey image", got=f"shape {first.shape}")
+        self._files = files
+        self.shape: tuple[int, int, int] = (len(files), *first.shape)
+        self.dtype: np.dtype[np.generic] = first.dtype.newbyteorder("=")
+
+    def read(self, start: int, stop: int) -> AnyArray:
+        """Frames [start, stop). Raises `ScanError` that names the file."""
+        out = np.empty((stop - start, *self.shape[1:]), self.dtype)
+        for place, file in enumerate(self._files[start:stop]):
+            image = _image(file)
+            if image.shape != self.shape[1:] or image.dtype != self.dtype:
+                raise _other_shape(file, 0, (*image.shape, image.dtype), (*self.shape[1:], self.dtype))
+            out[place] = image
+        return out
+
+
+def read_tiff(files: tuple[Path, ...]) -> Found:
+    """A scan from TIFF files: stacks, or one image a file; TIFF knows nothing about angles."""
+    dark = dark_files(files[0].parent, (".tif", ".tiff"), files)
+    return Found(
+        frames=_source(files),
+        name=str(files[0]) if len(files) == 1 else f"{files[0].parent}/*{files[0].suffix}",
+        files=files,
+        dark=read_tiff_images(dark) if dark else None,
+        notes=(f"dark: {', '.join(file.name for file in dark)}",) if dark else (),
+    )
+
+
+def read_tiff_images(files: tuple[Path, ...]) -> AnyArray:
+    """All images of some files as a stack [image, row, col]."""
+    frames = _source(files)
+    return frames.read(0, frames.shape[0])
+
+
+def _source(files: tuple[Path, ...]) -> FrameSource:
+    first = _stack(files[0])
+    if len(files) == 1:
+        return first
+    if first.shape[0] == 1:
+        return TiffFiles(files)
+    parts = [first, *(_stack(file) for file in files[1:])]
+    for file, part in zip(files, parts, strict=True):
+        if part.shape[1:] != first.shape[1:] or part.dtype != first.dtype:
+            raise _other_shape(file, 0, (*part.shape[1:], part.dtype), (*first.shape[1:], first.dtype))
+    return JoinedFrames(parts)
+
+
+def _stack(path: Path) -> FrameSource:
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            series = tiff.series[0]
+            shape, dtype, offset = series.shape, np.dtype(series.dtype), series.dataoffset
+            order, pages = tiff.byteorder, len(tiff.pages)
+    except _DAMAGE as error:
+        raise ScanError(str(path), rule="cannot be read as TIFF", got=_line(error)) from error
+    if len(shape) not in {2, 3} or dtype.kind not in "uif":
+        raise ScanError(str(path), rule="must hold grey images", got=f"{dtype} of shape {shape}")
+    frames = (1, *shape) if len(shape) == 2 else shape
+    if offset is not None:  # one uncompressed piece, also where ImageJ wrote a single page for all of it
+        place = Place(offset, int(np.prod(shape)) * dtype.itemsize)
+        return ContiguousFrames([(RawFile(path), place)], str(path), frames, dtype.newbyteorder(order))
+    if pages != frames[0]:
+        raise ScanError(str(path), rule="must have one page a frame", got=f"{pages} pages, shape {shape}")
+    return TiffPages(path, frames, dtype)
+
+
+def _image(path: Path) -> AnyArray:
+    try:
+        return np.asarray(tifffile.imread(path))
+    except _DAMAGE as error:
+        raise ScanError(str(path), rule="cannot be read as TIFF", got=_line(error)) from error
+
+
+def _other_shape(path: Path, page: int, got: tuple[object, ...], wanted: tuple[object, ...]) -> ScanError:
+    what = f"image {page} of {path}" if page else str(path)
+    return ScanError(
+        what, rule=f"must be like the first, {' × '.join(map(str, wanted))}", got=" × ".join(map(str, got))
+    )
+
+
+def _line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
