@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from friedel.errors import InputError
-from friedel.io.atomic import atomic
+from friedel.io.h5_output import h5_output
 from friedel.io.hdf5_file import opened
 from friedel.model.arrays import AnyArray
 from friedel.model.blobs import COLUMNS, FLAG_MEANINGS, TRUTH_COLUMNS, BlobTable, Column, Reason, Voxels
@@ -25,8 +25,8 @@ def write_blobs(path: str | Path, table: BlobTable, attributes: Mapping[str, Any
     `attributes` go to the root of the file; mappings (the parameters) are stored as JSON. The bytes of every
     dataset depend on the table alone. Raises `OutputError` when the disk cannot take it.
     """
-    with atomic(path) as partial, h5py.File(partial, "w") as file:
-        write_blobs_group(file, table, attributes)
+    with h5_output(path) as output:
+        write_blobs_group(output.file, table, attributes)
 
 
 def read_blobs(path: str | Path) -> BlobTable:

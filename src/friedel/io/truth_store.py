@@ -7,8 +7,8 @@ import h5py
 import numpy as np
 
 from friedel.errors import InputError
-from friedel.io.atomic import atomic
 from friedel.io.blob_store import read_blobs_group, write_blobs_group
+from friedel.io.h5_output import h5_output
 from friedel.io.hdf5_file import opened
 from friedel.model.grains import GrainTable, GrainVolume
 from friedel.model.truth import Truth
@@ -26,7 +26,8 @@ _LAYERS = {"grain_id": np.int32, "status": np.uint8, "density": np.float32}
 
 def write_truth(path: str | Path, truth: Truth) -> None:
     """Write `SCAN.truth.h5`: blobs as in `blobs.h5`, /grains and /VTKHDF. Raises `OutputError`."""
-    with atomic(path) as partial, h5py.File(partial, "w") as file:
+    with h5_output(path) as output:
+        file = output.file
         write_blobs_group(file, truth.blobs)
         if truth.grains is not None:
             write_grains_group(file, truth.grains)

@@ -11,8 +11,8 @@ import hdf5plugin
 import numpy as np
 
 from friedel.errors import OutputError
-from friedel.io.atomic import atomic
 from friedel.io.codecs import can_encode, encode_bitshuffle
+from friedel.io.h5_output import h5_output
 from friedel.model.arrays import AnyArray
 from friedel.model.stream import Executor, Serial
 
@@ -32,12 +32,12 @@ class _FrameFile:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            partial = stack.enter_context(atomic(self._path))
-            self._file = stack.enter_context(h5py.File(partial, "w"))
-            entry = _group(self._file, "entry", "NXentry")
+            self._output = stack.enter_context(h5_output(self._path))
+            file = self._output.file
+            entry = _group(file, "entry", "NXentry")
             data = _group(entry, "data", "NXdata")
-            self._file.attrs["NX_class"] = "NXroot"
-            self._file.attrs["default"] = "entry"
+            file.attrs["NX_class"] = "NXroot"
+            file.attrs["default"] = "entry"
             entry.attrs["default"] = "data"
             data.attrs["signal"] = "frames"
             self._entry, self._data = entry, data
@@ -74,9 +74,10 @@ class _FrameFile:
             raise OutputError(str(self._path), rule=f"takes {self._shape[0]} frames", got=self._written)
         if not (self._compress and can_encode()):
             self._frames[start : self._written] = block
-            return
-        for index, chunk in enumerate(executor.map(encode_bitshuffle, block), start):
-            self._frames.id.write_direct_chunk((index, 0, 0), chunk)
+        else:
+            for index, chunk in enumerate(executor.map(encode_bitshuffle, block), start):
+                self._frames.id.write_direct_chunk((index, 0, 0), chunk)
+        self._output.check()  # now, not after hours of frames that the disk has no room for
 
 
 class RawWriter(_FrameFile):
