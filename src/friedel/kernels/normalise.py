@@ -1,0 +1,199 @@
+"""From raw frames to bit planes: dark, gain, fixed point (or sortable keys), in one pass over the raw values.
+
+The order of the float32 operations is fixed, so that results do not depend on blocks or threads:
+`v = (float32(raw) - dark) * factor + bias`, where for fixed point `factor = gain * scale`,
+`bias = offset + 0.5` and `q = floor(v)` clipped to 0..65535; for float32 `factor = gain` and `bias = 0`.
+Pixels that are not kept (masked, or not finite) become 0 counts.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit, uint16, uint32
+from numpy.typing import NDArray
+
+from friedel.kernels.moving_median import key_of
+from friedel.kernels.select_bits import TILE, WORD_SIZE, transpose_bits
+
+Raw = NDArray[Any]
+
+
+@njit(cache=True, nogil=True)
+def _fixed_row(
+    raw: Raw,
+    dark: NDArray[np.float32],
+    keep: NDArray[np.bool_],
+    factors: NDArray[np.float32],
+    bias: np.float32,
+    out: NDArray[np.uint16],
+) -> int:
+    clipped = np.int32(0)
+    for p in range(TILE):
+        v = (np.float32(raw[p]) - dark[p]) * factors[p] + bias
+        v = v if keep[p] and v == v else bias  # noqa: PLR0124  (v == v: not NaN)
+        clipped += np.int32(v < np.float32(0)) + np.int32(v >= np.float32(65536))
+        v = v if v > np.float32(0) else np.float32(0)
+        v = v if v < np.float32(65535) else np.float32(65535)
+        out[p] = uint16(np.int32(v))
+    return int(clipped)
+
+
+@njit(cache=True, nogil=True)
+def _key_row(
+    raw: Raw,
+    dark: NDArray[np.float32],
+    keep: NDArray[np.bool_],
+    factors: NDArray[np.float32],
+    value: NDArray[np.float32],
+    low: NDArray[np.uint16],
+    high: NDArray[np.uint16],
+) -> None:
+    zero = np.float32(0)
+    for p in range(TILE):
+        v = (np.float32(raw[p]) - dark[p]) * factors[p] + zero  # + 0 turns -0 into 0: they share a key then
+        value[p] = v if keep[p] and abs(v) < np.float32(np.inf) else zero
+    bits = value.view(np.uint32)
+    for p in range(TILE):
+        key = key_of(bits[p])
+        low[p] = uint16(key)
+        high[p] = uint16(key >> uint32(16))
+
+
+@njit(cache=True, nogil=True)
+def _spread(factors: NDArray[np.float32], part: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
+    """Factor of each pixel of a tile, from that of the part of the detector in which it lies."""
+    if factors.size == 1:
+        for p in range(TILE):
+            out[p] = factors[0]
+    else:
+        for p in range(TILE):
+            out[p] = factors[part[p]]
+
+
+@njit(cache=True, nogil=True)
+def normalise_word(
+    raw: Raw,
+    dark: NDArray[np.float32],
+    keep: NDArray[np.bool_],
+    part: NDArray[np.uint8],
+    factors: NDArray[np.float32],
+    bias: float,
+    slot: int,
+    planes: NDArray[np.uint16],
+    clipped: NDArray[np.int64],
+) -> None:
+    """Up to 16 frames `raw` [frame, pixel] into slot `slot` of `planes` [half, tile, slot, bit, pixel].
+
+    `dark`, `keep` and `part` are flat and padded to whole tiles; `factors` [frame, part]. Adds to
+    `clipped` [frame] how many values left the range of fixed point (none do with two halves).
+    """
+    frames, pixels = raw.shape
+    halves, tiles = planes.shape[0], planes.shape[1]
+    edge = np.zeros(TILE, raw.dtype)
+    gain = np.empty(TILE, np.float32)
+    value = np.empty(TILE, np.float32)
+    bias32 = np.float32(bias)
+    for tile in range(tiles):
+        at = tile * TILE
+        width = min(TILE, pixels - at)
+        low = planes[0, tile, slot].reshape(WORD_SIZE)
+        high = planes[halves - 1, tile, slot].reshape(WORD_SIZE)
+        for f in range(frames):
+            row = raw[f, at : at + width]
+            if width < TILE:
+                edge[:width] = row
+                row = edge
+            _spread(factors[f], part[at : at + TILE], gain)
+            here = slice(f * TILE, (f + 1) * TILE)
+            if halves == 1:
+                clipped[f] += _fixed_row(row, dark[at : at + TILE], keep[at : at + TILE], gain, bias32, low[here])
+            else:
+                _key_row(row, dark[at : at + TILE], keep[at : at + TILE], gain, value, low[here], high[here])
+        low[frames * TILE :] = uint16(0)
+        transpose_bits(low)
+        if halves == 2:
+            high[frames * TILE :] = uint16(0)
+            transpose_bits(high)
+
+
+@njit(cache=True, nogil=True)
+def margin_mean(raw: Raw, dark: NDArray[np.float32], pixels: NDArray[np.int64], saturation: float) -> float:
+    """Mean of raw - dark (float64) over flat `pixels` of a flat frame, none NaN or saturated; NaN if none."""
+    total = 0.0
+    count = 0
+    for i in range(pixels.size):
+        value = np.float64(raw[pixels[i]])
+        if value < saturation:
+            total += value - np.float64(dark[pixels[i]])
+            count += 1
+    return total / count if count else np.nan
+
+
+@njit(cache=True, nogil=True)
+def is_constant(raw: Raw) -> bool:
+    """Whether all values of a flat frame are one value, or none is a number (ends at the first that differs)."""
+    first = raw[0]
+    for p in range(1, raw.size):  # noqa: SIM110  (compiled)
+        if raw[p] != first and (raw[p] == raw[p] or first == first):  # noqa: PLR0124  (NaN differs from itself)
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _reaches(raw: Raw, threshold: Any) -> bool:
+    found = 0
+    for p in range(raw.size):
+        found += raw[p] >= threshold
+    return found > 0
+
+
+@njit(cache=True, nogil=True)
+def _append(runs: NDArray[np.int64], count: int, start: int, stop: int) -> NDArray[np.int64]:
+    """`runs` with one more, in a larger array where it is full."""
+    if count == len(runs):
+        larger = np.empty((2 * count + 16, 2), np.int64)
+        larger[:count] = runs
+        runs = larger
+    runs[count, 0] = start
+    runs[count, 1] = stop
+    return runs
+
+
+@njit(cache=True, nogil=True)
+def saturated_runs(raw: Raw, threshold: Any) -> NDArray[np.int64]:
+    """Runs [run, (start, stop)] of flat pixels >= `threshold`: few numbers even for a flooded beam."""
+    runs = np.empty((0, 2), np.int64)
+    count = 0
+    if not _reaches(raw, threshold):
+        return runs
+    start = -1
+    for p in range(raw.size):
+        if raw[p] >= threshold:
+            start = p if start < 0 else start
+        elif start >= 0:
+            runs = _append(runs, count, start, p)
+            count += 1
+            start = -1
+    if start >= 0:
+        runs = _append(runs, count, start, raw.size)
+        count += 1
+    return runs[:count].copy()
+
+
+@njit(cache=True, nogil=True)
+def void_runs(raw: Raw) -> NDArray[np.int64]:
+    """Runs [run, (start, stop)] of flat pixels that are not finite."""
+    runs = np.empty((0, 2), np.int64)
+    count = 0
+    start = -1
+    for p in range(raw.size):
+        if not np.isfinite(raw[p]):
+            start = p if start < 0 else start
+        elif start >= 0:
+            runs = _append(runs, count, start, p)
+            count += 1
+            start = -1
+    if start >= 0:
+        runs = _append(runs, count, start, raw.size)
+        count += 1
+    return runs[:count].copy()

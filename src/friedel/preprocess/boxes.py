@@ -1,0 +1,189 @@
+"""Where the direct beam is, and which part of it the sample never shadows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from friedel.errors import InputError
+from friedel.model.arrays import AnyArray, Floats, Image
+from friedel.model.scan import Box, Scan
+from friedel.preprocess.params import PreprocessParams
+
+_LEVELS = (0.5, 0.35, 0.25)
+_LEAST_EDGE = 4
+_CONTRAST = 2.0
+_LEAST_SIGMAS = 20.0
+_UNSHADOWED = 0.97
+_STEADY = 0.03
+_INSET = 3
+_WIDEST = 0.12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """Evenly spaced frames: `frames` [n] numbers, `raw` [n, row, col], `median` [row, col] above the dark."""
+
+    frames: tuple[int, ...]
+    raw: AnyArray
+    median: Image
+    noise: float
+
+
+def beam_box(scan: Scan, params: PreprocessParams, sample: Sample) -> Box | None:
+    """The direct beam's box, as given or as found; None where there is none.
+
+    Raises `InputError` for a box that does not lie in the image.
+    """
+    if params.beam == "none":
+        return None
+    if params.beam != "auto":
+        return _checked("preprocess.beam", params.beam, scan)
+    return find_beam(sample.median, sample.noise)
+
+
+def find_beam(image: Image, noise: float) -> Box | None:
+    """A bright rectangle with sharp edges in `image` [row, col] above the dark; None if there is none.
+
+    The sample may shadow its middle, and a glow may surround it: the box is where rows and columns reach part of
+    the brightest level, accepted only if the level falls steeply across at least three of its edges.
+    """
+    if min(image.shape) < _LEAST_EDGE:
+        return None
+    smooth = ndimage.median_filter(np.nan_to_num(image), size=3, mode="nearest")
+    floor = float(np.median(smooth))
+    rank = min(max(smooth.size // 2000, 9), smooth.size)
+    brightest = float(np.partition(smooth.ravel(), -rank)[-rank])
+    if brightest - min(floor, 0.5 * brightest) < _LEAST_SIGMAS * noise or brightest <= 0:
+        return None
+    for level in _LEVELS:
+        bright = smooth >= level * brightest
+        rows, cols = _extent(bright.sum(axis=1)), _extent(bright.sum(axis=0))
+        box = Box(cols[0], rows[0], cols[1], rows[1])
+        if min(rows[1] - rows[0], cols[1] - cols[0]) >= _LEAST_EDGE and _has_edges(smooth, box):
+            return box
+    return None
+
+
+def _extent(counts: AnyArray) -> tuple[int, int]:
+    """From the first to the last row (or column) with a fair share of bright pixels."""
+    hits = np.flatnonzero(counts >= max(0.3 * counts.max(), 1))
+    return int(hits[0]), int(hits[-1]) + 1
+
+
+def _has_edges(image: Image, box: Box) -> bool:
+    """Whether the level falls to less than half across three edges; an edge of the image counts as one."""
+    rows, cols = image.shape
+    inside = image[box.slices]
+    depth = max(1, min(4, min(inside.shape) // 4))
+    strips = (
+        (inside[:depth], image[max(box.row0 - 2 - depth, 0) : max(box.row0 - 2, 0), box.col0 : box.col1]),
+        (inside[-depth:], image[min(box.row1 + 2, rows) : box.row1 + 2 + depth, box.col0 : box.col1]),
+        (inside[:, :depth], image[box.row0 : box.row1, max(box.col0 - 2 - depth, 0) : max(box.col0 - 2, 0)]),
+        (inside[:, -depth:], image[box.row0 : box.row1, min(box.col1 + 2, cols) : box.col1 + 2 + depth]),
+    )
+    seen = [(within, beyond) for within, beyond in strips if beyond.size]
+    sharp = sum(_high(within) > _CONTRAST * max(_high(beyond), 0.0) for within, beyond in seen)
+    return len(seen) >= 2 and sharp >= min(3, len(seen))
+
+
+def _high(values: AnyArray) -> float:
+    return float(np.percentile(values, 75))
+
+
+def margin_boxes(
+    scan: Scan, params: PreprocessParams, sample: Sample, beam: Box | None
+) -> tuple[tuple[Box, ...], str]:
+    """The margin, as given or as found, and a warning ("" if there is none).
+
+    Raises `InputError` for a box that does not lie in the image, or strips wider than half the beam.
+    """
+    if isinstance(params.margin, tuple):
+        boxes = tuple(_checked("preprocess.margin", box, scan) for box in params.margin)
+        return boxes, _shadow_warning(scan, sample, boxes)
+    if beam is None:
+        return (), ""
+    if params.margin == "auto":
+        return _find_margins(scan, sample, beam)
+    if 2 * params.margin > beam.col1 - beam.col0:
+        raise InputError(
+            "preprocess.margin",
+            rule=f"two strips must fit into the beam box, {beam.col1 - beam.col0} px wide",
+            got=params.margin,
+            way_out="give a smaller width, or boxes",
+        )
+    boxes = _strips(beam, 0, params.margin, params.margin)
+    return boxes, _shadow_warning(scan, sample, boxes)
+
+
+def _find_margins(scan: Scan, sample: Sample, beam: Box) -> tuple[tuple[Box, ...], str]:
+    """Columns from either edge of the beam inwards that keep their level over the rotation."""
+    width = beam.col1 - beam.col0
+    inset = min(_INSET, width // 8)
+    columns = _column_levels(scan, sample, beam)
+    left = columns[:, inset : inset + max(width // 50, 1)].mean(axis=1)
+    right = columns[:, width - inset - max(width // 50, 1) : width - inset].mean(axis=1)
+    most = max(int(_WIDEST * width), 1)
+    wide_left = _unshadowed(columns[:, inset:] / left[:, None], most)
+    wide_right = _unshadowed(columns[:, ::-1][:, inset:] / right[:, None], most)
+    boxes = _strips(beam, inset, wide_left, wide_right)
+    return boxes, _shadow_warning(scan, sample, boxes)
+
+
+def _unshadowed(relative: Floats, most: int) -> int:
+    """How many columns, from the edge on, never fall below their level at the edge in any frame."""
+    least = np.minimum.reduce(relative[:, :most] / np.maximum(np.max(relative[:, :most], axis=0), 1e-9), axis=0)
+    level = np.median(relative[:, :most], axis=0)
+    shadowed = np.flatnonzero((least < _UNSHADOWED) | (level < 1 - 3 * (1 - _UNSHADOWED)))
+    width = int(shadowed[0]) if len(shadowed) else relative[:, :most].shape[1]
+    return max(width - 1 if len(shadowed) else width, 1)
+
+
+def _column_levels(scan: Scan, sample: Sample, beam: Box) -> Floats:
+    """Mean of each column of the beam in each sample frame [n, col], without its uppermost and lowest rows."""
+    height = beam.row1 - beam.row0
+    inset = min(_INSET, height // 8)
+    rows, cols = slice(beam.row0 + inset, beam.row1 - inset), slice(beam.col0, beam.col1)
+    keep = ~scan.mask[rows, cols]
+    values = np.where(keep, sample.raw[:, rows, cols].astype(np.float64) - scan.dark[rows, cols], 0.0)
+    return np.maximum(np.asarray(values.sum(axis=1) / np.maximum(keep.sum(axis=0), 1), np.float64), 1e-9)
+
+
+def _strips(beam: Box, inset: int, left: int, right: int) -> tuple[Box, ...]:
+    return (
+        Box(beam.col0 + inset, beam.row0, beam.col0 + inset + left, beam.row1),
+        Box(beam.col1 - inset - right, beam.row0, beam.col1 - inset, beam.row1),
+    )
+
+
+def _shadow_warning(scan: Scan, sample: Sample, boxes: tuple[Box, ...]) -> str:
+    """The source dims all margins alike; where they differ from frame to frame, something else does."""
+    levels = np.array([[_level(frame[box.slices], scan, box) for box in boxes] for frame in sample.raw])
+    if len(boxes) < 2 or len(levels) < 4 or np.any(levels <= 0):
+        return ""
+    shares = levels / levels.mean(axis=1, keepdims=True)
+    swing = float(np.max(np.ptp(shares, axis=0) / np.median(shares, axis=0)))
+    if swing <= 2 * _STEADY:
+        return ""
+    return (
+        f"preprocess.margin: the sample shadows the margin (its parts differ by up to {100 * swing:.0f} % from "
+        f"frame to frame); draw boxes that it never reaches, or set preprocess.normalise"
+    )
+
+
+def _level(raw: AnyArray, scan: Scan, box: Box) -> float:
+    values = raw.astype(np.float32)
+    keep = ~scan.mask[box.slices] & np.isfinite(values)
+    return float(np.mean((values - scan.dark[box.slices])[keep], dtype=np.float64)) if keep.any() else 0.0
+
+
+def _checked(name: str, values: tuple[int, int, int, int], scan: Scan) -> Box:
+    box = Box(*values)
+    _, rows, cols = scan.shape
+    if not box.inside(rows, cols):
+        raise InputError(
+            name,
+            rule=f"a box [col0, row0, col1, row1] must not be empty and must lie in the image ({cols} × {rows})",
+            got=list(values),
+        )
+    return box

@@ -1,0 +1,54 @@
+"""Noise of clean frames: robust, so that spots do not count."""
+
+import numpy as np
+
+from friedel.model.arrays import AnyArray, Frames, Image, Mask
+
+_TO_SIGMA = 1.4826
+_BLOCK = 32
+_MOST_VALUES = 4_000_000
+
+
+def mad_sigma(values: AnyArray, floor: float) -> float:
+    """Standard deviation from the median absolute deviation, at least `floor`.
+
+    Where more than half of the values are equal (single counts), from the values without their outermost hundredth.
+    """
+    flat = values.ravel()
+    flat = flat[:: max(flat.size // _MOST_VALUES, 1)]
+    if flat.size == 0:
+        return floor
+    deviation = np.abs(flat - np.median(flat))
+    sigma = _TO_SIGMA * float(np.median(deviation))
+    if sigma == 0:
+        inner = deviation[deviation <= np.quantile(deviation, 0.99)]
+        sigma = float(np.sqrt(np.mean(np.square(inner, dtype=np.float64))))
+    return max(sigma, floor)
+
+
+def local_sigma(clean: Frames, mask: Mask, floor: float) -> Image:
+    """Noise per pixel [row, col] of frames `clean` [frame, row, col]: blocks of 32 × 32, interpolated."""
+    _, rows, cols = clean.shape
+    row_edges, col_edges = _edges(rows), _edges(cols)
+    grid = np.empty((len(row_edges) - 1, len(col_edges) - 1))
+    for i in range(grid.shape[0]):
+        for j in range(grid.shape[1]):
+            here = slice(row_edges[i], row_edges[i + 1]), slice(col_edges[j], col_edges[j + 1])
+            keep = ~mask[here]
+            grid[i, j] = mad_sigma(clean[:, *here][:, keep], floor) if keep.any() else np.nan
+    grid = np.where(np.isnan(grid), np.nanmedian(grid) if np.isfinite(grid).any() else floor, grid)
+    return _between(_between(grid, row_edges).T, col_edges).T.astype(np.float32)
+
+
+def _edges(size: int) -> AnyArray:
+    return np.linspace(0, size, max(size // _BLOCK, 1) + 1).round().astype(int)
+
+
+def _between(grid: AnyArray, edges: AnyArray) -> AnyArray:
+    """Linear interpolation along axis 0 from the centres of the blocks to every pixel; constant beyond them."""
+    centres = (edges[:-1] + edges[1:] - 1) / 2
+    at = np.interp(np.arange(edges[-1]), centres, np.arange(len(centres)))
+    low = np.minimum(at.astype(int), max(len(centres) - 2, 0))
+    high = np.minimum(low + 1, len(centres) - 1)
+    share = (at - low)[:, None]
+    return np.asarray((1 - share) * grid[low] + share * grid[high])

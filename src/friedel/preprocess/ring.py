@@ -1,0 +1,124 @@
+"""The part of the scan in memory: normalised frames as bit planes, sixteen to a word, in a ring of words."""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from friedel.kernels.normalise import normalise_word, saturated_runs, void_runs
+from friedel.kernels.select_bits import TILE, WORD
+from friedel.model.arrays import AnyArray, Floats, Indices
+from friedel.model.baseline import Baseline
+from friedel.model.scan import Scan
+from friedel.preprocess.params import PreprocessParams
+from friedel.preprocess.raw import Constants, Gains, RawFrames
+from friedel.preprocess.schedule import Schedule
+
+NOTHING: Indices = np.empty(0, np.int64)
+
+
+def halves(params: PreprocessParams) -> int:
+    """16-bit numbers a pixel: one for fixed point, two for float32 keys."""
+    return 1 if params.arithmetic == "fixed" else 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Word:
+    """What is known of sixteen frames in the ring besides their planes.
+
+    `frames` are their numbers in the scan; `gains` [frame, tile]; `saturated` and `void` [frame] hold runs of flat
+    pixels; `bridged` says why a frame was replaced; `clipped` [frame] how many values left the fixed-point range.
+    """
+
+    frames: Indices
+    gains: Floats
+    saturated: tuple[Indices, ...]
+    void: tuple[Indices, ...]
+    bridged: dict[int, str]
+    clipped: Indices
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ring:
+    """Words of the scan: `planes` uint16 [half, tile, slot, bit, pixel], word w in slot w % slots."""
+
+    scan: Scan
+    schedule: Schedule
+    constants: Constants
+    gains: Gains
+    raw: RawFrames
+    factor: float
+    bias: float
+    planes: AnyArray
+    words: dict[int, Word] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, scan: Scan, params: PreprocessParams, baseline: Baseline, schedule: Schedule, slots: int) -> "Ring":
+        """An empty ring of `slots` words."""
+        constants = Constants.of(scan)
+        gains = Gains.of(scan, params, baseline, constants)
+        fixed = params.arithmetic == "fixed"
+        tiles = len(constants.dark) // TILE
+        return cls(
+            scan=scan,
+            schedule=schedule,
+            constants=constants,
+            gains=gains,
+            raw=RawFrames(scan, gains.beam_is_off),
+            factor=baseline.scale if fixed else 1.0,
+            bias=baseline.offset + 0.5 if fixed else 0.0,
+            planes=np.empty((halves(params), tiles, slots, WORD, TILE), np.uint16),
+        )
+
+    def slot(self, word: int) -> int:
+        """Where a word is."""
+        return int(word % self.planes.shape[2])
+
+    def load(self, word: int) -> Word:
+        """Read, check and normalise one word into its slot. Different words may be loaded at the same time."""
+        frames, raw, bridged = self._read(word)
+        gains = np.array([self.gains.of_frame(frame) for frame in raw])
+        factors = (gains * self.factor).astype(np.float32)
+        constants = self.constants
+        clipped = np.zeros(len(frames), np.int64)
+        normalise_word(
+            raw,
+            constants.dark,
+            constants.keep,
+            constants.part,
+            factors,
+            self.bias,
+            self.slot(word),
+            self.planes,
+            clipped,
+        )
+        threshold = _threshold(raw, self.scan.saturation)
+        saturated = tuple(NOTHING if threshold is None else saturated_runs(frame, threshold) for frame in raw)
+        void = tuple(NOTHING if raw.dtype.kind == "u" else void_runs(frame) for frame in raw)
+        return Word(frames, gains, saturated, void, bridged, clipped)
+
+    def _read(self, word: int) -> tuple[Indices, AnyArray, dict[int, str]]:
+        """Scan frames of a word, across the ends of the scan where windows go on there."""
+        count = self.scan.shape[0]
+        start = word * WORD - self.schedule.lead
+        stop = min(start + WORD, self.schedule.stop - self.schedule.lead)
+        frames = np.arange(start, stop) % count
+        cuts = [0, *(np.flatnonzero(np.diff(frames) != 1) + 1), len(frames)]
+        pieces = [self.raw.read(int(frames[a]), int(frames[b - 1]) + 1) for a, b in pairwise(cuts)]
+        raw = pieces[0][0] if len(pieces) == 1 else np.concatenate([piece for piece, _ in pieces])
+        return frames, raw, {k: why for _, whys in pieces for k, why in whys.items()}
+
+
+def _threshold(raw: AnyArray, saturation: float) -> AnyArray | None:
+    """The saturation in the type of the frames; None where no value can reach it."""
+    if raw.dtype.kind == "u":
+        least = np.ceil(saturation)
+        return raw.dtype.type(max(least, 0)) if least <= np.iinfo(raw.dtype).max else None
+    return raw.dtype.type(saturation) if np.isfinite(saturation) else None
+
+
+def expand(runs: Indices) -> Indices:
+    """Flat pixels of runs [run, (start, stop)]."""
+    if len(runs) == 0:
+        return NOTHING
+    return np.concatenate([np.arange(start, stop) for start, stop in runs])

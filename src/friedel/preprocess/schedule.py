@@ -1,0 +1,112 @@
+"""Which frames each background is the median of, and in which groups the scan is worked through. Pure."""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from friedel.errors import FriedelWarning
+from friedel.kernels.select_bits import WORD
+from friedel.model.arrays import Indices
+from friedel.preprocess.params import PreprocessParams
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Frames [start, stop) of the scan, and the windows of the backgrounds that they need.
+
+    Windows [starts[b], stops[b]) belong to backgrounds `first` + b and count in ring frames; `first_word` and
+    `stop_word` are the words that must be in the ring for windows and frames.
+    """
+
+    start: int
+    stop: int
+    first: int
+    starts: Indices
+    stops: Indices
+    first_word: int
+    stop_word: int
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The course of one scan: `frames` in the scan, `lead` frames of its end read before its start (wrap)."""
+
+    params: PreprocessParams
+    frames: int
+
+    @property
+    def clips_all(self) -> bool:
+        """Whether the window is longer than the scan."""
+        return self.subtracts and 2 * self.params.half_window + 1 > self.frames
+
+    @property
+    def subtracts(self) -> bool:
+        """Whether there is a background."""
+        return self.params.background == "moving_median"
+
+    @property
+    def wraps(self) -> bool:
+        """Whether windows go on over the ends; a window longer than the scan is the whole scan, once."""
+        return self.subtracts and self.params.wrap and not self.clips_all
+
+    @property
+    def lead(self) -> int:
+        """Ring frame of scan frame 0."""
+        return self.params.half_window if self.wraps else 0
+
+    @property
+    def backgrounds(self) -> int:
+        """How many backgrounds cover the scan."""
+        return -(-self.frames // self.params.step) if self.subtracts else 0
+
+    def centre(self, background: int) -> int:
+        """Scan frame around which a background lies; the last one may be past the end."""
+        return self.params.half_step + background * self.params.step
+
+    def window(self, background: int) -> tuple[int, int]:
+        """Ring frames [start, stop) whose median a background is."""
+        centre, half = self.centre(background), self.params.half_window
+        if self.wraps:
+            return centre, centre + 2 * half + 1
+        if self.params.wrap:
+            return 0, self.frames
+        return max(centre - half, 0), min(centre + half + 1, self.frames)
+
+    @property
+    def stop(self) -> int:
+        """One past the last ring frame."""
+        return self.window(self.backgrounds - 1)[1] if self.wraps else self.frames
+
+    def groups(self, windows_per_block: int) -> Iterator[Group]:
+        """The scan, `windows_per_block` backgrounds (or, without background, words of frames) at a time."""
+        step = self.params.step if self.subtracts else WORD
+        for start in range(0, self.frames, step * windows_per_block):
+            stop = min(start + step * windows_per_block, self.frames)
+            first, last = start // step, -(-stop // step)
+            windows = [self.window(b) for b in range(first, last)] if self.subtracts else []
+            reach = [*windows, (start + self.lead, stop + self.lead)]
+            yield Group(
+                start,
+                stop,
+                first,
+                np.array([a for a, _ in windows], np.int64),
+                np.array([b for _, b in windows], np.int64),
+                min(a for a, _ in reach) // WORD,
+                -(-max(b for _, b in reach) // WORD),
+            )
+
+    def slots(self, windows_per_block: int) -> int:
+        """Words that the ring must hold."""
+        return max(group.stop_word - group.first_word for group in self.groups(windows_per_block))
+
+    def warn(self) -> None:
+        """Say so when the window is longer than the scan."""
+        if self.clips_all:
+            warnings.warn(
+                f"the median window ({2 * self.params.half_window + 1} frames) is longer than the scan "
+                f"({self.frames} frames): it is clipped to the scan",
+                FriedelWarning,
+                stacklevel=3,
+            )

@@ -1,0 +1,223 @@
+"""Raw frames in, clean frames out: one pass over the scan, in memory that its length does not change."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from friedel.errors import InputError, ScanError
+from friedel.kernels.moving_median import median_of_planes
+from friedel.kernels.select_bits import TILE, WORD
+from friedel.kernels.subtract import clean_word
+from friedel.model.arrays import Frames, Image, Indices
+from friedel.model.baseline import Baseline
+from friedel.model.scan import Scan
+from friedel.model.stream import CleanBlock, Executor, PreprocessObserver, Serial
+from friedel.preprocess.params import PreprocessParams
+from friedel.preprocess.ring import Ring, Word, expand, halves
+from friedel.preprocess.schedule import Group, Schedule
+
+_BLOCK_BYTES = 64 << 20
+_BUFFERS = 2
+CORRUPT_SHARE = 0.02
+CORRUPT_LEAST = 3
+
+
+def clean_blocks(
+    scan: Scan,
+    params: PreprocessParams,
+    baseline: Baseline,
+    *,
+    windows_per_block: int,
+    executor: Executor | None = None,
+    observer: PreprocessObserver | None = None,
+) -> Iterator[CleanBlock]:
+    """Clean frames of a scan, in order, in small blocks: dark, gain, moving median, despeckling.
+
+    `windows_per_block` backgrounds are made at a time: more cost memory (`ring_bytes`) and save time; the result
+    is the same. Each frame is read once; with `wrap`, `half_window` frames at either end are read again. A frame
+    that cannot be used (unreadable, constant, not numbers, without beam) is replaced by the good one before it
+    and marked. Warns when the window is longer than the scan. Raises `ScanError` when more than 2 % of the frames
+    (and more than 3) are corrupt. The method is PIPELINE section 2, after the ESRF deck.
+    """
+    if windows_per_block < 1:
+        raise InputError("windows_per_block", rule="must be at least 1", got=windows_per_block)
+    schedule = Schedule(params, scan.shape[0])
+    schedule.warn()
+    ring = Ring.of(scan, params, baseline, schedule, schedule.slots(windows_per_block))
+    return _stream(ring, params, baseline, windows_per_block, executor or Serial(), observer)
+
+
+def ring_bytes(
+    params: PreprocessParams, scan_shape: tuple[int, int, int], windows_per_block: int, threads: int = 1
+) -> int:
+    """Bytes that `clean_blocks` holds: the ring, the backgrounds, two blocks, and raw frames being read."""
+    frames, rows, cols = scan_shape
+    pixels = -(-rows * cols // TILE) * TILE
+    schedule = Schedule(params, frames)
+    ring = schedule.slots(windows_per_block) * WORD * 2 * halves(params)
+    backgrounds = 4 * max(min(windows_per_block, schedule.backgrounds), 1) + 8
+    blocks = 4 * _BUFFERS * block_frames(rows * cols)
+    reading = WORD * 4 * threads
+    return pixels * (ring + backgrounds + blocks + reading + 16)
+
+
+def block_frames(pixels: int) -> int:
+    """Frames in a block: few enough that two blocks are small beside the ring."""
+    return int(min(max(_BLOCK_BYTES // (4 * pixels), 1), WORD))
+
+
+def _stream(
+    ring: Ring,
+    params: PreprocessParams,
+    baseline: Baseline,
+    windows_per_block: int,
+    executor: Executor,
+    observer: PreprocessObserver | None,
+) -> Iterator[CleanBlock]:
+    frames, rows, cols = ring.scan.shape
+    pixels = len(ring.constants.dark)
+    fixed = params.arithmetic == "fixed"
+    offset, scale = (baseline.offset, baseline.scale) if fixed else (0.0, 1.0)
+    rows_of = max(min(windows_per_block, ring.schedule.backgrounds), 1)
+    backgrounds = np.full((rows_of, pixels), offset, np.float32)
+    size = block_frames(rows * cols)
+    buffers = [np.empty((min(size, frames), rows, cols), np.float32) for _ in range(_BUFFERS)]
+    census = _Census(ring.scan)
+    loaded = 0
+    made = 0
+    for group in ring.schedule.groups(windows_per_block):
+        for stale in [word for word in ring.words if word < group.first_word]:
+            del ring.words[stale]
+        fresh = range(max(loaded, group.first_word), group.stop_word)
+        for number, word in zip(fresh, executor.map(ring.load, fresh), strict=True):
+            ring.words[number] = word
+            census.take(word, number * WORD - ring.schedule.lead, observer)
+        loaded = max(loaded, group.stop_word)
+        if len(group.starts):
+            _make_backgrounds(ring, group, backgrounds, executor)
+            if observer is not None:
+                for b in range(len(group.starts)):
+                    image = ((backgrounds[b, : rows * cols] - np.float32(offset)) / np.float32(scale)).reshape(
+                        rows, cols
+                    )
+                    centre = ring.schedule.centre(group.first + b)
+                    observer.background(group.first + b, centre, image)
+        for start, stop in _pieces(group, ring.schedule.lead, size):
+            out = buffers[made % _BUFFERS][: stop - start]
+            made += 1
+            _clean(ring, params, group, start, stop, backgrounds, scale, executor, out)
+            yield _block(ring, start, stop, out)
+
+
+def _make_backgrounds(ring: Ring, group: Group, backgrounds: Image, executor: Executor) -> None:
+    tiles = ring.planes.shape[1]
+    chunk = max(1, min(tiles // (4 * executor.threads), 4096))
+
+    def work(first: int) -> None:
+        median_of_planes(ring.planes, first, min(first + chunk, tiles), group.starts, group.stops, backgrounds)
+
+    for _ in executor.map(work, range(0, tiles, chunk)):
+        pass
+
+
+def _pieces(group: Group, lead: int, size: int) -> Iterator[tuple[int, int]]:
+    """Scan frames [start, stop) of each block: never across two words."""
+    start = group.start
+    while start < group.stop:
+        word_stop = ((start + lead) // WORD + 1) * WORD - lead
+        stop = min(start + size, word_stop, group.stop)
+        yield start, stop
+        start = stop
+
+
+def _clean(
+    ring: Ring,
+    params: PreprocessParams,
+    group: Group,
+    start: int,
+    stop: int,
+    backgrounds: Image,
+    scale: float,
+    executor: Executor,
+    out: Frames,
+) -> None:
+    _, rows, cols = ring.scan.shape
+    number, at = divmod(start + ring.schedule.lead, WORD)
+    which = np.full(WORD, -1, np.int64)
+    background = np.arange(start, stop) // params.step - group.first if len(group.starts) else 0
+    which[at : at + stop - start] = background
+    holes = [expand(runs) for runs in ring.words[number].void]
+    pointer = np.zeros(WORD + 1, np.int64)
+    pointer[1 : len(holes) + 1] = np.cumsum([len(pixels) for pixels in holes])
+    pointer[len(holes) + 1 :] = pointer[len(holes)]
+    void = np.concatenate(holes)
+    chunk = max(1, -(-rows // (4 * executor.threads)) if executor.threads > 1 else rows)
+
+    def work(row: int) -> None:
+        clean_word(
+            ring.planes,
+            ring.slot(number),
+            which,
+            backgrounds,
+            scale,
+            params.despeckle,
+            ring.constants.masked,
+            void,
+            pointer,
+            (rows, cols),
+            row,
+            min(row + chunk, rows),
+            out,
+        )
+
+    for _ in executor.map(work, range(0, rows, chunk)):
+        pass
+
+
+def _block(ring: Ring, start: int, stop: int, frames: Frames) -> CleanBlock:
+    pixels = ring.scan.shape[1] * ring.scan.shape[2]
+    number, at = divmod(start + ring.schedule.lead, WORD)
+    word = ring.words[number]
+    saturated: list[Indices] = []
+    for f in range(stop - start):
+        flat = expand(word.saturated[at + f])
+        saturated.append(flat[ring.constants.keep[flat]] + f * pixels)
+    bridged = np.array([k in word.bridged for k in range(start, stop)])
+    return CleanBlock(start, frames, np.concatenate(saturated), bridged)
+
+
+class _Census:
+    """Tells the observer what was loaded, and stops when too much of the scan is corrupt."""
+
+    def __init__(self, scan: Scan) -> None:
+        self._scan = scan
+        self._corrupt = 0
+
+    def take(self, word: Word, start: int, observer: PreprocessObserver | None) -> None:
+        """One word, whose first frame is `start` (beyond the scan where windows wrap: seen again, not counted)."""
+        count = self._scan.shape[0]
+        inside = [i for i in range(len(word.frames)) if 0 <= start + i < count]
+        if not inside:
+            return
+        here = slice(inside[0], inside[-1] + 1)
+        if observer is not None:
+            observer.gains(start + inside[0], word.gains[here].astype(np.float32))
+            clipped = int(word.clipped[here].sum())
+            if clipped:
+                observer.clipped(clipped)
+        for i in inside:
+            if start + i in word.bridged:
+                self._corrupt += 1
+                if observer is not None:
+                    observer.corrupt(start + i, word.bridged[start + i])
+                self._refuse_too_many(word.bridged[start + i])
+
+    def _refuse_too_many(self, why: str) -> None:
+        most = max(CORRUPT_LEAST, int(CORRUPT_SHARE * self._scan.shape[0]))
+        if self._corrupt > most:
+            raise ScanError(
+                f"frames of {self._scan.name}",
+                rule=f"at most {most} may be corrupt",
+                got=f"more; the last one: {why}",
+                way_out="leave the bad frames out of the scan, or check the file and scan.frames",
+            )
