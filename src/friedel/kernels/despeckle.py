@@ -1,10 +1,10 @@
 """Median of a square neighbourhood, equal to `scipy.ndimage.median_filter(mode="nearest")` bit for bit.
 
 3×3 is a network: the three values of each column are sorted once, and the median of nine is the median of (the
-3×3 is a network: the three values of each column are sorted once, and the median of nine is the median of (the
 largest of the smallest, the median of the middle ones, the smallest of the largest). Larger squares forget
 extremes: of k values, drop the smallest and the largest, add the next, until three are left. All lanes do the
 same, so that whole vectors are used. No value may be NaN.
+"""
 
 from typing import Any
 
