@@ -14,6 +14,8 @@ _HOMES = {
         "friedel.commands",
     ),
     "open_scan": "friedel.io",
+    "read_blobs": "friedel.io.store",
+    "read_truth": "friedel.io.store",
     "Recipe": "friedel.recipe",
     "Scan": "friedel.model.scan",
     "BlobTable": "friedel.model.blobs",

@@ -6,7 +6,7 @@ Raises `RecipeError` that names the key, the rule and the value.
 from friedel.recipe.phase import PhaseParams
 from friedel.recipe.settings import Settings, apply_settings
 from friedel.recipe.setup import DetectorParams, SampleParams, SetupParams
-from friedel.recipe.whole import Recipe, RunParams, build_recipe, dump, load_recipe, load_scan_params
+from friedel.recipe.whole import Recipe, RunParams, build_recipe, dump, load_recipe, relative_to
 
 __all__ = [
     "DetectorParams",
@@ -20,5 +20,5 @@ __all__ = [
     "build_recipe",
     "dump",
     "load_recipe",
-    "load_scan_params",
+    "relative_to",
 ]

@@ -39,7 +39,7 @@ class PhaseParams(Params):
         return self
 
     def phase(self) -> "Phase":
-        """As the model has it. Raises `SetupError` for a crystal that cannot be, and for a CIF that cannot be read."""
+        """As the model has it. Raises `SetupError` for a crystal that cannot be or a CIF that cannot be read."""
         from friedel.model.crystal import Phase
 
         families = self.families or ()

@@ -14,7 +14,6 @@ PATHS: Mapping[str, frozenset[str]] = {
     "scan.mask": frozenset(),
     "scan.omega.path": frozenset(),
     "segment.noise": frozenset({"scan", "local"}),
-    "segment.exclude": frozenset({"beam", "none"}),
     "setup.sample.mask": frozenset({"absorption"}),
     "phase.cif": frozenset(),
 }
@@ -85,3 +84,13 @@ def absolute(path: str, folder: Path) -> str:
     """A path, with or without `::/where/inside`, made absolute."""
     file, colons, inside = path.partition("::")
     return os.path.abspath(folder / os.path.expanduser(file)) + colons + inside
+
+
+def relative_paths(values: Any, folder: Path, key: str = "") -> Any:
+    """The same values with every path that lies below `folder` made relative to it, so that both can be moved."""
+    if isinstance(values, Mapping):
+        return {name: relative_paths(value, folder, f"{key}.{name}".strip(".")) for name, value in values.items()}
+    if not isinstance(values, str) or key not in PATHS:
+        return values
+    file, colons, inside = values.partition("::")
+    return os.path.relpath(file, folder) + colons + inside if Path(file).is_relative_to(folder) else values

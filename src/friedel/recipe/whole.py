@@ -10,7 +10,7 @@ from friedel.io.scan_params import ScanParams
 from friedel.params import Params, parameter
 from friedel.preprocess import PreprocessParams
 from friedel.recipe.phase import PhaseParams
-from friedel.recipe.settings import Settings, absolute_paths, apply_settings
+from friedel.recipe.settings import Settings, absolute_paths, apply_settings, relative_paths
 from friedel.recipe.setup import SetupParams
 from friedel.recipe.text import section_text
 from friedel.segment import SegmentParams
@@ -72,14 +72,14 @@ def load_recipe(path: Path | str | None, settings: Settings = (), *, folder: Pat
     return build_recipe(_values(path, settings, folder or Path.cwd()))
 
 
-def load_scan_params(settings: Settings, *, folder: Path | None = None) -> ScanParams:
-    """Just the section [scan], from settings alone; settings of other sections are checked too."""
-    return load_recipe(None, settings, folder=folder).scan
-
-
 def build_recipe(values: Mapping[str, Any]) -> Recipe:
     """From plain values; an error names `section.key`."""
     return Recipe.build(values)
+
+
+def relative_to(recipe: Recipe, folder: Path) -> Recipe:
+    """The same recipe with the paths below `folder` relative to it, as it stands in a file there."""
+    return build_recipe(relative_paths(recipe.model_dump(exclude_none=True), folder))
 
 
 def _values(path: Path | str | None, settings: Settings, folder: Path) -> dict[str, Any]:

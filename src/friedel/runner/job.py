@@ -12,7 +12,8 @@ from friedel.runner.progress import Progress
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """One run: what to do, on what, where to, and with what means. `hashes` are those of the stages."""
+    """One run: what to do, on what, where to, and with what means. `hashes` are those of the stages,
+    `warned` is what came up before."""
 
     recipe: Recipe
     scan: Scan
@@ -21,3 +22,4 @@ class Job:
     executor: Executor
     progress: Progress
     hashes: dict[str, str]
+    warned: tuple[str, ...] = ()

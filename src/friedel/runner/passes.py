@@ -16,7 +16,7 @@ from friedel.model.baseline import Baseline
 from friedel.model.blobs import BlobTable
 from friedel.model.stream import CleanBlock, Executor
 from friedel.preprocess import clean_blocks, measure
-from friedel.runner.areas import excluded_area, noise_image, wraps
+from friedel.runner.areas import noise_image
 from friedel.runner.job import Job
 from friedel.runner.progress import Progress, log, shown, warnings_kept
 from friedel.runner.provenance import StageRecord, describe
@@ -46,7 +46,8 @@ def from_raw(job: Job, *, blobs: bool) -> Stages:
             if job.recipe.preprocess.keep_clean:
                 blocks = _stored(blocks, files.enter_context(_clean_store(job, baseline)), job.executor)
             blocks = clock.watched(blocks, progress)
-            table = _segmented(job, blocks, baseline) if blobs else _exhausted(blocks)
+            table = _segmented(job, blocks, baseline) if blobs else None
+            deque(blocks, maxlen=0)  # what is left of them: all, when nobody wants blobs
         notes.warn(job.scan.frames.shape)
         preprocess = _preprocess_record(job, baseline, notes, clock, warned)
         if table is None:
@@ -169,21 +170,17 @@ def _stored(blocks: Iterable[CleanBlock], store: CleanStore, executor: Executor)
         yield block
 
 
-def _exhausted(blocks: Iterable[CleanBlock]) -> None:
-    deque(blocks, maxlen=0)
-
-
 def _segmented(job: Job, blocks: Iterable[CleanBlock], baseline: Baseline) -> BlobTable:
     return segment(
         blocks,
         job.scan.shape,
         job.recipe.segment,
         baseline=baseline,
-        exclude=excluded_area(job.recipe.segment, job.scan, baseline),
+        exclude=None,  # the parameters say it
         mask=job.scan.mask,
         omega_start_deg=job.scan.omega_start_deg,
         omega_step_deg=job.scan.omega_step_deg,
-        wrap=wraps(job.recipe.segment, job.scan),
+        wrap=job.recipe.segment.wraps(job.scan.full_turn),
         noise_image=noise_image(job.recipe.segment, job.scan),
         executor=job.executor,
     )
@@ -233,6 +230,6 @@ def _segment_record(job: Job, table: BlobTable, clock: Clock, warned: list[str])
             "voxels": len(table.voxels),
             "threads": job.executor.threads,
         },
-        warnings=list(warned),
+        warnings=[*job.warned, *warned],
         outputs={"blobs.h5": describe(job.out / "blobs.h5")},
     )

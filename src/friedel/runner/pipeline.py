@@ -1,7 +1,7 @@
 """The stages in order: what is done already is left alone, the rest is done, and every step is recorded."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from friedel.io.store import atomic
 from friedel.model.scan import Scan
 from friedel.preprocess import ring_bytes
 from friedel.recipe import Recipe, dump
-from friedel.runner.executors import local_executor
+from friedel.runner.executors import local_executor, usable_cores
 from friedel.runner.folder import earlier_record, locked
 from friedel.runner.job import Job
 from friedel.runner.passes import from_clean, from_raw
@@ -32,11 +32,13 @@ def run_pipeline(
     last: str | None = None,
     restart: bool = False,
     progress: Progress | None = None,
+    warned: Sequence[str] = (),
 ) -> RunRecord:
     """Run the stages from `first` to `last` (default: all that the recipe allows) into the folder `out`.
 
     A stage that finished earlier with the same parameters on the same scan is skipped, unless it is `first` or
-    after it. Returns what `run.json` says afterwards. Raises `FriedelError`s; after any of them, and after a kill,
+    after it. `warned` is what reading the recipe warned about, which belongs into the record too. Returns what
+    `run.json` says afterwards. Raises `FriedelError`s; after any of them, and after a kill,
     the same call goes on from the last finished stage.
     """
     wanted = stages_between(first, last)
@@ -52,7 +54,16 @@ def run_pipeline(
                 log.debug(f"{executor.threads} threads, {plan.windows_per_block} windows a block, {plan}")
                 if not record.stages:
                     _write_both(recipe, out, record)
-                job = Job(recipe, scan, out, plan, executor, progress or Progress(), stage_hashes(recipe, scan))
+                job = Job(
+                    recipe,
+                    scan,
+                    out,
+                    plan,
+                    executor,
+                    progress or Progress(),
+                    stage_hashes(recipe, scan),
+                    tuple(warned),
+                )
                 record = _stages(job, record, wanted, again=first)
                 if last is None:
                     log.info(NOT_BUILT if recipe.has_grains else NO_GRAINS)
@@ -76,8 +87,9 @@ def plan_for(recipe: Recipe, scan: Scan) -> Plan:
     """How much at a time. Raises `CapacityError` when the scan does not fit into the memory it may use."""
     if recipe.run.executor == "dask":
         raise RecipeError("run.executor", rule="the Dask executor is not built yet", way_out='use "local"')
+    threads = recipe.run.threads or usable_cores()
     allowed = budget(recipe.run.memory_gb, usable_memory())
-    return plan_blocks(allowed, lambda windows: ring_bytes(recipe.preprocess, scan.shape, windows))
+    return plan_blocks(allowed, lambda windows: ring_bytes(recipe.preprocess, scan.shape, windows, threads))
 
 
 @contextmanager

@@ -1,0 +1,243 @@
+"""The command line: one subcommand a verb; nothing heavy is imported before a command runs."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+import friedel
+from friedel.errors import FriedelError
+
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+"""Of the command-line library that typer brings or depends on, whichever it is."""
+EPILOG = "Exit codes: 0 done, 1 failed, 2 wrong use or bad input, 3 does not fit, 130 interrupted."
+
+app = typer.Typer(
+    name="friedel",
+    help="From a diffraction contrast tomography scan to a 3D map of a metal's grains.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one parameter; VALUE is TOML, else text. Repeatable."),
+]
+Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only warnings and results.")]
+Output = Annotated[Path, typer.Argument(metavar="OUT", help="Output folder of a run.")]
+RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, as `friedel init` writes it.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"friedel {friedel.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Options that go before the command."""
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]")] = Path("friedel-demo"),
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Simulate a small scan, run everything on it, and write the report."""
+    typer.echo(_commands().demo(folder, verbosity=_verbosity(verbose, quiet)))
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Argument(metavar="OUT.h5", help="The scan; truth and recipe go beside it.")],
+    *,
+    config: Annotated[Path | None, typer.Option(help="Parameters of the simulation, TOML.")] = None,
+    preset: Annotated[str, typer.Option(help='Where the parameters start from: "default" or "small".')] = "default",
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    settings: Settings = None,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Make a raw-looking scan, its truth (OUT.truth.h5) and a ready recipe (OUT.toml)."""
+    verbosity = _verbosity(verbose, quiet)
+    files = _commands().simulate(
+        out, config=config, preset=preset, seed=seed, settings=settings or (), verbosity=verbosity
+    )
+    for path in (files.scan, files.truth, files.recipe):
+        typer.echo(path)
+
+
+@app.command()
+def inspect(
+    scan: Annotated[str, typer.Argument(metavar="SCAN", help="A file, file::/path, folder or pattern.")],
+    settings: Settings = None,
+) -> None:
+    """What is in a scan: frames, shape, type, angles, darks, compression, problems."""
+    for name, value in _commands().inspect(scan, settings=settings or ()).items():
+        for line in value if isinstance(value, list) else [value]:
+            typer.echo(f"{name:12s} {line}")
+
+
+@app.command()
+def init(
+    scan: Annotated[str, typer.Argument(metavar="SCAN", help="A file, file::/path, folder or pattern.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The recipe to write.")] = Path("recipe.toml"),
+    settings: Settings = None,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Look at a scan and write a commented recipe with guessed values."""
+    typer.echo(_commands().init(scan, out, settings=settings or (), verbosity=_verbosity(verbose, quiet)))
+
+
+@app.command()
+def estimate(recipe: RecipeFile, settings: Settings = None) -> None:
+    """Memory, disk and time that a run will take; exits 3 when it will not fit."""
+    for name, value in _commands().estimate(recipe, settings=settings or ()).lines().items():
+        typer.echo(f"{name:12s} {value}")
+
+
+@app.command()
+def run(
+    recipe: RecipeFile,
+    *,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Output folder [RECIPE without .toml].")] = None,
+    from_stage: Annotated[str | None, typer.Option("--from", metavar="STAGE", help="Do again from here.")] = None,
+    to_stage: Annotated[str | None, typer.Option("--to", metavar="STAGE", help="Stop after this stage.")] = None,
+    settings: Settings = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Forget what an earlier run left in OUT.")] = False,
+    executor: Annotated[str | None, typer.Option(metavar="local|dask", help="Who does the work.")] = None,
+    scheduler: Annotated[str | None, typer.Option(metavar="ADDR", help="Address of a Dask scheduler.")] = None,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+) -> None:
+    """The main job: from raw frames to results; goes on where an earlier run stopped.
+
+    Stages: preprocess, segment, match, index, reconstruct, assemble.
+    """
+    folder = _commands().run(
+        recipe,
+        out,
+        from_stage=from_stage,
+        to_stage=to_stage,
+        settings=settings or (),
+        restart=restart,
+        executor=executor,
+        scheduler=scheduler,
+        verbosity=_verbosity(verbose, quiet),
+    )
+    typer.echo(folder)
+
+
+@app.command()
+def evaluate(
+    out: Output,
+    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="SCAN.truth.h5 of a simulation.")],
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers here.")
+    ] = None,
+) -> None:
+    """Compare a run with the truth."""
+    for part, numbers in _commands().evaluate(out, truth, json_file=json_file).items():
+        _print_table(part, numbers)
+
+
+@app.command()
+def report(out: Output) -> None:
+    """Write report.html: one page, no network, each stage in pictures and numbers."""
+    typer.echo(_commands().report(out))
+
+
+@app.command()
+def export(
+    out: Output,
+    format_name: Annotated[str, typer.Option("--format", metavar="parquet|csv", help="What to write.")],
+    target: Annotated[Path | None, typer.Option("-o", "--out", metavar="PATH", help="Where to [in OUT].")] = None,
+) -> None:
+    """Write results for other programs."""
+    typer.echo(_commands().export(out, format_name, target))
+
+
+@app.command()
+def verify(out: Output) -> None:
+    """Check an output folder against its hashes."""
+    for name in _commands().verify(out):
+        typer.echo(f"{name} is as the run left it")
+
+
+def _print_table(title: str, numbers: dict[str, Any]) -> None:
+    """Numbers by name; those that hold several are one row with all of them."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("", "", title=title, show_header=False, title_justify="left")
+    for name, value in numbers.items():
+        parts = value if isinstance(value, dict) else {"": value}
+        shown = (f"{key}: {part:.4g}" if key else f"{part:.4g}" for key, part in parts.items())
+        table.add_row(name.replace("_", " "), "   ".join(shown))
+    Console(soft_wrap=True).print(table)
+
+
+def _commands() -> Any:
+    """The functions behind the commands, and all that they import."""
+    from friedel import commands
+
+    return commands
+
+
+def _verbosity(verbose: int, quiet: bool) -> int:
+    return -1 if quiet else min(verbose, 1)
+
+
+def main() -> NoReturn:
+    """Entry point: every failure is one line and an exit code, unless --debug asks for more."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a job's end is an interrupt like Ctrl-C
+    debug = "--debug" in sys.argv[1:]
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    sys.exit(_run(["--debug", *arguments] if debug else arguments, debug=debug))
+
+
+def _run(arguments: list[str], *, debug: bool) -> int:
+    try:
+        code = typer.main.get_command(app).main(arguments, prog_name="friedel", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except FriedelError as error:
+        if debug:
+            raise
+        return _failed(str(error), error.exit_code)
+    except UsageError as error:
+        return _misused(error)
+    except (typer.Abort, KeyboardInterrupt):
+        return _failed("interrupted", 130)
+    except BrokenPipeError:  # e.g. `friedel inspect ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _misused(error: Any) -> int:
+    """One line about a wrong command line, or the whole help where there was no command at all."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(error.format_message(), err=True)
+        return 2
+    command = error.ctx.command_path if error.ctx else "friedel"
+    return _failed(f"{' '.join(error.format_message().split())} (see `{command} --help`)", 2)
+
+
+def _failed(text: str, code: int) -> int:
+    typer.echo(f"friedel: {text}", err=True)
+    return code

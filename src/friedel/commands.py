@@ -1,0 +1,218 @@
+"""Every command as a function: plain arguments in, useful values out; `friedel.run(...)` is `friedel run`.
+
+`settings` are KEY=VALUE texts as on the command line, or a mapping. Nothing is printed unless `verbosity` is given:
+-1 quiet, 0 usual, 1 detailed; without it, warnings go the way of Python's warnings. All raise `FriedelError`s.
+"""
+
+import json
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from friedel.errors import InputError, OutputError, RecipeError
+from friedel.evaluator import evaluate as compare
+from friedel.io.export import export_table
+from friedel.io.store import atomic, read_blobs, read_truth
+from friedel.recipe import Settings, apply_settings, build_recipe, dump, load_recipe, relative_to
+from friedel.recipe.settings import absolute, absolute_paths
+from friedel.reporter import write_report
+from friedel.runner.estimate import Estimate, estimate_run
+from friedel.runner.executors import local_executor
+from friedel.runner.pipeline import clean_endings, run_pipeline
+from friedel.runner.progress import Progress, talk, warnings_kept
+from friedel.runner.provenance import damaged, read_record
+from friedel.runner.simulation import SimulatedFiles, simulation_files, write_simulation
+from friedel.simulator import SimulationParams, small
+from friedel.survey import Facts, guess, look
+
+EVALUATION = "evaluation.json"
+PRESETS: Mapping[str, Callable[[], SimulationParams]] = {"default": SimulationParams, "small": small}
+Paths = str | Path
+
+
+def demo(folder: Paths = "friedel-demo", *, verbosity: int | None = None) -> Path:
+    """Simulate a small scan, run everything on it, compare with the truth, and write the report: its path."""
+    folder = Path(folder)
+    files = simulate(folder / "scan.h5", preset="small", verbosity=verbosity)
+    out = run(files.recipe, folder / "out", to_stage="segment", restart=True, verbosity=verbosity)
+    evaluate(out, files.truth)
+    return report(out)
+
+
+def simulate(
+    out: Paths,
+    *,
+    config: Paths | None = None,
+    preset: str = "default",
+    seed: int | None = None,
+    settings: Settings = (),
+    verbosity: int | None = None,
+) -> SimulatedFiles:
+    """Make a raw-looking scan `OUT.h5`, its truth `OUT.truth.h5` and a ready recipe `OUT.toml`.
+
+    Parameters are those of the preset ("default" or "small"), changed by the TOML file `config`, by `settings`
+    and by `seed`, in this order.
+    """
+    if preset not in PRESETS:
+        raise InputError("--preset", rule=f"must be one of {', '.join(PRESETS)}", got=preset)
+    with _session(verbosity) as progress:
+        values = PRESETS[preset]().model_dump()
+        if config is not None:
+            values = _merged(values, absolute_paths(_toml(Path(config)), Path(config).absolute().parent))
+        values = apply_settings(values, settings, Path.cwd())
+        if seed is not None:
+            values["seed"] = seed
+        params = SimulationParams.build(values)
+        simulation_files(Path(out))
+        with local_executor() as executor:
+            return write_simulation(params, Path(out), executor, progress)
+
+
+def inspect(scan: str, *, settings: Settings = ()) -> Facts:
+    """What is in a scan: plain values by name; `problems` lists what is odd or missing."""
+    with _session(None):
+        return look(build_recipe(_with_scan(scan, settings)).scan)
+
+
+def init(scan: str, out: Paths = "recipe.toml", *, settings: Settings = (), verbosity: int | None = None) -> Path:
+    """Look at a scan and write a commented recipe with guessed values; returns its path.
+
+    A recipe that is already there is left alone: `OutputError`.
+    """
+    out = Path(out)
+    if out.exists():
+        raise OutputError(str(out), rule="is already there", way_out="choose another name with -o, or delete it")
+    with _session(verbosity), local_executor() as executor:
+        recipe, notes = guess(_with_scan(scan, settings), executor)
+        head = f"Written by `friedel init {Path(scan).name}`: what was guessed says so, the rest are defaults."
+        text = dump(relative_to(recipe, out.absolute().parent), notes, head=head)
+        with atomic(out) as partial:
+            partial.write_text(text, encoding="utf-8")
+    return out
+
+
+def estimate(recipe: Paths, *, settings: Settings = ()) -> Estimate:
+    """What a run will take, from the scan and a short measurement. Raises `CapacityError` if it will not fit."""
+    with _session(None):
+        return estimate_run(load_recipe(recipe, settings), _default_folder(Path(recipe)))
+
+
+def run(
+    recipe: Paths,
+    out: Paths | None = None,
+    *,
+    from_stage: str | None = None,
+    to_stage: str | None = None,
+    settings: Settings = (),
+    restart: bool = False,
+    executor: str | None = None,
+    scheduler: str | None = None,
+    verbosity: int | None = None,
+) -> Path:
+    """Run the stages of a recipe into the folder `out` (default: the recipe's name without `.toml`); returns it.
+
+    What an earlier run of the same scan finished with the same parameters is kept.
+    """
+    out = _default_folder(Path(recipe)) if out is None else Path(out)
+    with _session(verbosity) as progress:
+        with warnings_kept() as warned:
+            parameters = load_recipe(recipe, settings)
+            if executor is not None:
+                parameters = parameters.replaced(run={**parameters.run.model_dump(), "executor": executor})
+        if scheduler is not None and parameters.run.executor != "dask":
+            raise InputError("--scheduler", rule="goes with --executor dask")
+        run_pipeline(
+            parameters,
+            out,
+            first=from_stage,
+            last=to_stage,
+            restart=restart,
+            progress=progress,
+            warned=warned,
+        )
+    return out
+
+
+def evaluate(out: Paths, truth: Paths, *, json_file: Paths | None = None) -> dict[str, Any]:
+    """Compare a run with the truth; the numbers also go to `evaluation.json` in the folder, for the report."""
+    with _session(None):
+        result = compare(read_truth(truth), blobs=read_blobs(Path(out) / "blobs.h5"))
+        text = json.dumps(result, indent=1) + "\n"
+        for path in (Path(out) / EVALUATION, *([Path(json_file)] if json_file is not None else [])):
+            with atomic(path) as partial:
+                partial.write_text(text, encoding="utf-8")
+    return result
+
+
+def report(out: Paths) -> Path:
+    """Write `report.html` from what is in an output folder; returns its path."""
+    with _session(None):
+        return write_report(Path(out))
+
+
+def export(out: Paths, format_name: str, target: Paths | None = None) -> Path:
+    """Write the blobs for other programs, "parquet" or "csv"; returns the path."""
+    if format_name != "parquet" and format_name != "csv":  # noqa: PLR1714  (mypy narrows it so)
+        raise InputError("--format", rule="must be parquet or csv (the others are not built yet)", got=format_name)
+    target = Path(target) if target is not None else Path(out) / f"blobs.{format_name}"
+    with _session(None):
+        export_table(read_blobs(Path(out) / "blobs.h5"), target, format_name)
+    return target
+
+
+def verify(out: Paths) -> list[str]:
+    """Check the files of an output folder against their hashes; returns the names of the good ones.
+
+    Raises `OutputError` that names those that are missing or have changed.
+    """
+    with _session(None):
+        record = read_record(Path(out))
+        if record is None:
+            raise InputError(str(out), rule="is not an output folder: it has no run.json")
+        wrong = [f"{name} {what}" for name, what in damaged(Path(out), record)]
+        if wrong:
+            raise OutputError(str(out), rule="; ".join(wrong), way_out="run it again with --restart")
+        return [name for stage in record.stages.values() for name in stage.outputs]
+
+
+@contextmanager
+def _session(verbosity: int | None) -> Iterator[Progress]:
+    """Console and progress of one command, and one line for whatever ends it."""
+    with clean_endings():
+        if verbosity is None:
+            yield Progress()
+            return
+        progress = talk(verbosity)
+        with warnings_kept():
+            yield progress
+
+
+def _default_folder(recipe: Path) -> Path:
+    if recipe.suffix != ".toml":
+        raise InputError(str(recipe), rule="a recipe's name ends in .toml", way_out="or say where with -o")
+    return recipe.with_suffix("")
+
+
+def _with_scan(scan: str, settings: Settings) -> dict[str, Any]:
+    """Plain recipe values: the scan, and the settings, which overrule it."""
+    return apply_settings({"scan": {"frames": absolute(scan, Path.cwd())}}, settings, Path.cwd())
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(str(path), rule="no such file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(str(path), rule=f"is not TOML: {error}") from None
+
+
+def _merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` with `changes` put in, table by table."""
+    merged = dict(values)
+    for name, change in changes.items():
+        old = merged.get(name)
+        merged[name] = _merged(old, change) if isinstance(old, Mapping) and isinstance(change, Mapping) else change
+    return merged

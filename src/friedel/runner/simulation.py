@@ -1,0 +1,94 @@
+"""Simulated scans as files: the raw frames, the truth, and a recipe that is ready to run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from friedel.errors import InputError
+from friedel.io.store import RawWriter, atomic, write_truth
+from friedel.model.arrays import AnyArray
+from friedel.model.crystal import Phase
+from friedel.model.stream import Executor
+from friedel.recipe import PhaseParams, Recipe, dump, relative_to
+from friedel.runner.progress import Progress, log, shown
+from friedel.simulator import Simulation, SimulationParams, simulate
+from friedel.survey import guess
+
+FRAMES = "entry/data/frames"
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedFiles:
+    """Where the three files are."""
+
+    scan: Path
+    truth: Path
+    recipe: Path
+
+
+def simulation_files(out: Path) -> SimulatedFiles:
+    """Names that go with `OUT.h5`. Raises `InputError` for another suffix."""
+    if out.suffix not in {".h5", ".hdf5"}:
+        raise InputError(str(out), rule="must end in .h5")
+    return SimulatedFiles(out, out.with_suffix(".truth.h5"), out.with_suffix(".toml"))
+
+
+def write_simulation(params: SimulationParams, out: Path, executor: Executor, progress: Progress) -> SimulatedFiles:
+    """Simulate a scan into `out`, its truth and a recipe beside it. Each file is whole or not there."""
+    files = simulation_files(out)
+    log.info(f"growing {params.grains} grains and letting them diffract")
+    simulation = simulate(params, executor=executor, phases=_phases(params))
+    blobs = simulation.truth.blobs
+    log.info(f"{len(blobs)} spots reach the detector")
+    count = simulation.stored_shape[0]
+    writer = RawWriter(
+        files.scan,
+        simulation.stored_shape,
+        dark=_stored_dark(simulation),
+        omega_start_deg=simulation.omega_start_deg,
+        omega_step_deg=simulation.omega_step_deg,
+        saturation=float(params.camera.saturation),
+        attributes={"title": f"simulated by friedel, seed {params.seed}"},
+    )
+    with writer, shown(progress, "simulate", count) as bar:
+        for start, block in simulation.blocks(executor):
+            writer.append(block, executor)
+            bar.reach(start + len(block))
+    write_truth(files.truth, simulation.truth)
+    recipe, notes = _recipe(simulation, files, executor)
+    with atomic(files.recipe) as partial:
+        partial.write_text(
+            dump(relative_to(recipe, out.absolute().parent), notes, head=f"A recipe for {files.scan.name}."),
+            encoding="utf-8",
+        )
+    return files
+
+
+def _recipe(simulation: Simulation, files: SimulatedFiles, executor: Executor) -> tuple[Recipe, dict[str, str]]:
+    """What `friedel init` would guess, and the geometry and crystals that the simulation knows."""
+    known = simulation.recipe()
+    scan: Mapping[str, Any] = {"frames": str(files.scan.absolute()), **known["scan"]}
+    return guess({**known, "scan": scan}, executor)
+
+
+def _phases(params: SimulationParams) -> tuple[Phase, ...] | None:
+    """Crystals, where some come from CIF files; None where the parameters say all."""
+    if not any(phase.cif for phase in params.phase):
+        return None
+    phases = []
+    for phase in params.phase:
+        values = phase.model_dump(include={"name", "lattice", "spacegroup", "atoms"})
+        if phase.cif:
+            values = {"name": phase.name, "cif": phase.cif}
+        phases.append(PhaseParams.build(values, "phase").phase())
+    return tuple(phases)
+
+
+def _stored_dark(simulation: Simulation) -> AnyArray:
+    """Dark images of the shape of the stored ones, which may hold several frames."""
+    rows, cols = simulation.stored_shape[1:]
+    down, across = rows // simulation.dark.shape[1], cols // simulation.dark.shape[2]
+    return np.tile(simulation.dark, (1, down, across))
