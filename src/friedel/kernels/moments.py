@@ -1,0 +1,270 @@
+"""Sums over the voxels of blobs: centroid, spread, extent.
+
+All sums are float64, about the blob's peak, over a row's stretch first and then in (frame, row, col) order, so they
+do not depend on how the scan was cut.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from friedel.kernels.runs import AnyArray, Runs
+
+
+class Stretches(NamedTuple):
+    """Voxels of blobs as stretches of rows: those of blob b are [pointer[b], pointer[b + 1]), in order.
+
+    `frame, row, col, length` int32, `at` the place of the first voxel among the values.
+    """
+
+    pointer: AnyArray
+    frame: AnyArray
+    row: AnyArray
+    col: AnyArray
+    length: AnyArray
+    at: AnyArray
+
+
+WHOLE = ("voxels", "first_frame", "last_frame", "start", "stop", "frames", "row0", "row1", "col0", "col1",
+         "max_frame", "max_row", "max_col")  # fmt: skip
+"""Columns of the integer result of `measure_blobs`: boxes are half-open, `start, stop` unwrapped frames."""
+
+REAL = ("sum", "max", "frame", "row", "col", "var_frame", "var_row", "var_col", "cov_row_col", "cov_row_frame",
+        "cov_col_frame")  # fmt: skip
+"""Columns of the real result: centroids (frames unwrapped), variances, covariances, in voxels."""
+
+
+@njit(cache=True, nogil=True)
+def count_stretches(runs: Runs, claimed: AnyArray, last: AnyArray, n: AnyArray) -> None:
+    """Add to `n` [blob] how many stretches it claimed; `claimed` [voxel] is blob + 1, 0 for none."""
+    length, offset = runs.length, runs.offset
+    for r in range(length.size):
+        if last[r, 1] > 0:
+            before = 0
+            for q in range(offset[r], offset[r] + length[r]):
+                mine = claimed[q]
+                if mine != before and mine > 0:
+                    n[mine - 1] += 1
+                before = mine
+
+
+@njit(cache=True, nogil=True)
+def gather_stretches(runs: Runs, claimed: AnyArray, last: AnyArray, place: AnyArray, out: Stretches) -> None:
+    """Write the claimed stretches to `out`, each at its blob's next place."""
+    frame, row, col, length, _, offset = runs
+    _, o_frame, o_row, o_col, o_length, o_at = out
+    for r in range(length.size):
+        if last[r, 1] == 0:
+            continue
+        end = offset[r] + length[r]
+        q = offset[r]
+        while q < end:
+            mine = claimed[q]
+            start = q
+            while q < end and claimed[q] == mine:
+                q += 1
+            if mine > 0:
+                p = place[mine - 1]
+                place[mine - 1] += 1
+                o_frame[p] = frame[r]
+                o_row[p] = row[r]
+                o_col[p] = col[r] + (start - offset[r])
+                o_length[p] = q - start
+                o_at[p] = start
+
+
+@njit(cache=True, nogil=True)
+def gather_whole(runs: Runs, blob: AnyArray, wanted: AnyArray, place: AnyArray, out: Stretches) -> None:
+    """Write those of `runs` whose blob is wanted to `out`, each at its blob's next place."""
+    for r in range(blob.size):
+        b = blob[r]
+        if wanted[b]:
+            p = place[b]
+            place[b] += 1
+            out.frame[p] = runs.frame[r]
+            out.row[p] = runs.row[r]
+            out.col[p] = runs.col[r]
+            out.length[p] = runs.length[r]
+            out.at[p] = runs.offset[r]
+
+
+@njit(cache=True, nogil=True)
+def unwrap(frame: AnyArray, p0: int, p1: int, peak: int, turn: int) -> tuple[int, int, int, int, int]:
+    """Where a blob of a full turn is cut open, so that its frames hang together around its peak.
+
+    `frame` [p0:p1] ascends. Returns (frames, first, last, cut, shift): frames from `cut` on are moved by -turn
+    (shift -1) or those before it by +turn (shift +1). A blob in every frame is cut opposite its peak.
+    """
+    frames = 1
+    gap = 0
+    cut = 0
+    for p in range(p0 + 1, p1):
+        if frame[p] != frame[p - 1]:
+            frames += 1
+            if frame[p] - frame[p - 1] > max(gap, 1):
+                gap = frame[p] - frame[p - 1]
+                cut = frame[p]
+    first = frame[p0]
+    last = frame[p1 - 1]
+    if turn == 0 or first != 0 or last != turn - 1:
+        return frames, first, last, 0, 0
+    if frames == turn:  # peak - turn // 2 is the first of its frames
+        cut = peak - turn // 2
+        if cut > 0:
+            return frames, first, last, cut, 1
+        return frames, first, last, cut + turn, (-1 if cut < 0 else 0)
+    return frames, first, last, cut, (1 if peak >= cut else -1)
+
+
+@njit(cache=True, nogil=True)
+def measure_blobs(stretches: Stretches, intensity: AnyArray, peak: AnyArray, turn: int, values: AnyArray,
+                  value_pointer: AnyArray, whole: AnyArray, real: AnyArray) -> None:
+    """Fill `whole` [blob, WHOLE] and `real` [blob, REAL], and copy the voxels' values to `values`.
+
+    `peak` [blob, 3] is frame, row, col. `value_pointer` [blob + 1] says where each blob's values go. `turn` is
+    the number of frames of a full turn, 0 where the scan is not one.
+    """
+    pointer, frame, row, col, length, at = stretches
+    for b in range(pointer.size - 1):
+        p0 = pointer[b]
+        p1 = pointer[b + 1]
+        frames, first, last, cut, shift = unwrap(frame, p0, p1, peak[b, 0], turn)
+        z0 = np.int64(peak[b, 0])
+        y0 = np.int64(peak[b, 1])
+        x0 = np.int64(peak[b, 2])
+        s = sx = sy = sz = 0.0
+        sxx = syy = szz = sxy = syz = sxz = 0.0
+        top = -np.inf
+        top_z = top_y = top_x = np.int64(0)
+        start = stop = z0
+        row_low = row_high = y0
+        col_low = col_high = x0
+        n = value_pointer[b]
+        for p in range(p0, p1):
+            f = np.int64(frame[p])
+            if shift > 0 and f < cut:
+                f += turn
+            elif shift < 0 and f >= cut:
+                f -= turn
+            z = f - z0
+            j = np.int64(row[p])
+            y = j - y0
+            left = np.int64(col[p])
+            count = np.int64(length[p])
+            t0 = t1 = t2 = 0.0
+            for i in range(count):
+                v = intensity[at[p] + i]
+                values[n + i] = v
+                w = np.float64(v)
+                x = np.float64(left + i - x0)
+                t0 += w
+                t1 += w * x
+                t2 += w * x * x
+                if w > top:
+                    top = w
+                    top_z = f
+                    top_y = j
+                    top_x = left + i
+            n += count
+            s += t0
+            sx += t1
+            sxx += t2
+            sy += t0 * y
+            syy += t0 * (y * y)
+            sxy += t1 * y
+            sz += t0 * z
+            szz += t0 * (z * z)
+            sxz += t1 * z
+            syz += t0 * (y * z)
+            start = min(start, f)
+            stop = max(stop, f)
+            row_low = min(row_low, j)
+            row_high = max(row_high, j)
+            col_low = min(col_low, left)
+            col_high = max(col_high, left + count - 1)
+        w_ = whole[b]
+        w_[0] = n - value_pointer[b]
+        w_[1] = first
+        w_[2] = last
+        w_[3] = start
+        w_[4] = stop + 1
+        w_[5] = frames
+        w_[6] = row_low
+        w_[7] = row_high + 1
+        w_[8] = col_low
+        w_[9] = col_high + 1
+        w_[10] = top_z
+        w_[11] = top_y
+        w_[12] = top_x
+        r_ = real[b]
+        mx = sx / s
+        my = sy / s
+        mz = sz / s
+        r_[0] = s
+        r_[1] = top
+        r_[2] = z0 + mz
+        r_[3] = y0 + my
+        r_[4] = x0 + mx
+        r_[5] = max(szz / s - mz * mz, 0.0)
+        r_[6] = max(syy / s - my * my, 0.0)
+        r_[7] = max(sxx / s - mx * mx, 0.0)
+        r_[8] = sxy / s - mx * my
+        r_[9] = syz / s - my * mz
+        r_[10] = sxz / s - mx * mz
+
+
+@njit(cache=True, nogil=True)
+def count_marks(stretches: Stretches, shape: tuple[int, int, int], marks: AnyArray, out: AnyArray) -> None:
+    """Count, for every blob, its voxels among `marks`: ascending flat indices into a scan of that shape."""
+    for b in range(stretches.pointer.size - 1):
+        n = 0
+        for p in range(stretches.pointer[b], stretches.pointer[b + 1]):
+            line = np.int64(stretches.frame[p]) * shape[1] + stretches.row[p]
+            key = line * shape[2] + stretches.col[p]
+            n += np.searchsorted(marks, key + stretches.length[p]) - np.searchsorted(marks, key)
+        out[b] = n
+
+
+@njit(cache=True, nogil=True)
+def beside_pixels(stretches: Stretches, seen: AnyArray, out: AnyArray) -> None:
+    """Whether a blob has a voxel on a marked pixel; `seen` [row, col + 1] counts the marks left of each pixel."""
+    for b in range(stretches.pointer.size - 1):
+        found = False
+        for p in range(stretches.pointer[b], stretches.pointer[b + 1]):
+            j = stretches.row[p]
+            i = stretches.col[p]
+            if seen[j, i + stretches.length[p]] > seen[j, i]:
+                found = True
+                break
+        out[b] = found
+
+
+@njit(cache=True, nogil=True)
+def on_frames(stretches: Stretches, marked: AnyArray, out: AnyArray) -> None:
+    """Whether a blob has a voxel on a marked frame."""
+    for b in range(stretches.pointer.size - 1):
+        found = False
+        for p in range(stretches.pointer[b], stretches.pointer[b + 1]):
+            found |= marked[stretches.frame[p]]
+        out[b] = found
+
+
+@njit(cache=True, nogil=True)
+def spell_out(stretches: Stretches, values: AnyArray, value_pointer: AnyArray, place: AnyArray, frame: AnyArray,
+              row: AnyArray, col: AnyArray, intensity: AnyArray) -> None:
+    """Write one entry per voxel, blob b's from place[b] on."""
+    for b in range(place.size):
+        n = place[b]
+        start = value_pointer[b]
+        for q in range(value_pointer[b + 1] - start):
+            intensity[n + q] = values[start + q]
+        for p in range(stretches.pointer[b], stretches.pointer[b + 1]):
+            f = stretches.frame[p]
+            j = stretches.row[p]
+            c = stretches.col[p]
+            for x in range(stretches.length[p]):
+                frame[n + x] = f
+                row[n + x] = j
+                col[n + x] = c + x
+            n += stretches.length[p]

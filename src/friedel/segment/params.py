@@ -1,0 +1,132 @@
+"""Parameters of the segmentation: the recipe's section [segment]."""
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, Self
+
+from pydantic import field_validator, model_validator
+
+from friedel.errors import FriedelWarning, InputError
+from friedel.model.baseline import Baseline
+from friedel.params import Params, parameter
+
+BoxParam = tuple[int, int, int, int]
+Exclude = Literal["beam", "none"] | tuple[Literal["beam"] | BoxParam, ...]
+
+
+class SegmentParams(Params):
+    """How blobs are found in clean frames."""
+
+    method: Literal["double_threshold", "unet"] = parameter("double_threshold", "How blobs are found.")
+    unit: Literal["counts", "sigma"] = parameter(
+        "counts", 'Whether thresholds are in counts or in multiples of the noise ("sigma").'
+    )
+    noise: str = parameter(
+        "scan", 'The noise behind "sigma": "scan" (one number), "local" (per pixel) or an image of it.'
+    )
+    seed_threshold: float = parameter(
+        50.0, "A blob starts where voxels reach this.", unit="counts or sigma", gt=0, allow_inf_nan=False
+    )
+    tolerance: float = parameter(0.1, "A blob grows down to this fraction of its seed's maximum.", ge=0, le=1)
+    grow_min: float = parameter(
+        7.0, "A blob never grows below this.", unit="counts or sigma", ge=0, allow_inf_nan=False
+    )
+    grow_max: float = parameter(math.inf, "A blob always grows down to this.", unit="counts or sigma", ge=0)
+    growth: Literal["clipped", "literal"] = parameter(
+        "clipped",
+        '"clipped": grow over voxels >= min(T, min(grow_max, max(grow_min, tolerance * M))); "literal": over those '
+        "in [max(grow_min, tolerance * M), min(grow_max, M)].",
+    )
+    seed_min_voxels: int = parameter(10, "A seed has at least so many voxels.", unit="voxels", ge=1)
+    min_size: tuple[int, int, int] = parameter((5, 5, 1), "Smallest box kept: x, y, frames.", unit="px, px, frames")
+    max_size: tuple[int, int, int] = parameter(
+        (300, 300, 40), "Largest box kept: x, y, frames.", unit="px, px, frames"
+    )
+    connectivity: Literal[6, 18, 26] = parameter(26, "Which voxels are neighbours: by faces, edges or corners.")
+    exclude: Exclude = parameter(
+        "beam", 'Where not to look: "beam", "none", boxes [col0,row0,col1,row1], or ["beam", box, ...].'
+    )
+    overlap: Literal["claim", "watershed"] = parameter(
+        "claim", "Blobs that run together: the brightest claims all, or they are split at the saddles."
+    )
+    wrap: Literal["auto"] | bool = parameter("auto", "Whether the last frame touches the first.")
+    reject_touching_excluded: bool = parameter(False, "Discard blobs beside masked or excluded pixels.")
+    reject_edge: bool = parameter(False, "Discard blobs at the edge of the detector.")
+    max_bright_fraction: float = parameter(
+        0.05, "Stop when more than this part of a frame is above the lowest threshold.", gt=0, le=1
+    )
+
+    @field_validator("exclude", mode="before")
+    @classmethod
+    def _one_box_is_a_list_of_boxes(cls, value: Any) -> Any:
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            items = list(value)
+            if items == ["none"]:
+                return "none"
+            if len(items) == 4 and all(isinstance(item, int) for item in items):
+                return (tuple(items),)
+            # what comes out of a validator is taken strictly: a list is no tuple any more
+            return tuple(tuple(item) if isinstance(item, list) else item for item in items)
+        return value
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.grow_min > self.grow_max:
+            raise ValueError(
+                f"grow_min must not be above grow_max = {self.grow_max:g}; grow_min = {self.grow_min:g}"
+            )
+        for low, high, axis in zip(self.min_size, self.max_size, ("x", "y", "frames"), strict=True):
+            if low > high:
+                raise ValueError(f"min_size must not be above max_size along {axis} ({low} > {high})")
+        if self.grow_min > self.seed_threshold:
+            warnings.warn(
+                f"grow_min = {self.grow_min:g} is above seed_threshold = {self.seed_threshold:g}: "
+                "blobs grow down to the seed threshold only",
+                FriedelWarning,
+                stacklevel=2,
+            )
+        return self
+
+    def wraps(self, full_turn: bool) -> bool:
+        """Whether last and first frame touch, for a scan that is a full turn or not."""
+        return full_turn if self.wrap == "auto" else self.wrap
+
+
+class Rules(NamedTuple):
+    """The thresholds as they are compared with a voxel's level (counts, or value / noise where it is per pixel)."""
+
+    seed_threshold: float
+    tolerance: float
+    grow_min: float
+    grow_max: float
+    literal: bool
+
+    @classmethod
+    def of(cls, params: SegmentParams, sigma: float | None) -> "Rules":
+        """Thresholds times `sigma` where they are in units of one noise for the whole scan."""
+        unit = 1.0
+        if params.unit == "sigma" and params.noise == "scan":
+            if sigma is None or not (math.isfinite(sigma) and sigma > 0):
+                raise InputError(
+                    "segment.unit",
+                    rule='"sigma" needs the noise of the scan, a positive number',
+                    got=sigma,
+                    way_out='use unit = "counts"',
+                )
+            unit = sigma
+        return cls(
+            params.seed_threshold * unit, params.tolerance, params.grow_min * unit, params.grow_max * unit,
+            params.growth == "literal",
+        )  # fmt: skip
+
+    @property
+    def floor(self) -> float:
+        """The lowest level that can belong to any blob."""
+        lowest = max(self.grow_min, self.tolerance * self.seed_threshold)
+        return min(self.seed_threshold, lowest if self.literal else min(self.grow_max, lowest))
+
+
+def sigma_of(baseline: Baseline | None) -> float | None:
+    """Noise of the scan, where it was measured."""
+    return None if baseline is None else float(baseline.sigma)

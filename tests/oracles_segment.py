@@ -1,0 +1,173 @@
+"""Slow and obvious twin of the double threshold: voxels are tuples, regions are sets, growth is a queue."""
+
+import itertools
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+
+OFFSETS = {
+    6: [o for o in itertools.product((-1, 0, 1), repeat=3) if sum(map(abs, o)) == 1],
+    18: [o for o in itertools.product((-1, 0, 1), repeat=3) if 0 < sum(map(abs, o)) <= 2],
+    26: [o for o in itertools.product((-1, 0, 1), repeat=3) if any(o)],
+}
+
+
+@dataclass
+class Row:
+    """What becomes of one seed: reason, voxels in (frame, row, col) order, and what the table says of it."""
+
+    reason: str
+    voxels: list
+    seed_voxels: int
+    threshold: float
+    peak: tuple
+    touches: bool = False
+    n_absorbed: int = 0
+    columns: dict = field(default_factory=dict)
+
+
+class Volume:
+    """Levels [frame, row, col] and who is whose neighbour."""
+
+    def __init__(self, level, left_out=None, connectivity=26, wrap=False):
+        self.level = np.asarray(level)
+        self.wrap = wrap
+        self.offsets = OFFSETS[connectivity]
+        self.inside = np.isfinite(self.level)
+        if left_out is not None:
+            self.inside &= ~left_out
+
+    def neighbours(self, voxel):
+        frames, rows, cols = self.level.shape
+        for offset in self.offsets:
+            f, r, c = (a + b for a, b in zip(voxel, offset, strict=True))
+            if self.wrap:
+                f %= frames
+            if 0 <= f < frames and 0 <= r < rows and 0 <= c < cols and self.inside[f, r, c]:
+                yield f, r, c
+
+    def region(self, start, allowed):
+        """Everything that hangs together with the voxels `start` through allowed ones."""
+        seen, queue = set(start), deque(start)
+        while queue:
+            for other in self.neighbours(queue.popleft()):
+                if other not in seen and allowed(other):
+                    seen.add(other)
+                    queue.append(other)
+        return seen
+
+    def components(self, threshold):
+        todo = set(map(tuple, np.argwhere(self.inside & (self.level >= threshold)).tolist()))
+        while todo:
+            found = self.region([min(todo)], lambda v: self.level[v] >= threshold)
+            todo -= found
+            yield found
+
+
+def double_threshold(volume, T, tau, low, high, smallest=1, growth="clipped", overlap="claim"):
+    """Rows in the order of claims (then the rejected); `volume` is a `Volume`."""
+    level = volume.level
+    seeds = []
+    rejected = []
+    for component in volume.components(T):
+        peak = min(component, key=lambda v: (-float(level[v]), v))
+        if len(component) < smallest:
+            rejected.append(Row("seed_too_small", sorted(component), len(component), T, peak))
+        else:
+            seeds.append((-float(level[peak]), peak, component))
+    owner, kept = {}, []
+    for minus, peak, component in sorted(seeds, key=lambda s: s[:2]):
+        top = -minus
+        if peak in owner:
+            owner[peak].n_absorbed += 1
+            row = Row("absorbed", sorted(component), len(component), T, peak)
+            row.absorber = owner[peak]
+            rejected.append(row)
+            continue
+        if growth == "clipped":
+            lowest, highest, start = min(T, min(high, max(low, tau * top))), np.inf, {peak}
+            threshold = lowest
+        else:
+            lowest, highest = max(low, tau * top), min(high, top)
+            start = {v for v in component if v not in owner}
+            threshold = T if lowest > highest else min(T, lowest)
+        region = volume.region(
+            sorted(start), lambda v, a=lowest, b=highest: a <= level[v] <= b and v not in owner
+        )
+        touches = len(start & component) < len(component) and growth == "literal"
+        touches |= any(lowest <= level[o] <= highest and o in owner for v in region for o in volume.neighbours(v))
+        row = Row("kept", sorted(region), len(component), threshold, peak, touches)
+        kept.append(row)
+        owner |= dict.fromkeys(region, row)
+    if overlap == "watershed":
+        kept, rejected = watershed(volume, T, kept, rejected, dict(zip([s[1] for s in seeds], seeds, strict=True)))
+    return kept + rejected
+
+
+def watershed(volume, T, kept, rejected, seeds):
+    """Split the regions that absorbed a seed: always the highest voxel beside a part goes to that part."""
+    out = []
+    for row in kept:
+        parts = [row] + [r for r in rejected if r.reason == "absorbed" and r.absorber is row]
+        if len(parts) == 1:
+            out.append(row)
+            continue
+        region = set(row.voxels)
+        parts.sort(key=lambda r: min(seeds[r.peak][2]))
+        mine = {v: i for i, r in enumerate(parts) for v in seeds[r.peak][2] if v in region}
+        while len(mine) < len(region):
+            edge = {(-float(volume.level[o]), o, i) for v, i in mine.items() for o in volume.neighbours(v)
+                    if o in region and o not in mine}  # fmt: skip
+            _, voxel, i = min(edge)
+            mine[voxel] = i
+        for i, part in enumerate(parts):
+            voxels = sorted(v for v, j in mine.items() if j == i)
+            out.append(Row("kept", voxels, part.seed_voxels, row.threshold, part.peak, True))
+    return out, [r for r in rejected if r.reason != "absorbed"]
+
+
+def unwrapped_frames(voxels, peak, n_frames, wrap):
+    """Frames of a blob moved by whole turns so that they hang together around the peak."""
+    present = sorted({v[0] for v in voxels})
+    if wrap and len(present) == n_frames:
+        first = peak[0] - n_frames // 2
+        return [(v[0] - first) % n_frames + first for v in voxels]
+    if wrap and present[0] == 0 and present[-1] == n_frames - 1:
+        gaps = [(b - a, -b) for a, b in itertools.pairwise(present)]
+        cut = -max(gaps)[1]
+        moved = [v[0] if v[0] >= cut else v[0] + n_frames for v in voxels]
+        shift = 0 if peak[0] >= cut else -n_frames
+        return [f + shift for f in moved]
+    return [v[0] for v in voxels]
+
+
+def columns(voxels, peak, counts, omega_start, omega_step, wrap):
+    """The columns of one blob from its list of voxels, by plain numpy."""
+    n_frames = counts.shape[0]
+    frame = np.array(unwrapped_frames(voxels, peak, n_frames, wrap))
+    stored, row, col = np.array(voxels).T
+    value = counts[stored, row, col].astype(np.float64)
+    omega = omega_start + (frame + 0.5) * omega_step
+    brightest = int(np.argmax(value))
+    total = value.sum()
+    mean = {k: (value * x).sum() / total for k, x in {"s": row, "f": col, "o": omega, "frame": frame}.items()}
+    axes = {"s": row - mean["s"], "f": col - mean["f"], "o": omega - mean["o"]}
+    sigma = {k: np.sqrt((value * x * x).sum() / total) for k, x in axes.items()}
+
+    def correlation(a, b):
+        if len(set(axes[a])) == 1 or len(set(axes[b])) == 1:
+            return 0.0
+        return (value * axes[a] * axes[b]).sum() / total / (sigma[a] * sigma[b])
+
+    return {
+        "s_raw": mean["s"], "f_raw": mean["f"], "sc": mean["s"], "fc": mean["f"], "omega": mean["o"],
+        "frame": mean["frame"], "Number_of_pixels": len(voxels), "sum_intensity": total,
+        "IMax_int": value[brightest], "IMax_s": row[brightest], "IMax_f": col[brightest],
+        "IMax_o": omega[brightest], "Min_s": row.min(), "Max_s": row.max(), "Min_f": col.min(), "Max_f": col.max(),
+        "Min_o": omega.min(), "Max_o": omega.max(), "sigs": sigma["s"], "sigf": sigma["f"], "sigo": sigma["o"],
+        "covsf": correlation("s", "f"), "covso": correlation("s", "o"), "covfo": correlation("f", "o"),
+        "onfirst": int(stored.min() == 0), "onlast": int(stored.max() == n_frames - 1),
+        "frame_start": frame.min(), "frame_stop": frame.max() + 1, "row_start": row.min(), "row_stop": row.max() + 1,
+        "col_start": col.min(), "col_stop": col.max() + 1,
+    }  # fmt: skip
