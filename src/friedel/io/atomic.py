@@ -32,7 +32,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
             raise
         raise OutputError(f"cannot write {final}", rule=_reason(error)) from error
     finally:
-        partial.unlink(missing_ok=True)
+        if partial.exists():
+            partial.unlink()
 
 
 def _flush(path: Path) -> None:

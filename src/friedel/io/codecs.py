@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import h5py
 import hdf5plugin
+import imagecodecs
 import numpy as np
 
 from friedel.model.arrays import AnyArray
@@ -85,14 +86,20 @@ def _decode_shuffled_gzip(data: bytes, out: AnyArray) -> None:
     plain = np.frombuffer(_inflate(data, out.nbytes), np.uint8)
     if len(plain) != out.nbytes:
         raise DamagedChunkError(f"holds {len(plain)} bytes instead of {out.nbytes}")
-    out.reshape(-1).view(np.uint8).reshape(-1, out.itemsize)[...] = plain.reshape(out.itemsize, -1).T
+    target = out.reshape(-1).view(np.uint8).reshape(-1, out.itemsize)
+    for byte, plane in enumerate(plain.reshape(out.itemsize, -1)):  # 4 times as fast as the transposed copy
+        target[:, byte] = plane
 
 
 def _inflate(data: bytes, size: int) -> bytes:
+    """libdeflate takes two thirds of zlib's time, but is not part of every build of imagecodecs."""
+    failures = (zlib.error, imagecodecs.DeflateError)
     try:
+        if imagecodecs.DEFLATE.available:
+            return bytes(imagecodecs.deflate_decode(data, out=size))
         return zlib.decompress(data, bufsize=size)
-    except zlib.error as error:
-        raise DamagedChunkError(str(error)) from error
+    except failures as error:
+        raise DamagedChunkError(f"gzip cannot decompress ({error})") from error
 
 
 def _fill(out: AnyArray, data: bytes) -> None:

@@ -44,28 +44,32 @@ def read_dataset(path: Path, inner: str) -> AnyArray:
             raise ScanError(f"{path}::{inner}", rule="cannot be read", got=str(error).splitlines()[0]) from error
 
 
+def read_only_dataset(path: Path) -> AnyArray:
+    """The numbers of the one image or stack in a file, or of the one called dark. Raises `ScanError`."""
+    with opened(path) as file:
+        images = dict(_stacks(file, dimensions=(2, 3), leave_out=()))
+    darks = [name for name in images if name.rpartition("/")[2].lower() in _DARKS]
+    names = darks if len(darks) == 1 else list(images)
+    if len(names) != 1:
+        got = ", ".join(names[:12]) or "none"
+        raise ScanError(
+            str(path), rule="must hold one image or stack", got=got, way_out=f"say which: {path}::/PATH"
+        )
+    return read_dataset(path, names[0])
+
+
 def _dataset(file: h5py.File, inner: str) -> h5py.Dataset:
     name = f"{file.filename}::{inner}"
     try:
         item = file[inner]
     except KeyError as error:
-        if _reachable(file, inner):
-            link = file.get(inner, getlink=True)
-            target = getattr(link, "filename", getattr(link, "path", "an object that is not there"))
+        target = dict(_broken_links(file)).get(f"/{inner.strip('/')}")
+        if target is not None:
             raise ScanError(name, rule="is a link that leads nowhere", got=target) from error
         raise ScanError(name, rule="no such dataset", way_out=_hint(file)) from error
     if not isinstance(item, h5py.Dataset):
         raise ScanError(name, rule="is a group, not a dataset", way_out=_hint(file))
     return item
-
-
-def _reachable(file: h5py.File, inner: str) -> bool:
-    folder, _, last = inner.strip("/").rpartition("/")
-    try:
-        group = file[folder] if folder else file
-    except KeyError:
-        return False
-    return isinstance(group, h5py.Group) and last in group
 
 
 def _hint(file: h5py.File) -> str:
@@ -86,6 +90,9 @@ def _find(file: h5py.File, path: Path) -> tuple[h5py.Dataset, str]:
         if candidates:
             name, stack = candidates[0]
             return stack, name
+    broken = [f"{name} -> {target}" for name, target in _broken_links(file)]
+    if broken:
+        raise ScanError(str(path), rule="has links that lead nowhere", got=", ".join(broken[:4]))
     raise ScanError(str(path), rule="must hold frames [frame, row, col]", got="no dataset of three dimensions")
 
 
@@ -151,7 +158,9 @@ def _default_signal(file: h5py.File) -> list[tuple[str, h5py.Dataset]]:
     return []
 
 
-def _stacks(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
+def _stacks(
+    file: h5py.File, dimensions: tuple[int, ...] = (3,), leave_out: tuple[str, ...] = _NOT_FRAMES
+) -> Iterator[tuple[str, h5py.Dataset]]:
     """All stacks of images, links followed, each once, without those named as darks or flats."""
     seen = set()
 
@@ -160,10 +169,20 @@ def _stacks(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
             item = group.get(name)
             if isinstance(item, h5py.Group) and depth < _DEEPEST:
                 yield from walk(item, f"{prefix}/{name}", depth + 1)
-            elif isinstance(item, h5py.Dataset) and item.ndim == 3 and item.dtype.kind in "uif":
+            elif isinstance(item, h5py.Dataset) and item.ndim in dimensions and item.dtype.kind in "uif":
                 place = (item.file.filename, h5py.h5o.get_info(item.id).addr)
-                if place not in seen and not name.lower().startswith(_NOT_FRAMES):
+                if place not in seen and not name.lower().startswith(leave_out):
                     seen.add(place)
                     yield f"{prefix}/{name}", item
 
     yield from walk(file, "", 0)
+
+
+def _broken_links(group: h5py.Group, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """Soft and external links whose target is missing, and what they point to."""
+    for name in group:
+        link, item = group.get(name, getlink=True), group.get(name)
+        if item is None and not isinstance(link, h5py.HardLink):
+            yield f"{prefix}/{name}", f"{getattr(link, 'filename', '')}{link.path}"
+        elif isinstance(item, h5py.Group) and depth < _DEEPEST:
+            yield from _broken_links(item, f"{prefix}/{name}", depth + 1)

@@ -6,7 +6,7 @@ import numpy as np
 
 from friedel.errors import ScanError
 from friedel.io.edf import read_edf_images
-from friedel.io.hdf5 import read_dataset, read_hdf5
+from friedel.io.hdf5 import read_dataset, read_only_dataset
 from friedel.io.npy import load_array
 from friedel.io.paths import EDF, HDF5, TIFF, Where, locate
 from friedel.io.tiff import read_tiff_images
@@ -78,8 +78,7 @@ def _read(where: Where) -> AnyArray:
     if where.kind is HDF5:
         if where.inner:
             return read_dataset(first, where.inner)
-        frames = read_hdf5(first, None).frames
-        return frames.read(0, frames.shape[0])
+        return read_only_dataset(first)
     if where.kind is EDF:
         return read_edf_images(where.files)
     if where.kind is TIFF:

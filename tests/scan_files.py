@@ -1,0 +1,37 @@
+"""Small scans and tables for the tests of reading and writing."""
+
+from typing import Any
+
+import numpy as np
+
+from friedel.model.arrays import AnyArray
+from friedel.model.blobs import COLUMNS, BlobTable, Reason, Voxels
+
+
+def stack(frames: int = 7, rows: int = 12, cols: int = 10, seed: int = 0, dtype: str = "u2") -> AnyArray:
+    """Random frames; every value differs from its neighbours."""
+    return np.random.default_rng(seed).integers(0, 60000, (frames, rows, cols)).astype(dtype)
+
+
+def blob_table(kept: int = 4, rejected: int = 3, *, truth: bool = False, seed: int = 1) -> BlobTable:
+    """A table of random numbers of the right kinds, with one to five voxels a blob."""
+    rng = np.random.default_rng(seed)
+    n = kept + rejected
+    columns: dict[str, Any] = {
+        c.name: rng.integers(0, 100, n) if c.dtype == "i8" else rng.random(n) * 100 for c in COLUMNS
+    }
+    columns["spot3d_id"] = np.arange(n)
+    reason = np.zeros(n, np.uint8)
+    reason[kept:] = rng.integers(1, len(Reason), rejected)
+    pointer = np.concatenate([[0], np.cumsum(rng.integers(1, 6, n))]).astype(np.int64)
+    size = int(pointer[-1])
+    voxels = Voxels(
+        pointer,
+        rng.integers(0, 20, size).astype(np.int32),
+        rng.integers(0, 30, size).astype(np.int32),
+        rng.integers(0, 40, size).astype(np.int32),
+        rng.random(size).astype(np.float32),
+    )
+    names = ("grain", "h", "k", "l", "isolated")
+    extra: dict[str, Any] = {name: rng.integers(-5, 5, n) for name in names} | {"snr": rng.random(n)}
+    return BlobTable(columns, reason, voxels, (20, 30, 40), -90.0, 0.25, wrapped=True, extra=extra if truth else {})
