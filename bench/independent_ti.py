@@ -33,6 +33,7 @@ tolerance = 0.1
 min_size = [1, 1, 1]
 max_size = [1000, 1000, 1000]
 exclude = "none"
+max_bright_fraction = 0.2
 """
 NEAR = 2
 SMALLEST = 20
