@@ -1,0 +1,21 @@
+"""`report.html` from an output folder: one file, no network, each stage in pictures and numbers."""
+
+from pathlib import Path
+
+from friedel.io.store import atomic
+from friedel.reporter.material import load_material
+from friedel.reporter.page import render
+
+__all__ = ["write_report"]
+
+
+def write_report(out: Path) -> Path:
+    """Write `out/report.html` from what the folder holds, and from the scan where it is still there.
+
+    A part that is missing is left out, and the page says so. Raises `InputError` when `out` is no output folder,
+    `OutputError` when the page cannot be written.
+    """
+    html = render(load_material(out))
+    with atomic(out / "report.html") as partial:
+        partial.write_text(html, encoding="utf-8")
+    return out / "report.html"

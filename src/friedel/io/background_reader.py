@@ -1,0 +1,52 @@
+"""Reading `background.h5` image by image: all of them together may be larger than the memory."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from friedel.errors import InputError
+from friedel.io.hdf5_file import opened
+from friedel.model.arrays import Image, Indices
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Backgrounds:
+    """What preprocessing left: `centres` [image] in frames, `gains` [frame, tile], and images read on demand."""
+
+    path: Path
+    centres: Indices
+    gains: Image
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Read all but the images. Raises `InputError` when the file is not one of ours."""
+        with opened(path, InputError) as file:
+            try:
+                return cls(Path(path), file["entry/data/centres"][()], file["entry/gains"][()])
+            except KeyError as error:
+                raise InputError(
+                    str(path), rule="is not a file of backgrounds", got=str(error).strip('"')
+                ) from error
+
+    def __len__(self) -> int:
+        return len(self.centres)
+
+    def index_of(self, frame: int) -> int:
+        """The image that belongs to a frame: the one with the nearest centre, the later one between two."""
+        distance = np.abs(self.centres - frame)
+        return int(len(distance) - 1 - np.argmin(distance[::-1]))
+
+    def image(self, index: int) -> Image:
+        """One background, counts [row, col]. Raises `InputError` when it cannot be read."""
+        with opened(self.path, InputError) as file:
+            try:
+                return np.asarray(file["entry/data/frames"][index], dtype=np.float32)
+            except OSError as error:
+                raise InputError(str(self.path), rule="is damaged", got=str(error).splitlines()[0]) from error
+
+    def course(self, row: int, col: int) -> Image:
+        """One pixel of every background, counts [image]."""
+        with opened(self.path, InputError) as file:
+            return np.asarray(file["entry/data/frames"][:, row, col], dtype=np.float32)

@@ -1,0 +1,130 @@
+"""Panels and tiles that are plain facts: input, parameters, versions, timings."""
+
+import numpy as np
+
+from friedel.reporter.ink import short
+from friedel.reporter.material import Material
+from friedel.reporter.panel import Panel, Table, Tile
+
+SHOWN_PARAMETERS = {
+    "preprocess": ("normalise", "background", "half_window", "half_step", "wrap", "despeckle", "arithmetic"),
+    "segment": (
+        "method", "unit", "noise", "seed_threshold", "tolerance", "grow_min", "grow_max", "growth",
+        "seed_min_voxels", "min_size", "max_size", "connectivity", "exclude", "overlap",
+    ),
+}  # fmt: skip
+
+
+def tiles(material: Material) -> list[Tile]:
+    """The headline numbers."""
+    shown = []
+    blobs = material.blobs
+    shape = blobs.shape if blobs is not None else material.run.get("input", {}).get("shape")
+    if blobs is not None:
+        rejected = len(blobs.reason) - len(blobs)
+        shown.append(Tile(f"{len(blobs):,}", "blobs", f"{rejected:,} seeds rejected, each with its reason"))
+    score = material.evaluation.get("blobs", {}).get("f1", {}).get("0.5")
+    if score is not None:
+        shown.append(Tile(f"{score:.3f}", "F1 against truth", "matched at an overlap (IoU) of 0.5"))
+    if shape:
+        frames, rows, cols = shape
+        shown.append(Tile(f"{frames:,}", "frames", f"of {rows:,} × {cols:,} pixels"))
+    seconds = sum(float(stage.get("seconds", 0)) for stage in material.stages.values())
+    if seconds and shape:
+        rate = np.prod([float(n) for n in shape]) / seconds / 1e6
+        shown.append(Tile(duration(seconds), "from raw to blobs", f"{rate:,.0f} million voxels a second"))
+    if material.sigma:
+        threshold = material.seed_threshold
+        note = f"seeds from {threshold / material.sigma:.1f} sigma on" if threshold else "of a clean frame"
+        shown.append(Tile(short(material.sigma), "counts of noise", note))
+    return shown
+
+
+def input_panels(material: Material) -> tuple[Panel, ...]:
+    """The scan, and the parameters of each stage."""
+    panels = []
+    facts = _scan_facts(material)
+    if facts:
+        panels.append(Panel("The scan", "As it was read.", table=Table(("", ""), tuple(facts)), span=2))
+    for section, names in SHOWN_PARAMETERS.items():
+        values = material.recipe.get(section, {})
+        rows = tuple((name, text(values[name])) for name in names if name in values)
+        if rows:
+            caption = "The parameters that matter most; recipe.toml holds all."
+            panels.append(Panel(f"[{section}]", caption, table=Table(("", ""), rows), span=2))
+    return tuple(panels)
+
+
+def timing_panels(material: Material) -> tuple[Panel, ...]:
+    """Seconds and counts of each stage, and the versions."""
+    stages = material.stages
+    seconds = [float(stage.get("seconds", 0.0)) for stage in stages.values()]
+    total = sum(seconds) or 1.0
+    rows = tuple(
+        (
+            name,
+            str(stage.get("started", ""))[:19].replace("T", " "),
+            _counts(stage.get("counts", {})),
+            duration(spent),
+        )
+        for (name, stage), spent in zip(stages.items(), seconds, strict=True)
+    )
+    panels = []
+    if rows:
+        panels.append(_timings(rows, tuple(s / total for s in seconds)))
+    versions = material.run.get("versions", {})
+    if versions:
+        table = Table(("", ""), tuple((name, str(value)) for name, value in versions.items()))
+        panels.append(Panel("Versions", "What it ran with.", table=table, span=2))
+    return tuple(panels)
+
+
+def _timings(rows: tuple[tuple[str, ...], ...], shares: tuple[float, ...]) -> Panel:
+    return Panel(
+        "Timings",
+        "Preprocessing is the time to make clean frames, reading and decompression included; segmentation what "
+        "came on top. Both happen in one pass over the scan.",
+        table=Table(("stage", "started (UTC)", "counts", "time"), rows, shares, numeric=(3,)),
+        span=4,
+    )
+
+
+def duration(seconds: float) -> str:
+    """12.3 s, 4 min 10 s, 1 h 5 min."""
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def text(value: object) -> str:
+    """A parameter's value as in the recipe."""
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(text(part) for part in value) + "]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _scan_facts(material: Material) -> list[tuple[str, str]]:
+    known, blobs = material.run.get("input", {}), material.blobs
+    facts = [("file", str(material.setting("scan", "frames", known.get("name", ""))))]
+    shape = known.get("shape") or (blobs.shape if blobs is not None else None)
+    if shape:
+        facts.append(("shape", " × ".join(f"{n:,}" for n in shape) + " (frames × rows × cols)"))
+    if blobs is not None:
+        start, step = blobs.omega_start_deg, blobs.omega_step_deg
+        stop = start + step * blobs.shape[0]
+        facts.append(("omega", f"{start:g}° to {stop:g}° in steps of {step:.4g}°"))
+        facts.append(("rotation", "a full turn, periodic" if blobs.wrapped else "not periodic"))
+    names = {"dtype": "type", "saturation": "saturation", "fingerprint": "fingerprint"}
+    facts += [(label, str(known[name])[:24]) for name, label in names.items() if name in known]
+    if material.beam is not None:
+        facts.append(("direct beam", text(list(material.beam)) + " (cols, rows)"))
+    if material.sigma:
+        facts.append(("noise", f"{short(material.sigma)} counts"))
+    facts += [("note", str(note)) for note in known.get("notes", ())]
+    return facts
+
+
+def _counts(counts: dict[str, object]) -> str:
+    plain = {name: value for name, value in counts.items() if isinstance(value, int | float)}
+    return ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in plain.items())

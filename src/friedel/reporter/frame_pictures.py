@@ -1,0 +1,86 @@
+"""Panels about preprocessing, as images: one frame raw and clean, and the backgrounds."""
+
+import numpy as np
+from matplotlib.colors import AsinhNorm
+
+from friedel.model.arrays import Image
+from friedel.reporter.frames import FrameLooker, robust_sigma
+from friedel.reporter.ink import DRIFT_MAP, FRAME_MAP, ON_IMAGE_BOX, ON_IMAGE_MARGIN, Sheet, short
+from friedel.reporter.material import Material
+from friedel.reporter.panel import Panel
+from friedel.reporter.pictures import colour_ramp, draw_box, show_image, stretched
+
+
+def frame_panels(material: Material, looker: FrameLooker, frame: int) -> list[Panel]:
+    """The same frame raw and clean."""
+    raw, clean = looker.raw(frame), looker.clean(frame)
+    size = 540, 500 * raw.shape[0] / raw.shape[1] + 70
+    with Sheet(*size, crop=True) as before:
+        axes = before.axes()[0]
+        low, middle, high = np.percentile(raw, [0.5, 50, 99.95])
+        shown = show_image(axes, raw - low, cmap=FRAME_MAP, norm=stretched(0, high - low, 2 * (middle - low)))
+        if material.beam is not None:
+            draw_box(axes, material.beam, ON_IMAGE_BOX)
+        for margin in material.margins:
+            draw_box(axes, margin, ON_IMAGE_MARGIN, dashed=True)
+        colour_ramp(before, axes, shown, f"raw counts above {low:.0f}")
+    with Sheet(*size, crop=True) as after:
+        axes = after.axes()[0]
+        shown = show_image(axes, clean, cmap=FRAME_MAP, norm=clean_scale(material, clean))
+        colour_ramp(after, axes, shown, "clean counts")
+    boxes = "White: the direct beam's box. Orange, dashed: the margin. " if material.beam else ""
+    return [
+        Panel(
+            f"Frame {frame}, raw",
+            f"{boxes}Good: the box encloses the beam, and the sample never shadows the margin. Bad: beam outside "
+            "the box, a shadow in the margin.",
+            before.svg,
+            span=3,
+        ),
+        Panel(
+            f"Frame {frame}, clean",
+            "The same frame after dark, normalisation, moving median and despeckling: spots are what is left. "
+            "Good: flat between them, right up to the beam. Bad: rings, streaks, a halo.",
+            after.svg,
+            span=3,
+        ),
+    ]
+
+
+def clean_scale(material: Material, clean: Image) -> AsinhNorm:
+    """Colours of clean frames: the noise is just visible, the brightest spots are not clipped."""
+    sigma = material.sigma or robust_sigma(clean)
+    return stretched(-2 * sigma, max(float(clean.max()), 10 * sigma), 4 * sigma)
+
+
+def background_panel(looker: FrameLooker) -> Panel | None:
+    """First, middle and last background, and how much it drifted."""
+    backgrounds = looker.backgrounds
+    if backgrounds is None:
+        return None
+    numbers = sorted({0, len(backgrounds) // 2, len(backgrounds) - 1})
+    images = [backgrounds.image(number) for number in numbers]
+    drift = images[-1] - images[0]
+    reach = max(float(np.percentile(np.abs(drift)[~looker.scan.mask], 98)), 1e-3)
+    low, middle, high = np.percentile(images[0], [0.5, 50, 99.9])
+    scale = stretched(low, high, 2 * max(middle - low, 0.01 * (high - low)))
+    rows, cols = drift.shape
+    with Sheet(1120, 1120 / (len(images) + 1) * rows / cols + 90, crop=True) as sheet:
+        axes = sheet.axes(1, len(images) + 1)
+        for ax, image, number in zip(axes, images, numbers, strict=False):
+            shown = show_image(ax, image, cmap=FRAME_MAP, norm=scale)
+            ax.set_title(f"around frame {backgrounds.centres[number]}")
+        colour_ramp(sheet, axes[: len(images)], shown, "counts", length=0.32)
+        shown = show_image(axes[-1], drift, cmap=DRIFT_MAP, vmin=-reach, vmax=reach)
+        axes[-1].set_title("last minus first")
+        colour_ramp(sheet, axes[-1:], shown, "counts", length=0.8)
+        for ax in axes:
+            ax.set_xticks([])
+            ax.set_yticks([])
+    return Panel(
+        "The background that was taken away",
+        f"{len(backgrounds)} images, one moving median per pixel. The glow falls off around the beam; what turns "
+        f"with the sample shows in the difference, within {short(reach)} counts for 98 % of the pixels. Good: "
+        "smooth, no spots in it. Bad: spots burnt in, which are then missing from the clean frames.",
+        sheet.svg,
+    )

@@ -1,0 +1,118 @@
+"""A few frames again, as preprocessing made them: for pictures, not for segmentation.
+
+Clean values here are float32 and may differ from the run's by half a step of its fixed-point numbers.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from friedel.io.background_reader import Backgrounds
+from friedel.model.arrays import AnyArray, Frames, Image
+from friedel.model.scan import Scan
+from friedel.reporter.material import Material
+
+READ_AT_A_TIME = 8
+MOST_BYTES = 3_000_000_000
+"""Raw bytes that the report reads at most for courses and sections: some seconds' worth."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameLooker:
+    """Raw, normalised and clean values of any frame of a run's scan.
+
+    `gains` is float32 [frame, tile]; without `backgrounds` nothing is subtracted.
+    """
+
+    scan: Scan
+    gains: Image
+    backgrounds: Backgrounds | None
+    despeckle: int
+
+    def raw(self, frame: int) -> Image:
+        """Raw counts [row, col]."""
+        return np.asarray(self.scan.frames.read(frame, frame + 1)[0], dtype=np.float32)
+
+    def normal(self, frame: int) -> Image:
+        """Dark subtracted, intensity normalised [row, col]."""
+        return self.normalised(self.raw(frame), frame, slice(None), slice(None))
+
+    def clean(self, frame: int) -> Image:
+        """As segmentation saw it, in counts [row, col]."""
+        image = self.normal(frame)
+        if self.backgrounds is not None:
+            image -= self.backgrounds.image(self.backgrounds.index_of(frame))
+        return self._despeckled(image)
+
+    def bands(self, start: int, stop: int, places: list[tuple[slice, slice]]) -> list[Frames]:
+        """The same part of frames [start, stop), normalised [frame, row, col], for several parts in one reading."""
+        parts: list[list[Image]] = [[] for _ in places]
+        for frame, raw in self.read(start, stop):
+            for part, (rows, cols) in zip(parts, places, strict=True):
+                part.append(self.normalised(raw[rows, cols], frame, rows, cols))
+        return [np.stack(part) for part in parts]
+
+    def read(self, start: int, stop: int) -> Iterator[tuple[int, AnyArray]]:
+        """Frames [start, stop) one by one, raw, with their numbers."""
+        for first in range(start, stop, READ_AT_A_TIME):
+            block = self.scan.frames.read(first, min(first + READ_AT_A_TIME, stop))
+            yield from enumerate(block, first)
+
+    def clean_band(self, normal: Frames, start: int, rows: slice, cols: slice) -> Frames:
+        """Normalised values of a part of frames from `start` on, with background and hot spots taken away."""
+        clean = normal.copy()
+        if self.backgrounds is not None:
+            numbers = [self.backgrounds.index_of(start + i) for i in range(len(normal))]
+            images = {number: self.backgrounds.image(number)[rows, cols] for number in sorted(set(numbers))}
+            clean -= np.stack([images[number] for number in numbers])
+        return np.stack([self._despeckled(image) for image in clean])
+
+    def window(self, around: int, frames: int) -> tuple[int, int]:
+        """At most that many frames around one, fewer where they would be too many bytes to read again."""
+        count, rows, cols = self.scan.shape
+        affordable = MOST_BYTES // (rows * cols * self.scan.frames.dtype.itemsize)
+        length = max(3, min(count, frames, affordable))
+        start = min(max(0, around - length // 2), count - length)
+        return start, start + length
+
+    def normalised(self, raw: AnyArray, frame: int, rows: slice, cols: slice) -> Image:
+        """A part of a raw frame without the dark, times the frame's gain, 0 at bad pixels."""
+        values = np.asarray(raw, np.float32) - self.scan.dark[rows, cols]
+        values *= self._gain(frame)[rows, cols] if self.gains.shape[1] > 1 else self.gains[frame, 0]
+        return np.where(self.scan.mask[rows, cols], np.float32(0), values)
+
+    def _gain(self, frame: int) -> Image:
+        gain = np.ones(self.scan.shape[1:], np.float32)
+        for box, value in zip(self.scan.tiles, self.gains[frame], strict=False):
+            gain[box.slices] = value
+        return gain
+
+    def _despeckled(self, image: Image) -> Image:
+        if self.despeckle <= 1:
+            return image
+        return np.asarray(ndimage.median_filter(image, self.despeckle, mode="nearest"), dtype=np.float32)
+
+
+def frame_looker(material: Material) -> FrameLooker | None:
+    """For the scan of an output folder; None where the scan has gone or is another one."""
+    scan = material.scan
+    if scan is None:
+        return None
+    recorded = material.run.get("input", {}).get("fingerprint", scan.fingerprint)
+    same_shape = material.blobs is None or material.blobs.shape == scan.shape
+    if not same_shape or (scan.fingerprint and recorded and recorded != scan.fingerprint):
+        return None
+    frames = scan.shape[0]
+    gains, backgrounds = np.ones((frames, 1), np.float32), material.backgrounds
+    if backgrounds is not None and len(backgrounds.gains) == frames:
+        gains = backgrounds.gains
+    if backgrounds is not None and not len(backgrounds):
+        backgrounds = None
+    return FrameLooker(scan, gains, backgrounds, int(material.setting("preprocess", "despeckle", 1)))
+
+
+def robust_sigma(values: AnyArray) -> float:
+    """Noise by the median absolute deviation, which spots do not move."""
+    return float(1.4826 * np.median(np.abs(values - np.median(values))))

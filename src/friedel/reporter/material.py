@@ -1,0 +1,149 @@
+"""What a report is made of: everything that an output folder still tells."""
+
+import json
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from friedel.errors import FriedelError, InputError
+from friedel.io import open_scan
+from friedel.io.background_reader import Backgrounds
+from friedel.io.scan_params import ScanParams
+from friedel.io.store import read_blobs
+from friedel.model.blobs import BlobTable
+from friedel.model.scan import Box, Scan
+
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """The parts of an output folder; what is not there is None or empty, and `missing` says why.
+
+    `recipe` is recipe.toml, `run` run.json, `evaluation` evaluation.json, as plain values.
+    """
+
+    folder: Path
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    run: Mapping[str, Any] = field(default_factory=dict)
+    blobs: BlobTable | None = None
+    backgrounds: Backgrounds | None = None
+    scan: Scan | None = None
+    evaluation: Mapping[str, Any] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+    def setting(self, section: str, name: str, default: Any = None) -> Any:
+        """One value of the recipe."""
+        return self.recipe.get(section, {}).get(name, default)
+
+    @property
+    def stages(self) -> Mapping[str, Mapping[str, Any]]:
+        """Records of the finished stages."""
+        return dict(self.run.get("stages", {}))
+
+    @property
+    def measured(self) -> Mapping[str, Any]:
+        """What preprocessing found out about the scan: levels, boxes, noise."""
+        return dict(self.stages.get("preprocess", {}).get("measured", {}))
+
+    @property
+    def beam(self) -> Box | None:
+        """The direct beam's box."""
+        box = self.measured.get("beam")
+        return Box(*box) if box else None
+
+    @property
+    def margins(self) -> tuple[Box, ...]:
+        """The parts of the beam that the sample never shadows."""
+        return tuple(Box(*box) for box in self.measured.get("margins", ()))
+
+    @property
+    def sigma(self) -> float:
+        """Noise of a clean frame in counts, 0 where it was not recorded."""
+        return float(self.measured.get("sigma", 0.0))
+
+    @property
+    def seed_threshold(self) -> float | None:
+        """T in counts (with the scan's one sigma where the recipe gives it in sigma)."""
+        return self.in_counts(self.setting("segment", "seed_threshold"))
+
+    def in_counts(self, threshold: float | None) -> float | None:
+        """A threshold of the recipe in counts."""
+        if threshold is None or self.setting("segment", "unit") != "sigma":
+            return threshold
+        return threshold * self.sigma or None
+
+    def grown_to(self, blob: int) -> float:
+        """What a blob grew down to, in counts."""
+        if self.blobs is None:
+            return 0.0
+        level = float(self.blobs["threshold"][blob])
+        per_pixel = self.setting("segment", "unit") == "sigma" and self.setting("segment", "noise") != "scan"
+        return level * self.sigma if per_pixel else level
+
+    @property
+    def warnings(self) -> list[str]:
+        """Of all stages, in order, each once: stages that ran in one pass share theirs."""
+        return list(dict.fromkeys(text for stage in self.stages.values() for text in stage.get("warnings", ())))
+
+
+def load_material(folder: Path) -> Material:
+    """Read what is there. Raises `InputError` when it is no output folder at all."""
+    if not folder.is_dir():
+        raise InputError(str(folder), rule="no such output folder", way_out="`friedel run` makes one")
+    missing: list[str] = []
+
+    def part(name: str, read: Callable[[Path], Part], absent: Part, *, needed: bool = True) -> Part:
+        path = folder / name
+        if not path.exists():
+            missing.extend([f"{name} is not in the folder"] if needed else [])
+            return absent
+        try:
+            return read(path)
+        except (FriedelError, OSError, ValueError) as error:
+            missing.append(f"{name} cannot be read: {error}")
+            return absent
+
+    nothing: dict[str, Any] = {}
+    recipe = part("recipe.toml", _toml, nothing)
+    run = part("run.json", _json, nothing)
+    if not recipe and not run and not (folder / "blobs.h5").exists():
+        raise InputError(str(folder), rule="is not an output folder", way_out="`friedel run` makes one")
+    return Material(
+        folder=folder,
+        recipe=recipe,
+        run=run,
+        blobs=part("blobs.h5", read_blobs, None),
+        backgrounds=part("background.h5", Backgrounds.open, None, needed=_has_background(recipe)),
+        scan=_scan(recipe, folder, missing),
+        evaluation=part("evaluation.json", _json, nothing, needed=False),
+        missing=tuple(missing),
+    )
+
+
+def _scan(recipe: Mapping[str, Any], folder: Path, missing: list[str]) -> Scan | None:
+    section = recipe.get("scan")
+    if not section:
+        return None
+    try:
+        return open_scan(str(section["frames"]), ScanParams.build(section, "scan"), folder)
+    except (FriedelError, OSError, KeyError) as error:
+        missing.append(f"the scan cannot be opened any more ({error}), so there are no pictures of frames")
+        return None
+
+
+def _has_background(recipe: Mapping[str, Any]) -> bool:
+    return bool(recipe.get("preprocess", {}).get("background", "moving_median") != "none")
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def _json(path: Path) -> dict[str, Any]:
+    values = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(values, dict):
+        raise ValueError("is not a table")
+    return values

@@ -1,0 +1,50 @@
+"""The whole scan in one picture: the brightest voxel of every pixel, coloured by when it fired."""
+
+import numpy as np
+
+from friedel.model.arrays import AnyArray
+from friedel.model.blobs import BlobTable
+from friedel.reporter.ink import ON_IMAGE_BOX, TURN_MAP, Sheet
+from friedel.reporter.material import Material
+from friedel.reporter.panel import Panel
+from friedel.reporter.pictures import colour_ramp, draw_box, ramp_of, show_image
+
+
+def projection_panel(material: Material) -> Panel | None:
+    """Maximum projection of all kept blobs along the rotation; colour is omega."""
+    blobs = material.blobs
+    if blobs is None or not len(blobs):
+        return None
+    brightest, when = maximum_projection(blobs)
+    frames = blobs.shape[0]
+    top = float(np.percentile(brightest[brightest > 0], 97))
+    level = np.arcsinh(np.clip(brightest / top, 0, 1) * 6) / np.arcsinh(6)
+    colour = TURN_MAP((when + 0.5) / frames)[..., :3] * (0.12 + 0.88 * level[..., None])
+    colour = np.where(brightest[..., None] > 0, colour, np.array([0.02, 0.027, 0.05]))
+    with Sheet(600, 600 * blobs.shape[1] / blobs.shape[2] + 60, crop=True) as sheet:
+        axes = sheet.axes()[0]
+        show_image(axes, colour, pool="max")
+        if material.beam is not None:
+            draw_box(axes, material.beam, ON_IMAGE_BOX, dashed=True)
+        first, last = (blobs.omega_start_deg + f * blobs.omega_step_deg for f in (0, frames))
+        colour_ramp(sheet, axes, ramp_of(TURN_MAP, first, last), "omega / deg")
+    return Panel(
+        "Every spot of the scan",
+        f"Maximum over all {frames} frames of what belongs to the {len(blobs):,} kept blobs; the colour says at "
+        "which omega. Spots of one reflection family lie on a ring around the beam. Good: crisp single-coloured "
+        "spots, evenly around. Bad: arcs or patches of one colour (glow that was not removed), empty sides.",
+        sheet.svg,
+        span=4,
+    )
+
+
+def maximum_projection(blobs: BlobTable) -> tuple[AnyArray, AnyArray]:
+    """Brightest kept voxel of each pixel [row, col] in counts, 0 for none, and its frame."""
+    kept = slice(0, int(blobs.voxels.pointer[len(blobs)]))
+    intensity = blobs.voxels.intensity[kept]
+    order = np.argsort(intensity, kind="stable")  # the last one written to a pixel stays
+    pixel = blobs.voxels.row[kept].astype(np.int64)[order] * blobs.shape[2] + blobs.voxels.col[kept][order]
+    brightest, when = np.zeros((2, blobs.shape[1] * blobs.shape[2]), np.float32)
+    brightest[pixel] = intensity[order]
+    when[pixel] = blobs.voxels.frame[kept][order]
+    return brightest.reshape(blobs.shape[1:]), when.reshape(blobs.shape[1:])

@@ -1,0 +1,122 @@
+"""The report as a page: sections in the order of the pipeline, and the template that they are put into."""
+
+import re
+from collections.abc import Iterable
+from importlib.resources import files
+
+from jinja2 import Environment, StrictUndefined
+
+from friedel.reporter.accuracy import truth_panels
+from friedel.reporter.facts import input_panels, tiles, timing_panels
+from friedel.reporter.frame_pictures import background_panel, frame_panels
+from friedel.reporter.frames import FrameLooker, frame_looker
+from friedel.reporter.material import Material
+from friedel.reporter.overview import projection_panel
+from friedel.reporter.panel import Panel, Section
+from friedel.reporter.preprocessing import course_panel, histogram_panel, intensity_panel
+from friedel.reporter.segmentation import (
+    busiest_frame,
+    outlined_panel,
+    section_panel,
+    strip_panel,
+    threshold_panel,
+)
+from friedel.reporter.statistics import flag_panel, ledger_panel, rotation_panel, size_panel
+from friedel.reporter.statistics import intensity_panel as brightness_panel
+from friedel.reporter.subject import Subject, look_at
+
+
+def render(material: Material) -> str:
+    """The whole page as HTML, which refers to nothing outside itself."""
+    looker = frame_looker(material)
+    subject = look_at(material, looker) if looker is not None else None
+    sections = [section for section in _sections(material, looker, subject) if section.panels]
+    missing = list(material.missing)
+    if material.scan is not None and looker is None:
+        missing.append("the scan at the recipe's path is not the one that ran, so there are no pictures of frames")
+    here = files("friedel.reporter")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["own_ids"] = own_ids
+    template = environment.from_string((here / "page.html.j2").read_text(encoding="utf-8"))
+    return template.render(
+        css=(here / "page.css").read_text(encoding="utf-8"),
+        name=_name(material),
+        tiles=tiles(material),
+        hero=projection_panel(material),
+        sections=sections,
+        warnings=material.warnings,
+        missing=missing,
+        version=material.run.get("versions", {}).get("friedel", ""),
+        started=next((stage.get("started", "") for stage in material.stages.values()), ""),
+    )
+
+
+def own_ids(svg: str, prefix: str) -> str:
+    """The same SVG with ids that no other picture on the page has."""
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', svg)
+    svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", svg)
+    return re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', svg)
+
+
+def _sections(material: Material, looker: FrameLooker | None, subject: Subject | None) -> Iterable[Section]:
+    yield Section("input", "What went in", "The scan, and the parameters that matter.", input_panels(material))
+    yield Section(
+        "preprocess",
+        "Preprocess",
+        "From raw frames to frames with nothing in them but spots.",
+        tuple(_preprocess_panels(material, looker, subject)),
+    )
+    yield Section(
+        "segment",
+        "Segment",
+        "From clean frames to blobs in three dimensions, by the double threshold.",
+        tuple(_segment_panels(material, looker, subject)),
+    )
+    blobs = material.evaluation.get("blobs")
+    yield Section(
+        "truth", "Against truth", "What a simulation, or somebody else's reference, says about this result.",
+        tuple(truth_panels(blobs)) if blobs else (),
+    )  # fmt: skip
+    yield Section("run", "How it ran", "Time and versions.", timing_panels(material))
+
+
+def _preprocess_panels(material: Material, looker: FrameLooker | None, subject: Subject | None) -> Iterable[Panel]:
+    if looker is None:
+        return
+    middle = looker.scan.shape[0] // 2
+    frame = (
+        busiest_frame(material.blobs, subject.frame - 200, subject.frame + 200)
+        if material.blobs and subject
+        else middle
+    )
+    yield from frame_panels(material, looker, frame)
+    if subject is not None:
+        yield intensity_panel(subject, looker)
+        yield course_panel(material, subject)
+    background = background_panel(looker)
+    if background is not None:
+        yield background
+    yield histogram_panel(material, looker)
+
+
+def _segment_panels(material: Material, looker: FrameLooker | None, subject: Subject | None) -> Iterable[Panel]:
+    blobs = material.blobs
+    if blobs is None:
+        return
+    if looker is not None and subject is not None:
+        yield threshold_panel(material, subject, blobs)
+        yield strip_panel(material, subject, looker, blobs)
+        for start, stop in ((0, blobs.shape[0] // 2), (blobs.shape[0] // 2, blobs.shape[0])):
+            yield outlined_panel(material, looker, blobs, busiest_frame(blobs, start, stop))
+        yield section_panel(material, subject, blobs)
+    if len(blobs):
+        yield size_panel(material, blobs)
+        yield brightness_panel(blobs)
+        yield rotation_panel(blobs)
+    yield ledger_panel(blobs)
+    yield flag_panel(blobs)
+
+
+def _name(material: Material) -> str:
+    given = str(material.run.get("input", {}).get("name", "")) or str(material.setting("scan", "frames", ""))
+    return given.partition("::")[0].replace("\\", "/").rsplit("/", 1)[-1] or material.folder.name

@@ -1,0 +1,140 @@
+"""Panels about preprocessing, as curves: the source, one pixel, the histogram."""
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from friedel.model.arrays import AnyArray, Floats
+from friedel.reporter.frames import FrameLooker, robust_sigma
+from friedel.reporter.ink import BLUE, INK, SOFT, WARM, Sheet, plain_numbers, short
+from friedel.reporter.material import Material
+from friedel.reporter.panel import Panel
+from friedel.reporter.subject import Subject
+
+SAMPLE = 16
+"""Frames whose clean values make the histogram."""
+
+
+def intensity_panel(subject: Subject, looker: FrameLooker) -> Panel:
+    """The source over the rotation, before and after normalisation."""
+    frames = subject.start + np.arange(len(subject.glow_before))
+    gains = looker.gains[frames].mean(axis=1)
+    scatter = _scatter(subject.glow_before), _scatter(subject.glow_after)
+    with Sheet(540, 300) as sheet:
+        top, bottom = sheet.axes(2, 1, sharex=True)
+        top.plot(frames, _relative(1 / gains), color=WARM, lw=1.1)
+        top.set_ylabel("source / %")
+        bottom.plot(frames, _relative(subject.glow_before), color=SOFT, lw=0.9, label="before")
+        bottom.plot(frames, _relative(subject.glow_after), color=BLUE, lw=1.2, label="after")
+        bottom.margins(y=0.3)
+        bottom.set_ylabel("glow / %")
+        bottom.set_xlabel("frame")
+        bottom.legend(loc="upper right", ncols=2)
+    if np.all(gains == 1):
+        told = f"Normalisation is off; the glow outside the beam scatters by {scatter[0]:.2f} %."
+        return Panel("Intensity over the rotation", told, sheet.svg, span=3)
+    better = scatter[1] <= scatter[0] * 1.02
+    return Panel(
+        "Intensity over the rotation",
+        f"Above: the source's level in the margin (1/gain). Below: a check on pixels that normalisation did not "
+        f"use, the glow outside the beam; it scatters by {scatter[0]:.2f} % before and {scatter[1]:.2f} % after. "
+        + ("Good: flat after normalisation." if better else "Look: normalising made it worse; is the margin free?"),
+        sheet.svg,
+        span=3,
+        verdict="good" if better else "watch",
+    )
+
+
+def course_panel(material: Material, subject: Subject) -> Panel:
+    """One pixel over the rotation with its moving median."""
+    frames = subject.start + np.arange(len(subject.course))
+    clean = subject.course - subject.course_background
+    with Sheet(540, 300) as sheet:
+        top, bottom = sheet.axes(2, 1, sharex=True)
+        top.plot(frames, subject.course, color=SOFT, lw=0.8, label="normalised")
+        top.plot(frames, subject.course_background, color=WARM, lw=1.8, label="moving median")
+        quiet = np.percentile(subject.course, [1, 90])
+        top.set_ylim(quiet[0] - 2, max(quiet[1], quiet[0] + 6 * max(material.sigma, 1.0)) + 3 * np.ptp(quiet))
+        top.set_ylabel("counts")
+        top.legend(loc="upper left", ncols=2)
+        bottom.plot(frames, clean, color=BLUE, lw=0.8)
+        threshold = material.seed_threshold
+        if threshold:
+            bottom.axhline(threshold, color=INK, lw=0.9, ls=(0, (4, 3)))
+            bottom.annotate("T", (1.005, threshold), xycoords=("axes fraction", "data"), va="center", color=INK)
+        bottom.set_ylabel("difference")
+        bottom.set_xlabel("frame")
+        for axes in (top, bottom):
+            axes.yaxis.set_major_formatter(plain_numbers())
+    window = 2 * int(material.setting("preprocess", "half_window", 250)) + 1
+    return Panel(
+        f"One pixel, row {subject.row}, column {subject.col}",
+        f"Grey: its counts over the rotation. Orange: the median of a window of {window} frames, subtracted below. "
+        "Good: the median runs through the quiet parts and under every spot (whose tops are cut off above). Bad: "
+        "it climbs into a spot: the window is too short for spots that long.",
+        sheet.svg,
+        span=3,
+    )
+
+
+def histogram_panel(material: Material, looker: FrameLooker) -> Panel:
+    """Clean values of some frames, with the thresholds."""
+    frames = np.unique(np.linspace(0, looker.scan.shape[0] - 1, SAMPLE).astype(int))
+    outside = ~looker.scan.mask
+    if material.beam is not None:
+        outside[material.beam.slices] = False
+    values = np.concatenate([looker.clean(int(frame))[outside] for frame in frames])
+    sigma = material.sigma or robust_sigma(values) or 1.0
+    threshold, floor = material.seed_threshold, material.in_counts(material.setting("segment", "grow_min"))
+    with Sheet(1120, 290) as sheet:
+        _draw_histogram(sheet.axes()[0], values, sigma, {"t": (floor, WARM), "T": (threshold, INK)})
+    distance = threshold / sigma if threshold else 0.0
+    told = f"The seed threshold T stands {distance:.1f} sigma above zero. " if threshold else ""
+    if floor is not None:
+        told += (
+            f"{100 * np.mean(values >= floor):.2f} % of the values reach t, the least that a blob grows down to. "
+        )
+    good = distance >= 4
+    if threshold:
+        told += "Good: T stands clear of the noise." if good else "Look: T stands in the noise."
+    return Panel(
+        "Clean values and thresholds",
+        f"{len(frames)} frames, evenly spaced, outside the beam. Noise is the hump around zero (grey band: sigma "
+        f"{short(sigma)} counts), spots are the tail. {told}",
+        sheet.svg,
+        verdict="" if not threshold else "good" if good else "watch",
+    )
+
+
+def _draw_histogram(
+    axes: Axes, values: AnyArray, sigma: float, levels: dict[str, tuple[float | None, str]]
+) -> None:
+    known = [level for level, _ in levels.values() if level is not None and np.isfinite(level)]
+    high = max(float(values.max()), 20 * sigma, *(2 * level for level in known)) * 1.05
+    edges = np.sinh(np.linspace(np.arcsinh(-8), np.arcsinh(high / sigma), 180)) * sigma
+    counts, _ = np.histogram(values, edges)
+    axes.stairs(counts / np.diff(edges), edges, color=BLUE, fill=True, alpha=0.25, lw=0)
+    axes.stairs(counts / np.diff(edges), edges, color=BLUE, lw=1.2)
+    axes.axvspan(-sigma, sigma, color=SOFT, alpha=0.15, lw=0)
+    axes.set_yscale("log")
+    axes.set_xscale("asinh", linear_width=2 * sigma)
+    for name, (level, colour) in levels.items():
+        if level is not None and np.isfinite(level):
+            axes.axvline(level, color=colour, lw=1.2, ls=(0, (4, 3)))
+            axes.annotate(
+                name, (level, 1.02), xycoords=("data", "axes fraction"), ha="center", color=colour, fontsize=13
+            )
+    axes.minorticks_off()
+    ticks = [step * 10.0**n for n in range(-2, 8) for step in (1, 2, 5) if 2 * sigma <= step * 10.0**n <= high]
+    axes.set_xticks([-tick for tick in ticks if tick <= 8 * sigma] + [0, *ticks])
+    axes.set_xlabel("clean value / counts")
+    axes.set_ylabel("pixels per count")
+    axes.xaxis.set_major_formatter(plain_numbers())
+    axes.yaxis.set_major_formatter(plain_numbers())
+
+
+def _relative(values: AnyArray) -> Floats:
+    return np.asarray(100 * (values / np.mean(values) - 1) if np.mean(values) else values, dtype=np.float64)
+
+
+def _scatter(values: Floats) -> float:
+    return float(np.std(_relative(values)))

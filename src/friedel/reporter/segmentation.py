@@ -1,0 +1,155 @@
+"""Panels about segmentation: the double threshold on one blob, blobs on frames and in sections."""
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from friedel.model.arrays import AnyArray, Floats
+from friedel.model.blobs import BlobTable
+from friedel.reporter.frame_pictures import clean_scale
+from friedel.reporter.frames import FrameLooker
+from friedel.reporter.ink import (
+    BLUE,
+    FRAME_MAP,
+    INK,
+    ON_IMAGE_BOX,
+    SOFT,
+    WARM,
+    Sheet,
+    plain_numbers,
+    short,
+)
+from friedel.reporter.material import Material
+from friedel.reporter.outline import labels_at, outline
+from friedel.reporter.panel import Panel
+from friedel.reporter.pictures import colour_ramp, draw_box, show_image
+from friedel.reporter.subject import Subject, crops
+
+AROUND = 22
+"""Pixels and frames shown on either side of the peak in a profile."""
+
+
+def threshold_panel(material: Material, subject: Subject, blobs: BlobTable) -> Panel:
+    """Profiles through the example blob along x and along the rotation, with both thresholds."""
+    labels = labels_at(blobs, row=subject.row)[subject.section_start :][: len(subject.along_cols)]
+    own = labels == subject.blob + 1
+    at_frame = subject.frame - subject.section_start
+    grown = material.grown_to(subject.blob)
+    seed = material.seed_threshold or grown
+    left, right = max(0, subject.col - AROUND), subject.col + AROUND + 1
+    first, last = max(0, at_frame - AROUND), at_frame + AROUND + 1
+    with Sheet(1120, 300) as sheet:
+        along_x, along_psi = sheet.axes(1, 2, sharey=True)
+        cols = np.arange(left, min(right, labels.shape[1]))
+        _profile(along_x, cols, subject.along_cols[at_frame, cols], own[at_frame, cols], (seed, grown))
+        along_x.set_xlabel(f"column (frame {subject.frame}, row {subject.row})")
+        along_x.set_ylabel("clean value / counts")
+        frames = np.arange(first, min(last, len(labels)))
+        values = subject.along_cols[frames, subject.col]
+        _profile(along_psi, frames + subject.section_start, values, own[frames, subject.col], (seed, grown))
+        along_psi.set_xlabel(f"frame (row {subject.row}, column {subject.col})")
+        along_x.legend(loc="upper left", handlelength=1.2)
+    size = " × ".join(
+        str(int(blobs[f"{axis}_stop"][subject.blob] - blobs[f"{axis}_start"][subject.blob]))
+        for axis in ("col", "row", "frame")
+    )
+    return Panel(
+        "The double threshold, on one line through a blob",
+        f"Blob {int(blobs['spot3d_id'][subject.blob])}, maximum {short(float(blobs['IMax_int'][subject.blob]))} "
+        f"counts, {size} (x, y, frames). Voxels at or above T = {short(seed)} are the seed; from there it grows, "
+        f"in 3D, through neighbours at or above t = {short(grown)}. Left along x, right along the rotation. Good: "
+        "the grown part ends where the spot does. Bad: it stops on a slope "
+        "(t too high) or runs on into the noise (t too low).",
+        sheet.svg,
+    )
+
+
+def _profile(axes: Axes, place: AnyArray, values: AnyArray, own: AnyArray, levels: tuple[float, float]) -> None:
+    seed, grown = levels
+    edges = np.concatenate([place - 0.5, place[-1:] + 0.5])
+    in_seed = own & (values >= seed)
+    for part, colour, name, alpha in ((own & ~in_seed, BLUE, "grown", 0.4), (in_seed, WARM, "seed", 0.6)):
+        axes.stairs(np.where(part, values, 0), edges, fill=True, color=colour, alpha=alpha, lw=0, label=name)
+    axes.stairs(values, edges, baseline=None, color=INK, lw=1.3)
+    for level, name, colour in ((seed, "T", WARM), (grown, "t", BLUE)):
+        axes.axhline(level, color=colour, lw=1.1, ls=(0, (4, 3)))
+        axes.annotate(f"{name}", (1.005, level), xycoords=("axes fraction", "data"), va="center", color=colour)
+    axes.set_xlim(edges[0], edges[-1])
+    axes.yaxis.set_major_formatter(plain_numbers())
+
+
+def strip_panel(material: Material, subject: Subject, looker: FrameLooker, blobs: BlobTable) -> Panel:
+    """The example blob frame by frame, outlined."""
+    numbers, images, origin = crops(looker, blobs, subject.blob)
+    scale = clean_scale(material, images)
+    rows, cols = images.shape[1:]
+    width = 1120 / len(images)
+    with Sheet(1120, min(width * rows / cols, 300) + 36, crop=True) as sheet:
+        for axes, number, image in zip(sheet.axes(1, len(images)), numbers, images, strict=True):
+            show_image(axes, image, origin=origin, cmap=FRAME_MAP, norm=scale)
+            here = labels_at(blobs, frame=number)[origin[0] : origin[0] + rows, origin[1] : origin[1] + cols]
+            outline(axes, here, origin)
+            axes.set_title(f"{number}", color=INK if number == subject.frame else SOFT)
+            axes.set_xticks([])
+            axes.set_yticks([])
+    return Panel(
+        "The same blob, frame by frame",
+        "Clean frames around the spot; the line is the border of what was taken. A blob is one connected body in "
+        "(x, y, rotation). Good: the outline follows the spot and closes before and after it.",
+        sheet.svg,
+    )
+
+
+def outlined_panel(material: Material, looker: FrameLooker, blobs: BlobTable, frame: int) -> Panel:
+    """All blobs of one clean frame."""
+    clean = looker.clean(frame)
+    labels = labels_at(blobs, frame=frame)
+    with Sheet(540, 500 * clean.shape[0] / clean.shape[1] + 70, crop=True) as sheet:
+        axes = sheet.axes()[0]
+        shown = show_image(axes, clean, cmap=FRAME_MAP, norm=clean_scale(material, clean))
+        outline(axes, labels)
+        if material.beam is not None:
+            draw_box(axes, material.beam, ON_IMAGE_BOX, dashed=True)
+        colour_ramp(sheet, axes, shown, "clean counts")
+    return Panel(
+        f"Blobs on frame {frame}",
+        f"{len(np.unique(labels)) - 1} blobs have voxels on this frame. Good: every spot that you see is outlined, "
+        "and each has one outline. Bad: spots without (T too high), outlines around nothing (T too low), one "
+        "outline around two spots (t too low).",
+        sheet.svg,
+        span=3,
+    )
+
+
+def section_panel(material: Material, subject: Subject, blobs: BlobTable) -> Panel:
+    """x-psi and y-psi sections through the example blob."""
+    planes: list[tuple[str, AnyArray, AnyArray]] = [
+        (f"x–ψ, row {subject.row}", subject.along_cols, labels_at(blobs, row=subject.row)),
+        (f"y–ψ, column {subject.col}", subject.along_rows, labels_at(blobs, col=subject.col)),
+    ]
+    start, count = subject.section_start, len(subject.along_cols)
+    with Sheet(1120, 380) as sheet:
+        for axes, (title, image, labels) in zip(sheet.axes(1, 2), planes, strict=True):
+            top = max(1.5 * (material.seed_threshold or 0), float(np.percentile(image, 99.8)), 1e-3)
+            shown = show_image(
+                axes, image, pool="max", origin=(start, 0), cmap=FRAME_MAP, vmin=-0.1 * top, vmax=top
+            )
+            shown.axes.set_aspect("auto")
+            outline(axes, labels[start : start + count], (start, 0))
+            axes.set_title(title)
+            axes.set_xlabel("column" if title.startswith("x") else "row")
+        sheet.figure.axes[0].set_ylabel("frame (ψ)")
+    return Panel(
+        "Sections along the rotation",
+        f"The same {count} frames cut open: the rotation runs downwards. A spot lasts as long as its grain stays "
+        "in the Bragg condition, so spots are short here. Good: compact islands. Bad: long vertical streaks, which "
+        "are background that moves too slowly for the median, or bad pixels.",
+        sheet.svg,
+    )
+
+
+def busiest_frame(blobs: BlobTable, start: int, stop: int) -> int:
+    """The frame with the most blob voxels in [start, stop), which is cut to the scan."""
+    kept = blobs.voxels.frame[: int(blobs.voxels.pointer[len(blobs)])]
+    voxels: Floats = np.bincount(kept, minlength=blobs.shape[0]).astype(np.float64)
+    start = min(max(0, start), blobs.shape[0] - 1)
+    return start + int(np.argmax(voxels[start : max(stop, start + 1)]))

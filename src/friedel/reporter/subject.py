@@ -1,0 +1,129 @@
+"""One pass over some frames of the scan, and what the pictures need from it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from friedel.model.arrays import AnyArray, Floats, Frames, Image
+from friedel.model.blobs import BlobTable, Flag
+from friedel.reporter.frames import FrameLooker
+from friedel.reporter.material import Material
+
+COURSE_FRAMES = 1500
+SECTION_FRAMES = 160
+GLOW_SIDE = 64
+"""The glow is looked at on about this many rows and columns."""
+BORDER = 14
+"""Pixels shown around a blob."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subject:
+    """The example blob and its surroundings; frames are numbered from `start`.
+
+    `blob` is its row in the table, (`frame`, `row`, `col`) its brightest voxel. `course` [frame] is that pixel
+    normalised, `course_background` what the moving median made of it. `glow_before`, `glow_after` [frame] are the
+    median of the pixels outside the beam (which spots do not move) before and after normalisation. `along_cols` [frame, col] and `along_rows`
+    [frame, row] are clean sections through the brightest voxel, from frame `section_start` on.
+    """
+
+    blob: int
+    frame: int
+    row: int
+    col: int
+    start: int
+    course: Floats
+    course_background: Floats
+    glow_before: Floats
+    glow_after: Floats
+    section_start: int
+    along_cols: Image
+    along_rows: Image
+
+
+def choose_blob(blobs: BlobTable) -> int:
+    """A blob to show: clearly bright, of middle size, with nothing special about it."""
+    special = Flag.EDGE | Flag.EXCLUDED | Flag.SCAN_END | Flag.FULL_TURN | Flag.SATURATED
+    plain = np.flatnonzero((blobs["flags"] & int(special)) == 0)
+    candidates = plain if len(plain) else np.arange(len(blobs))
+    by_brightness = candidates[np.argsort(blobs["IMax_int"][candidates], kind="stable")]
+    return int(by_brightness[int(0.9 * (len(by_brightness) - 1))])
+
+
+def look_at(material: Material, looker: FrameLooker) -> Subject | None:
+    """Read the frames around the example blob once; None without blobs."""
+    blobs = material.blobs
+    if blobs is None or not len(blobs):
+        return None
+    blob = choose_blob(blobs)
+    frame, row, col = peak(blobs, blob)
+    start, stop = looker.window(frame, COURSE_FRAMES)
+    half = max(1, looker.despeckle // 2)
+    rows, cols = (slice(max(0, place - half), place + half + 1) for place in (row, col))
+    whole = slice(None)
+    outside = _outside_the_beam(material, looker)
+    coarse = _coarse(looker.scan.shape)
+    before: list[float] = []
+    after: list[float] = []
+    across: list[Image] = []
+    down: list[Image] = []
+    for number, raw in looker.read(start, stop):
+        across.append(looker.normalised(raw[rows], number, rows, whole))
+        down.append(looker.normalised(raw[:, cols], number, whole, cols))
+        level = np.asarray(raw[coarse], np.float32) - looker.scan.dark[coarse]
+        before.append(float(np.median(level[outside])))
+        after.append(float(np.median(looker.normalised(raw[coarse], number, *coarse)[outside])))
+    course = np.array([band[row - rows.start, col] for band in across], dtype=np.float64)
+    first, last = max(start, frame - SECTION_FRAMES // 2), min(stop, frame + SECTION_FRAMES // 2)
+    part = slice(first - start, last - start)
+    clean_across = looker.clean_band(np.stack(across[part]), first, rows, whole)
+    clean_down = looker.clean_band(np.stack(down[part]), first, whole, cols)
+    return Subject(
+        blob=blob, frame=frame, row=row, col=col, start=start,
+        course=course, course_background=_background_course(looker, start, stop, row, col),
+        glow_before=np.array(before), glow_after=np.array(after), section_start=first,
+        along_cols=clean_across[:, row - rows.start], along_rows=clean_down[:, :, col - cols.start],
+    )  # fmt: skip
+
+
+def peak(blobs: BlobTable, blob: int) -> tuple[int, int, int]:
+    """(frame, row, col) of a blob's brightest voxel, the first of them."""
+    here = blobs.voxels.of(blob)
+    at = here.start + int(np.argmax(blobs.voxels.intensity[here]))
+    return int(blobs.voxels.frame[at]), int(blobs.voxels.row[at]), int(blobs.voxels.col[at])
+
+
+def crops(
+    looker: FrameLooker, blobs: BlobTable, blob: int, most: int = 9
+) -> tuple[list[int], Frames, tuple[int, int]]:
+    """Clean surroundings of a blob on the frames around its peak: numbers, [frame, row, col], first (row, col)."""
+    frame, _, _ = peak(blobs, blob)
+    before = min(most // 2, max(1, frame - int(blobs["frame_start"][blob]) + 1))
+    start = max(0, frame - before)
+    stop = min(blobs.shape[0], max(int(blobs["frame_stop"][blob]) + 1, frame + 2), start + most)
+    box = [
+        (max(0, int(blobs[f"{axis}_start"][blob]) - BORDER), min(size, int(blobs[f"{axis}_stop"][blob]) + BORDER))
+        for axis, size in (("row", blobs.shape[1]), ("col", blobs.shape[2]))
+    ]
+    rows, cols = (slice(*ends) for ends in box)
+    normal = looker.bands(start, stop, [(rows, cols)])[0]
+    return list(range(start, stop)), looker.clean_band(normal, start, rows, cols), (box[0][0], box[1][0])
+
+
+def _outside_the_beam(material: Material, looker: FrameLooker) -> AnyArray:
+    outside = ~looker.scan.mask
+    if material.beam is not None:
+        outside[material.beam.slices] = False
+    return outside[_coarse(looker.scan.shape)]
+
+
+def _coarse(shape: tuple[int, int, int]) -> tuple[slice, slice]:
+    stride = max(1, min(shape[1:]) // GLOW_SIDE)
+    return slice(None, None, stride), slice(None, None, stride)
+
+
+def _background_course(looker: FrameLooker, start: int, stop: int, row: int, col: int) -> Floats:
+    if looker.backgrounds is None:
+        return np.zeros(stop - start)
+    values = looker.backgrounds.course(row, col)
+    return np.array([values[looker.backgrounds.index_of(frame)] for frame in range(start, stop)], dtype=np.float64)

@@ -1,0 +1,120 @@
+"""What the pictures are made from."""
+
+import numpy as np
+import pytest
+
+from friedel.model.blobs import Reason
+from friedel.reporter.facts import duration
+from friedel.reporter.frames import frame_looker
+from friedel.reporter.ink import short
+from friedel.reporter.material import load_material
+from friedel.reporter.outline import border_segments, labels_at
+from friedel.reporter.overview import maximum_projection
+from friedel.reporter.pictures import pooled
+from friedel.reporter.statistics import MEANINGS
+from friedel.reporter.subject import choose_blob, crops, look_at, peak
+from tests.report_folder import make_folder
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory):
+    return load_material(make_folder(tmp_path_factory.mktemp("pictures") / "out"))
+
+
+def test_the_outline_of_one_pixel_is_its_four_edges():
+    labels = np.zeros((3, 4), int)
+    labels[1, 2] = 1
+    pieces = {tuple(map(tuple, piece)) for piece in border_segments(labels).tolist()}
+    assert pieces == {
+        ((1.5, 0.5), (2.5, 0.5)), ((1.5, 1.5), (2.5, 1.5)), ((1.5, 0.5), (1.5, 1.5)), ((2.5, 0.5), (2.5, 1.5)),
+    }  # fmt: skip
+
+
+def test_an_outline_runs_between_touching_blobs_and_along_the_edge():
+    labels = np.array([[1, 1, 2, 2]])
+    pieces = border_segments(labels, origin=(10, 20))
+    assert len(pieces) == 2 + 3
+    length = np.abs(pieces[:, 1] - pieces[:, 0]).sum()
+    assert length == 4 + 4 + 3
+    assert pieces.min(axis=(0, 1)).tolist() == [19.5, 9.5]
+
+
+def test_planes_through_the_blobs_agree_with_each_other(material):
+    blobs = material.blobs
+    frame, row, col = peak(blobs, 3)
+    planes = labels_at(blobs, frame=frame), labels_at(blobs, row=row), labels_at(blobs, col=col)
+    assert planes[0][row, col] == planes[1][frame, col] == planes[2][frame, row] == 4
+    np.testing.assert_array_equal(planes[0][row], planes[1][frame])
+    np.testing.assert_array_equal(planes[0][:, col], planes[2][frame])
+
+
+def test_the_projection_holds_the_brightest_voxel_and_its_frame(material):
+    brightest, when = maximum_projection(material.blobs)
+    for blob in range(len(material.blobs)):
+        frame, row, col = peak(material.blobs, blob)
+        assert brightest[row, col] >= material.blobs["IMax_int"][blob]
+    top = np.argmax(material.blobs["IMax_int"])
+    frame, row, col = peak(material.blobs, int(top))
+    assert (brightest[row, col], when[row, col]) == (brightest.max(), frame)
+
+
+def test_clean_frames_of_the_report_are_those_that_were_segmented(material):
+    looker, blobs = frame_looker(material), material.blobs
+    for blob in range(len(blobs)):
+        here = blobs.voxels.of(blob)
+        frame = int(blobs.voxels.frame[here.start])
+        at = np.flatnonzero(blobs.voxels.frame[here] == frame) + here.start
+        clean = looker.clean(frame)[blobs.voxels.row[at], blobs.voxels.col[at]]
+        np.testing.assert_allclose(clean, blobs.voxels.intensity[at], atol=0.01)
+
+
+def test_sections_courses_and_crops_agree_with_the_frames(material):
+    looker = frame_looker(material)
+    subject = look_at(material, looker)
+    clean = looker.clean(subject.frame)
+    at = subject.frame - subject.section_start
+    np.testing.assert_allclose(subject.along_cols[at], clean[subject.row], atol=1e-3)
+    np.testing.assert_allclose(subject.along_rows[at], clean[:, subject.col], atol=1e-3)
+    normal = looker.normal(subject.frame)[subject.row, subject.col]
+    assert subject.course[subject.frame - subject.start] == pytest.approx(normal)
+    numbers, images, (row, col) = crops(looker, material.blobs, subject.blob)
+    inside = images[numbers.index(subject.frame)][2:-2, 2:-2]
+    np.testing.assert_allclose(inside, clean[row + 2 :, col + 2 :][: inside.shape[0], : inside.shape[1]], atol=1e-3)
+
+
+def test_the_source_oscillates_less_after_normalisation(material):
+    subject = look_at(material, frame_looker(material))
+    before, after = (np.std(v) / np.mean(v) for v in (subject.glow_before, subject.glow_after))
+    assert after < 0.5 * before
+
+
+def test_the_example_blob_is_bright_and_plain(material):
+    blobs = material.blobs
+    chosen = choose_blob(blobs)
+    assert blobs["flags"][chosen] == 0
+    assert blobs["IMax_int"][chosen] >= np.median(blobs["IMax_int"])
+
+
+def test_pooling_keeps_small_images_and_the_brightest_pixel_of_large_ones():
+    small = np.ones((5, 7))
+    assert pooled(small) is small
+    large = np.zeros((761, 1600))
+    large[333, 777] = 5
+    assert pooled(large, "max").shape == (380, 533)
+    assert pooled(large, "max").max() == 5
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(950, "950"), (0.1234, "0.123"), (1234, "1234"), (36_000, "36k"), (4.2e6, "4.2M"), (0, "0")]
+)
+def test_numbers_are_short(value, text):
+    assert short(value) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(3.14, "3.1 s"), (250, "4 min 10 s"), (3900, "1 h 5 min")])
+def test_durations_read_like_speech(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_every_reason_of_the_ledger_is_explained():
+    assert set(MEANINGS) == set(Reason)
