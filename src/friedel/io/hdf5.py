@@ -1,5 +1,6 @@
 """Scans in HDF5 files: finds the frames by itself where it can, and what belongs to them."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from friedel.io.nexus import nxtomo_stacks, read_nxtomo
 from friedel.model.arrays import AnyArray
 
 _OURS = "entry/data/frames"
-_NOT_FRAMES = ("dark", "flat", "ref", "white", "mask", "label")
+_NOT_FRAMES = re.compile(r"(^|_)(dark|flat|ref|white|mask|label)", re.IGNORECASE)
 _DARKS = ("dark", "darks", "dark_image", "data_dark", "dark_frames")
 _ANGLES = ("omega", "omega_deg", "rotation_angle", "theta", "angles", "rot")
 _DEEPEST = 12
@@ -47,7 +48,7 @@ def read_dataset(path: Path, inner: str) -> AnyArray:
 def read_only_dataset(path: Path) -> AnyArray:
     """The numbers of the one image or stack in a file, or of the one called dark. Raises `ScanError`."""
     with opened(path) as file:
-        images = dict(_stacks(file, dimensions=(2, 3), leave_out=()))
+        images = dict(_stacks(file, dimensions=(2, 3), leave_out=None))
     darks = [name for name in images if name.rpartition("/")[2].lower() in _DARKS]
     names = darks if len(darks) == 1 else list(images)
     if len(names) != 1:
@@ -159,7 +160,7 @@ def _default_signal(file: h5py.File) -> list[tuple[str, h5py.Dataset]]:
 
 
 def _stacks(
-    file: h5py.File, dimensions: tuple[int, ...] = (3,), leave_out: tuple[str, ...] = _NOT_FRAMES
+    file: h5py.File, dimensions: tuple[int, ...] = (3,), leave_out: re.Pattern[str] | None = _NOT_FRAMES
 ) -> Iterator[tuple[str, h5py.Dataset]]:
     """All stacks of images, links followed, each once, without those named as darks or flats."""
     seen = set()
@@ -171,7 +172,7 @@ def _stacks(
                 yield from walk(item, f"{prefix}/{name}", depth + 1)
             elif isinstance(item, h5py.Dataset) and item.ndim in dimensions and item.dtype.kind in "uif":
                 place = (item.file.filename, h5py.h5o.get_info(item.id).addr)
-                if place not in seen and not name.lower().startswith(leave_out):
+                if place not in seen and not (leave_out and leave_out.search(name)):
                     seen.add(place)
                     yield f"{prefix}/{name}", item
 
