@@ -121,6 +121,8 @@ def edf_frames(path: Path) -> Iterator[EdfFrame]:
                 yield frame
                 offset = frame.offset + max(data, int(header.get("EDF_BinarySize", header.get("Size", data))))
                 number += 1
+        if number == 0:
+            raise ScanError(str(path), rule="holds no frame")
     except (OSError, ValueError) as error:
         raise ScanError(str(path), rule="cannot be read as EDF", got=str(error).splitlines()[0]) from error
 

@@ -1,5 +1,6 @@
 """TIFF stacks, folders and patterns of TIFF images, and darks beside them."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from friedel.io.sources import JoinedFrames
 from friedel.model.arrays import AnyArray
 from friedel.model.scan import FrameSource
 
-_DAMAGE = (OSError, ValueError, IndexError, KeyError, TypeError, RuntimeError, tifffile.TiffFileError)
+_DAMAGE = (OSError, ValueError, IndexError, KeyError, TypeError, RuntimeError, struct.error, tifffile.TiffFileError)
 """What tifffile and its codecs raise on files that are damaged or not TIFF."""
 
 
