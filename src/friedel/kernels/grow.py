@@ -49,26 +49,11 @@ def no_claims(n_seeds: int) -> Claims:
 
 
 @njit(cache=True, nogil=True)
-def count_bright_stretches(runs: Runs, level: AnyArray, threshold: float) -> int:
-    """How many stretches of levels >= threshold lie in the runs."""
-    peak, length, offset = runs.peak, runs.length, runs.offset
-    n = 0
-    for r in range(length.size):
-        if peak[r] >= threshold:
-            inside = False
-            for q in range(offset[r], offset[r] + length[r]):
-                bright = level[q] >= threshold
-                n += int(bright and not inside)
-                inside = bright
-    return n
-
-
-@njit(cache=True, nogil=True)
 def bright_stretches(runs: Runs, section: AnyArray, level: AnyArray, threshold: float, out: Runs, at: AnyArray,
-                     inside: AnyArray, out_section: AnyArray) -> None:
-    """The stretches themselves, as runs `out`, with the run that each is `inside` and the place of its maximum.
+                     inside: AnyArray, out_section: AnyArray) -> int:
+    """Stretches of levels >= threshold, as runs `out`, with the run that each is `inside`; returns how many.
 
-    `at` is the first of the largest levels. `out_section` are the sections' first stretches.
+    `at` is the place of the first of a stretch's largest levels. `out_section` are the sections' first stretches.
     """
     frame, row, col, length, peak, offset = runs
     o_frame, o_row, o_col, o_length, o_peak, o_offset = out
@@ -100,6 +85,7 @@ def bright_stretches(runs: Runs, section: AnyArray, level: AnyArray, threshold: 
                 inside[n] = r
                 n += 1
     out_section[section.size - 1] = n
+    return n
 
 
 @njit(cache=True, nogil=True)

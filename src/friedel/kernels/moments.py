@@ -36,57 +36,57 @@ REAL = ("sum", "max", "frame", "row", "col", "var_frame", "var_row", "var_col", 
 
 
 @njit(cache=True, nogil=True)
-def count_stretches(runs: Runs, claimed: AnyArray, last: AnyArray, n: AnyArray) -> None:
-    """Add to `n` [blob] how many stretches it claimed; `claimed` [voxel] is blob + 1, 0 for none."""
-    length, offset = runs.length, runs.offset
-    for r in range(length.size):
-        if last[r, 1] > 0:
-            before = 0
-            for q in range(offset[r], offset[r] + length[r]):
-                mine = claimed[q]
-                if mine != before and mine > 0:
-                    n[mine - 1] += 1
-                before = mine
+def claimed_stretches(runs: Runs, claimed: AnyArray, last: AnyArray, blob: AnyArray, out: Runs) -> int:
+    """The stretches that blobs claimed, as runs in order, and whose they are; returns how many.
 
-
-@njit(cache=True, nogil=True)
-def gather_stretches(runs: Runs, claimed: AnyArray, last: AnyArray, place: AnyArray, out: Stretches) -> None:
-    """Write the claimed stretches to `out`, each at its blob's next place."""
+    `claimed` [voxel] is blob + 1, 0 for none; `last` [run, 2] the stretch that a run lost last.
+    """
     frame, row, col, length, _, offset = runs
-    _, o_frame, o_row, o_col, o_length, o_at = out
+    o_frame, o_row, o_col, o_length, _, o_offset = out
+    n = 0
     for r in range(length.size):
         if last[r, 1] == 0:
             continue
-        end = offset[r] + length[r]
-        q = offset[r]
-        while q < end:
-            mine = claimed[q]
-            start = q
+        start = offset[r]
+        end = start + length[r]
+        whole = last[r, 0] == start and last[r, 1] == end
+        while start < end:
+            mine = claimed[start]
+            q = end if whole else start + 1
             while q < end and claimed[q] == mine:
                 q += 1
             if mine > 0:
-                p = place[mine - 1]
-                place[mine - 1] += 1
-                o_frame[p] = frame[r]
-                o_row[p] = row[r]
-                o_col[p] = col[r] + (start - offset[r])
-                o_length[p] = q - start
-                o_at[p] = start
+                o_frame[n] = frame[r]
+                o_row[n] = row[r]
+                o_col[n] = col[r] + (start - offset[r])
+                o_length[n] = q - start
+                o_offset[n] = start
+                blob[n] = mine - 1
+                n += 1
+            start = q
+    return n
 
 
 @njit(cache=True, nogil=True)
-def gather_whole(runs: Runs, blob: AnyArray, wanted: AnyArray, place: AnyArray, out: Stretches) -> None:
-    """Write those of `runs` whose blob is wanted to `out`, each at its blob's next place."""
-    for r in range(blob.size):
-        b = blob[r]
-        if wanted[b]:
-            p = place[b]
-            place[b] += 1
-            out.frame[p] = runs.frame[r]
-            out.row[p] = runs.row[r]
-            out.col[p] = runs.col[r]
-            out.length[p] = runs.length[r]
-            out.at[p] = runs.offset[r]
+def sort_stretches(claimed: Runs, claimer: AnyArray, seeds: Runs, seed: AnyArray, rejected: AnyArray,
+                   place: AnyArray, out: Stretches) -> None:
+    """Write the claimed stretches, and those of rejected seeds, to `out`, each at its blob's next place."""
+    for r in range(claimer.size):
+        _put(claimed, r, claimer[r], place, out)
+    for r in range(seed.size):
+        if rejected[seed[r]]:
+            _put(seeds, r, seed[r], place, out)
+
+
+@njit(cache=True, nogil=True)
+def _put(runs: Runs, r: int, blob: int, place: AnyArray, out: Stretches) -> None:
+    p = place[blob]
+    place[blob] += 1
+    out.frame[p] = runs.frame[r]
+    out.row[p] = runs.row[r]
+    out.col[p] = runs.col[r]
+    out.length[p] = runs.length[r]
+    out.at[p] = runs.offset[r]
 
 
 @njit(cache=True, nogil=True)

@@ -135,6 +135,17 @@ def extract_runs(frames: AnyArray, first: int, floor: np.float32, noise: AnyArra
 
 
 @njit(cache=True, nogil=True)
+def pack_values(runs: Runs, values: AnyArray, out: AnyArray) -> None:
+    """Copy the runs' values to `out`, one run after the other."""
+    n = 0
+    for r in range(runs.length.size):
+        start = runs.offset[r]
+        for i in range(runs.length[r]):
+            out[n + i] = values[start + i]
+        n += runs.length[r]
+
+
+@njit(cache=True, nogil=True)
 def beside_odd(frame: AnyArray, left_out: AnyArray, row: AnyArray, col: AnyArray, length: AnyArray, out: AnyArray,
                at_side: AnyArray) -> int:
     """Bright voxels of one frame [row, col] with a neighbour in the frame that is not finite.

@@ -57,6 +57,7 @@ def _split(parts: AnyArray, owner: AnyArray, shared: AnyArray, stretches: Runs, 
             for q in range(offset[r], offset[r] + length[r]):
                 if claimed[q] > 0 and shared[claimed[q] - 1]:
                     claimed[q] = -claimed[q] - 1
+                    last[r, 0] = -1  # no longer one stretch
     for x in parts:
         for m in members[pointer[x] : pointer[x + 1]]:
             for q in range(stretches.offset[m], stretches.offset[m] + stretches.length[m]):

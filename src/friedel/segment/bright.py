@@ -136,7 +136,7 @@ def in_order(blocks: Iterable[CleanBlock], scan_shape: tuple[int, int, int]) -> 
 def look(block: CleanBlock, stencil: Stencil, executor: Executor) -> BrightVoxels:
     """The bright voxels of one block; groups of frames are looked at in parallel and put together in order."""
     _, rows, cols = stencil.shape
-    size = max(1, TASK_VOXELS // max(rows * cols, 1))
+    size = max(1, TASK_VOXELS // max(rows * cols, 1)) if executor.threads > 1 else max(1, len(block.frames))
     starts = range(0, len(block.frames), size)
     pieces = list(executor.map(lambda k: _extract(block.frames[k : k + size], block.start + k, stencil), starts))
     pixel = block.saturated % (rows * cols)

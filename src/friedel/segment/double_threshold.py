@@ -121,8 +121,7 @@ class _Solver:
         self._bridged[part.start : part.stop] = part.bridged
         scene = Scene(self._shape, self._turn, self._saturated, self._beside_odd, self._bridged, self._seen)
         for batch in self._pending.push(part):
-            claimed = np.zeros(len(batch.level), np.int32)
-            task = partial(find_regions, rules=self._rules, params=self._params, scene=scene, claimed=claimed)
+            task = partial(find_regions, rules=self._rules, params=self._params, scene=scene)
             results = self._executor.map(task, chunks(batch))
             self._found += [found for found in results if found is not None]
 
