@@ -19,55 +19,77 @@ Raw = NDArray[Any]
 
 
 @njit(cache=True, nogil=True)
-def _fixed_row(
+def _fixed_tile(
     raw: Raw,
+    at: int,
     dark: NDArray[np.float32],
     keep: NDArray[np.bool_],
-    factors: NDArray[np.float32],
+    gains: NDArray[np.float32],
     bias: np.float32,
     out: NDArray[np.uint16],
-) -> int:
-    clipped = np.int32(0)
-    for p in range(TILE):
-        v = (np.float32(raw[p]) - dark[p]) * factors[p] + bias
-        v = v if keep[p] and v == v else bias  # noqa: PLR0124  (v == v: not NaN)
-        clipped += np.int32(v < np.float32(0)) + np.int32(v >= np.float32(65536))
-        v = v if v > np.float32(0) else np.float32(0)
-        v = v if v < np.float32(65535) else np.float32(65535)
-        out[p] = uint16(np.int32(v))
-    return int(clipped)
+    clipped: NDArray[np.int64],
+) -> None:
+    """All frames of the tile whose first pixel is `at`; slices are made here, where they cost no reference counts."""
+    dark_row = dark[at : at + TILE]
+    keep_row = keep[at : at + TILE]
+    for f in range(raw.shape[0]):
+        row = raw[f, at : at + TILE]
+        gain = gains[f * TILE : (f + 1) * TILE]
+        to = out[f * TILE : (f + 1) * TILE]
+        beyond = np.int32(0)
+        for p in range(TILE):
+            v = (np.float32(row[p]) - dark_row[p]) * gain[p] + bias
+            v = v if keep_row[p] & (v == v) else bias  # noqa: PLR0124  (v == v: not NaN)
+            beyond = np.int32(beyond + np.int32((v < np.float32(0)) | (v >= np.float32(65536))))
+            v = v if v > np.float32(0) else np.float32(0)
+            v = v if v < np.float32(65535) else np.float32(65535)
+            to[p] = uint16(np.int32(v))
+        clipped[f] += beyond
 
 
 @njit(cache=True, nogil=True)
-def _key_row(
+def _key_tile(
     raw: Raw,
+    at: int,
     dark: NDArray[np.float32],
     keep: NDArray[np.bool_],
-    factors: NDArray[np.float32],
+    gains: NDArray[np.float32],
     value: NDArray[np.float32],
     low: NDArray[np.uint16],
     high: NDArray[np.uint16],
 ) -> None:
+    """As `_fixed_tile`, to the two halves of sortable keys."""
+    dark_row = dark[at : at + TILE]
+    keep_row = keep[at : at + TILE]
     zero = np.float32(0)
-    for p in range(TILE):
-        v = (np.float32(raw[p]) - dark[p]) * factors[p] + zero  # + 0 turns -0 into 0: they share a key then
-        value[p] = v if keep[p] and abs(v) < np.float32(np.inf) else zero
-    bits = value.view(np.uint32)
-    for p in range(TILE):
-        key = key_of(bits[p])
-        low[p] = uint16(key)
-        high[p] = uint16(key >> uint32(16))
+    for f in range(raw.shape[0]):
+        row = raw[f, at : at + TILE]
+        gain = gains[f * TILE : (f + 1) * TILE]
+        for p in range(TILE):
+            v = (np.float32(row[p]) - dark_row[p]) * gain[p] + zero  # + 0 turns -0 into 0: they share a key then
+            value[p] = v if keep_row[p] & (abs(v) < np.float32(np.inf)) else zero
+        bits = value.view(np.uint32)
+        to_low = low[f * TILE : (f + 1) * TILE]
+        to_high = high[f * TILE : (f + 1) * TILE]
+        for p in range(TILE):
+            key = key_of(bits[p])
+            to_low[p] = uint16(key)
+            to_high[p] = uint16(key >> uint32(16))
 
 
 @njit(cache=True, nogil=True)
-def _spread(factors: NDArray[np.float32], part: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
-    """Factor of each pixel of a tile, from that of the part of the detector in which it lies."""
-    if factors.size == 1:
-        for p in range(TILE):
-            out[p] = factors[0]
-    else:
-        for p in range(TILE):
-            out[p] = factors[part[p]]
+def _spread(factors: NDArray[np.float32], part: NDArray[np.uint8], at: int, out: NDArray[np.float32]) -> None:
+    """Factor of each frame and pixel of a tile, from that of the part of the detector in which the pixel lies."""
+    parts = part[at : at + TILE]
+    for f in range(factors.shape[0]):
+        row = out[f * TILE : (f + 1) * TILE]
+        if factors.shape[1] == 1:
+            factor = factors[f, 0]
+            for p in range(TILE):
+                row[p] = factor
+        else:
+            for p in range(TILE):
+                row[p] = factors[f, parts[p]]
 
 
 @njit(cache=True, nogil=True)
@@ -84,36 +106,35 @@ def normalise_word(
 ) -> None:
     """Up to 16 frames `raw` [frame, pixel] into slot `slot` of `planes` [half, tile, slot, bit, pixel].
 
-    `dark`, `keep` and `part` are flat and padded to whole tiles; `factors` [frame, part]. Adds to
-    `clipped` [frame] how many values left the range of fixed point (none do with two halves).
+    `dark`, `keep` and `part` are flat and padded to whole tiles; `factors` [frame, part]. Adds to `clipped` [frame]
+    how many values left the range of fixed point (none do with two halves).
     """
     frames, pixels = raw.shape
     halves, tiles = planes.shape[0], planes.shape[1]
-    edge = np.zeros(TILE, raw.dtype)
-    gain = np.empty(TILE, np.float32)
+    gains = np.empty(WORD_SIZE, np.float32)
     value = np.empty(TILE, np.float32)
     bias32 = np.float32(bias)
+    _spread(factors, part, 0, gains)
     for tile in range(tiles):
-        at = tile * TILE
-        width = min(TILE, pixels - at)
+        at = start = tile * TILE
+        frame_rows = raw
+        dark_rows, keep_rows = dark, keep
+        if start + TILE > pixels:
+            frame_rows = np.zeros((frames, TILE), raw.dtype)
+            frame_rows[:, : pixels - start] = raw[:, start:]
+            dark_rows, keep_rows, at = dark[start:], keep[start:], 0
+        if factors.shape[1] > 1:
+            _spread(factors, part, start, gains)
         low = planes[0, tile, slot].reshape(WORD_SIZE)
-        high = planes[halves - 1, tile, slot].reshape(WORD_SIZE)
-        for f in range(frames):
-            row = raw[f, at : at + width]
-            if width < TILE:
-                edge[:width] = row
-                row = edge
-            _spread(factors[f], part[at : at + TILE], gain)
-            here = slice(f * TILE, (f + 1) * TILE)
-            if halves == 1:
-                clipped[f] += _fixed_row(row, dark[at : at + TILE], keep[at : at + TILE], gain, bias32, low[here])
-            else:
-                _key_row(row, dark[at : at + TILE], keep[at : at + TILE], gain, value, low[here], high[here])
-        low[frames * TILE :] = uint16(0)
-        transpose_bits(low)
-        if halves == 2:
+        if halves == 1:
+            _fixed_tile(frame_rows, at, dark_rows, keep_rows, gains, bias32, low, clipped)
+        else:
+            high = planes[1, tile, slot].reshape(WORD_SIZE)
+            _key_tile(frame_rows, at, dark_rows, keep_rows, gains, value, low, high)
             high[frames * TILE :] = uint16(0)
             transpose_bits(high)
+        low[frames * TILE :] = uint16(0)
+        transpose_bits(low)
 
 
 @njit(cache=True, nogil=True)

@@ -38,29 +38,46 @@ def _popcount(_context: Any, x: Any) -> Any:
 
 
 @njit(inline="always")
-def _exchange(x: NDArray[np.uint16], distance: int, mask: int) -> None:
-    for row in range(WORD):
-        if row & distance == 0:
-            low = x[row * TILE : (row + 1) * TILE]
-            high = x[(row + distance) * TILE : (row + distance + 1) * TILE]
-            for p in range(TILE):
-                a = low[p]
-                b = high[p]
-                t = uint16((uint16(a >> distance) ^ b) & uint16(mask))
-                high[p] = uint16(b ^ t)
-                low[p] = uint16(a ^ uint16(t << distance))
+def _swap(a: Any, b: Any, distance: int, mask: int) -> Any:
+    """The bits of `a` that leave for `b` (shifted up there), as a pattern to flip in both."""
+    return uint16((uint16(a >> distance) ^ b) & uint16(mask))
+
+
+@njit(inline="always")
+def _exchange(rows: Any, p: int, far: int, far_mask: int, near: int, near_mask: int) -> None:
+    """Two butterfly stages on four rows: those 2 * `near` apart, then those `near` apart."""
+    a = rows[p]
+    b = rows[near * TILE + p]
+    c = rows[2 * near * TILE + p]
+    d = rows[3 * near * TILE + p]
+    t = _swap(a, c, far, far_mask)
+    u = _swap(b, d, far, far_mask)
+    a = uint16(a ^ uint16(t << far))
+    b = uint16(b ^ uint16(u << far))
+    c = uint16(c ^ t)
+    d = uint16(d ^ u)
+    t = _swap(a, b, near, near_mask)
+    u = _swap(c, d, near, near_mask)
+    rows[p] = uint16(a ^ uint16(t << near))
+    rows[near * TILE + p] = uint16(b ^ t)
+    rows[2 * near * TILE + p] = uint16(c ^ uint16(u << near))
+    rows[3 * near * TILE + p] = uint16(d ^ u)
 
 
 @njit(cache=True, nogil=True)
 def transpose_bits(x: NDArray[np.uint16]) -> None:
     """Frames to planes, or planes to frames, in place: `x` is one word [16][TILE], flat.
 
-    Four butterfly stages (Hacker's Delight, 7-3) in 16-bit lanes; its own inverse.
+    Four butterfly stages (Hacker's Delight, 7-3) in 16-bit lanes, two at a time; its own inverse.
     """
-    _exchange(x, 8, 0x00FF)
-    _exchange(x, 4, 0x0F0F)
-    _exchange(x, 2, 0x3333)
-    _exchange(x, 1, 0x5555)
+    for row in range(4):
+        rows = x[row * TILE : (row + 13) * TILE]
+        for p in range(TILE):
+            _exchange(rows, p, 8, 0x00FF, 4, 0x0F0F)
+    for row in range(4):
+        rows = x[4 * row * TILE : 4 * (row + 1) * TILE]
+        for p in range(TILE):
+            _exchange(rows, p, 2, 0x3333, 1, 0x5555)
 
 
 @njit(cache=True, nogil=True)

@@ -11,63 +11,59 @@ from friedel.kernels.despeckle import despeckle
 from friedel.kernels.moving_median import bits_of
 from friedel.kernels.select_bits import TILE, WORD, WORD_SIZE, transpose_bits
 
-_BAND_PIXELS = 32768
+_BAND_PIXELS = 16384
+
+
+@njit(cache=True, nogil=True)
+def _unpack(planes: NDArray[np.uint16], slot: int, first: int, tiles: int, out: NDArray[np.uint16]) -> None:
+    """Words of `tiles` tiles from `first` on, back to values [tile][frame][TILE], flat; `planes` is one half."""
+    for t in range(tiles):
+        word = out[t * WORD_SIZE : (t + 1) * WORD_SIZE]
+        word[:] = planes[first + t, slot].reshape(WORD_SIZE)
+        transpose_bits(word)
 
 
 @njit(cache=True, nogil=True)
 def _subtract_fixed(
-    low: NDArray[np.uint16], background: NDArray[np.float32], inverse: np.float32, out: NDArray[np.float32]
+    low: NDArray[np.uint16],
+    frame: int,
+    tiles: int,
+    background: NDArray[np.float32],
+    inverse: np.float32,
+    out: NDArray[np.float32],
 ) -> None:
-    for p in range(TILE):
-        out[p] = (np.float32(low[p]) - background[p]) * inverse
+    """One frame of unpacked tiles minus the background [pixel]; slices are made here, free of reference counts."""
+    for t in range(tiles):
+        at = t * WORD_SIZE + frame * TILE
+        values = low[at : at + TILE]
+        level = background[t * TILE : (t + 1) * TILE]
+        row = out[t * TILE : (t + 1) * TILE]
+        for p in range(TILE):
+            row[p] = (np.float32(values[p]) - level[p]) * inverse
 
 
 @njit(cache=True, nogil=True)
 def _subtract_keys(
     low: NDArray[np.uint16],
     high: NDArray[np.uint16],
+    frame: int,
+    tiles: int,
     background: NDArray[np.float32],
-    bits: NDArray[np.uint32],
     out: NDArray[np.float32],
 ) -> None:
-    for p in range(TILE):
-        bits[p] = bits_of(uint32(uint32(high[p]) << uint32(16)) | uint32(low[p]))
-    value = bits.view(np.float32)
-    for p in range(TILE):
-        out[p] = value[p] - background[p]
-
-
-@njit(cache=True, nogil=True)
-def _subtract_tiles(
-    planes: NDArray[np.uint16],
-    slot: int,
-    which: NDArray[np.int64],
-    first: int,
-    backgrounds: NDArray[np.float32],
-    inverse: np.float32,
-    out: NDArray[np.float32],
-) -> None:
-    """Tiles from `first` on, as many as `out` [frame, pixel] has; only frames whose background `which` is >= 0."""
-    halves = planes.shape[0]
-    low = np.empty(WORD_SIZE, np.uint16)
-    high = np.empty(WORD_SIZE, np.uint16)
+    """As `_subtract_fixed`, from the two halves of sortable keys."""
     bits = np.empty(TILE, np.uint32)
-    for t in range(out.shape[1] // TILE):
-        low[:] = planes[0, first + t, slot].reshape(WORD_SIZE)
-        transpose_bits(low)
-        if halves == 2:
-            high[:] = planes[1, first + t, slot].reshape(WORD_SIZE)
-            transpose_bits(high)
-        at = (first + t) * TILE
-        for f in range(WORD):
-            if which[f] >= 0:
-                background = backgrounds[which[f], at : at + TILE]
-                row = out[f, t * TILE : (t + 1) * TILE]
-                here = slice(f * TILE, (f + 1) * TILE)
-                if halves == 1:
-                    _subtract_fixed(low[here], background, inverse, row)
-                else:
-                    _subtract_keys(low[here], high[here], background, bits, row)
+    value = bits.view(np.float32)
+    for t in range(tiles):
+        at = t * WORD_SIZE + frame * TILE
+        lower = low[at : at + TILE]
+        upper = high[at : at + TILE]
+        level = background[t * TILE : (t + 1) * TILE]
+        row = out[t * TILE : (t + 1) * TILE]
+        for p in range(TILE):
+            bits[p] = bits_of(uint32(uint32(upper[p]) << uint32(16)) | uint32(lower[p]))
+        for p in range(TILE):
+            row[p] = value[p] - level[p]
 
 
 @njit(cache=True, nogil=True)
@@ -106,21 +102,31 @@ def clean_word(
     halo = size // 2
     band = max(4, _BAND_PIXELS // cols)
     inverse = np.float32(1.0 / scale)
-    scratch = np.empty((WORD, (((band + 2 * halo) * cols) // TILE + 2) * TILE), np.float32)
+    most = ((band + 2 * halo) * cols) // TILE + 2
+    halves = planes.shape[0]
+    low = np.empty(most * WORD_SIZE, np.uint16)
+    high = np.empty(most * WORD_SIZE if halves == 2 else 0, np.uint16)
+    flat = np.empty(most * TILE, np.float32)
     for start in range(row0, row1, band):
         stop = min(start + band, row1)
         above, below = max(start - halo, 0), min(stop + halo, rows)
         first = above * cols // TILE
         tiles = (below * cols + TILE - 1) // TILE - first
-        _subtract_tiles(planes, slot, which, first, backgrounds, inverse, scratch[:, : tiles * TILE])
+        _unpack(planes[0], slot, first, tiles, low)
+        if halves == 2:
+            _unpack(planes[1], slot, first, tiles, high)
         shift = above * cols - first * TILE
+        image = flat[shift : shift + (below - above) * cols].reshape(below - above, cols)
         n = 0
         for f in range(WORD):
             if which[f] >= 0:
-                lane = scratch[f, shift : shift + (below - above) * cols]
+                background = backgrounds[which[f], first * TILE :]
+                if halves == 1:
+                    _subtract_fixed(low, f, tiles, background, inverse, flat)
+                else:
+                    _subtract_keys(low, high, f, tiles, background, flat)
                 holes = void[void_pointer[f] : void_pointer[f + 1]]
-                _blank(holes, above * cols, below * cols, lane)
-                image = lane.reshape(below - above, cols)
+                _blank(holes, above * cols, below * cols, flat[shift:])
                 despeckle(image, size, start - above, stop - above, out[n, start:stop])
                 clean = out[n, start:stop].reshape((stop - start) * cols)
                 _blank(holes, start * cols, stop * cols, clean)

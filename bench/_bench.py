@@ -1,0 +1,25 @@
+"""What every bench does: interleaved repeats, medians, and one JSON object as the last line."""
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+
+def interleaved(candidates: Mapping[str, Callable[[], Any]], repeats: int = 5) -> dict[str, float]:
+    """Seconds of each candidate, the median of `repeats` runs taken in turns, so that load hits all alike."""
+    seconds: dict[str, list[float]] = {name: [] for name in candidates}
+    for _ in range(repeats):
+        for name, candidate in candidates.items():
+            start = time.perf_counter()
+            candidate()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def report(claim: str, ratio: float, goal: float, better: Literal["higher", "lower"]) -> int:
+    """Print the claim as the last line; the exit code is 0 where it is met and 1 where it is not."""
+    met = ratio >= goal if better == "higher" else ratio <= goal
+    print(json.dumps({"claim": claim, "ratio": round(ratio, 3), "goal": goal, "better": better, "met": met}))
+    return 0 if met else 1
