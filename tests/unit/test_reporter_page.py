@@ -141,6 +141,15 @@ def test_without_an_evaluation_nothing_is_said_about_truth(copy):
     assert "Not in this report" not in text
 
 
+def test_an_evaluation_of_an_earlier_result_is_not_shown(copy):
+    evaluation = json.loads((copy / "evaluation.json").read_text())
+    evaluation["blobs"]["result"] += 1
+    (copy / "evaluation.json").write_text(json.dumps(evaluation))
+    page, text = read(write_report(copy))
+    assert "Against truth" not in page.headings
+    assert "evaluation.json is of another result" in text
+
+
 def test_a_folder_that_no_run_made_is_refused(tmp_path):
     with pytest.raises(InputError, match="is not an output folder"):
         write_report(tmp_path)

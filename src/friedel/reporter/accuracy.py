@@ -20,16 +20,17 @@ def truth_panels(blobs: Mapping[str, Any]) -> list[Panel]:
 
 def _scores(blobs: Mapping[str, Any]) -> Panel:
     levels = list(blobs["f1"])
-    with Sheet(540, 270) as sheet:
+    with Sheet(540, 290) as sheet:
         axes = sheet.axes()[0]
         for shift, (name, colour) in enumerate((("precision", SOFT), ("recall", TEAL), ("f1", BLUE))):
             values = [blobs[name][level] for level in levels]
             place = np.arange(len(levels)) + 0.27 * (shift - 1)
             axes.bar(place, values, 0.25, color=colour, label=name.replace("f1", "F1"))
             for x, value in zip(place, values, strict=True):
-                axes.annotate(f"{value:.2f}", (x, value), ha="center", va="bottom", fontsize=8.5, color=INK)
+                axes.annotate(f"{value:.2f}", (x, value), ha="center", va="bottom", fontsize=10, color=INK)
         axes.set_xticks(np.arange(len(levels)), [f"IoU ≥ {level}" for level in levels])
-        axes.set_ylim(0, 1.18)
+        axes.set_ylim(0, 1.22)
+        axes.grid(visible=False, axis="x")
         axes.set_yticks([0, 0.5, 1])
         axes.legend(loc="upper center", ncols=3)
     f1 = blobs["f1"]["0.5"]
@@ -46,14 +47,17 @@ def _scores(blobs: Mapping[str, Any]) -> Panel:
 
 def _by_snr(blobs: Mapping[str, Any]) -> Panel:
     recalls, numbers = blobs["recall_by_snr"], blobs.get("spots_by_snr", {})
-    with Sheet(540, 270) as sheet:
+    with Sheet(540, 290) as sheet:
         axes = sheet.axes()[0]
         place = np.arange(len(recalls))
         axes.bar(place, list(recalls.values()), 0.7, color=WARM, alpha=0.85)
-        for x, (name, value) in zip(place, recalls.items(), strict=True):
-            axes.annotate(f"{value:.2f}", (x, value), ha="center", va="bottom", fontsize=8.5, color=INK)
-            axes.annotate(f"n={numbers.get(name, 0):,}", (x, 0.02), ha="center", va="bottom", fontsize=8, color=INK)
-        axes.set_xticks(place, [name.replace("-", "–").replace(">=", "≥ ") for name in recalls])
+        for x, value in zip(place, recalls.values(), strict=True):
+            axes.annotate(f"{value:.2f}", (x, value), ha="center", va="bottom", fontsize=10, color=INK)
+        names = [name.replace("-", "–").replace(">=", "≥ ") for name in recalls]
+        axes.set_xticks(
+            place, [f"{name}\nn = {numbers.get(key, 0):,}" for name, key in zip(names, recalls, strict=True)]
+        )
+        axes.grid(visible=False, axis="x")
         axes.set_xlabel("signal-to-noise of the spot's peak / sigma")
         axes.set_ylabel("recall at IoU 0.5")
         axes.set_ylim(0, 1.12)

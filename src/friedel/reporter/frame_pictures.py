@@ -63,14 +63,14 @@ def background_panel(looker: FrameLooker) -> Panel | None:
     drift = images[-1] - images[0]
     reach = max(float(np.percentile(np.abs(drift)[~looker.scan.mask], 98)), 1e-3)
     low, middle, high = np.percentile(images[0], [0.5, 50, 99.9])
-    scale = stretched(low, high, 2 * max(middle - low, 0.01 * (high - low)))
+    scale = stretched(0, high - low, 2 * (middle - low))
     rows, cols = drift.shape
     with Sheet(1120, 1120 / (len(images) + 1) * rows / cols + 90, crop=True) as sheet:
         axes = sheet.axes(1, len(images) + 1)
         for ax, image, number in zip(axes, images, numbers, strict=False):
-            shown = show_image(ax, image, cmap=FRAME_MAP, norm=scale)
+            shown = show_image(ax, image - low, cmap=FRAME_MAP, norm=scale)
             ax.set_title(f"around frame {backgrounds.centres[number]}")
-        colour_ramp(sheet, axes[: len(images)], shown, "counts", length=0.32)
+        colour_ramp(sheet, axes[: len(images)], shown, f"counts above {low:.0f}", length=0.32)
         shown = show_image(axes[-1], drift, cmap=DRIFT_MAP, vmin=-reach, vmax=reach)
         axes[-1].set_title("last minus first")
         colour_ramp(sheet, axes[-1:], shown, "counts", length=0.8)

@@ -9,10 +9,17 @@ from friedel.model.blobs import BlobTable
 from friedel.reporter.ink import ON_IMAGE_BLOB
 
 
-def outline(axes: Axes, labels: AnyArray, origin: tuple[int, int] = (0, 0), *, colour: str = ON_IMAGE_BLOB) -> None:
+def outline(
+    axes: Axes,
+    labels: AnyArray,
+    origin: tuple[int, int] = (0, 0),
+    *,
+    colour: str = ON_IMAGE_BLOB,
+    width: float = 0.9,
+) -> None:
     """Draw the borders between different labels [row, col]; `origin` is the (row, col) of its first pixel."""
     axes.add_collection(
-        LineCollection(list(border_segments(labels, origin)), colors=colour, linewidths=0.9), autolim=False
+        LineCollection(list(border_segments(labels, origin)), colors=colour, linewidths=width), autolim=False
     )
 
 

@@ -70,9 +70,10 @@ def _profile(axes: Axes, place: AnyArray, values: AnyArray, own: AnyArray, level
     for part, colour, name, alpha in ((own & ~in_seed, BLUE, "grown", 0.4), (in_seed, WARM, "seed", 0.6)):
         axes.stairs(np.where(part, values, 0), edges, fill=True, color=colour, alpha=alpha, lw=0, label=name)
     axes.stairs(values, edges, baseline=None, color=INK, lw=1.3)
-    for level, name, colour in ((seed, "T", WARM), (grown, "t", BLUE)):
+    lines = [(seed, "T", WARM), (grown, "t", BLUE)] if grown < 0.95 * seed else [(seed, "T = t", WARM)]
+    for level, name, colour in lines:
         axes.axhline(level, color=colour, lw=1.1, ls=(0, (4, 3)))
-        axes.annotate(f"{name}", (1.005, level), xycoords=("axes fraction", "data"), va="center", color=colour)
+        axes.annotate(name, (1.005, level), xycoords=("axes fraction", "data"), va="center", color=colour)
     axes.set_xlim(edges[0], edges[-1])
     axes.yaxis.set_major_formatter(plain_numbers())
 
@@ -87,14 +88,15 @@ def strip_panel(material: Material, subject: Subject, looker: FrameLooker, blobs
         for axes, number, image in zip(sheet.axes(1, len(images)), numbers, images, strict=True):
             show_image(axes, image, origin=origin, cmap=FRAME_MAP, norm=scale)
             here = labels_at(blobs, frame=number)[origin[0] : origin[0] + rows, origin[1] : origin[1] + cols]
-            outline(axes, here, origin)
+            outline(axes, np.where(here == subject.blob + 1, 0, here), origin, colour=ON_IMAGE_BOX, width=0.5)
+            outline(axes, here == subject.blob + 1, origin)
             axes.set_title(f"{number}", color=INK if number == subject.frame else SOFT)
             axes.set_xticks([])
             axes.set_yticks([])
     return Panel(
         "The same blob, frame by frame",
-        "Clean frames around the spot; the line is the border of what was taken. A blob is one connected body in "
-        "(x, y, rotation). Good: the outline follows the spot and closes before and after it.",
+        "Clean frames around the spot; the line is the border of what was taken (thin: other blobs). A blob is one "
+        "connected body in (x, y, rotation). Good: the outline follows the spot and closes before and after it.",
         sheet.svg,
     )
 
@@ -127,7 +129,7 @@ def section_panel(material: Material, subject: Subject, blobs: BlobTable) -> Pan
         (f"y–ψ, column {subject.col}", subject.along_rows, labels_at(blobs, col=subject.col)),
     ]
     start, count = subject.section_start, len(subject.along_cols)
-    with Sheet(1120, 380) as sheet:
+    with Sheet(1120, 400) as sheet:
         for axes, (title, image, labels) in zip(sheet.axes(1, 2), planes, strict=True):
             top = max(1.5 * (material.seed_threshold or 0), float(np.percentile(image, 99.8)), 1e-3)
             shown = show_image(

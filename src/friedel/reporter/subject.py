@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import trim_mean
 
 from friedel.model.arrays import AnyArray, Floats, Frames, Image
 from friedel.model.blobs import BlobTable, Flag
@@ -10,7 +11,7 @@ from friedel.reporter.frames import FrameLooker
 from friedel.reporter.material import Material
 
 COURSE_FRAMES = 1500
-SECTION_FRAMES = 160
+SECTION_FRAMES = 100
 GLOW_SIDE = 64
 """The glow is looked at on about this many rows and columns."""
 BORDER = 14
@@ -23,8 +24,9 @@ class Subject:
 
     `blob` is its row in the table, (`frame`, `row`, `col`) its brightest voxel. `course` [frame] is that pixel
     normalised, `course_background` what the moving median made of it. `glow_before`, `glow_after` [frame] are the
-    median of the pixels outside the beam (which spots do not move) before and after normalisation. `along_cols` [frame, col] and `along_rows`
-    [frame, row] are clean sections through the brightest voxel, from frame `section_start` on.
+    mean of the middle half of the pixels outside the beam (spots do not move it) before and after normalisation.
+    `along_cols` [frame, col] and `along_rows` [frame, row] are clean sections through the brightest voxel, from
+    frame `section_start` on.
     """
 
     blob: int
@@ -41,13 +43,16 @@ class Subject:
     along_rows: Image
 
 
-def choose_blob(blobs: BlobTable) -> int:
-    """A blob to show: clearly bright, of middle size, with nothing special about it."""
-    special = Flag.EDGE | Flag.EXCLUDED | Flag.SCAN_END | Flag.FULL_TURN | Flag.SATURATED
-    plain = np.flatnonzero((blobs["flags"] & int(special)) == 0)
-    candidates = plain if len(plain) else np.arange(len(blobs))
-    by_brightness = candidates[np.argsort(blobs["IMax_int"][candidates], kind="stable")]
-    return int(by_brightness[int(0.9 * (len(by_brightness) - 1))])
+def choose_blob(material: Material, blobs: BlobTable) -> int:
+    """A blob to show: nothing special about it, on several frames, and both thresholds visible at its height."""
+    special = Flag.TOUCHES | Flag.EDGE | Flag.EXCLUDED | Flag.SCAN_END | Flag.FULL_TURN | Flag.SATURATED
+    frames = blobs["frame_stop"] - blobs["frame_start"]
+    wanted = (material.seed_threshold or float(np.median(blobs["IMax_int"])) / 6) * 6
+    cost = np.abs(np.log(np.maximum(blobs["IMax_int"], 1e-6) / max(wanted, 1e-6)))
+    cost += 0.3 * np.abs(np.log(blobs["Number_of_pixels"] / np.median(blobs["Number_of_pixels"])))
+    cost += np.select([frames < 2, frames < 4, frames > 12], [1.0, 0.3, 1.0])
+    cost += np.where(blobs["flags"] & int(special), 10.0, 0.0)
+    return int(np.argmin(cost))
 
 
 def look_at(material: Material, looker: FrameLooker) -> Subject | None:
@@ -55,7 +60,7 @@ def look_at(material: Material, looker: FrameLooker) -> Subject | None:
     blobs = material.blobs
     if blobs is None or not len(blobs):
         return None
-    blob = choose_blob(blobs)
+    blob = choose_blob(material, blobs)
     frame, row, col = peak(blobs, blob)
     start, stop = looker.window(frame, COURSE_FRAMES)
     half = max(1, looker.despeckle // 2)
@@ -71,8 +76,8 @@ def look_at(material: Material, looker: FrameLooker) -> Subject | None:
         across.append(looker.normalised(raw[rows], number, rows, whole))
         down.append(looker.normalised(raw[:, cols], number, whole, cols))
         level = np.asarray(raw[coarse], np.float32) - looker.scan.dark[coarse]
-        before.append(float(np.median(level[outside])))
-        after.append(float(np.median(looker.normalised(raw[coarse], number, *coarse)[outside])))
+        before.append(_quiet_mean(level[outside]))
+        after.append(_quiet_mean(looker.normalised(raw[coarse], number, *coarse)[outside]))
     course = np.array([band[row - rows.start, col] for band in across], dtype=np.float64)
     first, last = max(start, frame - SECTION_FRAMES // 2), min(stop, frame + SECTION_FRAMES // 2)
     part = slice(first - start, last - start)
@@ -115,6 +120,11 @@ def _outside_the_beam(material: Material, looker: FrameLooker) -> AnyArray:
     if material.beam is not None:
         outside[material.beam.slices] = False
     return outside[_coarse(looker.scan.shape)]
+
+
+def _quiet_mean(values: AnyArray) -> float:
+    """Mean of the middle half: as deaf to spots as the median, but finer than a count."""
+    return float(trim_mean(values, 0.25)) if values.size else 0.0
 
 
 def _coarse(shape: tuple[int, int, int]) -> tuple[slice, slice]:
