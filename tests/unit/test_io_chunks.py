@@ -1,5 +1,6 @@
 """Frames decoded outside h5py are those that h5py reads, and damage is named."""
 
+import os
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
@@ -217,3 +218,21 @@ def test_a_grid_image_holds_its_frames_in_reading_order():
     whole = source.read(0, 18)
     for start in range(18):
         np.testing.assert_array_equal(source.read(start, 18), whole[start:])
+
+
+def test_a_system_that_gives_a_few_bytes_at_a_time_still_gives_whole_frames(tmp_path, monkeypatch):
+    frames = stack()
+    source = written(tmp_path / "a.h5", frames)
+    whole = os.preadv
+    monkeypatch.setattr(os, "preadv", lambda handle, views, offset: whole(handle, [views[0][:7]], offset))
+    np.testing.assert_array_equal(source.read(0, 7), frames)
+
+
+def test_files_are_read_where_the_system_has_no_reads_at_a_place(tmp_path, monkeypatch):
+    frames = stack(20)
+    monkeypatch.delattr(os, "preadv")
+    for layout in ("contiguous", "bitshuffle"):
+        source = written(tmp_path / "a.h5", frames, **LAYOUTS[layout][1])
+        with ThreadPoolExecutor(4) as pool:
+            read = list(pool.map(lambda k, source=source: source.read(k, k + 1)[0], range(20)))
+        np.testing.assert_array_equal(read, frames)

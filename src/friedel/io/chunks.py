@@ -12,7 +12,7 @@ import numpy as np
 
 from friedel.errors import ScanError
 from friedel.io.codecs import Codec, DamagedChunkError, codec_of
-from friedel.io.raw_file import RawFile
+from friedel.io.raw_file import Bytes, RawFile
 from friedel.model.arrays import AnyArray
 
 
@@ -99,24 +99,25 @@ class ContiguousFrames:
     def read(self, start: int, stop: int) -> AnyArray:
         """Frames [start, stop). Raises `ScanError` that names the file, the dataset and the frame."""
         size = self.shape[1] * self.shape[2] * self._stored.itemsize
-        data = self._bytes(start * size, (stop - start) * size)
-        if len(data) != (stop - start) * size:
-            frame = start + len(data) // size
+        out = np.empty((stop - start, *self.shape[1:]), self._stored)
+        done = self._fill(out.reshape(-1).view(np.uint8), start * size)
+        if done < out.nbytes:
+            frame = start + done // size
             raise ScanError(f"frame {frame} of {self._name}", rule="is cut off", way_out="copy the file again")
-        frames = np.frombuffer(data, self._stored).reshape(stop - start, *self.shape[1:])
-        return frames if self._stored.isnative else frames.astype(self.dtype)
+        return out if self._stored.isnative else out.astype(self.dtype)
 
-    def _bytes(self, offset: int, size: int) -> bytes | bytearray:
-        if len(self._pieces) == 1:
-            file, place = self._pieces[0]
-            return file.read(place.offset + offset, size)
-        data, at = bytearray(), 0
+    def _fill(self, out: Bytes, offset: int) -> int:
+        """Fill `out` with the bytes from `offset` of all pieces; how many there were."""
+        done, at = 0, 0
         for file, place in self._pieces:
-            lo, hi = max(offset, at), min(offset + size, at + place.size)
+            lo, hi = max(offset, at), min(offset + len(out), at + place.size)
             if lo < hi:
-                data += file.read(place.offset + lo - at, hi - lo)
+                got = file.read_into(out[done : done + hi - lo], place.offset + lo - at)
+                done += got
+                if got < hi - lo:
+                    break
             at += place.size
-        return data
+        return done
 
 
 class _Recent(threading.local):

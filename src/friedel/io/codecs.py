@@ -17,6 +17,7 @@ import hdf5plugin
 import imagecodecs
 import numpy as np
 
+from friedel.io.raw_file import Bytes
 from friedel.model.arrays import AnyArray
 
 BITSHUFFLE = 32008
@@ -33,7 +34,7 @@ class Codec(NamedTuple):
     """How to turn a stored chunk into `out`, an array that is C-contiguous and as large as the chunk."""
 
     name: str
-    decode: Callable[[bytes, AnyArray], None]
+    decode: Callable[[Bytes, AnyArray], None]
 
 
 def codec_of(dataset: h5py.Dataset) -> Codec | None:
@@ -74,16 +75,16 @@ def encode_bitshuffle(frame: AnyArray) -> bytes:
     return out.raw[: _HEADER.size + written]
 
 
-def _decode_plain(data: bytes, out: AnyArray) -> None:
+def _decode_plain(data: Bytes, out: AnyArray) -> None:
     _fill(out, data)
 
 
-def _decode_gzip(data: bytes, out: AnyArray) -> None:
+def _decode_gzip(data: Bytes, out: AnyArray) -> None:
     _fill(out, _inflate(data, out.nbytes))
 
 
-def _decode_shuffled_gzip(data: bytes, out: AnyArray) -> None:
-    plain = np.frombuffer(_inflate(data, out.nbytes), np.uint8)
+def _decode_shuffled_gzip(data: Bytes, out: AnyArray) -> None:
+    plain = _inflate(data, out.nbytes)
     if len(plain) != out.nbytes:
         raise DamagedChunkError(f"holds {len(plain)} bytes instead of {out.nbytes}")
     target = out.reshape(-1).view(np.uint8).reshape(-1, out.itemsize)
@@ -91,40 +92,39 @@ def _decode_shuffled_gzip(data: bytes, out: AnyArray) -> None:
         target[:, byte] = plane
 
 
-def _inflate(data: bytes, size: int) -> bytes:
+def _inflate(data: Bytes, size: int) -> Bytes:
     """libdeflate takes two thirds of zlib's time, but is not part of every build of imagecodecs."""
     failures = (zlib.error, imagecodecs.DeflateError)
     try:
         if imagecodecs.DEFLATE.available:
-            return bytes(imagecodecs.deflate_decode(data, out=size))
-        return zlib.decompress(data, bufsize=size)
+            return np.frombuffer(imagecodecs.deflate_decode(data.tobytes(), out=size), np.uint8)
+        return np.frombuffer(zlib.decompress(data.data, bufsize=size), np.uint8)
     except failures as error:
         raise DamagedChunkError(f"gzip cannot decompress ({error})") from error
 
 
-def _fill(out: AnyArray, data: bytes) -> None:
+def _fill(out: AnyArray, data: Bytes) -> None:
     if len(data) != out.nbytes:
         raise DamagedChunkError(f"holds {len(data)} bytes instead of {out.nbytes}")
-    out.reshape(-1).view(np.uint8)[...] = np.frombuffer(data, np.uint8)
+    out.reshape(-1).view(np.uint8)[...] = data
 
 
-def _decode_bitshuffle(data: bytes, out: AnyArray) -> None:
+def _decode_bitshuffle(data: Bytes, out: AnyArray) -> None:
     from friedel.kernels.lz4_blocks import blocks_fit
 
     library = _bitshuffle()
     assert library is not None  # codec_of has asked
     if len(data) < _HEADER.size:
         raise DamagedChunkError(f"holds {len(data)} bytes only")
-    nbytes, block_bytes = _HEADER.unpack_from(data)
+    nbytes, block_bytes = _HEADER.unpack_from(data.data)
     size = out.itemsize
     block = (block_bytes or _BLOCK) // size
     if nbytes != out.nbytes or block == 0 or block % 8:
         raise DamagedChunkError(f"is for {nbytes} bytes instead of {out.nbytes}")
-    raw = np.frombuffer(data, np.uint8)
     # bitshuffle trusts the sizes that it reads from the chunk: without this check a damaged one ends the process.
-    if not blocks_fit(raw, _HEADER.size, out.size, size, block):
+    if not blocks_fit(data, _HEADER.size, out.size, size, block):
         raise DamagedChunkError("is cut off or damaged")
-    source = raw.ctypes.data + _HEADER.size
+    source = data.ctypes.data + _HEADER.size
     read = library.bshuf_decompress_lz4(source, out.ctypes.data, out.size, size, block)
     if read < 0:
         raise DamagedChunkError(f"bitshuffle error {read}")

@@ -12,6 +12,9 @@ from friedel.io.paths import EDF, HDF5, TIFF, Where, locate
 from friedel.io.tiff import read_tiff_images
 from friedel.model.arrays import AnyArray, Floats, Image, Mask
 
+_BAND = 4_000_000
+"""Pixels of a dark stack at a time."""
+
 
 def read_images(text: str, base: Path) -> AnyArray:
     """The image [row, col] or stack [image, row, col] at `text`: `file::/path`, a file, a pattern, a folder.
@@ -50,7 +53,10 @@ def dark_image(images: AnyArray, shape: tuple[int, int], where: str) -> Image:
     stack = images if images.ndim == 3 else images[None]
     if stack.shape[1:] != shape:
         raise _wrong_shape("dark", where, stack.shape[1:], shape)
-    dark = np.median(stack, axis=0).astype(np.float32)
+    dark = np.empty(shape, dtype=np.float32)
+    rows = max(1, _BAND // max(1, len(stack) * shape[1]))
+    for row in range(0, shape[0], rows):  # numpy's median copies what it gets, as float64
+        dark[row : row + rows] = np.median(stack[:, row : row + rows], axis=0)
     bad = int(np.count_nonzero(~np.isfinite(dark)))
     if bad:
         raise ScanError(f"dark {where}", rule="must be numbers everywhere", got=f"{bad} pixels without")

@@ -5,7 +5,12 @@ import threading
 import weakref
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from friedel.errors import ScanError
+
+Bytes = NDArray[np.uint8]
 
 
 class RawFile:
@@ -19,17 +24,33 @@ class RawFile:
     def __reduce__(self) -> tuple[type["RawFile"], tuple[Path]]:
         return RawFile, (self.path,)
 
-    def read(self, offset: int, size: int) -> bytes:
+    def read(self, offset: int, size: int) -> Bytes:
         """`size` bytes from `offset`; fewer at the end of the file. Raises `ScanError` when it cannot be read."""
+        data = np.empty(size, np.uint8)
+        return data[: self.read_into(data, offset)]
+
+    def read_into(self, out: Bytes, offset: int) -> int:
+        """Fill `out` from `offset` on; how many bytes there were. Raises `ScanError` when it cannot be read."""
+        view, done = out.data, 0
         try:
             handle = self._open()
-            if hasattr(os, "pread"):
-                return os.pread(handle, size, offset)
-            with self._lock:  # Windows
-                os.lseek(handle, offset, os.SEEK_SET)
-                return os.read(handle, size)
+            while done < len(view):  # the system gives two gigabytes at a time at most
+                got = self._once(handle, view[done:], offset + done)
+                if got == 0:
+                    break
+                done += got
         except OSError as error:
             raise ScanError(str(self.path), rule="cannot be read", got=error.strerror) from error
+        return done
+
+    def _once(self, handle: int, view: memoryview, offset: int) -> int:
+        if hasattr(os, "preadv"):
+            return os.preadv(handle, [view], offset)
+        with self._lock:  # Windows
+            os.lseek(handle, offset, os.SEEK_SET)
+            data = os.read(handle, len(view))
+        view[: len(data)] = data
+        return len(data)
 
     def _open(self) -> int:
         if self._handle is None:
