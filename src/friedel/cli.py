@@ -209,10 +209,11 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a job's end is an interrupt like Ctrl-C
     debug = "--debug" in sys.argv[1:]
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    sys.exit(_run(["--debug", *arguments] if debug else arguments, debug=debug))
+    sys.exit(run_command(["--debug", *arguments] if debug else arguments, debug=debug))
 
 
-def _run(arguments: list[str], *, debug: bool) -> int:
+def run_command(arguments: list[str], *, debug: bool = False) -> int:
+    """Run one command; returns its exit code, having printed one line about a failure."""
     try:
         code = typer.main.get_command(app).main(arguments, prog_name="friedel", standalone_mode=False)
         return code if isinstance(code, int) else 0

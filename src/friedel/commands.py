@@ -6,10 +6,10 @@
 
 import json
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from friedel.errors import InputError, OutputError, RecipeError
 from friedel.evaluator import evaluate as compare
@@ -17,18 +17,18 @@ from friedel.io.export import export_table
 from friedel.io.store import atomic, read_blobs, read_truth
 from friedel.recipe import Settings, apply_settings, build_recipe, dump, load_recipe, relative_to
 from friedel.recipe.settings import absolute, absolute_paths
-from friedel.reporter import write_report
 from friedel.runner.estimate import Estimate, estimate_run
 from friedel.runner.executors import local_executor
 from friedel.runner.pipeline import clean_endings, run_pipeline
-from friedel.runner.progress import Progress, talk, warnings_kept
+from friedel.runner.progress import Progress, talking, warnings_kept
 from friedel.runner.provenance import damaged, read_record
-from friedel.runner.simulation import SimulatedFiles, simulation_files, write_simulation
-from friedel.simulator import SimulationParams, small
 from friedel.survey import Facts, guess, look
 
+if TYPE_CHECKING:
+    from friedel.runner.simulation import SimulatedFiles
+
 EVALUATION = "evaluation.json"
-PRESETS: Mapping[str, Callable[[], SimulationParams]] = {"default": SimulationParams, "small": small}
+TABLES: Mapping[str, Literal["parquet", "csv"]] = {"parquet": "parquet", "csv": "csv"}
 Paths = str | Path
 
 
@@ -49,16 +49,20 @@ def simulate(
     seed: int | None = None,
     settings: Settings = (),
     verbosity: int | None = None,
-) -> SimulatedFiles:
+) -> "SimulatedFiles":
     """Make a raw-looking scan `OUT.h5`, its truth `OUT.truth.h5` and a ready recipe `OUT.toml`.
 
     Parameters are those of the preset ("default" or "small"), changed by the TOML file `config`, by `settings`
     and by `seed`, in this order.
     """
-    if preset not in PRESETS:
-        raise InputError("--preset", rule=f"must be one of {', '.join(PRESETS)}", got=preset)
+    from friedel.runner.simulation import simulation_files, write_simulation
+    from friedel.simulator import SimulationParams, small
+
+    presets = {"default": SimulationParams(), "small": small()}
+    if preset not in presets:
+        raise InputError("--preset", rule=f"must be one of {', '.join(presets)}", got=preset)
     with _session(verbosity) as progress:
-        values = PRESETS[preset]().model_dump()
+        values = presets[preset].model_dump()
         if config is not None:
             values = _merged(values, absolute_paths(_toml(Path(config)), Path(config).absolute().parent))
         values = apply_settings(values, settings, Path.cwd())
@@ -148,17 +152,20 @@ def evaluate(out: Paths, truth: Paths, *, json_file: Paths | None = None) -> dic
 
 def report(out: Paths) -> Path:
     """Write `report.html` from what is in an output folder; returns its path."""
+    from friedel.reporter import write_report  # it brings matplotlib, which takes longer than most commands
+
     with _session(None):
         return write_report(Path(out))
 
 
 def export(out: Paths, format_name: str, target: Paths | None = None) -> Path:
     """Write the blobs for other programs, "parquet" or "csv"; returns the path."""
-    if format_name != "parquet" and format_name != "csv":  # noqa: PLR1714  (mypy narrows it so)
-        raise InputError("--format", rule="must be parquet or csv (the others are not built yet)", got=format_name)
+    if format_name not in TABLES:
+        rule = f"must be one of {', '.join(TABLES)} (the others are not built yet)"
+        raise InputError("--format", rule=rule, got=format_name)
     target = Path(target) if target is not None else Path(out) / f"blobs.{format_name}"
     with _session(None):
-        export_table(read_blobs(Path(out) / "blobs.h5"), target, format_name)
+        export_table(read_blobs(Path(out) / "blobs.h5"), target, TABLES[format_name])
     return target
 
 
@@ -184,8 +191,7 @@ def _session(verbosity: int | None) -> Iterator[Progress]:
         if verbosity is None:
             yield Progress()
             return
-        progress = talk(verbosity)
-        with warnings_kept():
+        with talking(verbosity) as progress, warnings_kept():
             yield progress
 
 

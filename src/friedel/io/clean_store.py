@@ -10,7 +10,7 @@ from friedel.errors import InputError
 from friedel.io.h5_frames import h5_frames
 from friedel.io.hdf5_file import opened
 from friedel.io.writers import CleanWriter
-from friedel.model.arrays import Indices
+from friedel.model.arrays import Image, Indices, Mask
 from friedel.model.stream import CleanBlock, Executor, Serial
 
 BLOCK_BYTES = 64_000_000
@@ -26,7 +26,7 @@ class CleanStore(CleanWriter):
         self.append(block.frames, executor)
 
     def __enter__(self) -> "CleanStore":
-        self._flags: list[tuple[Indices, np.ndarray]] = []
+        self._flags: list[tuple[Indices, Mask]] = []
         super().__enter__()
         return self
 
@@ -56,8 +56,10 @@ def read_clean(path: str | Path, executor: Executor | None = None) -> Iterator[C
     size = rows * cols
     block = max(executor.threads, min(frames, BLOCK_BYTES // (4 * size)))
 
-    def read(frame: int) -> np.ndarray:
-        return source.read(frame, frame + 1)[0] * scale
+    def read(frame: int) -> Image:
+        image: Image = source.read(frame, frame + 1)[0].astype(np.float32)
+        image *= scale
+        return image
 
     for start in range(0, frames, block):
         stop = min(start + block, frames)

@@ -113,19 +113,23 @@ class _ConsoleHandler(logging.Handler):
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def talk(verbosity: int, stream: TextIO | None = None) -> Progress:
+@contextmanager
+def talking(verbosity: int, stream: TextIO | None = None) -> Iterator[Progress]:
     """Send the log to the console and choose how progress shows: -1 quiet, 0 usual, 1 with details."""
     console = Console(file=stream or sys.stderr)
-    for handler in list(log.handlers):
-        if isinstance(handler, _ConsoleHandler):
-            log.removeHandler(handler)
     handler = _ConsoleHandler(console)
     handler.setLevel({-1: logging.WARNING, 0: logging.INFO}.get(verbosity, logging.DEBUG))
+    level = log.level
     log.addHandler(handler)
     log.setLevel(logging.DEBUG)
-    if verbosity < 0:
-        return Progress()
-    return Bars(console) if console.is_terminal else Lines()
+    try:
+        if verbosity < 0:
+            yield Progress()
+        else:
+            yield Bars(console) if console.is_terminal else Lines()
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
 
 
 @contextmanager

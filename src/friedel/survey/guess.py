@@ -3,17 +3,31 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from friedel.io import open_scan
+from friedel.model.arrays import Floats
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.model.stream import Executor
 from friedel.preprocess import measure
 from friedel.recipe import Recipe, build_recipe
+from friedel.survey.spots import spot_maxima
 
-SEED_SIGMAS = 8.0
-"""White noise alone reaches it in no voxel of a scan (1e10 voxels, despeckled); see tests/pipeline/test_init.py."""
-GROW_SIGMAS = 4.0
-"""Far enough above the noise that a blob ends where its spot does; twice the raw noise is 4.9 of these."""
+LEAST_SIGMAS, MOST_SIGMAS = 8.0, 20.0
+"""Between these multiples of the noise lies the seed threshold. White noise reaches 8 in none of 1e10 voxels after
+the 2D median; above 20, spots of 10 sigma of a raw frame would be lost, and bright ones gain little."""
+GROW_SIGMAS = 5.0
+"""Twice the noise of a raw frame, which the 3 × 3 median reduces to 0.41: where a spot ends for an eye."""
+RAW_SHARE = {1: 1.0, 3: 0.41, 5: 0.25, 7: 0.18}
+"""Noise after the 2D median over noise before, by its edge (white noise)."""
+TYPICAL_PERCENT = 80.0
+"""A spot shows its maximum in one of its few frames only, and the sample sees it in any of them."""
+SAFE_SIGMAS = 6.0
+"""A seed threshold never comes closer to the noise than this, however it was filtered."""
+SEED_VOXELS = 5
+SMALLEST = [3, 3, 1]
+"""Smaller boxes are mostly zingers that the 2D median left over."""
 
 Values = dict[str, dict[str, Any]]
 
@@ -28,7 +42,8 @@ def guess(values: Mapping[str, Any], executor: Executor) -> tuple[Recipe, dict[s
     scan = open_scan(settled.scan.frames, settled.scan)
     baseline = measure(scan, settled.preprocess, executor)
     guesses, notes = _from_scan(scan), _scan_notes(scan)
-    for part in (_levels(baseline, settled), _thresholds(baseline, settled)):
+    maxima = spot_maxima(scan, settled.preprocess, baseline, executor)
+    for part in (_levels(baseline, settled), _thresholds(baseline, settled, maxima)):
         for key, (value, note) in part.items():
             section, name = key.split(".")
             guesses.setdefault(section, {})[name] = value
@@ -72,16 +87,27 @@ def _levels(baseline: Baseline, recipe: Recipe) -> dict[str, tuple[Any, str]]:
     return found
 
 
-def _thresholds(baseline: Baseline, recipe: Recipe) -> dict[str, tuple[Any, str]]:
-    if recipe.segment.unit == "sigma":
-        return {
-            "segment.seed_threshold": (SEED_SIGMAS, "In units of the noise."),
-            "segment.grow_min": (GROW_SIGMAS, "In units of the noise."),
-        }
-    noise = f"the noise of clean frames, {baseline.sigma:.3g} counts"
+def _thresholds(baseline: Baseline, recipe: Recipe, maxima: Floats) -> dict[str, tuple[Any, str]]:
+    """Seeds at a tenth (the tolerance) of a typical spot's maximum, as far as the noise lets them.
+
+    A blob never grows below min(seed_threshold, tolerance × its maximum): a seed threshold that is lower than
+    needed makes bright blobs too large and joins neighbours.
+    """
+    sigma, tolerance = baseline.sigma, recipe.segment.tolerance
+    scale = RAW_SHARE[3] / RAW_SHARE[recipe.preprocess.despeckle]  # the multiples are for 3 × 3
+    least, most = max(LEAST_SIGMAS * scale, SAFE_SIGMAS), max(MOST_SIGMAS * scale, SAFE_SIGMAS)
+    grow = GROW_SIGMAS * scale
+    typical = float(np.percentile(maxima, TYPICAL_PERCENT)) if len(maxima) else 0.0
+    seed = min(max(tolerance * typical / sigma, least), most)
+    noise = f"the noise of clean frames ({sigma:.3g} counts)"
+    why = f"{seed:.2g} times {noise}: {tolerance:g} of a typical spot's maximum ({typical:.0f} counts)"
+    unit = 1.0 if recipe.segment.unit == "sigma" else sigma
+    limits = f", kept between {least:.2g} and {most:.2g} times."
     return {
-        "segment.seed_threshold": (_rounded(SEED_SIGMAS * baseline.sigma), f"{SEED_SIGMAS:g} times {noise}."),
-        "segment.grow_min": (_rounded(GROW_SIGMAS * baseline.sigma), f"{GROW_SIGMAS:g} times {noise}."),
+        "segment.seed_threshold": (_rounded(seed * unit), why + limits),
+        "segment.grow_min": (_rounded(grow * unit), f"{grow:.2g} times {noise}: twice the noise of a raw frame."),
+        "segment.seed_min_voxels": (SEED_VOXELS, "Seeds are well above the noise, so few voxels are enough."),
+        "segment.min_size": (SMALLEST, "Small enough for spots that the beam box cuts."),
     }
 
 

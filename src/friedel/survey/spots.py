@@ -1,0 +1,54 @@
+"""How bright the spots of a scan are, from the few frames that were looked at."""
+
+import numpy as np
+from scipy import ndimage
+
+from friedel.errors import ScanError
+from friedel.model.arrays import Floats, Frames, Image
+from friedel.model.baseline import Baseline
+from friedel.model.scan import Scan
+from friedel.model.stream import Executor
+from friedel.preprocess import PreprocessParams
+
+CLEAR_SIGMAS = 8.0
+"""White noise reaches it nowhere."""
+LEAST_PIXELS = 5
+
+
+def spot_maxima(scan: Scan, params: PreprocessParams, baseline: Baseline, executor: Executor) -> Floats:
+    """Maximum in counts of each bright patch in the sampled frames, outside the direct beam, ascending.
+
+    The frames are cleaned roughly: their own median is the background, which is enough to see spots.
+    """
+    frames = _rough(scan, baseline, executor)
+    keep = ~scan.mask
+    if baseline.beam is not None:
+        keep[baseline.beam.slices] = False
+    maxima: list[float] = []
+    for frame in frames:
+        image = ndimage.median_filter(frame, params.despeckle, mode="nearest") if params.despeckle > 1 else frame
+        bright, count = ndimage.label((image >= CLEAR_SIGMAS * baseline.sigma) & keep, np.ones((3, 3)))
+        if count:
+            sizes = np.bincount(bright.ravel())[1:]
+            peaks = np.asarray(ndimage.maximum(image, bright, np.arange(1, count + 1)))
+            maxima += peaks[sizes >= LEAST_PIXELS].tolist()
+    return np.sort(np.array(maxima, dtype=np.float64))
+
+
+def _rough(scan: Scan, baseline: Baseline, executor: Executor) -> Frames:
+    """The sampled frames, normalised by the margins, less their median."""
+
+    def read(number: int) -> Image | None:
+        try:
+            frame: Image = scan.frames.read(number, number + 1)[0].astype(np.float32)
+        except ScanError:
+            return None
+        frame = np.nan_to_num(frame - scan.dark).astype(np.float32)
+        level = np.mean([frame[box.slices].mean() for box in baseline.margins]) if baseline.margins else 0.0
+        if level > 0:
+            frame *= np.float32(baseline.reference_level / level)
+        return frame
+
+    frames = np.stack([frame for frame in executor.map(read, baseline.sample) if frame is not None])
+    frames -= np.median(frames, axis=0)
+    return frames
