@@ -35,7 +35,7 @@ class Site:
     b_iso: float = B_ISO
 
     def __post_init__(self) -> None:
-        if gemmi.Element(self.element).atomic_number == 0:
+        if not _is_element(self.element):
             raise SetupError("atom", rule="must be a chemical element", got=self.element)
 
 
@@ -263,7 +263,7 @@ def _group(symbol: str, name: str) -> Any:
 
 
 def _element_atoms(name: str, group: Any) -> list[list[Any]]:
-    if gemmi.Element(name).atomic_number == 0 or group.hm not in ELEMENT_SITES:
+    if not _is_element(name) or group.hm not in ELEMENT_SITES:
         raise SetupError(
             f"atoms of {name}",
             rule=f"are known only for an element in {', '.join(ELEMENT_SITES)}",
@@ -271,6 +271,12 @@ def _element_atoms(name: str, group: Any) -> list[list[Any]]:
             way_out="give a cif or atoms",
         )
     return [[name, *ELEMENT_SITES[group.hm]]]
+
+
+def _is_element(name: str) -> bool:
+    # gemmi reads just the first letters of a longer word
+    element = gemmi.Element(name)
+    return bool(element.atomic_number > 0 and element.name == name)
 
 
 def _b_iso(u_iso: float) -> float:
