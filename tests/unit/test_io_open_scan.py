@@ -240,3 +240,16 @@ def test_a_scan_opens_although_a_frame_is_damaged(tmp_path):
     assert len(scan.fingerprint) == 64
     with pytest.raises(ScanError, match="frame 3"):
         scan.frames.read(0, 7)
+
+
+def test_the_notes_tell_where_things_were_found(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("g/frames", data=stack(), chunks=(1, 12, 10), compression="gzip")
+        file["g/omega"], file["dark"] = np.arange(7.0), stack(3)
+    notes = open_scan(tmp_path / "a.h5").notes
+    assert notes == (
+        "frames: gzip, one frame a chunk, read by several threads",
+        f"angles: {tmp_path / 'a.h5'}::/g/omega",
+        "dark: /dark, median of 3 images",
+    )
+    assert open_scan(tmp_path / "a.h5", params()).notes == notes[:1]

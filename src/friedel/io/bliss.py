@@ -41,13 +41,14 @@ def bliss_stacks(file: h5py.File) -> tuple[dict[str, h5py.Dataset], dict[str, h5
 
 def read_bliss(scan: h5py.Group, path: str, stack: h5py.Dataset, darks: Iterable[h5py.Dataset]) -> Found:
     """A scan from one detector: its frames, the rotation motor's angles, and darks of the same shape."""
-    dark = next((images[()] for images in darks if images.shape[1:] == stack.shape[1:]), None)
+    dark = next((images for images in darks if images.shape[1:] == stack.shape[1:]), None)
     return Found(
         frames=h5_frames(stack),
         name=f"{scan.file.filename}::{path}",
         files=(Path(scan.file.filename),),
         angles=_angles(scan, stack.shape[0]),
-        dark=dark,
+        dark=None if dark is None else dark[()],
+        dark_from="" if dark is None else str(dark.name),
     )
 
 

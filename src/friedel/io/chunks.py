@@ -43,6 +43,8 @@ class ChunkFrames:
     def __init__(self, file: RawFile, layout: Layout, places: dict[int, Place]) -> None:
         self._file, self._layout, self._places = file, layout, places
         self.shape, self.dtype = layout.shape, layout.stored.newbyteorder("=")
+        each = "one frame" if layout.per_chunk == 1 else f"{layout.per_chunk} frames"
+        self.about = f"{layout.codec.name}, {each} a chunk, read by several threads"
         self._recent = _Recent()
 
     def read(self, start: int, stop: int) -> AnyArray:
@@ -85,6 +87,8 @@ class ChunkFrames:
 
 class ContiguousFrames:
     """Frames that lie one after the other, in the HDF5 file itself or in raw files beside it."""
+
+    about = "not compressed, read by several threads"
 
     def __init__(
         self,

@@ -43,7 +43,7 @@ def codec_of(dataset: h5py.Dataset) -> Codec | None:
     filters = [plist.get_filter(i)[:3:2] for i in range(plist.get_nfilters())]
     codes = [code for code, _ in filters]
     if not codes:
-        return Codec("none", _decode_plain)
+        return Codec("not compressed", _decode_plain)
     if codes == [h5py.h5z.FILTER_DEFLATE]:
         return Codec("gzip", _decode_gzip)
     if codes == [h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE]:

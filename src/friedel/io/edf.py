@@ -82,7 +82,7 @@ def read_edf(files: tuple[Path, ...]) -> Found:
         files=files,
         angles=_angles(frames),
         dark=read_edf_images(dark) if dark else None,
-        notes=(f"dark: {', '.join(file.name for file in dark)}",) if dark else (),
+        dark_from=", ".join(file.name for file in dark),
     )
 
 

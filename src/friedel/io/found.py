@@ -12,8 +12,8 @@ from friedel.model.scan import FrameSource
 class Found:
     """Frames as stored, and what else the files say; None where they are silent.
 
-    `name` is the file, with the dataset behind `::`. `dark` [row, col] or [image, row, col] and `mask` [row, col]
-    have the shape of a stored image. `files` are what the frames were read from.
+    `name` is the file, with the dataset behind `::`. `dark` [row, col] or [image, row, col], read from `dark_from`,
+    and `mask` [row, col] have the shape of a stored image. `files` are what the frames are read from.
     """
 
     frames: FrameSource
@@ -21,6 +21,7 @@ class Found:
     files: tuple[Path, ...]
     angles: Angles | Steps | None = None
     dark: AnyArray | None = None
+    dark_from: str = ""
     mask: AnyArray | None = None
     saturation: float | None = None
     notes: tuple[str, ...] = ()

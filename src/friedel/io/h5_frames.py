@@ -39,6 +39,8 @@ def h5_frames(dataset: h5py.Dataset, depth: int = 0) -> FrameSource:
 class PlainFrames:
     """Frames read by h5py, one thread at a time: any layout, any filter that HDF5 can find."""
 
+    about = "an unusual layout, read by one thread at a time"
+
     def __init__(self, dataset: h5py.Dataset) -> None:
         self._file: h5py.File | None = None  # first: __del__ looks at it
         self._path, self._name = Path(dataset.file.filename), str(dataset.name)

@@ -106,12 +106,14 @@ def _describe(file: h5py.File, stack: h5py.Dataset, name: str) -> Found:
     if scan is not None:
         return read_bliss(scan, path, stack, bliss_stacks(file)[1].values())
     saturation = stack.attrs.get("saturation")
+    dark, dark_from = _dark(file, path, stack) or (None, "")
     return Found(
         frames=h5_frames(stack),
         name=f"{file.filename}::{path}",
         files=(Path(file.filename),),
         angles=_angles(file, path, stack),
-        dark=_dark(file, path, stack),
+        dark=dark,
+        dark_from=dark_from,
         saturation=None if saturation is None else float(saturation),
     )
 
@@ -126,10 +128,10 @@ def _angles(file: h5py.File, path: str, stack: h5py.Dataset) -> Angles | Steps |
     return None
 
 
-def _dark(file: h5py.File, path: str, stack: h5py.Dataset) -> AnyArray | None:
-    for _, item in _around(file, path, _DARKS):
+def _dark(file: h5py.File, path: str, stack: h5py.Dataset) -> tuple[AnyArray, str] | None:
+    for name, item in _around(file, path, _DARKS):
         if item.ndim in {2, 3} and item.shape[-2:] == stack.shape[1:]:
-            return np.asarray(item[()])
+            return np.asarray(item[()]), name
     return None
 
 

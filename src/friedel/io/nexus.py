@@ -56,6 +56,7 @@ def read_nxtomo(file: h5py.File, path: str, stack: h5py.Dataset) -> Found:
         files=(Path(file.filename),),
         angles=_angles(file, path, chosen, len(keys)),
         dark=dark,
+        dark_from="image_key 2",
         notes=notes,
     )
 

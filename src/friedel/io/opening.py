@@ -1,6 +1,7 @@
 """`open_scan`: from what the user names to a `Scan`."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from friedel.io.images import dark_image, mask_image, read_angles, read_images
 from friedel.io.npy import read_npy
 from friedel.io.paths import EDF, HDF5, TIFF, Where, locate
 from friedel.io.scan_params import ScanParams
-from friedel.io.sources import GridFrames, split_grid
+from friedel.io.sources import GridFrames, about, split_grid
 from friedel.io.tiff import read_tiff
 from friedel.model.arrays import AnyArray, Image, Mask
 from friedel.model.scan import Box, FrameSource, Scan
@@ -48,7 +49,7 @@ def open_scan(frames: str | Path, params: ScanParams | None = None, base: Path |
         tiles=asked.tiles(shape[1:]),
         name=found.name,
         fingerprint=_fingerprint(found, source, (omega, saturation), dark, mask),
-        notes=found.notes,
+        notes=tuple(_notes(found, asked.params)),
     )
 
 
@@ -139,6 +140,20 @@ class _Asked:
         if not self._in_grid or images.shape[-2:] != (shape[0] * rows, shape[1] * cols):
             return images
         return split_grid(images.reshape(-1, *images.shape[-2:]), rows, cols)
+
+
+def _notes(found: Found, params: ScanParams) -> Iterator[str]:
+    """Where things were found, for `friedel inspect` and the report."""
+    if about(found.frames):
+        yield f"frames: {about(found.frames)}"
+    if params.omega is not None and params.omega.path is not None:
+        yield f"angles: {params.omega.path}"
+    elif isinstance(found.angles, Angles) and (params.omega is None or params.omega.step_deg is None):
+        yield f"angles: {found.angles.where}"
+    if found.dark is not None and params.dark is None:
+        images = 1 if found.dark.ndim == 2 else len(found.dark)
+        yield f"dark: {found.dark_from}, {'one image' if images == 1 else f'median of {images} images'}"
+    yield from found.notes
 
 
 def _read(where: Where) -> Found:

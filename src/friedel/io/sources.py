@@ -10,6 +10,11 @@ from friedel.model.arrays import AnyArray
 from friedel.model.scan import FrameSource
 
 
+def about(frames: FrameSource) -> str:
+    """How the frames are stored and read, in a few words; empty where there is nothing to say."""
+    return str(getattr(frames, "about", ""))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SelectedFrames:
     """Some frames of a source: number i is the source's number `indices[i]`."""
@@ -26,6 +31,11 @@ class SelectedFrames:
     def dtype(self) -> np.dtype[np.generic]:
         """Type of a raw pixel."""
         return self.source.dtype
+
+    @property
+    def about(self) -> str:
+        """How the frames are stored."""
+        return about(self.source)
 
     def read(self, start: int, stop: int) -> AnyArray:
         """Frames [start, stop)."""
@@ -49,6 +59,7 @@ class JoinedFrames:
         rows, cols = parts[0].shape[1:]
         self.shape = (self._starts[-1], rows, cols)
         self.dtype = parts[0].dtype
+        self.about = f"in {len(parts)} parts; {about(parts[0])}"
 
     def read(self, start: int, stop: int) -> AnyArray:
         """Frames [start, stop)."""
@@ -90,6 +101,11 @@ class GridFrames:
     def dtype(self) -> np.dtype[np.generic]:
         """Type of a raw pixel."""
         return self.source.dtype
+
+    @property
+    def about(self) -> str:
+        """How the frames are stored."""
+        return about(self.source)
 
     def read(self, start: int, stop: int) -> AnyArray:
         """Frames [start, stop)."""

@@ -71,7 +71,7 @@ def read_tiff(files: tuple[Path, ...]) -> Found:
         name=str(files[0]) if len(files) == 1 else f"{files[0].parent}/*{files[0].suffix}",
         files=files,
         dark=read_tiff_images(dark) if dark else None,
-        notes=(f"dark: {', '.join(file.name for file in dark)}",) if dark else (),
+        dark_from=", ".join(file.name for file in dark),
     )
 
 
