@@ -44,15 +44,21 @@ class Subject:
 
 
 def choose_blob(material: Material, blobs: BlobTable) -> int:
-    """A blob to show: nothing special about it, on several frames, and both thresholds visible at its height."""
+    """A blob to show: nothing special about it, of the usual shape, with both thresholds visible at its height."""
     special = Flag.TOUCHES | Flag.EDGE | Flag.EXCLUDED | Flag.SCAN_END | Flag.FULL_TURN | Flag.SATURATED
     frames = blobs["frame_stop"] - blobs["frame_start"]
-    wanted = (material.seed_threshold or float(np.median(blobs["IMax_int"])) / 6) * 6
-    cost = np.abs(np.log(np.maximum(blobs["IMax_int"], 1e-6) / max(wanted, 1e-6)))
-    cost += 0.3 * np.abs(np.log(blobs["Number_of_pixels"] / np.median(blobs["Number_of_pixels"])))
-    cost += np.select([frames < 2, frames < 4, frames > 12], [1.0, 0.3, 1.0])
+    box = frames * (blobs["row_stop"] - blobs["row_start"]) * (blobs["col_stop"] - blobs["col_start"])
+    wanted = 6 * material.seed_threshold if material.seed_threshold else float(np.median(blobs["IMax_int"]))
+    cost = _unlike(blobs["IMax_int"], wanted)
+    cost += _unlike(blobs["Number_of_pixels"], np.median(blobs["Number_of_pixels"]))
+    cost += _unlike(frames + 1, np.median(frames) + 2)
+    cost += _unlike(blobs["Number_of_pixels"] / box, 0.55)  # about that of an ellipsoid: two in one fill less
     cost += np.where(blobs["flags"] & int(special), 10.0, 0.0)
     return int(np.argmin(cost))
+
+
+def _unlike(values: AnyArray, wanted: float) -> Floats:
+    return np.abs(np.log(np.maximum(values, 1e-9) / max(wanted, 1e-9)))
 
 
 def look_at(material: Material, looker: FrameLooker) -> Subject | None:
