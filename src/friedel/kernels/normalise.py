@@ -29,7 +29,7 @@ def _fixed_tile(
     out: NDArray[np.uint16],
     clipped: NDArray[np.int64],
 ) -> None:
-    """All frames of the tile whose first pixel is `at`; slices are made here, where they cost no reference counts."""
+    """All frames of the tile from pixel `at` on; slices are made here, where they cost no reference counts."""
     dark_row = dark[at : at + TILE]
     keep_row = keep[at : at + TILE]
     for f in range(raw.shape[0]):

@@ -15,7 +15,7 @@ from friedel.model.baseline import Baseline
 from friedel.model.scan import Box, Scan
 from friedel.model.stream import Executor, Serial
 from friedel.preprocess.boxes import Sample, beam_box, margin_boxes
-from friedel.preprocess.noise import local_sigma, mad_sigma
+from friedel.preprocess.noise import local_sigma, robust_sigma
 from friedel.preprocess.params import PreprocessParams
 from friedel.preprocess.raw import Constants, Gains, RawFrames
 from friedel.preprocess.ring import NOTHING, halves
@@ -58,7 +58,7 @@ def measure(scan: Scan, params: PreprocessParams, executor: Executor | None = No
     window = min(2 * params.half_window + 1, scan.shape[0])
     factor = _window_factor(len(sample.frames), window if params.background == "moving_median" else 0)
     image = local_sigma(clean, scan.mask, floor=0.29 / scale) * np.float32(factor)
-    sigma = mad_sigma(clean[:, _outside(scan, beam)], floor=0.29 / scale) * factor
+    sigma = robust_sigma(clean[:, _outside(scan, beam)], floor=0.29 / scale) * factor
     return replace(baseline, sigma=sigma, sigma_image=image, warnings=tuple(filter(None, warnings)))
 
 
@@ -111,7 +111,7 @@ def _pixel_noise(raw: AnyArray, constants: Constants) -> float:
         return 0.0
     probe = kept[:: max(len(kept) // _PROBE, 1)]
     values = np.nan_to_num(raw[:, probe].astype(np.float32))
-    return mad_sigma(values - np.median(values, axis=0), floor=0.0)
+    return robust_sigma(values - np.median(values, axis=0), floor=0.0)
 
 
 def _dark_warning(scan: Scan, sample: Sample) -> str:

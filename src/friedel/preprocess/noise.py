@@ -5,14 +5,19 @@ import numpy as np
 from friedel.model.arrays import AnyArray, Frames, Image, Mask
 
 _TO_SIGMA = 1.4826
+_REFINEMENTS = 3
+_WITHIN_THREE = 0.98658
+"""Standard deviation of a normal distribution cut at three sigma."""
 _BLOCK = 32
 _MOST_VALUES = 4_000_000
 
 
-def mad_sigma(values: AnyArray, floor: float) -> float:
-    """Standard deviation from the median absolute deviation, at least `floor`.
+def robust_sigma(values: AnyArray, floor: float) -> float:
+    """Standard deviation of the noise in `values`, at least `floor`; spots and hot pixels do not count.
 
-    Where more than half of the values are equal (single counts), from the values without their outermost hundredth.
+    The median absolute deviation finds what is noise; the standard deviation of the values within three sigma
+    refines it, because clean values come in steps and so would the median. Where more than half of the values are
+    equal (single counts), the outermost hundredth is left out instead.
     """
     flat = values.ravel()
     flat = flat[:: max(flat.size // _MOST_VALUES, 1)]
@@ -21,9 +26,15 @@ def mad_sigma(values: AnyArray, floor: float) -> float:
     deviation = np.abs(flat - np.median(flat))
     sigma = _TO_SIGMA * float(np.median(deviation))
     if sigma == 0:
-        inner = deviation[deviation <= np.quantile(deviation, 0.99)]
-        sigma = float(np.sqrt(np.mean(np.square(inner, dtype=np.float64))))
+        return max(_spread(deviation[deviation <= np.quantile(deviation, 0.99)]), floor)
+    for _ in range(_REFINEMENTS):
+        inner = deviation[deviation <= 3 * sigma]
+        sigma = _spread(inner) / _WITHIN_THREE
     return max(sigma, floor)
+
+
+def _spread(deviation: AnyArray) -> float:
+    return float(np.sqrt(np.mean(np.square(deviation, dtype=np.float64))))
 
 
 def local_sigma(clean: Frames, mask: Mask, floor: float) -> Image:
@@ -35,7 +46,7 @@ def local_sigma(clean: Frames, mask: Mask, floor: float) -> Image:
         for j in range(grid.shape[1]):
             here = slice(row_edges[i], row_edges[i + 1]), slice(col_edges[j], col_edges[j + 1])
             keep = ~mask[here]
-            grid[i, j] = mad_sigma(clean[:, *here][:, keep], floor) if keep.any() else np.nan
+            grid[i, j] = robust_sigma(clean[:, *here][:, keep], floor) if keep.any() else np.nan
     grid = np.where(np.isnan(grid), np.nanmedian(grid) if np.isfinite(grid).any() else floor, grid)
     return _between(_between(grid, row_edges).T, col_edges).T.astype(np.float32)
 
