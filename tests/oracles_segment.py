@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from friedel.model.blobs import Reason
+from friedel.model.stream import CleanBlock
+from friedel.segment import SegmentParams, segment
+
 OFFSETS = {
     6: [o for o in itertools.product((-1, 0, 1), repeat=3) if sum(map(abs, o)) == 1],
     18: [o for o in itertools.product((-1, 0, 1), repeat=3) if 0 < sum(map(abs, o)) <= 2],
@@ -92,9 +96,7 @@ def double_threshold(volume, T, tau, low, high, smallest=1, growth="clipped", ov
             lowest, highest = max(low, tau * top), min(high, top)
             start = {v for v in component if v not in owner}
             threshold = T if lowest > highest else min(T, lowest)
-        region = volume.region(
-            sorted(start), lambda v, a=lowest, b=highest: a <= level[v] <= b and v not in owner
-        )
+        region = volume.region(sorted(start), lambda v, a=lowest, b=highest: a <= level[v] <= b and v not in owner)
         touches = len(start & component) < len(component) and growth == "literal"
         touches |= any(lowest <= level[o] <= highest and o in owner for v in region for o in volume.neighbours(v))
         row = Row("kept", sorted(region), len(component), threshold, peak, touches)
@@ -171,3 +173,49 @@ def columns(voxels, peak, counts, omega_start, omega_step, wrap):
         "frame_start": frame.min(), "frame_stop": frame.max() + 1, "row_start": row.min(), "row_stop": row.max() + 1,
         "col_start": col.min(), "col_stop": col.max() + 1,
     }  # fmt: skip
+
+
+def frames_in_blocks(volume, cuts=None, saturated=None, bridged=None):
+    """Clean blocks of a volume [frame, row, col], cut before the frames `cuts` (default: every second frame)."""
+    cuts = range(2, len(volume), 2) if cuts is None else cuts
+    edges = [0, *sorted(set(cuts) - {0, len(volume)}), len(volume)]
+    for start, stop in itertools.pairwise(edges):
+        piece = np.array(volume[start:stop], dtype=np.float32)
+        marks = np.empty(0, np.int64) if saturated is None else np.flatnonzero(saturated[start:stop])
+        stand_in = np.zeros(len(piece), bool) if bridged is None else bridged[start:stop]
+        yield CleanBlock(start, piece, marks, stand_in)
+
+
+def parameters(**changes):
+    """Parameters without limits, so that small volumes keep everything."""
+    free = {
+        "seed_threshold": 20.0, "tolerance": 0.5, "grow_min": 5.0, "seed_min_voxels": 1, "min_size": (0, 0, 0),
+        "max_size": (9999, 9999, 9999), "exclude": "none", "max_bright_fraction": 1.0,
+    }  # fmt: skip
+    return SegmentParams(**(free | changes))
+
+
+def run(volume, params, *, cuts=None, wrap=False, saturated=None, bridged=None, **changes):
+    """`segment` on a volume with plain angles."""
+    options = {"baseline": None, "exclude": None, "mask": None, "omega_start_deg": 3.0, "omega_step_deg": -0.5}
+    blocks = frames_in_blocks(volume, cuts, saturated, bridged)
+    return segment(blocks, np.shape(volume), params, wrap=wrap, **(options | changes))
+
+
+def same_bytes(one, other):
+    """Whether two tables are equal to the byte."""
+    names = ("pointer", "frame", "row", "col", "intensity")
+    pairs = [(getattr(one.voxels, name), getattr(other.voxels, name)) for name in names]
+    pairs += [(one.columns[name], other.columns[name]) for name in one.columns] + [(one.reason, other.reason)]
+    return all(a.dtype == b.dtype and a.tobytes() == b.tobytes() for a, b in pairs)
+
+
+def blobs_of(table):
+    """Rows as (reason, frozenset of voxels), a set that does not depend on their order."""
+    found = set()
+    for i, reason in enumerate(table.reason):
+        s = table.voxels.of(i)
+        where = zip(table.voxels.frame[s].tolist(), table.voxels.row[s].tolist(), table.voxels.col[s].tolist(),
+                    strict=True)  # fmt: skip
+        found.add((Reason(int(reason)).text, frozenset(where)))
+    return found

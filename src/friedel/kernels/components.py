@@ -150,8 +150,9 @@ def unite_runs(runs: Runs, rows: Rows, connectivity: int, node: AnyArray, parent
 
 
 @njit(cache=True, nogil=True)
-def _unite_rows(col: AnyArray, length: AnyArray, a: int, a1: int, b: int, b1: int, reach: int, node: AnyArray,
-                parent: AnyArray) -> None:
+def _unite_rows(
+    col: AnyArray, length: AnyArray, a: int, a1: int, b: int, b1: int, reach: int, node: AnyArray, parent: AnyArray
+) -> None:
     """Join the runs [a, a1) of one row and [b, b1) of a neighbouring row that come within `reach` columns."""
     while a < a1 and b < b1:
         a_last = col[a] + length[a] - 1

@@ -49,8 +49,16 @@ def no_claims(n_seeds: int) -> Claims:
 
 
 @njit(cache=True, nogil=True)
-def bright_stretches(runs: Runs, section: AnyArray, level: AnyArray, threshold: float, out: Runs, at: AnyArray,
-                     inside: AnyArray, out_section: AnyArray) -> int:
+def bright_stretches(
+    runs: Runs,
+    section: AnyArray,
+    level: AnyArray,
+    threshold: float,
+    out: Runs,
+    at: AnyArray,
+    inside: AnyArray,
+    out_section: AnyArray,
+) -> int:
     """Stretches of levels >= threshold, as runs `out`, with the run that each is `inside`; returns how many.
 
     `at` is the place of the first of a stretch's largest levels. `out_section` are the sections' first stretches.
@@ -102,8 +110,9 @@ def number_roots(parent: AnyArray, number: AnyArray) -> int:
 
 
 @njit(cache=True, nogil=True)
-def measure_seeds(stretches: Runs, section: AnyArray, at: AnyArray, inside: AnyArray, number: AnyArray,
-                  seeds: Seeds) -> None:
+def measure_seeds(
+    stretches: Runs, section: AnyArray, at: AnyArray, inside: AnyArray, number: AnyArray, seeds: Seeds
+) -> None:
     """Section, size, maximum and peak (the first in (frame, row, col) order) of every seed component."""
     length, peak = stretches.length, stretches.peak
     for x in range(seeds.voxels.size):
@@ -120,8 +129,19 @@ def measure_seeds(stretches: Runs, section: AnyArray, at: AnyArray, inside: AnyA
 
 
 @njit(cache=True, nogil=True)
-def flood(n_stack: int, lowest: float, highest: float, label: int, claimed: AnyArray, connectivity: int,
-          level: AnyArray, runs: Runs, rows: Rows, last: AnyArray, stack: AnyArray) -> tuple[int, bool]:
+def flood(
+    n_stack: int,
+    lowest: float,
+    highest: float,
+    label: int,
+    claimed: AnyArray,
+    connectivity: int,
+    level: AnyArray,
+    runs: Runs,
+    rows: Rows,
+    last: AnyArray,
+    stack: AnyArray,
+) -> tuple[int, bool]:
     """Grow from the stretches on the stack into unclaimed voxels with lowest <= level <= highest.
 
     `claimed` [q] gets `label`; `last` [run, 2] is the stretch that a run lost last, so that most looks at claimed
@@ -207,8 +227,19 @@ def flood(n_stack: int, lowest: float, highest: float, label: int, claimed: AnyA
 
 
 @njit(cache=True, nogil=True)
-def take_stretch(r: int, q: int, lowest: float, highest: float, label: int, claimed: AnyArray, level: AnyArray,
-                 runs: Runs, last: AnyArray, stack: AnyArray, n_stack: int) -> tuple[int, int, bool]:
+def take_stretch(
+    r: int,
+    q: int,
+    lowest: float,
+    highest: float,
+    label: int,
+    claimed: AnyArray,
+    level: AnyArray,
+    runs: Runs,
+    last: AnyArray,
+    stack: AnyArray,
+    n_stack: int,
+) -> tuple[int, int, bool]:
     """Claim the unclaimed stretch of admissible levels around voxel q of run r, and put it on the stack.
 
     Returns the size of the stack, how many voxels were taken, and whether the stretch ends at another's claim.
@@ -238,9 +269,19 @@ def take_stretch(r: int, q: int, lowest: float, highest: float, label: int, clai
 
 
 @njit(cache=True, nogil=True)
-def take_seed(stretches: Runs, members: AnyArray, inside: AnyArray, lowest: float, highest: float, label: int,
-              claimed: AnyArray, level: AnyArray, runs: Runs, last: AnyArray,
-              stack: AnyArray) -> tuple[int, int, bool]:
+def take_seed(
+    stretches: Runs,
+    members: AnyArray,
+    inside: AnyArray,
+    lowest: float,
+    highest: float,
+    label: int,
+    claimed: AnyArray,
+    level: AnyArray,
+    runs: Runs,
+    last: AnyArray,
+    stack: AnyArray,
+) -> tuple[int, int, bool]:
     """Claim what is unclaimed of a seed component (its stretches `members`), and the admissible voxels beside it.
 
     Returns like `take_stretch`.
@@ -279,10 +320,25 @@ def take_seed(stretches: Runs, members: AnyArray, inside: AnyArray, lowest: floa
 
 
 @njit(cache=True, nogil=True)
-def claim_regions(order: AnyArray, seeds: Seeds, rule: AnyArray, smallest: int, literal: bool, connectivity: int,
-                  level: AnyArray, runs: Runs, rows: Rows, stretches: Runs, inside: AnyArray, members: AnyArray,
-                  member_pointer: AnyArray, claimed: AnyArray, last: AnyArray, stack: AnyArray,
-                  claims: Claims) -> None:
+def claim_regions(
+    order: AnyArray,
+    seeds: Seeds,
+    rule: AnyArray,
+    smallest: int,
+    literal: bool,
+    connectivity: int,
+    level: AnyArray,
+    runs: Runs,
+    rows: Rows,
+    stretches: Runs,
+    inside: AnyArray,
+    members: AnyArray,
+    member_pointer: AnyArray,
+    claimed: AnyArray,
+    last: AnyArray,
+    stack: AnyArray,
+    claims: Claims,
+) -> None:
     """Let the seeds in `order` claim their regions, one after the other; `claimed` [q] gets seed + 1.
 
     `rule` is seed threshold, tolerance, grow_min, grow_max. With "clipped" growth a seed of maximum M takes the

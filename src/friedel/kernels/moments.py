@@ -68,8 +68,15 @@ def claimed_stretches(runs: Runs, claimed: AnyArray, last: AnyArray, blob: AnyAr
 
 
 @njit(cache=True, nogil=True)
-def sort_stretches(claimed: Runs, claimer: AnyArray, seeds: Runs, seed: AnyArray, rejected: AnyArray,
-                   place: AnyArray, out: Stretches) -> None:
+def sort_stretches(
+    claimed: Runs,
+    claimer: AnyArray,
+    seeds: Runs,
+    seed: AnyArray,
+    rejected: AnyArray,
+    place: AnyArray,
+    out: Stretches,
+) -> None:
     """Write the claimed stretches, and those of rejected seeds, to `out`, each at its blob's next place."""
     for r in range(claimer.size):
         _put(claimed, r, claimer[r], place, out)
@@ -118,8 +125,16 @@ def unwrap(frame: AnyArray, p0: int, p1: int, peak: int, turn: int) -> tuple[int
 
 
 @njit(cache=True, nogil=True)
-def measure_blobs(stretches: Stretches, intensity: AnyArray, peak: AnyArray, turn: int, values: AnyArray,
-                  value_pointer: AnyArray, whole: AnyArray, real: AnyArray) -> None:
+def measure_blobs(
+    stretches: Stretches,
+    intensity: AnyArray,
+    peak: AnyArray,
+    turn: int,
+    values: AnyArray,
+    value_pointer: AnyArray,
+    whole: AnyArray,
+    real: AnyArray,
+) -> None:
     """Fill `whole` [blob, WHOLE] and `real` [blob, REAL], and copy the voxels' values to `values`.
 
     `peak` [blob, 3] is frame, row, col. `value_pointer` [blob + 1] says where each blob's values go. `turn` is
@@ -251,8 +266,16 @@ def on_frames(stretches: Stretches, marked: AnyArray, out: AnyArray) -> None:
 
 
 @njit(cache=True, nogil=True)
-def spell_out(stretches: Stretches, values: AnyArray, value_pointer: AnyArray, place: AnyArray, frame: AnyArray,
-              row: AnyArray, col: AnyArray, intensity: AnyArray) -> None:
+def spell_out(
+    stretches: Stretches,
+    values: AnyArray,
+    value_pointer: AnyArray,
+    place: AnyArray,
+    frame: AnyArray,
+    row: AnyArray,
+    col: AnyArray,
+    intensity: AnyArray,
+) -> None:
     """Write one entry per voxel, blob b's from place[b] on."""
     for b in range(place.size):
         n = place[b]

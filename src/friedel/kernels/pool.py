@@ -12,8 +12,17 @@ NONE = -1
 
 
 @njit(cache=True, nogil=True)
-def classify(parent: AnyArray, n_old: int, was_seeded: AnyArray, runs: Runs, newest: int, held: AnyArray,
-             threshold: float, is_open: AnyArray, is_seeded: AnyArray) -> None:
+def classify(
+    parent: AnyArray,
+    n_old: int,
+    was_seeded: AnyArray,
+    runs: Runs,
+    newest: int,
+    held: AnyArray,
+    threshold: float,
+    is_open: AnyArray,
+    is_seeded: AnyArray,
+) -> None:
     """Tell which components (by root) go on, and which hold a voxel >= the seed threshold.
 
     Nodes below `n_old` are components of earlier blocks, the others runs of this one. A component goes on where
@@ -33,8 +42,9 @@ def classify(parent: AnyArray, n_old: int, was_seeded: AnyArray, runs: Runs, new
 
 
 @njit(cache=True, nogil=True)
-def assign_slots(parent: AnyArray, n_old: int, is_open: AnyArray, is_seeded: AnyArray, slot: AnyArray,
-                 label: AnyArray) -> tuple[int, int, int]:
+def assign_slots(
+    parent: AnyArray, n_old: int, is_open: AnyArray, is_seeded: AnyArray, slot: AnyArray, label: AnyArray
+) -> tuple[int, int, int]:
     """Number the components that go on (slots from 0), then the seeded ones that end here and began earlier
     (slots after those), and the seeded ones that live in this block alone (labels from 0).
 
@@ -82,9 +92,19 @@ def join_chains(slot: AnyArray, old: AnyArray, new: AnyArray, follow: AnyArray) 
 
 
 @njit(cache=True, nogil=True)
-def append_runs(runs: Runs, slot: AnyArray, level: AnyArray, intensity: AnyArray | None, pool: Runs,
-                pool_level: AnyArray, pool_intensity: AnyArray | None, follow: AnyArray, chain: AnyArray,
-                n_runs: int, n_values: int) -> tuple[int, int]:
+def append_runs(
+    runs: Runs,
+    slot: AnyArray,
+    level: AnyArray,
+    intensity: AnyArray | None,
+    pool: Runs,
+    pool_level: AnyArray,
+    pool_intensity: AnyArray | None,
+    follow: AnyArray,
+    chain: AnyArray,
+    n_runs: int,
+    n_values: int,
+) -> tuple[int, int]:
     """Copy the runs that have a slot, with their values, to the pool, and hang them onto the slots' chains."""
     for r in range(slot.size):
         s = slot[r]
@@ -104,8 +124,17 @@ def append_runs(runs: Runs, slot: AnyArray, level: AnyArray, intensity: AnyArray
 
 
 @njit(cache=True, nogil=True)
-def drain(chain: AnyArray, follow: AnyArray, pool: Runs, level: AnyArray, intensity: AnyArray | None, out: Runs,
-          out_level: AnyArray, out_intensity: AnyArray | None, section: AnyArray) -> int:
+def drain(
+    chain: AnyArray,
+    follow: AnyArray,
+    pool: Runs,
+    level: AnyArray,
+    intensity: AnyArray | None,
+    out: Runs,
+    out_level: AnyArray,
+    out_intensity: AnyArray | None,
+    section: AnyArray,
+) -> int:
     """Copy whole chains out of the pool, one section each; returns the number of values."""
     n_runs = 0
     n_values = 0
@@ -134,8 +163,17 @@ def chain_voxels(chain: AnyArray, follow: AnyArray, length: AnyArray) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _copy_run(runs: Runs, r: int, level: AnyArray, intensity: AnyArray | None, out: Runs, n: int, n_values: int,
-              out_level: AnyArray, out_intensity: AnyArray | None) -> None:
+def _copy_run(
+    runs: Runs,
+    r: int,
+    level: AnyArray,
+    intensity: AnyArray | None,
+    out: Runs,
+    n: int,
+    n_values: int,
+    out_level: AnyArray,
+    out_intensity: AnyArray | None,
+) -> None:
     out.frame[n] = runs.frame[r]
     out.row[n] = runs.row[r]
     out.col[n] = runs.col[r]

@@ -66,9 +66,19 @@ def block_states(left_out: AnyArray) -> AnyArray:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def extract_runs(frames: AnyArray, first: int, floor: np.float32, noise: AnyArray | None, left_out: AnyArray,
-                 states: AnyArray, limit: int, runs: Runs, level: AnyArray, intensity: AnyArray | None,
-                 odd: AnyArray) -> tuple[int, int, int]:
+def extract_runs(
+    frames: AnyArray,
+    first: int,
+    floor: np.float32,
+    noise: AnyArray | None,
+    left_out: AnyArray,
+    states: AnyArray,
+    limit: int,
+    runs: Runs,
+    level: AnyArray,
+    intensity: AnyArray | None,
+    odd: AnyArray,
+) -> tuple[int, int, int]:
     """Append the runs of `frames` [frame, row, col], float32, the first of which is number `first`.
 
     What is compared is the level: the value, or with an image `noise` [row, col] the float32 quotient
@@ -146,8 +156,15 @@ def pack_values(runs: Runs, values: AnyArray, out: AnyArray) -> None:
 
 
 @njit(cache=True, nogil=True)
-def beside_odd(frame: AnyArray, left_out: AnyArray, row: AnyArray, col: AnyArray, length: AnyArray, out: AnyArray,
-               at_side: AnyArray) -> int:
+def beside_odd(
+    frame: AnyArray,
+    left_out: AnyArray,
+    row: AnyArray,
+    col: AnyArray,
+    length: AnyArray,
+    out: AnyArray,
+    at_side: AnyArray,
+) -> int:
     """Bright voxels of one frame [row, col] with a neighbour in the frame that is not finite.
 
     `row, col, length` are the frame's runs. Flat indices into the frame go to `out`, ascending, and to `at_side`

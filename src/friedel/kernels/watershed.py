@@ -10,9 +10,20 @@ from friedel.kernels.runs import AnyArray, Runs
 _UNDECIDED = -1
 
 
-def split_regions(seeds: Seeds, claims: Claims, stretches: Runs, inside: AnyArray, members: AnyArray,
-                  pointer: AnyArray, connectivity: int, level: AnyArray, runs: Runs, rows: Rows, last: AnyArray,
-                  claimed: AnyArray) -> None:
+def split_regions(
+    seeds: Seeds,
+    claims: Claims,
+    stretches: Runs,
+    inside: AnyArray,
+    members: AnyArray,
+    pointer: AnyArray,
+    connectivity: int,
+    level: AnyArray,
+    runs: Runs,
+    rows: Rows,
+    last: AnyArray,
+    claimed: AnyArray,
+) -> None:
     """Give every seed that was absorbed its part of the absorber's region, by flooding from the top down.
 
     From the seed components, voxels of the region are taken in descending level (ties by position, then by seed),
@@ -47,9 +58,23 @@ def _count_labels(runs: Runs, claimed: AnyArray, last: AnyArray, count: AnyArray
 
 
 @njit(cache=True, nogil=True)
-def _split(parts: AnyArray, owner: AnyArray, shared: AnyArray, stretches: Runs, inside: AnyArray, members: AnyArray,
-           pointer: AnyArray, connectivity: int, level: AnyArray, runs: Runs, rows: Rows, last: AnyArray,
-           claimed: AnyArray, heap_level: AnyArray, heap: AnyArray) -> None:
+def _split(
+    parts: AnyArray,
+    owner: AnyArray,
+    shared: AnyArray,
+    stretches: Runs,
+    inside: AnyArray,
+    members: AnyArray,
+    pointer: AnyArray,
+    connectivity: int,
+    level: AnyArray,
+    runs: Runs,
+    rows: Rows,
+    last: AnyArray,
+    claimed: AnyArray,
+    heap_level: AnyArray,
+    heap: AnyArray,
+) -> None:
     """Relabel `claimed` in all shared regions; -(owner + 2) marks what nobody has reached yet."""
     offset, length, col = runs.offset, runs.length, runs.col
     for r in range(runs.row.size):
@@ -81,8 +106,20 @@ def _split(parts: AnyArray, owner: AnyArray, shared: AnyArray, stretches: Runs, 
 
 
 @njit(cache=True, nogil=True)
-def _reach(r: int, c: int, x: int, owner: int, connectivity: int, level: AnyArray, runs: Runs, rows: Rows,
-           claimed: AnyArray, heap_level: AnyArray, heap: AnyArray, n: int) -> int:
+def _reach(
+    r: int,
+    c: int,
+    x: int,
+    owner: int,
+    connectivity: int,
+    level: AnyArray,
+    runs: Runs,
+    rows: Rows,
+    claimed: AnyArray,
+    heap_level: AnyArray,
+    heap: AnyArray,
+    n: int,
+) -> int:
     """Put the undecided neighbours of voxel c of run r on the heap for seed x; returns the heap's size."""
     near = 0 if connectivity == 6 else 1
     diagonal = -1 if connectivity == 6 else (connectivity - 18) // 8

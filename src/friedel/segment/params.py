@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, Self
 
-from pydantic import field_validator, model_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 
 from friedel.errors import FriedelWarning, InputError
 from friedel.model.baseline import Baseline
@@ -70,15 +70,24 @@ class SegmentParams(Params):
             return tuple(tuple(item) if isinstance(item, list) else item for item in items)
         return value
 
+    @field_validator("grow_max")
+    @classmethod
+    def _not_below_grow_min(cls, value: float, info: ValidationInfo) -> float:
+        low = info.data.get("grow_min", 0.0)
+        if value < low:
+            raise ValueError(f"must not be below grow_min = {low:g}")
+        return value
+
+    @field_validator("max_size")
+    @classmethod
+    def _not_below_min_size(cls, value: tuple[int, int, int], info: ValidationInfo) -> tuple[int, int, int]:
+        low = info.data.get("min_size", (0, 0, 0))
+        if any(most < least for least, most in zip(low, value, strict=True)):
+            raise ValueError(f"must not be below min_size = {list(low)}")
+        return value
+
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.grow_min > self.grow_max:
-            raise ValueError(
-                f"grow_min must not be above grow_max = {self.grow_max:g}; grow_min = {self.grow_min:g}"
-            )
-        for low, high, axis in zip(self.min_size, self.max_size, ("x", "y", "frames"), strict=True):
-            if low > high:
-                raise ValueError(f"min_size must not be above max_size along {axis} ({low} > {high})")
+    def _grow_min_below_the_seeds(self) -> Self:
         if self.grow_min > self.seed_threshold:
             warnings.warn(
                 f"grow_min = {self.grow_min:g} is above seed_threshold = {self.seed_threshold:g}: "
