@@ -45,7 +45,8 @@ def test_several_stacks_are_refused_and_named(tmp_path):
     text = str(caught.value)
     assert text.count("(7, 12, 10)") == 2
     assert "/g/two" in text
-    assert "a.h5::/PATH" in text
+    assert "say which" in text
+    check(open_scan("a.h5::/g", GIVEN, tmp_path), stack(seed=2))
 
 
 def test_nexus_default_chain_decides_among_several(tmp_path):
@@ -73,7 +74,7 @@ def test_darks_and_angles_beside_the_frames_are_found(tmp_path):
     ("name", "rule"),
     [
         ("a.h5::/nothing", "no such dataset"),
-        ("a.h5::/group", "is a group"),
+        ("a.h5::/void", "must hold frames"),
         ("a.h5::/image", "three dimensions"),
         ("a.h5::/words", "three dimensions"),
         ("a.h5::/broken", "leads nowhere"),
@@ -89,6 +90,7 @@ def test_what_cannot_be_frames_is_refused_by_name(tmp_path, name, rule):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["group/frames"] = stack()
         file["image"] = stack()[0]
+        file.create_group("void")
         file["words"] = "no numbers"
         file["broken"] = h5py.ExternalLink("missing.h5", "/data")
     (tmp_path / "text.h5").write_text("this is text" * 100)
@@ -160,7 +162,8 @@ def test_nxtomo_without_projections_or_with_two_entries_is_refused(tmp_path):
     nxtomo(tmp_path / "a.nx", np.array([0, 0, 0, 2]), np.arange(4.0), entry="entry1")
     with pytest.raises(ScanError, match="several stacks"):
         open_scan("a.nx", base=tmp_path)
-    assert open_scan("a.nx::/entry1/data/data", base=tmp_path).shape[0] == 3
+    for name in ("/entry1/data/data", "/entry1"):
+        assert open_scan(f"a.nx::{name}", base=tmp_path).shape[0] == 3
 
 
 # --- BLISS
@@ -196,12 +199,15 @@ def bliss(folder, parts=((0, 3), (3, 7)), motor="diffrz", angles=None, title="fs
 
 
 @pytest.mark.parametrize("motor", ["diffrz", "rot", "omega", "srot", "hrrz", "mrsrot"])
-@pytest.mark.parametrize("name", ["master.h5", "sample_0001.h5", "master.h5::/1.1/measurement/frelon"])
+@pytest.mark.parametrize(
+    "name", ["master.h5", "sample_0001.h5", "master.h5::/1.1/measurement/frelon", "master.h5::1.1"]
+)
 def test_a_bliss_master_leads_to_its_frames_and_its_motor(tmp_path, name, motor):
     frames = bliss(tmp_path, motor=motor)
     scan = open_scan(name, ScanParams.build({"dark": 5}), tmp_path)
     check(scan, frames)
     assert isinstance(scan.frames, JoinedFrames)
+    check(open_scan(f"{name.partition('::')[0]}::1.1", ScanParams.build({"dark": 5}), tmp_path), frames)
     assert (scan.omega_start_deg, scan.omega_step_deg) == (-3, 0.25)
 
 

@@ -17,11 +17,11 @@ _MOST_DARKS = 64
 """A median over more of them gains nothing, and would take memory."""
 
 
-def nxtomo_stacks(file: h5py.File) -> dict[str, h5py.Dataset]:
-    """The image stacks of all entries that have image keys, by path; one seen by two paths counts once."""
+def nxtomo_stacks(file: h5py.File, entry: str | None = None) -> dict[str, h5py.Dataset]:
+    """The image stacks of an entry, or of all, that have image keys; one seen by two paths counts once."""
     stacks: dict[str, h5py.Dataset] = {}
-    for entry in file:
-        for path in _detectors(file.get(entry), f"/{entry}"):
+    for name_of_entry in file if entry is None else [entry]:
+        for path in _detectors(file.get(name_of_entry), f"/{name_of_entry}"):
             group = file[path]
             name = next((name for name in ("data", "image") if _is_stack(group, name)), None)
             if "image_key" in group and name and all(group[name] != known for known in stacks.values()):

@@ -1,0 +1,90 @@
+"""Finding stacks of images in an HDF5 file that does not say where they are."""
+
+import re
+from collections.abc import Iterator
+
+import h5py
+
+from friedel.errors import ScanError
+from friedel.io.bliss import bliss_stacks
+from friedel.io.nexus import nxtomo_stacks
+
+_OURS = "/entry/data/frames"
+_NOT_FRAMES = re.compile(r"(^|_)(dark|flat|ref|white|mask|label)", re.IGNORECASE)
+_DEEPEST = 12
+
+Stacks = dict[str, h5py.Dataset]
+"""Datasets by path."""
+
+
+def find_frames(file: h5py.File, under: str = "") -> str:
+    """The path of the one dataset that must be the frames, by the format it is in.
+
+    `under` is a group to look in. Raises `ScanError` when there are several (all are named), or none.
+    """
+    name = f"{file.filename}::{under}" if under else str(file.filename)
+    for found in _by_format(file):  # one after the other: a master file may have a thousand scans
+        paths = [path for path in found if path.startswith(f"{under}/")]
+        if len(paths) > 1:
+            got = ", ".join(f"{path} {found[path].shape}" for path in paths[:12])
+            way_out = f"say which: {file.filename}::{paths[0]}"
+            raise ScanError(name, rule="has several stacks of images", got=got, way_out=way_out)
+        if paths:
+            return paths[0]
+    broken = [f"{path} -> {target}" for path, target in broken_links(file) if path.startswith(f"{under}/")]
+    if broken:
+        raise ScanError(name, rule="has links that lead nowhere", got=", ".join(broken[:4]))
+    raise ScanError(name, rule="must hold frames [frame, row, col]", got="no dataset of three dimensions")
+
+
+def _by_format(file: h5py.File) -> Iterator[Stacks]:
+    yield nxtomo_stacks(file)
+    yield bliss_stacks(file)[0]
+    yield {_OURS: file[_OURS]} if isinstance(file.get(_OURS), h5py.Dataset) else {}
+    yield _default_signal(file)
+    yield images_in(file)
+
+
+def images_in(file: h5py.File, dimensions: tuple[int, ...] = (3,), *, all_names: bool = False) -> Stacks:
+    """All images or stacks, links followed, each once; those named as darks, flats or masks only if asked for."""
+    found: Stacks = {}
+    seen = set()
+
+    def walk(group: h5py.Group, prefix: str, depth: int) -> None:
+        for name in group:
+            item = group.get(name)
+            if isinstance(item, h5py.Group) and depth < _DEEPEST:
+                walk(item, f"{prefix}/{name}", depth + 1)
+            elif isinstance(item, h5py.Dataset) and item.ndim in dimensions and item.dtype.kind in "uif":
+                place = (item.file.filename, h5py.h5o.get_info(item.id).addr)
+                if place not in seen and (all_names or not _NOT_FRAMES.search(name)):
+                    seen.add(place)
+                    found[f"{prefix}/{name}"] = item
+
+    walk(file, "", 0)
+    return found
+
+
+def _default_signal(file: h5py.File) -> Stacks:
+    """What NeXus' chain of defaults leads to, where that is a stack."""
+    group, path = file, ""
+    for _ in range(_DEEPEST):
+        step = group.attrs.get("default", group.attrs.get("signal"))
+        step = step.decode() if isinstance(step, bytes) else step
+        item = group.get(step) if isinstance(step, str) else None
+        if isinstance(item, h5py.Dataset):
+            return {f"{path}/{step}": item} if item.ndim == 3 else {}
+        if not isinstance(item, h5py.Group):
+            return {}
+        group, path = item, f"{path}/{step}"
+    return {}
+
+
+def broken_links(group: h5py.Group, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """Soft and external links whose target is missing, and what they point to."""
+    for name in group:
+        link, item = group.get(name, getlink=True), group.get(name)
+        if item is None and not isinstance(link, h5py.HardLink):
+            yield f"{prefix}/{name}", f"{getattr(link, 'filename', '')}{link.path}"
+        elif isinstance(item, h5py.Group) and depth < _DEEPEST:
+            yield from broken_links(item, f"{prefix}/{name}", depth + 1)
