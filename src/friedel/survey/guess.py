@@ -1,22 +1,23 @@
 """Parameters that fit a scan, each with a note on where its number comes from: `friedel init`."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from friedel.io import open_scan
-from friedel.model.arrays import Floats
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.model.stream import Executor
 from friedel.preprocess import measure
 from friedel.recipe import Recipe, build_recipe
-from friedel.survey.spots import spot_maxima
+from friedel.segment import SegmentParams
+from friedel.survey.spots import Spots, look_at_spots
 
-LEAST_SIGMAS, MOST_SIGMAS = 8.0, 20.0
+LEAST_SIGMAS, MOST_SIGMAS = 8.0, 26.0
 """Between these multiples of the noise lies the seed threshold. White noise reaches 8 in none of 1e10 voxels after
-the 2D median; above 20, spots of 10 sigma of a raw frame would be lost, and bright ones gain little."""
+the 2D median; above 26, spots of 10 sigma of a raw frame would be lost, and bright ones gain little."""
 GROW_SIGMAS = 5.0
 """Twice the noise of a raw frame, which the 3 × 3 median reduces to 0.41: where a spot ends for an eye."""
 RAW_SHARE = {1: 1.0, 3: 0.41, 5: 0.25, 7: 0.18}
@@ -25,9 +26,8 @@ TYPICAL_PERCENT = 80.0
 """A spot shows its maximum in one of its few frames only, and the sample sees it in any of them."""
 SAFE_SIGMAS = 6.0
 """A seed threshold never comes closer to the noise than this, however it was filtered."""
-SEED_VOXELS = 5
-SMALLEST = [3, 3, 1]
-"""Smaller boxes are mostly zingers that the 2D median left over."""
+SEED_VOXELS = 3
+SMALLEST, LARGEST = [2, 2, 1], [300, 300, 100]
 
 Values = dict[str, dict[str, Any]]
 
@@ -42,8 +42,10 @@ def guess(values: Mapping[str, Any], executor: Executor) -> tuple[Recipe, dict[s
     scan = open_scan(settled.scan.frames, settled.scan)
     baseline = measure(scan, settled.preprocess, executor)
     guesses, notes = _from_scan(scan), _scan_notes(scan)
-    maxima = spot_maxima(scan, settled.preprocess, baseline, executor)
-    for part in (_levels(baseline, settled), _thresholds(baseline, settled, maxima)):
+    scale = RAW_SHARE[3] / RAW_SHARE[settled.preprocess.despeckle]  # the multiples of the noise are for 3 × 3
+    spots = look_at_spots(scan, settled.preprocess, baseline, GROW_SIGMAS * scale * baseline.sigma, executor)
+    unit = _unit(values.get("segment", {}))
+    for part in (_levels(baseline, settled), _thresholds(baseline, settled, spots, scale, unit)):
         for key, (value, note) in part.items():
             section, name = key.split(".")
             guesses.setdefault(section, {})[name] = value
@@ -87,28 +89,49 @@ def _levels(baseline: Baseline, recipe: Recipe) -> dict[str, tuple[Any, str]]:
     return found
 
 
-def _thresholds(baseline: Baseline, recipe: Recipe, maxima: Floats) -> dict[str, tuple[Any, str]]:
+def _unit(segment: Mapping[str, Any]) -> str:
+    """Sigma, unless the user said otherwise, or gave a threshold: bare numbers are counts."""
+    bare = any(name in segment for name in ("seed_threshold", "grow_min", "grow_max"))
+    return str(segment.get("unit", "counts" if bare else "sigma"))
+
+
+def _thresholds(
+    baseline: Baseline, recipe: Recipe, spots: Spots, scale: float, unit: str
+) -> dict[str, tuple[Any, str]]:
     """Seeds at a tenth (the tolerance) of a typical spot's maximum, as far as the noise lets them.
 
     A blob never grows below min(seed_threshold, tolerance × its maximum): a seed threshold that is lower than
     needed makes bright blobs too large and joins neighbours.
     """
     sigma, tolerance = baseline.sigma, recipe.segment.tolerance
-    scale = RAW_SHARE[3] / RAW_SHARE[recipe.preprocess.despeckle]  # the multiples are for 3 × 3
     least, most = max(LEAST_SIGMAS * scale, SAFE_SIGMAS), max(MOST_SIGMAS * scale, SAFE_SIGMAS)
     grow = GROW_SIGMAS * scale
-    typical = float(np.percentile(maxima, TYPICAL_PERCENT)) if len(maxima) else 0.0
+    typical = float(np.percentile(spots.maxima, TYPICAL_PERCENT)) if len(spots.maxima) else 0.0
     seed = min(max(tolerance * typical / sigma, least), most)
-    noise = f"the noise of clean frames ({sigma:.3g} counts)"
-    why = f"{seed:.2g} times {noise}: {tolerance:g} of a typical spot's maximum ({typical:.0f} counts)"
-    unit = 1.0 if recipe.segment.unit == "sigma" else sigma
-    limits = f", kept between {least:.2g} and {most:.2g} times."
-    return {
-        "segment.seed_threshold": (_rounded(seed * unit), why + limits),
-        "segment.grow_min": (_rounded(grow * unit), f"{grow:.2g} times {noise}: twice the noise of a raw frame."),
-        "segment.seed_min_voxels": (SEED_VOXELS, "Seeds are well above the noise, so few voxels are enough."),
-        "segment.min_size": (SMALLEST, "Small enough for spots that the beam box cuts."),
+    fullest = float(spots.bright_fraction.max(initial=0.0))
+    noise = f"the noise of clean frames, {sigma:.3g} counts on the whole"
+    why = (
+        f"{tolerance:g} of a typical spot's maximum ({typical:.0f} counts), kept between {least:.2g} and {most:.2g}"
+    )
+    times = 1.0 if unit == "sigma" else sigma
+    local = {
+        "segment.unit": ("sigma", f"Times {noise}."),
+        "segment.noise": ("local", "The outer detector is darker, so its noise is lower."),
     }
+    return {
+        **(local if unit == "sigma" else {}),
+        "segment.seed_threshold": (_rounded(seed * times), f"{seed:.2g} times the noise: {why} times."),
+        "segment.grow_min": (_rounded(grow * times), f"{grow:.2g} times the noise: twice that of a raw frame."),
+        "segment.seed_min_voxels": (SEED_VOXELS, "Seeds are well above the noise, so few voxels are enough."),
+        "segment.min_size": (SMALLEST, "Small enough for spots that the beam box or the detector's edge cuts."),
+        "segment.max_size": (LARGEST, "Spots near the rotation axis are long in frames."),
+        "segment.max_bright_fraction": (_guard(fullest), f"Up to {fullest:.1%} in the frames looked at: spots."),
+    }
+
+
+def _guard(fullest: float) -> float:
+    """Twice what was seen, but no less than the default: the thresholds are far above the noise already."""
+    return min(1.0, max(SegmentParams().max_bright_fraction, math.ceil(40 * fullest) / 20))
 
 
 def _rounded(value: float) -> float:

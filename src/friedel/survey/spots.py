@@ -1,5 +1,7 @@
 """How bright the spots of a scan are, from the few frames that were looked at."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import ndimage
 
@@ -15,24 +17,34 @@ CLEAR_SIGMAS = 8.0
 LEAST_PIXELS = 5
 
 
-def spot_maxima(scan: Scan, params: PreprocessParams, baseline: Baseline, executor: Executor) -> Floats:
-    """Maximum in counts of each bright patch in the sampled frames, outside the direct beam, ascending.
+class Spots(NamedTuple):
+    """Maximum in counts of each bright patch, ascending, and the part of each frame that is above the floor."""
+
+    maxima: Floats
+    bright_fraction: Floats
+
+
+def look_at_spots(
+    scan: Scan, params: PreprocessParams, baseline: Baseline, floor: float, executor: Executor
+) -> Spots:
+    """Bright patches in the sampled frames, outside the direct beam; `floor` is in counts.
 
     The frames are cleaned roughly: their own median is the background, which is enough to see spots.
     """
-    frames = _rough(scan, baseline, executor)
     keep = ~scan.mask
     if baseline.beam is not None:
         keep[baseline.beam.slices] = False
     maxima: list[float] = []
-    for frame in frames:
+    fractions = []
+    for frame in _rough(scan, baseline, executor):
         image = ndimage.median_filter(frame, params.despeckle, mode="nearest") if params.despeckle > 1 else frame
+        fractions.append(float(np.mean((image >= floor)[keep])) if keep.any() else 0.0)
         bright, count = ndimage.label((image >= CLEAR_SIGMAS * baseline.sigma) & keep, np.ones((3, 3)))
         if count:
             sizes = np.bincount(bright.ravel())[1:]
             peaks = np.asarray(ndimage.maximum(image, bright, np.arange(1, count + 1)))
             maxima += peaks[sizes >= LEAST_PIXELS].tolist()
-    return np.sort(np.array(maxima, dtype=np.float64))
+    return Spots(np.sort(np.array(maxima, dtype=np.float64)), np.array(fractions))
 
 
 def _rough(scan: Scan, baseline: Baseline, executor: Executor) -> Frames:

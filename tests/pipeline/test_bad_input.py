@@ -1,0 +1,256 @@
+"""Bad input: one line, the right exit code, nothing lost."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+import friedel
+
+FRAMES = (40, 24, 32)
+
+
+def write_scan(path: Path, frames: np.ndarray, *, dark: float | None = 100.0, step: float | None = 1.0) -> Path:
+    """A plain HDF5 scan with the attributes that a run needs."""
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset("entry/data/frames", data=frames, chunks=(1, *frames.shape[1:]))
+        if step is not None:
+            data.attrs["omega_step_deg"], data.attrs["omega_start_deg"] = step, 0.0
+        if dark is not None:
+            file["entry/dark"] = np.full(frames.shape[1:], dark, np.uint16)
+    return path
+
+
+def frames_of(dtype: str = "u2") -> np.ndarray:
+    """Noise with one spot."""
+    frames = np.random.default_rng(1).normal(200, 3, FRAMES)
+    frames[18:21, 5:10, 5:11] += 500
+    return frames.round().astype(dtype)
+
+
+RECIPE = """
+[scan]
+frames = "{frames}"
+[preprocess]
+beam = "none"
+normalise = "none"
+half_window = 10
+half_step = 2
+[segment]
+seed_threshold = 60
+grow_min = 20
+min_size = [1, 1, 1]
+"""
+
+
+@pytest.fixture
+def recipe_for(tmp_path: Path) -> Callable[[Path | str], Path]:
+    def write(frames: Path | str) -> Path:
+        path = tmp_path / "r.toml"
+        path.write_text(RECIPE.format(frames=frames))
+        return path
+
+    return write
+
+
+def refused(result: tuple[int, str, str], code: int, *words: str) -> None:
+    """One line on standard error, and the exit code."""
+    got, out, err = result
+    lines = [line for line in err.splitlines() if line.startswith("friedel: ")]
+    assert (got, len(lines), out) == (code, 1, ""), err
+    assert "Traceback" not in err
+    for word in words:
+        assert word in lines[0], lines[0]
+
+
+def test_the_scan_of_these_tests_runs_when_nothing_is_wrong(recipe_for, tmp_path, command):
+    recipe = recipe_for(write_scan(tmp_path / "s.h5", frames_of()))
+    assert command("run", recipe, "-o", tmp_path / "out")[0] == 0
+    assert len(friedel.read_blobs(tmp_path / "out" / "blobs.h5")) == 1
+
+
+def test_a_truncated_file_is_refused(recipe_for, scan, tmp_path, command):
+    short = tmp_path / "short.h5"
+    short.write_bytes(scan.read_bytes()[:200_000])
+    refused(command("run", recipe_for(short), "-o", tmp_path / "out"), 2, "short.h5", "truncated")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_of_another_kind_is_refused(recipe_for, tmp_path, command):
+    foreign = tmp_path / "notes.h5"
+    foreign.write_text("this is no HDF5 file")
+    refused(command("run", recipe_for(foreign), "-o", tmp_path / "out"), 2, "notes.h5", "is not an HDF5 file")
+    refused(command("inspect", foreign), 2, "notes.h5")
+    refused(command("init", foreign, "-o", tmp_path / "i.toml"), 2, "notes.h5")
+
+
+def test_a_missing_file_and_a_wrong_dataset_are_refused(recipe_for, tmp_path, command):
+    good = write_scan(tmp_path / "s.h5", frames_of())
+    refused(command("run", recipe_for(tmp_path / "no.h5"), "-o", tmp_path / "out"), 2, "no.h5", "no such file")
+    refused(command("run", recipe_for(f"{good}::/entry/x"), "-o", tmp_path / "out"), 2, "::/entry/x")
+    refused(command("run", recipe_for(f"{good}::/entry/dark"), "-o", tmp_path / "out"), 2, "entry/dark")
+
+
+def test_a_scan_without_dark_or_angles_is_refused_by_name(recipe_for, tmp_path, command):
+    bare = write_scan(tmp_path / "s.h5", frames_of(), dark=None, step=None)
+    recipe = recipe_for(bare)
+    out = tmp_path / "out"
+    refused(command("run", recipe, "-o", out, "--set", "scan.omega.step_deg=1"), 2, "dark")
+    refused(command("run", recipe, "-o", out, "--set", "scan.dark=100"), 2, "omega")
+    assert command("run", recipe, "-o", out, "--set", "scan.dark=100", "--set", "scan.omega.step_deg=1")[0] == 0
+
+
+def test_frames_that_are_not_numbers_are_bridged_and_too_many_refused(recipe_for, tmp_path, command):
+    frames = frames_of("f4")
+    frames[7] = np.nan
+    write_scan(tmp_path / "s.h5", frames)
+    code, _, said = command("run", recipe_for(tmp_path / "s.h5"), "-o", tmp_path / "out")
+    assert code == 0
+    assert "1 of 40 frames were corrupt, the first is frame 7" in said
+    frames[10:30] = np.nan
+    write_scan(tmp_path / "s.h5", frames)
+    refused(command("run", recipe_for(tmp_path / "s.h5"), "-o", tmp_path / "out2"), 2, "corrupt")
+    assert not (tmp_path / "out2" / "blobs.h5").exists()
+
+
+def test_a_scan_of_zeros_is_refused(recipe_for, tmp_path, command):
+    write_scan(tmp_path / "s.h5", np.zeros(FRAMES, np.uint16))
+    refused(command("run", recipe_for(tmp_path / "s.h5"), "-o", tmp_path / "out"), 2, "constant")
+
+
+def test_fewer_than_three_frames_are_refused(recipe_for, tmp_path, command):
+    write_scan(tmp_path / "s.h5", frames_of()[:2])
+    refused(command("run", recipe_for(tmp_path / "s.h5"), "-o", tmp_path / "out"), 2, "at least 3 frames", "got 2")
+
+
+def test_a_scan_shorter_than_the_window_is_warned_about(recipe_for, tmp_path, command):
+    recipe = recipe_for(write_scan(tmp_path / "s.h5", frames_of()))
+    code, _, said = command("run", recipe, "-o", tmp_path / "out", "--set", "preprocess.half_window=250")
+    assert code == 0
+    assert "warning: " in said
+    assert "window" in said
+
+
+def test_thresholds_out_of_order_are_refused_or_warned_about(recipe_for, tmp_path, command):
+    recipe = recipe_for(write_scan(tmp_path / "s.h5", frames_of()))
+    out = tmp_path / "out"
+    refused(command("run", recipe, "-o", out, "--set", "segment.grow_max=10"), 2, "grow_min", "grow_max")
+    code, _, said = command("run", recipe, "-o", out, "--set", "segment.grow_min=70")
+    assert code == 0
+    assert said.count("grow_min = 70 is above seed_threshold = 60") == 1
+    assert "grow_min" in (out / "run.json").read_text()
+
+
+def test_a_threshold_in_the_noise_is_refused_with_advice(recipe_for, tmp_path, command):
+    recipe = recipe_for(write_scan(tmp_path / "s.h5", frames_of()))
+    settings = ["--set", "segment.grow_min=0.1", "--set", "segment.tolerance=0"]
+    refused(command("run", recipe, "-o", tmp_path / "out", *settings), 1, "raise segment.grow_min")
+
+
+def test_the_folder_of_another_scan_is_refused_and_left_alone(recipe_for, tmp_path, command):
+    recipe = recipe_for(write_scan(tmp_path / "s.h5", frames_of()))
+    out = tmp_path / "out"
+    assert command("run", recipe, "-o", out)[0] == 0
+    blobs = (out / "blobs.h5").read_bytes()
+    other = recipe_for(write_scan(tmp_path / "t.h5", frames_of()[::-1]))
+    refused(command("run", other, "-o", out), 1, "another scan", "--restart")
+    assert (out / "blobs.h5").read_bytes() == blobs
+    assert command("run", other, "-o", out, "--restart")[0] == 0
+    assert (out / "blobs.h5").read_bytes() != blobs
+
+
+def test_results_without_a_record_are_not_overwritten(recipe_for, tmp_path, command):
+    recipe = recipe_for(write_scan(tmp_path / "s.h5", frames_of()))
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "grains.h5").write_bytes(b"mine")
+    refused(command("run", recipe, "-o", out), 1, "without a run.json", "grains.h5")
+    (out / "run.json").write_text("{")
+    refused(command("run", recipe, "-o", out), 1, "run.json", "--restart")
+    assert (out / "grains.h5").read_bytes() == b"mine"
+
+
+def test_a_file_where_the_folder_should_be_is_refused(recipe_for, tmp_path, command):
+    recipe = recipe_for(write_scan(tmp_path / "s.h5", frames_of()))
+    (tmp_path / "out").write_text("a file")
+    refused(command("run", recipe, "-o", tmp_path / "out"), 1, "is a file, not a folder")
+
+
+def test_a_dark_brighter_than_the_frames_is_warned_about(recipe_for, tmp_path, command):
+    recipe = recipe_for(write_scan(tmp_path / "s.h5", frames_of(), dark=5000))
+    code, _, said = command("run", recipe, "-o", tmp_path / "out")
+    assert code == 0
+    assert "warning: scan.dark: the dark is brighter than the frames" in said
+    code, seen, _ = command("inspect", tmp_path / "s.h5")
+    assert code == 0
+    assert "brighter than the frames" in seen
+
+
+def test_a_beam_box_outside_the_image_is_refused(recipe, tmp_path, command):
+    arguments = ["run", recipe, "-o", tmp_path / "out", "--set"]
+    refused(command(*arguments, "preprocess.beam=[10, 10, 500, 40]"), 2, "preprocess.beam", "500")
+    refused(command(*arguments, "preprocess.margin=[[0, 0, 10, 500]]"), 2, "preprocess.margin", "500")
+    refused(command(*arguments, "segment.exclude=[0, 0, 10, 500]"), 2, "segment.exclude", "500")
+
+
+def test_a_margin_that_the_sample_shadows_is_warned_about(recipe_for, tmp_path, command):
+    frames = np.random.default_rng(1).normal(200, 3, FRAMES)
+    frames[:, 8:16, 8:24] += 5000
+    frames[10:20, 8:16, 8:12] -= 3000  # something passes through the left strip
+    recipe = recipe_for(write_scan(tmp_path / "s.h5", frames.round().astype("u2")))
+    settings = ["preprocess.beam=[8, 8, 24, 16]", "preprocess.margin=3", "preprocess.normalise=margin"]
+    options = [part for setting in settings for part in ("--set", setting)]
+    code, _, said = command("run", recipe, "-o", tmp_path / "out", *options)
+    assert code == 0
+    assert "warning: preprocess.margin: the sample shadows the margin" in said
+
+
+def test_a_run_that_does_not_fit_is_refused_with_what_would(recipe, tmp_path, command):
+    result = command("run", recipe, "-o", tmp_path / "out", "--set", "run.memory_gb=0.2")
+    refused(result, 3, "run.memory_gb", "needs at least", "got 0.20 GB")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_without_results_is_no_output_folder(tmp_path, command):
+    for name in ("report", "verify"):
+        refused(command(name, tmp_path / "none"), 2, "none")
+    refused(command("export", tmp_path / "none", "--format", "csv"), 2, "blobs.h5")
+    refused(command("evaluate", tmp_path / "none", tmp_path / "t.h5"), 2, "t.h5", "no such file")
+
+
+def test_a_file_that_has_changed_since_the_run_is_found(recipe, tmp_path, command):
+    out = friedel.run(recipe, tmp_path / "out")
+    assert command("verify", out)[0] == 0
+    with (out / "blobs.h5").open("r+b") as file:
+        file.seek(5000)
+        file.write(b"x")
+    refused(command("verify", out), 1, "blobs.h5 has changed since the run")
+    shutil.move(out / "background.h5", tmp_path / "b.h5")
+    refused(command("verify", out), 1, "background.h5 is missing")
+
+
+def test_a_recipe_that_is_there_is_not_overwritten_by_init(scan, tmp_path, command):
+    (tmp_path / "r.toml").write_text("mine")
+    refused(command("init", scan, "-o", tmp_path / "r.toml"), 1, "already there")
+    assert (tmp_path / "r.toml").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run"], "RECIPE"),
+        (["rum", "x.toml"], "rum"),
+        (["run", "r.toml", "--nonsense"], "--nonsense"),
+        (["run", "none.toml"], "no such file"),
+        (["run", "none"], "--from"),
+        (["export", "out"], "--format"),
+    ],
+)
+def test_wrong_use_is_one_line_and_two(tmp_path, monkeypatch, command, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    if words == "--from":
+        arguments, words = [*arguments, "--from", "nowhere"], "-o"
+    refused(command(*arguments), 2, words)
