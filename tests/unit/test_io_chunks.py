@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import h5py
 import hdf5plugin
 import numpy as np
+import psutil
 import pytest
 
 from friedel.errors import ScanError
@@ -236,3 +237,20 @@ def test_files_are_read_where_the_system_has_no_reads_at_a_place(tmp_path, monke
         with ThreadPoolExecutor(4) as pool:
             read = list(pool.map(lambda k, source=source: source.read(k, k + 1)[0], range(20)))
         np.testing.assert_array_equal(read, frames)
+
+
+def test_files_are_opened_once_and_closed_with_the_source(tmp_path):
+    for layout in ("bitshuffle", "contiguous", "lzf"):
+        before = open_files(tmp_path)
+        source = written(tmp_path / "a.h5", stack(), **LAYOUTS[layout][1])
+        assert open_files(tmp_path) == before == 0
+        for _ in range(3):
+            source.read(0, 7)
+        assert open_files(tmp_path) == 1
+        del source
+        assert open_files(tmp_path) == 0
+
+
+def open_files(folder):
+    """How many files of a folder this process has open (where the system tells: psutil asks it)."""
+    return sum(file.path.startswith(str(folder)) for file in psutil.Process().open_files())

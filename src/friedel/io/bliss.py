@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 
 from friedel.io.angles import Angles
-from friedel.io.found import Found
+from friedel.io.found import MOST_DARKS, Found
 from friedel.io.h5_frames import h5_frames
 from friedel.model.arrays import AnyArray
 
@@ -47,7 +47,7 @@ def read_bliss(scan: h5py.Group, path: str, stack: h5py.Dataset, darks: Iterable
         name=f"{scan.file.filename}::{path}",
         files=(Path(scan.file.filename),),
         angles=_angles(scan, stack.shape[0]),
-        dark=None if dark is None else dark[()],
+        dark=None if dark is None else dark[:MOST_DARKS],
         dark_from="" if dark is None else str(dark.name),
     )
 

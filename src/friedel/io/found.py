@@ -7,6 +7,9 @@ from friedel.io.angles import Angles, Steps
 from friedel.model.arrays import AnyArray
 from friedel.model.scan import FrameSource
 
+MOST_DARKS = 64
+"""A median over more dark images gains nothing, and takes their memory."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:

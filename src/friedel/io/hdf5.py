@@ -9,7 +9,7 @@ import numpy as np
 from friedel.errors import ScanError
 from friedel.io.angles import Angles, Steps
 from friedel.io.bliss import bliss_stacks, read_bliss, scan_of
-from friedel.io.found import Found
+from friedel.io.found import MOST_DARKS, Found
 from friedel.io.h5_find import broken_links, find_frames, images_in
 from friedel.io.h5_frames import h5_frames
 from friedel.io.hdf5_file import opened
@@ -108,7 +108,7 @@ def _angles(file: h5py.File, path: str, stack: h5py.Dataset) -> Angles | Steps |
 def _dark(file: h5py.File, path: str, stack: h5py.Dataset) -> tuple[AnyArray, str] | None:
     for name, item in _around(file, path, _DARKS):
         if item.ndim in {2, 3} and item.shape[-2:] == stack.shape[1:]:
-            return np.asarray(item[()]), name
+            return np.asarray(item[:MOST_DARKS] if item.ndim == 3 else item[()]), name
     return None
 
 

@@ -7,14 +7,12 @@ import numpy as np
 
 from friedel.errors import ScanError
 from friedel.io.angles import Angles
-from friedel.io.found import Found
+from friedel.io.found import MOST_DARKS, Found
 from friedel.io.h5_frames import h5_frames
 from friedel.io.sources import SelectedFrames
 from friedel.model.arrays import AnyArray, Indices
 
 _PROJECTION, _FLAT, _DARK = 0, 1, 2
-_MOST_DARKS = 64
-"""A median over more of them gains nothing, and would take memory."""
 
 
 def nxtomo_stacks(file: h5py.File, entry: str | None = None) -> dict[str, h5py.Dataset]:
@@ -45,7 +43,7 @@ def read_nxtomo(file: h5py.File, path: str, stack: h5py.Dataset) -> Found:
     chosen = np.flatnonzero(keys == _PROJECTION)
     if len(chosen) == 0:
         raise ScanError(name, rule="must have projections (image_key 0)", got=f"keys {np.unique(keys).tolist()}")
-    darks = np.flatnonzero(keys == _DARK)[:_MOST_DARKS]
+    darks = np.flatnonzero(keys == _DARK)[:MOST_DARKS]
     dark = np.concatenate([images.read(int(k), int(k) + 1) for k in darks]) if len(darks) else None
     whole = len(chosen) == stack.shape[0]
     flats = int(np.count_nonzero(keys == _FLAT))
