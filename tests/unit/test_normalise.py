@@ -27,7 +27,7 @@ def fixed(raw, dark, keep, part, factors, bias):
 
 def wanted(raw, dark, keep, part, factors, bias):
     value = (raw.astype(np.float32) - dark) * factors[:, part] + np.float32(bias)
-    value = np.where(keep & ~np.isnan(value), np.floor(value), np.floor(np.float32(bias)))
+    value = np.where(keep & np.isfinite(value), np.floor(value), np.floor(np.float32(bias)))
     return value.clip(0, 65535), np.count_nonzero((value < 0) | (value > 65535), axis=1)
 
 

@@ -39,7 +39,7 @@ def _fixed_tile(
         beyond = np.int32(0)
         for p in range(TILE):
             v = (np.float32(row[p]) - dark_row[p]) * gain[p] + bias
-            v = v if keep_row[p] & (v == v) else bias  # noqa: PLR0124  (v == v: not NaN)
+            v = v if keep_row[p] & (abs(v) < np.float32(np.inf)) else bias
             beyond = np.int32(beyond + np.int32((v < np.float32(0)) | (v >= np.float32(65536))))
             v = v if v > np.float32(0) else np.float32(0)
             v = v if v < np.float32(65535) else np.float32(65535)

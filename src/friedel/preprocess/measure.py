@@ -29,8 +29,11 @@ _HEADROOM = 1.25
 _FINEST = 8.0
 _STEPS_PER_SIGMA = 4.0
 _MOST_OFFSET = 8192.0
-# The variance of a value minus the median of n that holds it is sigma² (1 - (2 - pi/2) / n) for large n.
-_OWN = 2 - math.pi / 2
+# The variance of a value minus the median of n that holds it is (1 - lost / n) sigma² for large n. Without
+# despeckling lost is 2 - pi/2; the 2D median feels more, because one value in n is its own median (measured on
+# normal noise; tests/unit/test_baseline.py).
+_LOST = {1: 2 - math.pi / 2, 3: 2.9, 5: 5.8, 7: 7.0}
+_LEAST_PART = 0.3
 
 
 def measure(scan: Scan, params: PreprocessParams, executor: Executor | None = None) -> Baseline:
@@ -56,7 +59,8 @@ def measure(scan: Scan, params: PreprocessParams, executor: Executor | None = No
     baseline = replace(baseline, scale=scale, offset=offset)
     clean = _clean_sample(params, baseline, constants, sample, gains, executor)
     window = min(2 * params.half_window + 1, scan.shape[0])
-    factor = _window_factor(len(sample.frames), window if params.background == "moving_median" else 0)
+    lost = _LOST[params.despeckle]
+    factor = _window_factor(lost, len(sample.frames), window if params.background == "moving_median" else 0)
     image = local_sigma(clean, scan.mask, floor=0.29 / scale) * np.float32(factor)
     sigma = robust_sigma(clean[:, _outside(scan, beam)], floor=0.29 / scale) * factor
     return replace(baseline, sigma=sigma, sigma_image=image, warnings=tuple(filter(None, warnings)))
@@ -238,11 +242,10 @@ def _clean_sample(
     return clean
 
 
-def _window_factor(sample: int, window: int) -> float:
+def _window_factor(lost: float, sample: int, window: int) -> float:
     """Noise after subtracting the median of `window` frames (0: none) against that of `sample` frames."""
-    least = 0.05
-    of_window = max(1 - _OWN / window, least) if window else 1.0
-    return math.sqrt(of_window / max(1 - _OWN / sample, least))
+    of_window = max(1 - lost / window, _LEAST_PART) if window else 1.0
+    return math.sqrt(of_window / max(1 - lost / sample, _LEAST_PART))
 
 
 def _outside(scan: Scan, beam: Box | None) -> Mask:

@@ -1,6 +1,7 @@
 """Noise of clean frames: robust, so that spots do not count."""
 
 import numpy as np
+from scipy import ndimage
 
 from friedel.model.arrays import AnyArray, Frames, Image, Mask
 
@@ -47,7 +48,11 @@ def local_sigma(clean: Frames, mask: Mask, floor: float) -> Image:
             here = slice(row_edges[i], row_edges[i + 1]), slice(col_edges[j], col_edges[j + 1])
             keep = ~mask[here]
             grid[i, j] = robust_sigma(clean[:, *here][:, keep], floor) if keep.any() else np.nan
-    grid = np.where(np.isnan(grid), np.nanmedian(grid) if np.isfinite(grid).any() else floor, grid)
+    empty = np.isnan(grid)
+    if empty.all():
+        return np.full((rows, cols), floor, np.float32)
+    nearest = ndimage.distance_transform_edt(empty, return_distances=False, return_indices=True)
+    grid = grid[tuple(nearest)]
     return _between(_between(grid, row_edges).T, col_edges).T.astype(np.float32)
 
 

@@ -1,0 +1,133 @@
+"""What one look at a scan tells: beam, margin, level, fixed point, noise."""
+
+import numpy as np
+import pytest
+
+from friedel.errors import InputError
+from friedel.model.scan import Box
+from friedel.preprocess import PreprocessParams, measure
+from friedel.preprocess.boxes import find_beam
+from friedel.preprocess.noise import local_sigma, robust_sigma
+from tests.unit.test_preprocess import BEAM, SMALL, beam_scan, scan_of
+
+
+def test_the_direct_beam_is_found_behind_a_sample_and_in_its_glow():
+    baseline = measure(scan_of(beam_scan()), SMALL)
+    assert np.abs(np.subtract(baseline.beam, BEAM)).max() <= 1
+    assert not baseline.warnings
+
+
+@pytest.mark.parametrize("light", [0.0, 300.0])
+def test_glow_without_a_beam_is_no_beam(light):
+    raw = beam_scan()
+    raw[:, BEAM.row0 - 2 : BEAM.row1 + 2, BEAM.col0 - 2 : BEAM.col1 + 2] = 100
+    rng = np.random.default_rng(0)
+    row, col = np.mgrid[:48, :80]
+    raw[:] = 100 + rng.poisson(light * np.exp(-np.hypot(row - 24, col - 40) / 15) + 5, raw.shape)
+    baseline = measure(scan_of(raw), SMALL)
+    assert baseline.beam is None
+    assert any("no direct beam" in text for text in baseline.warnings)
+    assert baseline.reference_level == 0
+
+
+def test_the_margin_lies_beside_the_sample():
+    baseline = measure(scan_of(beam_scan()), SMALL)
+    left, right = baseline.margins
+    assert BEAM.col0 <= left.col0 < left.col1 <= 40 - 11
+    assert 40 + 11 <= right.col0 < right.col1 <= BEAM.col1
+    assert baseline.reference_level == pytest.approx(20000, rel=0.05)
+
+
+def test_a_margin_that_the_sample_shadows_is_warned_of():
+    raw = beam_scan(sample=False)
+    for k in range(len(raw)):
+        edge = BEAM.col0 + 12 + int(12 * np.sin(k / 7))
+        part = raw[k, BEAM.row0 : BEAM.row1, BEAM.col0 : edge]
+        part[:] = 100 + (part - 100.0) * 0.5
+    for margin in ("auto", 5, ((22, 12, 26, 30), (50, 12, 55, 30))):
+        baseline = measure(scan_of(raw), SMALL.replaced(margin=margin, beam=tuple(BEAM)))
+        assert any("the sample shadows the margin" in text for text in baseline.warnings)
+
+
+def test_a_width_gives_strips_inside_the_edges():
+    baseline = measure(scan_of(beam_scan()), SMALL.replaced(margin=4, beam=tuple(BEAM)))
+    assert baseline.margins == (Box(20, 10, 24, 34), Box(56, 10, 60, 34))
+
+
+@pytest.mark.parametrize("box", [(0, 0, 81, 10), (-1, 0, 5, 5), (5, 5, 5, 9)])
+def test_boxes_outside_the_image_are_refused_by_name(box):
+    scan = scan_of(beam_scan(5))
+    with pytest.raises(InputError, match=r"preprocess\.beam"):
+        measure(scan, SMALL.replaced(beam=box))
+    with pytest.raises(InputError, match=r"preprocess\.margin"):
+        measure(scan, SMALL.replaced(margin=(box,)))
+
+
+def test_strips_that_do_not_fit_are_refused():
+    with pytest.raises(InputError, match="two strips must fit"):
+        measure(scan_of(beam_scan(5)), SMALL.replaced(margin=30, beam=tuple(BEAM)))
+
+
+def test_a_dark_brighter_than_the_frames_is_warned_of():
+    baseline = measure(scan_of(beam_scan(), dark=3000.0), SMALL)
+    assert any("dark is brighter" in text for text in baseline.warnings)
+
+
+def test_the_noise_is_that_of_clean_frames():
+    rng = np.random.default_rng(4)
+    raw = rng.normal(1000, 20, (200, 64, 64)).round().astype(np.uint16)
+    params = PreprocessParams(normalise="none", half_window=60, half_step=5, despeckle=1)
+    baseline = measure(scan_of(raw), params)
+    assert baseline.sigma == pytest.approx(20, rel=0.03)
+    np.testing.assert_allclose(baseline.sigma_image, 20, rtol=0.1)
+    assert measure(scan_of(raw), params.replaced(despeckle=3)).sigma == pytest.approx(20 * 0.41, rel=0.05)
+
+
+def test_fixed_point_holds_the_sample_and_its_noise():
+    baseline = measure(scan_of(beam_scan()), SMALL)
+    assert np.log2(baseline.scale) % 1 == 0
+    assert 0 < baseline.scale <= 8
+    assert 22000 * 1.1 * baseline.scale + baseline.offset < 65536
+    assert baseline.offset > 0
+
+
+def test_measuring_twice_gives_the_same():
+    scan = scan_of(beam_scan())
+    one, two = measure(scan, SMALL), measure(scan, SMALL)
+    assert one.sample == two.sample
+    assert len(one.sample) == 32
+    np.testing.assert_array_equal(one.sigma_image, two.sigma_image)
+    assert (one.beam, one.margins, one.reference_level, one.sigma) == (
+        two.beam,
+        two.margins,
+        two.reference_level,
+        two.sigma,
+    )
+
+
+def test_tiny_and_flat_images_have_no_beam():
+    assert find_beam(np.zeros((3, 3), np.float32), 1.0) is None
+    assert find_beam(np.zeros((30, 30), np.float32), 0.0) is None
+    assert find_beam(np.full((30, 30), 500, np.float32), 1.0) is None
+
+
+def test_noise_ignores_spots_and_never_falls_below_its_floor():
+    values = np.random.default_rng(5).normal(0, 3, 100_000)
+    values[:2000] = 5000
+    assert robust_sigma(values, 0.1) == pytest.approx(3, rel=0.03)
+    assert robust_sigma(np.zeros(100), 0.1) == 0.1
+    assert robust_sigma(np.zeros(0), 0.1) == 0.1
+    counts = np.random.default_rng(6).poisson(0.05, 100_000)
+    assert 0.1 <= robust_sigma(counts, 0.01) <= 0.3
+
+
+def test_local_noise_follows_the_detector_and_skips_masked_pixels():
+    clean = np.random.default_rng(7).normal(0, 1, (8, 64, 128)).astype(np.float32)
+    clean[:, :, 64:] *= 4
+    mask = np.zeros((64, 128), bool)
+    mask[:32, :32] = True
+    clean[:, mask] = 999
+    sigma = local_sigma(clean, mask, 0.1)
+    assert sigma.shape == (64, 128)
+    assert sigma[:, :16].max() < 2.5
+    np.testing.assert_allclose(sigma[:, -10:], 4, rtol=0.1)
