@@ -6,8 +6,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from friedel.errors import InputError
+from friedel.errors import InputError, ScanError
 from friedel.reporter import write_report
+from friedel.reporter.frames import FrameLooker
 from tests.report_folder import make_folder
 
 SECTIONS = ["What went in", "Preprocess", "Segment", "Against truth", "How it ran"]
@@ -120,6 +121,32 @@ def test_another_scan_at_the_same_place_is_not_shown(copy):
     _, text = read(write_report(copy))
     assert "is not the one that ran" in text
     assert "One pixel" not in text
+
+
+def test_without_background_and_normalisation_the_page_says_so(copy):
+    recipe = copy / "recipe.toml"
+    text = (
+        recipe.read_text()
+        .replace('"margin"', '"none"')
+        .replace("despeckle = 3", 'despeckle = 1\nbackground = "none"')
+    )
+    recipe.write_text(text)
+    (copy / "background.h5").unlink()
+    _, text = read(write_report(copy))
+    assert "Normalisation is off" in text
+    assert "no background was taken away" in text
+    assert "The same frame after dark:" in text
+    assert "Not in this report" not in text
+
+
+def test_a_scan_that_cannot_be_read_any_more_leaves_the_rest(copy, monkeypatch):
+    def broken(self, start, stop):
+        raise ScanError("raw.h5", rule=f"frame {start} cannot be read")
+
+    monkeypatch.setattr(FrameLooker, "read", broken)
+    page, text = read(write_report(copy))
+    assert "the scan cannot be read any more" in text
+    assert "How large the blobs are" in page.headings
 
 
 @pytest.mark.parametrize("name", ["recipe.toml", "run.json", "blobs.h5", "background.h5"])

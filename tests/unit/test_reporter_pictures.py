@@ -1,5 +1,7 @@
 """What the pictures are made from."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -80,6 +82,15 @@ def test_sections_courses_and_crops_agree_with_the_frames(material):
     numbers, images, (row, col) = crops(looker, material.blobs, subject.blob)
     inside = images[numbers.index(subject.frame)][2:-2, 2:-2]
     np.testing.assert_allclose(inside, clean[row + 2 :, col + 2 :][: inside.shape[0], : inside.shape[1]], atol=1e-3)
+
+
+def test_a_corrupt_frame_is_shown_as_the_last_good_one(material):
+    looker = replace(frame_looker(material), corrupt=frozenset({0, 1, 7, 8}))
+    numbers, frames = zip(*looker.read(0, 10), strict=True)
+    assert numbers == tuple(range(10))
+    good = frame_looker(material)
+    for shown, meant in ((0, 2), (1, 2), (6, 6), (7, 6), (8, 6), (9, 9)):
+        np.testing.assert_array_equal(frames[shown], good.raw(meant))
 
 
 def test_the_source_oscillates_less_after_normalisation(material):

@@ -39,12 +39,21 @@ def frame_panels(material: Material, looker: FrameLooker, frame: int) -> list[Pa
         ),
         Panel(
             f"Frame {frame}, clean",
-            "The same frame after dark, normalisation, moving median and despeckling: spots are what is left. "
-            "Good: flat between them, right up to the beam. Bad: rings, streaks, a halo.",
+            f"The same frame after {_steps(material, looker)}: spots are what is left. Good: flat between them, "
+            "right up to the beam. Bad: rings, streaks, a halo.",
             after.svg,
             span=3,
         ),
     ]
+
+
+def _steps(material: Material, looker: FrameLooker) -> str:
+    """The steps that this run took, as one reads them."""
+    taken = ["dark"]
+    taken += ["normalisation"] if material.setting("preprocess", "normalise", "none") != "none" else []
+    taken += ["moving median"] if looker.backgrounds is not None else []
+    taken += ["2D median"] if looker.despeckle > 1 else []
+    return " and ".join([", ".join(taken[:-1]), taken[-1]] if len(taken) > 1 else taken)
 
 
 def clean_scale(material: Material, clean: Image) -> AsinhNorm:

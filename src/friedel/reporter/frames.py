@@ -23,17 +23,19 @@ MOST_BYTES = 3_000_000_000
 class FrameLooker:
     """Raw, normalised and clean values of any frame of a run's scan.
 
-    `gains` is float32 [frame, tile]; without `backgrounds` nothing is subtracted.
+    `gains` is float32 [frame, tile]; without `backgrounds` nothing is subtracted. The last good frame stands in
+    for a `corrupt` one.
     """
 
     scan: Scan
     gains: Image
     backgrounds: Backgrounds | None
     despeckle: int
+    corrupt: frozenset[int] = frozenset()
 
     def raw(self, frame: int) -> Image:
         """Raw counts [row, col]."""
-        return np.asarray(self.scan.frames.read(frame, frame + 1)[0], dtype=np.float32)
+        return np.asarray(next(self.read(frame, frame + 1))[1], dtype=np.float32)
 
     def normal(self, frame: int) -> Image:
         """Dark subtracted, intensity normalised [row, col]."""
@@ -55,10 +57,15 @@ class FrameLooker:
         return [np.stack(part) for part in parts]
 
     def read(self, start: int, stop: int) -> Iterator[tuple[int, AnyArray]]:
-        """Frames [start, stop) one by one, raw, with their numbers."""
+        """Frames [start, stop) one by one, raw, with their numbers; for a corrupt one the last good one."""
         for first in range(start, stop, READ_AT_A_TIME):
-            block = self.scan.frames.read(first, min(first + READ_AT_A_TIME, stop))
-            yield from enumerate(block, first)
+            numbers = range(first, min(first + READ_AT_A_TIME, stop))
+            if self.corrupt.isdisjoint(numbers):
+                yield from enumerate(self.scan.frames.read(numbers.start, numbers.stop), first)
+                continue
+            for number in numbers:
+                good = self._good(number)
+                yield number, self.scan.frames.read(good, good + 1)[0]
 
     def clean_band(self, normal: Frames, start: int, rows: slice, cols: slice) -> Frames:
         """Normalised values of a part of frames from `start` on, with background and hot spots taken away."""
@@ -81,7 +88,12 @@ class FrameLooker:
         """A part of a raw frame without the dark, times the frame's gain, 0 at bad pixels."""
         values = np.asarray(raw, np.float32) - self.scan.dark[rows, cols]
         values *= self._gain(frame)[rows, cols] if self.gains.shape[1] > 1 else self.gains[frame, 0]
-        return np.where(self.scan.mask[rows, cols], np.float32(0), values)
+        return np.where(self.scan.mask[rows, cols] | ~np.isfinite(values), np.float32(0), values)
+
+    def _good(self, frame: int) -> int:
+        earlier = next((number for number in range(frame, -1, -1) if number not in self.corrupt), None)
+        later = (number for number in range(frame, self.scan.shape[0]) if number not in self.corrupt)
+        return next(later, frame) if earlier is None else earlier
 
     def _gain(self, frame: int) -> Image:
         gain = np.ones(self.scan.shape[1:], np.float32)
@@ -110,7 +122,9 @@ def frame_looker(material: Material) -> FrameLooker | None:
         gains = backgrounds.gains
     if backgrounds is not None and not len(backgrounds):
         backgrounds = None
-    return FrameLooker(scan, gains, backgrounds, int(material.setting("preprocess", "despeckle", 1)))
+    despeckle = int(material.setting("preprocess", "despeckle", 1))
+    corrupt = frozenset(int(frame) for frame in material.measured.get("corrupt_frames", ()))
+    return FrameLooker(scan, gains, backgrounds, despeckle, corrupt)
 
 
 def robust_sigma(values: AnyArray) -> float:

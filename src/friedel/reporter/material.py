@@ -111,7 +111,7 @@ def load_material(folder: Path) -> Material:
     run = part("run.json", _json, nothing)
     if not recipe and not run and not (folder / "blobs.h5").exists():
         raise InputError(str(folder), rule="is not an output folder", way_out="`friedel run` makes one")
-    blobs = part("blobs.h5", read_blobs, None)
+    blobs = part("blobs.h5", read_blobs, None, needed=not run or "segment" in run.get("stages", {}))
     evaluation = part("evaluation.json", _json, nothing, needed=False)
     if blobs is not None and evaluation.get("blobs", {}).get("result", len(blobs)) != len(blobs):
         missing.append("evaluation.json is of another result; `friedel evaluate` makes a new one")

@@ -6,6 +6,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined
 
+from friedel.errors import ScanError
 from friedel.reporter.accuracy import truth_panels
 from friedel.reporter.facts import input_panels, tiles, timing_panels
 from friedel.reporter.frame_pictures import background_panel, frame_panels
@@ -28,12 +29,15 @@ from friedel.reporter.subject import Subject, look_at
 
 def render(material: Material) -> str:
     """The whole page as HTML, which refers to nothing outside itself."""
-    looker = frame_looker(material)
-    subject = look_at(material, looker) if looker is not None else None
-    sections = [section for section in _sections(material, looker, subject) if section.panels]
     missing = list(material.missing)
+    looker = frame_looker(material)
     if material.scan is not None and looker is None:
         missing.append("the scan at the recipe's path is not the one that ran, so there are no pictures of frames")
+    try:
+        sections = _sections(material, looker)
+    except ScanError as error:
+        missing.append(f"the scan cannot be read any more ({error}), so there are no pictures of frames")
+        sections = _sections(material, None)
     here = files("friedel.reporter")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["own_ids"] = own_ids
@@ -43,7 +47,7 @@ def render(material: Material) -> str:
         name=_name(material),
         tiles=tiles(material),
         hero=projection_panel(material),
-        sections=sections,
+        sections=[section for section in sections if section.panels],
         warnings=material.warnings,
         missing=missing,
         version=material.run.get("versions", {}).get("friedel", ""),
@@ -58,26 +62,31 @@ def own_ids(svg: str, prefix: str) -> str:
     return re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', svg)
 
 
-def _sections(material: Material, looker: FrameLooker | None, subject: Subject | None) -> Iterable[Section]:
-    yield Section("input", "What went in", "The scan, and the parameters that matter.", input_panels(material))
-    yield Section(
-        "preprocess",
-        "Preprocess",
-        "From raw frames to frames with nothing in them but spots.",
-        tuple(_preprocess_panels(material, looker, subject)),
-    )
-    yield Section(
-        "segment",
-        "Segment",
-        "From clean frames to blobs in three dimensions, by the double threshold.",
-        tuple(_segment_panels(material, looker, subject)),
-    )
-    blobs = material.evaluation.get("blobs")
-    yield Section(
-        "truth", "Against truth", "What a simulation, or somebody else's reference, says about this result.",
-        tuple(truth_panels(blobs)) if blobs else (),
-    )  # fmt: skip
-    yield Section("run", "How it ran", "Time and versions.", timing_panels(material))
+def _sections(material: Material, looker: FrameLooker | None) -> list[Section]:
+    subject = look_at(material, looker) if looker is not None else None
+    evaluation = material.evaluation.get("blobs")
+    return [
+        Section("input", "What went in", "The scan, and the parameters that matter.", input_panels(material)),
+        Section(
+            "preprocess",
+            "Preprocess",
+            "From raw frames to frames with nothing in them but spots.",
+            tuple(_preprocess_panels(material, looker, subject)),
+        ),
+        Section(
+            "segment",
+            "Segment",
+            "From clean frames to blobs in three dimensions, by the double threshold.",
+            tuple(_segment_panels(material, looker, subject)),
+        ),
+        Section(
+            "truth",
+            "Against truth",
+            "What a simulation, or somebody else's reference, says about this result.",
+            tuple(truth_panels(evaluation)) if evaluation else (),
+        ),
+        Section("run", "How it ran", "Time and versions.", timing_panels(material)),
+    ]
 
 
 def _preprocess_panels(material: Material, looker: FrameLooker | None, subject: Subject | None) -> Iterable[Panel]:
@@ -92,7 +101,7 @@ def _preprocess_panels(material: Material, looker: FrameLooker | None, subject: 
     yield from frame_panels(material, looker, frame)
     if subject is not None:
         yield intensity_panel(subject, looker)
-        yield course_panel(material, subject)
+        yield course_panel(material, subject, looker)
     background = background_panel(looker)
     if background is not None:
         yield background

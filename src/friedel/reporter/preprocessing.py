@@ -7,7 +7,7 @@ from friedel.model.arrays import AnyArray, Floats
 from friedel.reporter.frames import FrameLooker, robust_sigma
 from friedel.reporter.ink import BLUE, INK, SOFT, WARM, Sheet, plain_numbers, short
 from friedel.reporter.material import Material
-from friedel.reporter.panel import Panel
+from friedel.reporter.panel import Panel, Verdict
 from friedel.reporter.subject import Subject
 
 SAMPLE = 16
@@ -18,40 +18,45 @@ def intensity_panel(subject: Subject, looker: FrameLooker) -> Panel:
     """The source over the rotation, before and after normalisation."""
     frames = subject.start + np.arange(len(subject.glow_before))
     gains = looker.gains[frames].mean(axis=1)
-    scatter = _scatter(subject.glow_before), _scatter(subject.glow_after)
+    before, after = _scatter(subject.glow_before), _scatter(subject.glow_after)
+    normalised = bool(np.any(gains != 1))
     with Sheet(540, 300) as sheet:
-        top, bottom = sheet.axes(2, 1, sharex=True)
-        top.plot(frames, _relative(1 / gains), color=WARM, lw=1.1)
-        top.set_ylabel("source / %")
-        bottom.plot(frames, _relative(subject.glow_before), color=SOFT, lw=0.9, label="before")
-        bottom.plot(frames, _relative(subject.glow_after), color=BLUE, lw=1.2, label="after")
-        bottom.margins(y=0.3)
-        bottom.set_ylabel("glow / %")
-        bottom.set_xlabel("frame")
-        bottom.legend(loc="upper right", ncols=2)
-    if np.all(gains == 1):
-        told = f"Normalisation is off; the glow outside the beam scatters by {scatter[0]:.2f} %."
-        return Panel("Intensity over the rotation", told, sheet.svg, span=3)
-    better = scatter[1] <= scatter[0] * 1.02
-    return Panel(
-        "Intensity over the rotation",
-        f"Above: the source's level in the margin (1/gain). Below: a check on pixels that normalisation did not "
-        f"use, the glow outside the beam; it scatters by {scatter[0]:.2f} % before and {scatter[1]:.2f} % after. "
-        + ("Good: flat after normalisation." if better else "Look: normalising made it worse; is the margin free?"),
-        sheet.svg,
-        span=3,
-        verdict="good" if better else "watch",
+        *above, glow = sheet.axes(2 if normalised else 1, 1, sharex=True)
+        for source in above:
+            source.plot(
+                frames, _relative(np.where(gains > 0, 1 / np.maximum(gains, 1e-9), np.nan)), color=WARM, lw=1.1
+            )
+            source.set_ylabel("source / %")
+        glow.plot(frames, _relative(subject.glow_before), color=SOFT, lw=0.9, label="before")
+        if normalised:
+            glow.plot(frames, _relative(subject.glow_after), color=BLUE, lw=1.2, label="after")
+            glow.legend(loc="upper right", ncols=2)
+        glow.margins(y=0.3)
+        glow.set_ylabel("glow / %")
+        glow.set_xlabel("frame")
+    better = after <= before * 1.02
+    told = (
+        "Above: the source's level in the margin (1/gain). Below: a check on pixels that normalisation did not "
+        f"use, the glow outside the beam; it scatters by {before:.2f} % before and {after:.2f} % after. "
     )
+    told += (
+        "Good: flat after normalisation." if better else "Look: it got worse; does the sample shadow the margin?"
+    )
+    if not normalised:
+        told = f"Normalisation is off; the glow outside the beam scatters by {before:.2f} %."
+    verdict: Verdict = "good" if better else "watch"
+    return Panel("Intensity over the rotation", told, sheet.svg, span=3, verdict=verdict if normalised else "")
 
 
-def course_panel(material: Material, subject: Subject) -> Panel:
+def course_panel(material: Material, subject: Subject, looker: FrameLooker) -> Panel:
     """One pixel over the rotation with its moving median."""
     frames = subject.start + np.arange(len(subject.course))
     clean = subject.course - subject.course_background
     with Sheet(540, 300) as sheet:
         top, bottom = sheet.axes(2, 1, sharex=True)
         top.plot(frames, subject.course, color=SOFT, lw=0.8, label="normalised")
-        top.plot(frames, subject.course_background, color=WARM, lw=1.8, label="moving median")
+        if looker.backgrounds is not None:
+            top.plot(frames, subject.course_background, color=WARM, lw=1.8, label="moving median")
         quiet = np.percentile(subject.course, [1, 90])
         top.set_ylim(quiet[0] - 2, max(quiet[1], quiet[0] + 6 * max(material.sigma, 1.0)) + 3 * np.ptp(quiet))
         top.set_ylabel("counts")
@@ -66,14 +71,16 @@ def course_panel(material: Material, subject: Subject) -> Panel:
         for axes in (top, bottom):
             axes.yaxis.set_major_formatter(plain_numbers())
     window = 2 * int(material.setting("preprocess", "half_window", 250)) + 1
-    return Panel(
-        f"One pixel, row {subject.row}, column {subject.col}",
+    told = (
         f"Grey: its counts over the rotation. Orange: the median of a window of {window} frames, subtracted below. "
         "Good: the median runs through the quiet parts and under every spot (whose tops are cut off above). Bad: "
-        "it climbs into a spot: the window is too short for spots that long.",
-        sheet.svg,
-        span=3,
+        "it climbs into a spot: the window is too short for spots that long."
     )
+    if looker.backgrounds is None:
+        told = (
+            "Its counts over the rotation; no background was taken away. Above, the tops of the spots are cut off."
+        )
+    return Panel(f"One pixel, row {subject.row}, column {subject.col}", told, sheet.svg, span=3)
 
 
 def histogram_panel(material: Material, looker: FrameLooker) -> Panel:
@@ -133,8 +140,9 @@ def _draw_histogram(
 
 
 def _relative(values: AnyArray) -> Floats:
-    return np.asarray(100 * (values / np.mean(values) - 1) if np.mean(values) else values, dtype=np.float64)
+    mean = np.nanmean(values)
+    return np.asarray(100 * (values / mean - 1) if mean else values, dtype=np.float64)
 
 
 def _scatter(values: Floats) -> float:
-    return float(np.std(_relative(values)))
+    return float(np.nanstd(_relative(values)))

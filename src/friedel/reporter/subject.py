@@ -48,7 +48,7 @@ def choose_blob(material: Material, blobs: BlobTable) -> int:
     special = Flag.TOUCHES | Flag.EDGE | Flag.EXCLUDED | Flag.SCAN_END | Flag.FULL_TURN | Flag.SATURATED
     frames = blobs["frame_stop"] - blobs["frame_start"]
     box = frames * (blobs["row_stop"] - blobs["row_start"]) * (blobs["col_stop"] - blobs["col_start"])
-    wanted = 6 * material.seed_threshold if material.seed_threshold else float(np.median(blobs["IMax_int"]))
+    wanted = 4 * material.seed_threshold if material.seed_threshold else float(np.median(blobs["IMax_int"]))
     cost = _unlike(blobs["IMax_int"], wanted)
     cost += _unlike(blobs["Number_of_pixels"], np.median(blobs["Number_of_pixels"]))
     cost += _unlike(frames + 1, np.median(frames) + 2)
