@@ -11,10 +11,12 @@ import psutil
 import pytest
 
 from friedel.errors import ScanError
+from friedel.io import codecs
 from friedel.io.chunks import ChunkFrames, ContiguousFrames
 from friedel.io.codecs import encode_bitshuffle
 from friedel.io.h5_frames import PlainFrames, h5_frames
 from friedel.io.sources import GridFrames, JoinedFrames, SelectedFrames
+from friedel.io.store import RawWriter
 from friedel.kernels.lz4_blocks import blocks_fit
 from friedel.model.scan import ArrayFrames, FrameSource
 from tests.scan_files import stack
@@ -254,3 +256,34 @@ def test_files_are_opened_once_and_closed_with_the_source(tmp_path):
 def open_files(folder):
     """How many files of a folder this process has open (where the system tells: psutil asks it)."""
     return sum(file.path.startswith(str(folder)) for file in psutil.Process().open_files())
+
+
+def test_where_bitshuffle_is_not_exported_hdf5_does_its_work(tmp_path, monkeypatch):
+    frames = stack()
+    monkeypatch.setattr(codecs, "_bitshuffle", lambda: None)
+    with RawWriter(tmp_path / "r.h5", frames.shape, dark=frames[0], omega_start_deg=0, omega_step_deg=1) as writer:
+        writer.append(frames)
+    with h5py.File(tmp_path / "r.h5") as file:
+        source = h5_frames(file["entry/data/frames"])
+    assert isinstance(source, PlainFrames)
+    np.testing.assert_array_equal(source.read(0, 7), frames)
+    monkeypatch.undo()
+    with h5py.File(tmp_path / "r.h5") as file:
+        source = h5_frames(file["entry/data/frames"])
+    assert isinstance(source, ChunkFrames)
+    np.testing.assert_array_equal(source.read(0, 7), frames)
+
+
+@pytest.mark.parametrize("layout", ["gzip", "gzip and shuffle"])
+def test_where_libdeflate_is_missing_zlib_does_its_work(tmp_path, monkeypatch, layout):
+    class Missing:
+        available = False
+
+    monkeypatch.setattr(codecs.imagecodecs, "DEFLATE", Missing)
+    frames = stack()
+    source = written(tmp_path / "a.h5", frames, **LAYOUTS[layout][1])
+    np.testing.assert_array_equal(source.read(0, 7), frames)
+    options = {name: value for name, value in LAYOUTS[layout][1].items() if name != "chunks"}
+    spoiled = damaged(tmp_path / "b.h5", frames, SPOILED["half of it"], **options)
+    with pytest.raises(ScanError, match="frame 2 of"):
+        spoiled.read(0, 5)

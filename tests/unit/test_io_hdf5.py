@@ -1,5 +1,8 @@
 """The frames of an HDF5 file, its angles and its darks are found, or asked for by name."""
 
+import subprocess
+import sys
+
 import h5py
 import hdf5plugin
 import numpy as np
@@ -302,3 +305,29 @@ def test_frames_kept_in_raw_files_beside_are_found_from_any_folder(tmp_path, mon
     (folder / "two.raw").unlink()
     with pytest.raises(ScanError, match=r"two\.raw: no such file"):
         open_scan("scan/a.h5", GIVEN)
+
+
+@pytest.mark.parametrize("locking", [None, True, False])
+@pytest.mark.parametrize("compression", ["gzip", "lzf"])
+def test_a_file_that_is_open_elsewhere_can_be_read_as_well(tmp_path, locking, compression):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("frames", data=stack(), chunks=(1, 12, 10), compression=compression)
+    with h5py.File(tmp_path / "a.h5", locking=locking):
+        check(open_scan("a.h5", GIVEN, tmp_path), stack())
+    scan = open_scan("a.h5", GIVEN, tmp_path)
+    check(scan, stack())
+    with h5py.File(tmp_path / "a.h5"):
+        check(scan, stack())
+
+
+def test_a_file_that_another_process_is_writing_can_be_read(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("frames", data=stack(), chunks=(1, 12, 10), **BITSHUFFLE)
+    program = (
+        "import h5py, sys; f = h5py.File(sys.argv[1], 'r+'); print('open', flush=True); sys.stdin.read(); f.close()"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "a.h5")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout.readline() == b"open\n"
+        check(open_scan("a.h5", GIVEN, tmp_path), stack())
+        writer.stdin.close()

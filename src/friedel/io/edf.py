@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import fabio
 import numpy as np
@@ -110,7 +111,7 @@ def edf_frames(path: Path) -> Iterator[EdfFrame]:
         with path.open("rb") as file:
             while offset < size:
                 file.seek(offset)
-                header, length = _header(file.read(4096), file.read, path)
+                header, length = _header(file, path)
                 frame = _frame(path, number, header, offset + length)
                 if frame is None:
                     yield from _frames_by_fabio(path)
@@ -127,15 +128,14 @@ def edf_frames(path: Path) -> Iterator[EdfFrame]:
         raise ScanError(str(path), rule="cannot be read as EDF", got=str(error).splitlines()[0]) from error
 
 
-def _header(start: bytes, more: object, path: Path) -> tuple[dict[str, str], int]:
-    text = start
+def _header(file: BinaryIO, path: Path) -> tuple[dict[str, str], int]:
+    """The pairs of the header at the file's position, and its length in bytes."""
+    text = b""
     while (end := text.find(b"}")) < 0:
-        piece = more(4096) if callable(more) else b""
+        piece = file.read(4096)
+        text += piece
         if not piece or len(text) > _LONGEST_HEADER or not text.lstrip().startswith(b"{"):
             raise ScanError(str(path), rule="is not an EDF file, or is cut off")
-        text += piece
-    if not text.lstrip().startswith(b"{"):
-        raise ScanError(str(path), rule="is not an EDF file")
     length = end + 1
     while text[length : length + 1] in {b"\r", b"\n"} and length % 512:
         length += 1

@@ -20,8 +20,7 @@ def open_h5(path: str | Path, error: type[FriedelError] = ScanError) -> h5py.Fil
         rule = "is a folder, not a file" if where.is_dir() else "no such file"
         raise error(str(where), rule=rule)
     try:
-        # No lock: scans are read from read-only or network disks, and while they are being written.
-        return h5py.File(where, "r", locking=False)
+        return _open(where)
     except OSError as cause:
         text = str(cause).lower()
         if "signature not found" in text:
@@ -29,6 +28,20 @@ def open_h5(path: str | Path, error: type[FriedelError] = ScanError) -> h5py.Fil
         if "truncated" in text or "eof" in text:
             raise error(str(where), rule="is truncated", way_out="copy it again") from cause
         raise error(str(where), rule="cannot be read", got=str(cause).splitlines()[0]) from cause
+
+
+def _open(path: Path) -> h5py.File:
+    """With HDF5's usual lock, else without one: the file is still being written, or the disk knows no locks.
+
+    HDF5 refuses a file that this process has open with another setting: so that one is tried too.
+    """
+    for locking in (None, False):
+        try:
+            return h5py.File(path, "r", locking=locking)
+        except OSError as error:
+            if "lock" not in str(error):
+                raise
+    return h5py.File(path, "r", locking=True)
 
 
 @contextmanager
