@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from friedel.errors import OutputError
@@ -26,7 +26,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
         yield partial
         _flush(partial)
         partial.replace(final)
-        _flush(final.parent)
+        with suppress(OSError):  # some network disks cannot do it for a folder, and the file is in place
+            _flush(final.parent)
     except (OSError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and not _from_hdf5(error):
             raise
