@@ -202,6 +202,7 @@ def test_a_margin_that_the_sample_shadows_is_warned_about(recipe_for, tmp_path, 
     frames[10:20, 8:16, 8:12] -= 3000  # something passes through the left strip
     recipe = recipe_for(write_scan(tmp_path / "s.h5", frames.round().astype("u2")))
     settings = ["preprocess.beam=[8, 8, 24, 16]", "preprocess.margin=3", "preprocess.normalise=margin"]
+    settings.append("segment.max_bright_fraction=1.0")
     options = [part for setting in settings for part in ("--set", setting)]
     code, _, said = command("run", recipe, "-o", tmp_path / "out", *options)
     assert code == 0

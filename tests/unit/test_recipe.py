@@ -150,7 +150,7 @@ def test_a_wrong_setting_is_refused_in_one_line_that_names_the_key(recipe_file, 
 
 
 def test_thresholds_out_of_order_are_refused(recipe_file):
-    with pytest.raises(RecipeError, match="grow_min must not be above grow_max"):
+    with pytest.raises(RecipeError, match="grow_max: must not be below grow_min = 20, got 10"):
         load_recipe(recipe_file, ["segment.grow_min=20", "segment.grow_max=10"])
 
 

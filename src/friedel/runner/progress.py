@@ -43,16 +43,21 @@ class Lines(Progress):
         """Starts the clock."""
         self._name, self._total = name, total
         self._start = self._last = time.monotonic()
+        self._first: tuple[float, int] | None = None
 
     def reach(self, done: int) -> None:
         """A line if the last one is some time ago, and at the end."""
         now = time.monotonic()
-        if done < self._total and now - self._last < LINE_EVERY_S:
+        if self._first is None:
+            self._first = now, done  # what came before was starting, and says nothing about the speed
+        since, at = self._first
+        if done == at or (done < self._total and now - self._last < LINE_EVERY_S):
             return
         self._last = now
-        spent = now - self._start
-        left = spent / max(done, 1) * (self._total - done)
-        log.info(f"{self._name}: {done} of {self._total} frames in {spent:.0f} s, {left:.0f} s left")
+        left = (now - since) / (done - at) * (self._total - done)
+        log.info(
+            f"{self._name}: {done} of {self._total} frames in {now - self._start:.0f} s, about {left:.0f} s left"
+        )
 
 
 class Bars(Progress):

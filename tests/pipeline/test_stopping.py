@@ -1,0 +1,150 @@
+"""Stopped at any moment, and started again: the same blobs, and no leftovers."""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import psutil
+import pytest
+
+import friedel
+from friedel.errors import FriedelError, OutputError
+from friedel.runner.folder import LOCK, locked
+from tests.pipeline.conftest import spawn
+from tests.pipeline.test_run import same_blobs
+
+NO_SPACE = """
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))
+"""
+
+
+@pytest.fixture(scope="module")
+def finished(recipe, tmp_path_factory) -> Path:
+    return friedel.run(recipe, tmp_path_factory.mktemp("whole") / "out", settings=["run.threads=2"])
+
+
+def alive_after(process: "subprocess.Popen[str]", seconds: float) -> bool:
+    """Whether a process is still at work after so long."""
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
+    """Until a file is there, or the process has ended."""
+    for _ in range(20_000):
+        if path.exists() or not alive_after(process, 0.005):
+            return
+    raise AssertionError(f"{path} did not appear")
+
+
+def leftovers(out: Path) -> list[str]:
+    return [path.name for path in out.iterdir() if path.name.startswith(".")]
+
+
+def test_killed_at_any_moment_and_started_again_gives_the_same_blobs(recipe, finished, tmp_path):
+    out = tmp_path / "out"
+    moments = random.Random(7)
+    for _ in range(6):
+        process = spawn("run", recipe, "-o", out, "--restart", "--set", "run.threads=2")
+        wait_for(out / LOCK, process)
+        alive_after(process, moments.uniform(0.0, 0.8))
+        process.kill()
+        process.communicate()
+        if (out / "blobs.h5").exists():
+            assert same_blobs(out, finished)
+        friedel.run(recipe, out, settings=["run.threads=2"])
+        assert same_blobs(out, finished)
+        assert leftovers(out) == []
+        friedel.verify(out)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_is_one_line_and_130_and_leaves_nothing_half_written(recipe, finished, tmp_path, sign):
+    out = tmp_path / "out"
+    slow = "import friedel.runner.passes as p, time\nold = p.measure\n"
+    slow += "def measure(*a):\n    time.sleep(30)\n    return old(*a)\np.measure = measure"
+    process = spawn("run", recipe, "-o", out, code=slow)
+    wait_for(out / "run.json", process)
+    process.send_signal(sign)
+    printed, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert printed == ""
+    assert said.splitlines()[-1].startswith("friedel: interrupted: what is finished is kept")
+    assert "Traceback" not in said
+    assert leftovers(out) == []
+    friedel.run(recipe, out)
+    assert same_blobs(out, finished)
+
+
+@pytest.mark.parametrize("size", [4_000, 60_000, 300_000])
+def test_a_full_disk_is_one_line_and_loses_nothing(recipe, finished, tmp_path, size):
+    out = tmp_path / "out"
+    process = spawn("run", recipe, "-o", out, code=NO_SPACE.format(size=size))
+    printed, said = process.communicate(timeout=120)
+    assert process.returncode == 1, said
+    assert printed == ""
+    assert said.splitlines()[-1].startswith("friedel: ")
+    assert "Traceback" not in said
+    assert leftovers(out) == []
+    assert not (out / "blobs.h5").exists()
+    friedel.run(recipe, out)
+    assert same_blobs(out, finished)
+
+
+def test_what_an_earlier_run_finished_survives_a_failure(recipe, finished, tmp_path, monkeypatch):
+    out = friedel.run(recipe, tmp_path / "out")
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("friedel.runner.passes.segment", fail)
+    with pytest.raises(OutputError):
+        friedel.run(recipe, out, settings=["segment.seed_threshold=70"])
+    monkeypatch.undo()
+    assert same_blobs(out, finished)
+    friedel.verify(out)
+    assert leftovers(out) == []
+
+
+def test_leftovers_of_a_killed_run_are_removed(recipe, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / ".blobs.h5.part").write_bytes(b"half")
+    friedel.run(recipe, out)
+    assert leftovers(out) == []
+
+
+def test_two_runs_at_once_in_one_folder_are_refused(recipe, tmp_path):
+    with locked(tmp_path / "out"), pytest.raises(OutputError, match=f"another run is at work.*{os.getpid()}"):
+        friedel.run(recipe, tmp_path / "out")
+    friedel.run(recipe, tmp_path / "out")
+
+
+@pytest.mark.parametrize("mark", ["", "{}", "gone", "recycled"])
+def test_the_lock_of_a_dead_process_does_not_count(recipe, tmp_path, mark):
+    out = tmp_path / "out"
+    out.mkdir()
+    own = psutil.Process()
+    holders = {
+        "gone": {"host": socket.gethostname(), "pid": 2**22 + 1, "started": 0.0},
+        "recycled": {"host": socket.gethostname(), "pid": own.pid, "started": own.create_time() - 1000},
+    }
+    (out / LOCK).write_text(json.dumps(holders[mark]) if mark in holders else mark)
+    friedel.run(recipe, out)
+
+
+def test_the_lock_of_another_machine_counts(recipe, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / LOCK).write_text(json.dumps({"host": "elsewhere", "pid": 1, "started": 0.0}))
+    with pytest.raises(FriedelError, match="process 1 on elsewhere"):
+        friedel.run(recipe, out)
