@@ -74,7 +74,7 @@ def normal(state: Any) -> float:
         if abs(u) < _RATIOS[layer]:
             return float(u * _EDGES[layer])
         if layer == 0:
-            return _tail(state, u < 0.0)
+            return float(_tail(state, u < 0.0))
         x = u * _EDGES[layer]
         upper = math.exp(-0.5 * (_EDGES[layer] ** 2 - x * x))
         lower = math.exp(-0.5 * (_EDGES[layer + 1] ** 2 - x * x))

@@ -32,13 +32,17 @@ class SampleParams(Params):
     radius_um: float = parameter(157.5, "Of the cylinder.", unit="um", gt=0)
     height_um: float = parameter(252.0, "Of the cylinder.", unit="um", gt=0)
     size_um: Vector = parameter((300.0, 250.0, 252.0), "Of the box: x, y, z.", unit="um")
-    voxel_um: float = parameter(0.0, "Voxel of the grains and of the true map; 0 = one pixel.", unit="um", ge=0)
+    voxel_um: float = parameter(
+        0.0, "Voxel of the grains and of the true map; 0 = one pixel (spots then err by 1 %).", unit="um", ge=0
+    )
     size_spread: float = parameter(0.3, "Lognormal spread of the grains' radii.", ge=0, le=1)
     lloyd_passes: int = parameter(2, "Passes that make grains equiaxed; 0 leaves them as they fall.", ge=0, le=50)
     waviness_um: float = parameter(0.0, "Amplitude of wavy, non-convex grain boundaries.", unit="um", ge=0)
     twin_fraction: float = parameter(0.0, "Part of the grains that holds a twin lamella.", ge=0, le=1)
-    mosaicity_deg: float = parameter(0.04, "Standard deviation of a voxel's orientation.", unit="deg", ge=0)
-    gradient_deg: float = parameter(0.1, "Lattice rotation from one end of a grain to the other.", unit="deg", ge=0)
+    mosaicity_deg: float = parameter(0.04, "Standard deviation of a voxel's orientation.", unit="deg", ge=0, le=5)
+    gradient_deg: float = parameter(
+        0.1, "Lattice rotation from one end of a grain to the other.", unit="deg", ge=0, le=5
+    )
     absorption_per_um: float = parameter(0.0006, "Linear absorption of the direct beam.", unit="1/um", ge=0)
 
     @property

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -38,6 +39,17 @@ class Specimen:
     bend: Floats
 
 
+class _Cells(NamedTuple):
+    """The sample's voxels: centres `points` (n,3) in um, places `where` (n,3) as x, y, z, grain `label` (n); and
+    the grains: orientation `U` (g,3,3) and phase `kind` (g)."""
+
+    points: Floats
+    where: Indices
+    label: Indices
+    U: Floats
+    kind: Indices
+
+
 def make_specimen(params: SimulationParams, phases: Sequence[Phase], rng: np.random.Generator) -> Specimen:
     """Grow the grains. Raises `SetupError` when the sample has fewer voxels than grains."""
     sample, voxel = params.sample, params.voxel_um
@@ -51,10 +63,10 @@ def make_specimen(params: SimulationParams, phases: Sequence[Phase], rng: np.ran
     count = int(label.max()) + 1
     weights = np.array([phase.fraction for phase in params.phase])
     kind = rng.choice(len(phases), size=count, p=weights / weights.sum())
-    U = random_rotations(count, rng)
+    cells = _Cells(points, where, label, random_rotations(count, rng), kind)
     if sample.twin_fraction > 0:
-        label, U, kind = _twin(points, label, U, kind, phases, sample.twin_fraction, rng)
-    return _specimen(points, where, label, U, kind, phases, params, inside.shape, corner, rng)
+        cells = _twin(cells, phases, sample.twin_fraction, rng)
+    return _specimen(cells, phases, params, (inside.shape, corner), rng)
 
 
 def random_rotations(count: int, rng: np.random.Generator) -> Floats:
@@ -115,16 +127,9 @@ def _wavy(points: Floats, amplitude: float, length: float, rng: np.random.Genera
     return moved
 
 
-def _twin(
-    points: Floats,
-    label: Indices,
-    U: Floats,
-    kind: Indices,
-    phases: Sequence[Phase],
-    fraction: float,
-    rng: np.random.Generator,
-) -> tuple[Indices, Floats, Indices]:
+def _twin(cells: _Cells, phases: Sequence[Phase], fraction: float, rng: np.random.Generator) -> _Cells:
     """Cut a lamella along the twin plane through some of the grains and give it the twin's orientation."""
+    points, _, label, U, kind = cells
     label = label.copy()
     new_U, new_kind = list(U), list(kind)
     for grain in rng.permutation(len(U))[: round(fraction * len(U))]:
@@ -142,21 +147,19 @@ def _twin(
         label[lamella] = len(new_U)
         new_U.append((2 * np.outer(normal, normal) - np.eye(3)) @ U[grain])
         new_kind.append(kind[grain])
-    return label, np.array(new_U), np.array(new_kind)
+    return cells._replace(label=label, U=np.array(new_U), kind=np.array(new_kind))
 
 
 def _specimen(
-    points: Floats,
-    where: Indices,
-    label: Indices,
-    U: Floats,
-    kind: Indices,
+    cells: _Cells,
     phases: Sequence[Phase],
     params: SimulationParams,
-    counts: tuple[int, ...],
-    corner: Floats,
+    grid: tuple[tuple[int, ...], Floats],
     rng: np.random.Generator,
 ) -> Specimen:
+    """Sort the voxels by grain and measure the grains; `grid` is the volume's shape (x, y, z) and lower corner."""
+    points, where, label, U, _ = cells
+    counts, corner = grid
     n = len(U)
     order = np.argsort(label, kind="stable")
     pointer = np.searchsorted(label[order], np.arange(n + 1))
@@ -171,22 +174,28 @@ def _specimen(
     grain_id[tuple(where.T)] = label + 1
     grain_id = np.ascontiguousarray(grain_id.transpose(2, 1, 0))
     solid = grain_id > 0
+    table = _grain_table(cells, phases, centre, np.diff(pointer) * params.voxel_um**3)
+    status = np.where(solid, Status.MEASURED, Status.EMPTY).astype(np.uint8)
+    volume = GrainVolume(grain_id, status, solid.astype(np.float32), corner, params.voxel_um)
+    bend = np.radians(params.sample.gradient_deg) * directions[:, 1]
+    return Specimen(table, volume, pointer, position.astype(np.float32), strain.astype(np.float32), bend)
+
+
+def _grain_table(cells: _Cells, phases: Sequence[Phase], centre: Floats, volume_um3: Floats) -> GrainTable:
+    """The true grains, without their blobs."""
+    n = len(cells.U)
     B = np.array([phase.B for phase in phases])
-    table = GrainTable(
-        U=U,
-        UBI=np.linalg.inv(U @ B[kind]),
+    return GrainTable(
+        U=cells.U,
+        UBI=np.linalg.inv(cells.U @ B[cells.kind]),
         position_um=centre,
         completeness=np.ones(n),
-        phase=np.asarray(kind, dtype=np.int64),
+        phase=np.asarray(cells.kind, dtype=np.int64),
         blob_pointer=np.zeros(n + 1, dtype=np.int64),
         blobs=np.zeros(0, dtype=np.int64),
         shared=np.zeros(0, dtype=bool),
         orientation_error_deg=np.zeros(n),
         position_error_um=np.zeros(n),
-        volume_um3=np.diff(pointer) * params.voxel_um**3,
+        volume_um3=volume_um3,
         phases=tuple(phase.name for phase in phases),
     )
-    status = np.where(solid, Status.MEASURED, Status.EMPTY).astype(np.uint8)
-    volume = GrainVolume(grain_id, status, solid.astype(np.float32), corner, params.voxel_um)
-    bend = np.radians(params.sample.gradient_deg) * directions[:, 1]
-    return Specimen(table, volume, pointer, position.astype(np.float32), strain.astype(np.float32), bend)

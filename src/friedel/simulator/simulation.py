@@ -133,10 +133,7 @@ class Simulation:
                 "detector": detector,
                 "sample": {"shape": sample.shape, **shape},
             },
-            "phase": [
-                {"name": phase.name, "lattice": list(phase.lattice), "spacegroup": phase.spacegroup}
-                for phase in self.phases
-            ],
+            "phase": [_recipe_phase(phase) for phase in self.phases],
         }
 
     @property
@@ -198,6 +195,18 @@ def _phase(entry: SimulatedPhase) -> Phase:
     if entry.cif:
         raise SetupError(f"cif of {entry.name}", rule="must be read before", way_out="give phases to simulate()")
     return Phase.from_lattice(entry.name, entry.lattice, entry.spacegroup, atoms=entry.atoms, b_iso=entry.b_iso)
+
+
+def _recipe_phase(phase: Phase) -> dict[str, Any]:
+    """As a recipe says it, with the atoms where the name alone does not tell them."""
+    entry = {"name": phase.name, "lattice": list(phase.lattice), "spacegroup": phase.spacegroup}
+    try:
+        known = Phase.from_lattice(phase.name, phase.lattice, phase.spacegroup).sites
+    except SetupError:
+        known = ()
+    if [(site.element, site.xyz) for site in known] != [(site.element, site.xyz) for site in phase.sites]:
+        entry["atoms"] = [[site.element, *site.xyz] for site in phase.sites]
+    return entry
 
 
 def _grid(params: SimulationParams) -> dict[str, Any]:
