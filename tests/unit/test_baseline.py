@@ -8,7 +8,7 @@ from friedel.model.scan import Box
 from friedel.preprocess import PreprocessParams, measure
 from friedel.preprocess.boxes import find_beam
 from friedel.preprocess.noise import local_sigma, robust_sigma
-from tests.unit.test_preprocess import BEAM, SMALL, beam_scan, scan_of
+from tests.unit.test_preprocess import BEAM, SMALL, beam_scan, cleaned, scan_of
 
 
 def test_the_direct_beam_is_found_behind_a_sample_and_in_its_glow():
@@ -86,9 +86,28 @@ def test_the_noise_is_that_of_clean_frames():
 def test_fixed_point_holds_the_sample_and_its_noise():
     baseline = measure(scan_of(beam_scan()), SMALL)
     assert np.log2(baseline.scale) % 1 == 0
-    assert 0 < baseline.scale <= 8
+    assert 0 < baseline.scale <= 2
     assert 22000 * 1.1 * baseline.scale + baseline.offset < 65536
     assert baseline.offset > 0
+
+
+def test_whole_counts_without_noise_keep_the_whole_range():
+    raw = np.zeros((40, 20, 20), np.uint16)
+    raw[np.arange(40), np.arange(40) // 2, 3] = 50
+    raw[7, 8, 9] = 60000
+    params = SMALL.replaced(normalise="none", despeckle=1)
+    scan = scan_of(raw, dark=0.0)
+    baseline = measure(scan, params)
+    assert baseline.scale == 1
+    assert cleaned(scan, params, baseline)[0].max() == 60000
+
+
+def test_frames_of_small_fractions_keep_their_noise():
+    raw = np.random.default_rng(9).normal(0.5, 0.01, (40, 20, 20)).astype(np.float32)
+    scan = scan_of(raw, dark=0.0)
+    baseline = measure(scan, SMALL.replaced(normalise="none", despeckle=1))
+    assert baseline.scale >= 256
+    assert baseline.sigma == pytest.approx(0.01, rel=0.06)
 
 
 def test_measuring_twice_gives_the_same():

@@ -26,7 +26,8 @@ _PROBE = 50_000
 _CHUNK = 512 * TILE
 _TOP = 65535.0
 _HEADROOM = 1.25
-_FINEST = 8.0
+_FINEST = {"u": 2.0, "f": 2.0**16}
+_NOISELESS = {"u": 1.0, "f": 8.0}
 _STEPS_PER_SIGMA = 4.0
 _MOST_OFFSET = 8192.0
 # The variance of a value minus the median of n that holds it is (1 - lost / n) sigma² for large n. Without
@@ -154,22 +155,23 @@ def _reference_level(
 def _fixed_point(scan: Scan, constants: Constants, sample: Sample, gains: Floats) -> tuple[float, float]:
     """Scale (a power of two) and offset of the 16-bit numbers.
 
-    The finest scale up to 8 with which the sample's range fits with some room above; a coarser one where the noise
-    is many steps wide anyway, which leaves room for spots that the sample missed.
+    At least 1 and at least four steps a sigma of a raw pixel, but no finer than half a count where the raw values
+    are whole counts: what is left of the range is for spots brighter than those of the sample. Coarser where the
+    sample would not fit.
     """
     _, rows, cols = scan.shape
     dark, keep = constants.dark[: rows * cols], constants.keep[: rows * cols]
-    low, high = 0.0, 1.0
+    low, high = 0.0, 0.0
     for frame, gain in zip(sample.raw, gains, strict=True):
         values = (frame.ravel().astype(np.float32) - dark) * gain.astype(np.float32)[constants.part[: rows * cols]]
         values = values[keep & np.isfinite(values)]
         if values.size:
             low, high = min(low, float(values.min())), max(high, float(values.max()))
     below = 1.5 * -low + 8 * sample.noise
-    scale = _FINEST
+    kind = sample.raw.dtype.kind
+    wanted = _STEPS_PER_SIGMA / sample.noise if sample.noise > 0 else _NOISELESS[kind]
+    scale = 2.0 ** math.ceil(math.log2(min(max(wanted, 1.0), _FINEST[kind])))
     while scale > 2**-16 and _HEADROOM * high * scale + _offset(below, scale) > _TOP:
-        scale /= 2
-    while scale > 1 and scale / 2 * sample.noise >= _STEPS_PER_SIGMA:
         scale /= 2
     return scale, _offset(below, scale)
 
