@@ -287,3 +287,27 @@ def test_where_libdeflate_is_missing_zlib_does_its_work(tmp_path, monkeypatch, l
     spoiled = damaged(tmp_path / "b.h5", frames, SPOILED["half of it"], **options)
     with pytest.raises(ScanError, match="frame 2 of"):
         spoiled.read(0, 5)
+
+
+def test_a_chunk_of_several_frames_is_decoded_once_for_all_threads(tmp_path, monkeypatch):
+    frames = stack(24, 30, 31)
+    source = written(tmp_path / "a.h5", frames, chunks=6, **BITSHUFFLE)
+    decoded = []
+    whole = source._decode
+    monkeypatch.setattr(source, "_decode", lambda first, out: (decoded.append(first), whole(first, out)))
+    with ThreadPoolExecutor(3) as pool:
+        read = list(pool.map(lambda k: source.read(k, k + 1)[0], range(24)))
+    np.testing.assert_array_equal(read, frames)
+    assert sorted(decoded) == [0, 6, 12, 18]
+
+
+def test_a_damaged_chunk_of_several_frames_names_them_all(tmp_path):
+    path = tmp_path / "a.h5"
+    written(path, stack(8), chunks=3, **BITSHUFFLE)
+    with h5py.File(path, "r+") as file:
+        file["frames"].id.write_direct_chunk((6, 0, 0), b"nonsense")
+    source = opened(path)
+    np.testing.assert_array_equal(source.read(0, 6), stack(8)[:6])
+    for _ in range(2):
+        with pytest.raises(ScanError, match="frames 6 to 7 of"):
+            source.read(7, 8)

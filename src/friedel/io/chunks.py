@@ -4,7 +4,6 @@ h5py reads with one thread at a time, and decompresses in it. Where a chunk is o
 in the file is all that HDF5 is needed for: several threads then read and decompress side by side.
 """
 
-import threading
 from typing import NamedTuple
 
 import h5py
@@ -13,6 +12,7 @@ import numpy as np
 from friedel.errors import ScanError
 from friedel.io.codecs import Codec, DamagedChunkError, codec_of
 from friedel.io.raw_file import Bytes, RawFile
+from friedel.io.recent import Recent
 from friedel.model.arrays import AnyArray
 
 
@@ -45,7 +45,7 @@ class ChunkFrames:
         self.shape, self.dtype = layout.shape, layout.stored.newbyteorder("=")
         each = "one frame" if layout.per_chunk == 1 else f"{layout.per_chunk} frames"
         self.about = f"{layout.codec.name}, {each} a chunk, read by several threads"
-        self._recent = _Recent()
+        self._recent = Recent()
 
     def read(self, start: int, stop: int) -> AnyArray:
         """Frames [start, stop). Raises `ScanError` that names the file, the dataset and the frame."""
@@ -60,12 +60,14 @@ class ChunkFrames:
         return out if self._layout.stored.isnative else out.astype(self.dtype)
 
     def _whole(self, first: int) -> AnyArray:
-        """A chunk of several frames; the last one of each thread is kept, as frames are read in order."""
-        if self._recent.first != first:
+        """A chunk of several frames; the last ones are kept, as frames are read in order."""
+
+        def decode() -> AnyArray:
             chunk = np.empty((self._layout.per_chunk, *self.shape[1:]), self._layout.stored)
             self._decode(first, chunk)
-            self._recent.first, self._recent.chunk = first, chunk
-        return self._recent.chunk
+            return chunk
+
+        return self._recent.get(first, decode)
 
     def _decode(self, first: int, out: AnyArray) -> None:
         place = self._places.get(first)
@@ -78,11 +80,10 @@ class ChunkFrames:
                 raise DamagedChunkError("is cut off")
             self._layout.codec.decode(data, out)
         except DamagedChunkError as error:
-            raise ScanError(
-                f"frame {first} of {self._file.path}::{self._layout.name}",
-                rule="is damaged",
-                got=f"a chunk that {error}",
-            ) from error
+            last = min(first + self._layout.per_chunk, self.shape[0]) - 1
+            frames = f"frame {first}" if first == last else f"frames {first} to {last}"
+            what = f"{frames} of {self._file.path}::{self._layout.name}"
+            raise ScanError(what, rule="is damaged", got=f"a chunk that {error}") from error
 
 
 class ContiguousFrames:
@@ -122,16 +123,6 @@ class ContiguousFrames:
                     break
             at += place.size
         return done
-
-
-class _Recent(threading.local):
-    """The last decoded chunk of each thread."""
-
-    first = -1
-    chunk: AnyArray
-
-    def __reduce__(self) -> tuple[type["_Recent"], tuple[()]]:
-        return _Recent, ()
 
 
 def direct_frames(dataset: h5py.Dataset) -> ChunkFrames | ContiguousFrames | None:
