@@ -28,7 +28,7 @@ def frame_panels(material: Material, looker: FrameLooker, frame: int) -> list[Pa
         axes = after.axes()[0]
         shown = show_image(axes, clean, cmap=FRAME_MAP, norm=clean_scale(material, clean))
         colour_ramp(after, axes, shown, "clean counts")
-    boxes = "White: the direct beam's box. Orange, dashed: the margin. " if material.beam else ""
+    boxes = "Pink: the direct beam's box. Orange, dashed: the margin. " if material.beam else ""
     return [
         Panel(
             f"Frame {frame}, raw",
@@ -59,7 +59,7 @@ def _steps(material: Material, looker: FrameLooker) -> str:
 def clean_scale(material: Material, clean: Image) -> AsinhNorm:
     """Colours of clean frames: the noise is just visible, the brightest spots are not clipped."""
     sigma = material.sigma or robust_sigma(clean)
-    return stretched(-2 * sigma, max(float(clean.max()), 10 * sigma), 4 * sigma)
+    return stretched(-2 * sigma, max(float(clean.max()), 10 * sigma), 3 * sigma)
 
 
 def background_panel(looker: FrameLooker) -> Panel | None:

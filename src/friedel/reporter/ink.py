@@ -26,7 +26,7 @@ BLUE, WARM, TEAL = "#050505", "#060606", "#070707"
 _VARIABLES = {
     INK: "--ink", SOFT: "--soft", LINE: "--line", CARD: "--card", BLUE: "--blue", WARM: "--warm", TEAL: "--teal",
 }  # fmt: skip
-ON_IMAGE_BOX, ON_IMAGE_MARGIN, ON_IMAGE_BLOB = "#ffffff", "#ffb454", "#5ce1e6"
+ON_IMAGE_BOX, ON_IMAGE_MARGIN, ON_IMAGE_BLOB = "#ff6fb1", "#ffb454", "#5ce1e6"
 """Overlays on images, which are dark on either page."""
 
 FRAME_MAP = LinearSegmentedColormap.from_list(
@@ -42,7 +42,8 @@ _SETTINGS = {
     "xtick.color": SOFT, "ytick.color": SOFT, "xtick.labelcolor": SOFT, "ytick.labelcolor": SOFT,
     "xtick.labelsize": 11, "ytick.labelsize": 11, "text.color": INK, "axes.spines.top": False,
     "axes.spines.right": False, "axes.grid": True, "grid.color": LINE, "grid.linewidth": 0.7,
-    "axes.axisbelow": True, "legend.frameon": False, "legend.fontsize": 11, "path.simplify_threshold": 0.3,
+    "axes.axisbelow": True, "legend.frameon": True, "legend.facecolor": CARD, "legend.edgecolor": "none",
+    "legend.framealpha": 0.85, "legend.fontsize": 11, "path.simplify_threshold": 0.3,
     "axes.titlesize": 12,
 }  # fmt: skip
 _drawing = threading.RLock()

@@ -131,11 +131,9 @@ def section_panel(material: Material, subject: Subject, blobs: BlobTable) -> Pan
     start, count = subject.section_start, len(subject.along_cols)
     with Sheet(1120, 400) as sheet:
         for axes, (title, image, labels) in zip(sheet.axes(1, 2), planes, strict=True):
-            top = max(1.5 * (material.seed_threshold or 0), float(np.percentile(image, 99.8)), 1e-3)
-            shown = show_image(
-                axes, image, pool="max", origin=(start, 0), cmap=FRAME_MAP, vmin=-0.1 * top, vmax=top
-            )
-            shown.axes.set_aspect("auto")
+            scale = clean_scale(material, image)
+            show_image(axes, image, pool="max", origin=(start, 0), cmap=FRAME_MAP, norm=scale)
+            axes.set_aspect("auto")
             outline(axes, labels[start : start + count], (start, 0))
             axes.set_title(title)
             axes.set_xlabel("column" if title.startswith("x") else "row")
