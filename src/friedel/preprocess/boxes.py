@@ -1,7 +1,5 @@
 """Where the direct beam is, and which part of it the sample never shadows."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import ndimage
 
@@ -9,6 +7,7 @@ from friedel.errors import InputError
 from friedel.model.arrays import AnyArray, Floats, Image
 from friedel.model.scan import Box, Scan
 from friedel.preprocess.params import PreprocessParams
+from friedel.preprocess.sample import Sample
 
 _LEVELS = (0.5, 0.35, 0.25)
 _LEAST_EDGE = 4
@@ -18,16 +17,6 @@ _UNSHADOWED = 0.97
 _STEADY = 0.03
 _INSET = 3
 _WIDEST = 0.12
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sample:
-    """Evenly spaced frames: `frames` [n] numbers, `raw` [n, row, col], `median` [row, col] above the dark."""
-
-    frames: tuple[int, ...]
-    raw: AnyArray
-    median: Image
-    noise: float
 
 
 def beam_box(scan: Scan, params: PreprocessParams, sample: Sample) -> Box | None:

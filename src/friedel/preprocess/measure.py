@@ -5,25 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from friedel.errors import ScanError
-from friedel.kernels.moving_median import median_of_planes, moving_median_uint16
-from friedel.kernels.normalise import normalise_word
-from friedel.kernels.select_bits import TILE, WORD
-from friedel.kernels.subtract import clean_word
-from friedel.model.arrays import AnyArray, Floats, Frames, Image, Mask
+from friedel.model.arrays import Floats, Mask
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Box, Scan
 from friedel.model.stream import Executor, Serial
-from friedel.preprocess.boxes import Sample, beam_box, margin_boxes
+from friedel.preprocess.boxes import beam_box, margin_boxes
 from friedel.preprocess.noise import local_sigma, robust_sigma
 from friedel.preprocess.params import PreprocessParams
-from friedel.preprocess.raw import Constants, Gains, RawFrames
-from friedel.preprocess.ring import NOTHING, halves
+from friedel.preprocess.raw import Constants, Gains
+from friedel.preprocess.sample import Sample, clean_sample, take_sample
 
-SAMPLE = 32
-_NOISE_FRAMES = 8
-_PROBE = 50_000
-_CHUNK = 512 * TILE
 _TOP = 65535.0
 _HEADROOM = 1.25
 _FINEST = {"u": 2.0, "f": 2.0**16}
@@ -45,7 +36,7 @@ def measure(scan: Scan, params: PreprocessParams, executor: Executor | None = No
     """
     executor = executor or Serial()
     constants = Constants.of(scan)
-    sample = _sample(scan, constants, executor)
+    sample = take_sample(scan, constants, executor)
     warnings = [_dark_warning(scan, sample)]
     beam = beam_box(scan, params, sample)
     margins, shadowed = margin_boxes(scan, params, sample, beam) if params.normalise == "margin" else ((), "")
@@ -58,65 +49,13 @@ def measure(scan: Scan, params: PreprocessParams, executor: Executor | None = No
     gains = np.array([Gains.of(scan, params, baseline, constants).of_frame(f.ravel()) for f in sample.raw])
     scale, offset = _fixed_point(scan, constants, sample, gains)
     baseline = replace(baseline, scale=scale, offset=offset)
-    clean = _clean_sample(params, baseline, constants, sample, gains, executor)
+    clean = clean_sample(params, baseline, constants, sample, gains, executor)
     window = min(2 * params.half_window + 1, scan.shape[0])
     lost = _LOST[params.despeckle]
     factor = _window_factor(lost, len(sample.frames), window if params.background == "moving_median" else 0)
     image = local_sigma(clean, scan.mask, floor=0.29 / scale) * np.float32(factor)
     sigma = robust_sigma(clean[:, _outside(scan, beam)], floor=0.29 / scale) * factor
     return replace(baseline, sigma=sigma, sigma_image=image, warnings=tuple(filter(None, warnings)))
-
-
-def _sample(scan: Scan, constants: Constants, executor: Executor) -> Sample:
-    count, rows, cols = scan.shape
-    wanted = np.unique(np.linspace(0, count - 1, min(SAMPLE, count)).round().astype(int))
-    reader = RawFrames(scan, lambda _: False)
-    read = [
-        (int(k), frame)
-        for k, (frame, why) in zip(wanted, executor.map(reader.single, wanted), strict=True)
-        if frame is not None and not why
-    ]
-    if not read:
-        raise ScanError(
-            f"frames of {scan.name}",
-            rule="at least one of the sample must be usable",
-            got="only unreadable or constant ones",
-            way_out="check scan.frames: is this the right dataset?",
-        )
-    raw = np.stack([frame for _, frame in read])
-    median: Image = _median(raw, executor) - constants.dark[: rows * cols]
-    median[constants.masked] = 0
-    noise = _pixel_noise(raw, constants)
-    return Sample(tuple(k for k, _ in read), raw.reshape(-1, rows, cols), median.reshape(rows, cols), noise)
-
-
-def _median(raw: AnyArray, executor: Executor) -> Image:
-    """Median of frames [n, pixel]."""
-    frames, pixels = raw.shape
-    out = np.empty((1, pixels), np.float32)
-
-    def work(start: int) -> None:
-        stop = min(start + _CHUNK, pixels)
-        if raw.dtype == np.uint16:
-            ends = np.zeros(1, np.int64), np.full(1, frames, np.int64)
-            tiles = -(-(stop - start) // TILE)
-            moving_median_uint16(raw[:, start:stop], *ends, 0, tiles, out[:, start:stop])
-        else:
-            out[0, start:stop] = np.median(np.nan_to_num(raw[:, start:stop]), axis=0)
-
-    for _ in executor.map(work, range(0, pixels, _CHUNK)):
-        pass
-    return np.asarray(out[0])
-
-
-def _pixel_noise(raw: AnyArray, constants: Constants) -> float:
-    """Noise of one raw pixel in counts, before anything is done, from pixels all over the frame."""
-    kept = np.flatnonzero(constants.keep)
-    if len(kept) == 0:
-        return 0.0
-    probe = kept[:: max(len(kept) // _PROBE, 1)]
-    values = np.nan_to_num(raw[:, probe].astype(np.float32))
-    return robust_sigma(values - np.median(values, axis=0), floor=0.0)
 
 
 def _dark_warning(scan: Scan, sample: Sample) -> str:
@@ -178,70 +117,6 @@ def _fixed_point(scan: Scan, constants: Constants, sample: Sample, gains: Floats
 
 def _offset(below: float, scale: float) -> float:
     return float(min(16 * math.ceil((below * scale + 16) / 16), _MOST_OFFSET))
-
-
-def _clean_sample(
-    params: PreprocessParams,
-    baseline: Baseline,
-    constants: Constants,
-    sample: Sample,
-    gains: Floats,
-    executor: Executor,
-) -> Frames:
-    """Some frames of the sample after the same steps as in the pass, the sample being the window."""
-    count, rows, cols = sample.raw.shape
-    flat = sample.raw.reshape(count, rows * cols)
-    fixed = params.arithmetic == "fixed"
-    tiles = len(constants.dark) // TILE
-    words = -(-count // WORD)
-    planes = np.empty((halves(params), tiles, words, WORD, TILE), np.uint16)
-    factors = (gains * (baseline.scale if fixed else 1.0)).astype(np.float32)
-    bias = baseline.offset + 0.5 if fixed else 0.0
-
-    def pack(word: int) -> None:
-        here = slice(word * WORD, min((word + 1) * WORD, count))
-        clipped = np.zeros(WORD, np.int64)
-        normalise_word(
-            flat[here], constants.dark, constants.keep, constants.part, factors[here], bias, word, planes, clipped
-        )
-
-    for _ in executor.map(pack, range(words)):
-        pass
-    background = np.zeros((1, tiles * TILE), np.float32)
-    ends = np.zeros(1, np.int64), np.full(1, count, np.int64)
-    chunk = _CHUNK // TILE
-
-    def median(first: int) -> None:
-        median_of_planes(planes, first, min(first + chunk, tiles), *ends, background)
-
-    for _ in executor.map(median, range(0, tiles, chunk)):
-        pass
-    used = np.unique(np.linspace(0, count - 1, min(_NOISE_FRAMES, count)).round().astype(int))
-    clean = np.empty((len(used), rows, cols), np.float32)
-    scale = baseline.scale if fixed else 1.0
-
-    def subtract(n: int) -> None:
-        which = np.full(WORD, -1, np.int64)
-        which[used[n] % WORD] = 0
-        clean_word(
-            planes,
-            int(used[n]) // WORD,
-            which,
-            background,
-            scale,
-            params.despeckle,
-            constants.masked,
-            NOTHING,
-            np.zeros(WORD + 1, np.int64),
-            (rows, cols),
-            0,
-            rows,
-            clean[n : n + 1],
-        )
-
-    for _ in executor.map(subtract, range(len(used))):
-        pass
-    return clean
 
 
 def _window_factor(lost: float, sample: int, window: int) -> float:

@@ -83,30 +83,42 @@ def _stream(
     size = block_frames(rows * cols)
     buffers = [np.empty((min(size, frames), rows, cols), np.float32) for _ in range(_BUFFERS)]
     census = _Census(ring.scan)
-    loaded = 0
     made = 0
     for group in ring.schedule.groups(windows_per_block):
-        for stale in [word for word in ring.words if word < group.first_word]:
-            del ring.words[stale]
-        fresh = range(max(loaded, group.first_word), group.stop_word)
-        for number, word in zip(fresh, executor.map(ring.load, fresh), strict=True):
-            ring.words[number] = word
-            census.take(word, number * WORD - ring.schedule.lead, observer)
-        loaded = max(loaded, group.stop_word)
+        _load(ring, group, census, executor, observer)
         if len(group.starts):
             _make_backgrounds(ring, group, backgrounds, executor)
             if observer is not None:
-                for b in range(len(group.starts)):
-                    image = ((backgrounds[b, : rows * cols] - np.float32(offset)) / np.float32(scale)).reshape(
-                        rows, cols
-                    )
-                    centre = ring.schedule.centre(group.first + b)
-                    observer.background(group.first + b, centre, image)
+                _show_backgrounds(ring, group, backgrounds, (offset, scale), observer)
         for start, stop in _pieces(group, ring.schedule.lead, size):
             out = buffers[made % _BUFFERS][: stop - start]
             made += 1
             _clean(ring, params, group, start, stop, backgrounds, scale, executor, out)
             yield _block(ring, start, stop, out)
+
+
+def _load(
+    ring: Ring, group: Group, census: "_Census", executor: Executor, observer: PreprocessObserver | None
+) -> None:
+    """Bring the words of a group into the ring; those before it are given up."""
+    loaded = max(ring.words, default=-1) + 1
+    for stale in [word for word in ring.words if word < group.first_word]:
+        del ring.words[stale]
+    fresh = range(max(loaded, group.first_word), group.stop_word)
+    for number, word in zip(fresh, executor.map(ring.load, fresh), strict=True):
+        ring.words[number] = word
+        census.take(word, number * WORD - ring.schedule.lead, observer)
+
+
+def _show_backgrounds(
+    ring: Ring, group: Group, backgrounds: Image, fixed_point: tuple[float, float], observer: PreprocessObserver
+) -> None:
+    """Tell the observer of a group's backgrounds, in counts."""
+    _, rows, cols = ring.scan.shape
+    offset, scale = (np.float32(value) for value in fixed_point)
+    for b in range(len(group.starts)):
+        image = ((backgrounds[b, : rows * cols] - offset) / scale).reshape(rows, cols)
+        observer.background(group.first + b, ring.schedule.centre(group.first + b), image)
 
 
 def _make_backgrounds(ring: Ring, group: Group, backgrounds: Image, executor: Executor) -> None:

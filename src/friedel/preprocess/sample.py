@@ -1,0 +1,154 @@
+"""A few evenly spaced frames, looked at before the pass."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from friedel.errors import ScanError
+from friedel.kernels.moving_median import median_of_planes, moving_median_uint16
+from friedel.kernels.normalise import normalise_word
+from friedel.kernels.select_bits import TILE, WORD
+from friedel.kernels.subtract import clean_word
+from friedel.model.arrays import AnyArray, Floats, Frames, Image
+from friedel.model.baseline import Baseline
+from friedel.model.scan import Scan
+from friedel.model.stream import Executor
+from friedel.preprocess.noise import robust_sigma
+from friedel.preprocess.params import PreprocessParams
+from friedel.preprocess.raw import Constants, RawFrames
+from friedel.preprocess.ring import NOTHING, halves
+
+SAMPLE = 32
+_NOISE_FRAMES = 8
+_PROBE = 50_000
+_CHUNK = 512 * TILE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """Evenly spaced frames: `frames` [n] numbers, `raw` [n, row, col], `median` [row, col] above the dark."""
+
+    frames: tuple[int, ...]
+    raw: AnyArray
+    median: Image
+    noise: float
+
+
+def take_sample(scan: Scan, constants: Constants, executor: Executor) -> Sample:
+    """Up to 32 evenly spaced frames that can be used, their median, and their noise."""
+    count, rows, cols = scan.shape
+    wanted = np.unique(np.linspace(0, count - 1, min(SAMPLE, count)).round().astype(int))
+    reader = RawFrames(scan, lambda _: False)
+    read = [
+        (int(k), frame)
+        for k, (frame, why) in zip(wanted, executor.map(reader.single, wanted), strict=True)
+        if frame is not None and not why
+    ]
+    if not read:
+        raise ScanError(
+            f"frames of {scan.name}",
+            rule="at least one of the sample must be usable",
+            got="only unreadable or constant ones",
+            way_out="check scan.frames: is this the right dataset?",
+        )
+    raw = np.stack([frame for _, frame in read])
+    median: Image = _median(raw, executor) - constants.dark[: rows * cols]
+    median[constants.masked] = 0
+    noise = _pixel_noise(raw, constants)
+    return Sample(tuple(k for k, _ in read), raw.reshape(-1, rows, cols), median.reshape(rows, cols), noise)
+
+
+def _median(raw: AnyArray, executor: Executor) -> Image:
+    """Median of frames [n, pixel]."""
+    frames, pixels = raw.shape
+    out = np.empty((1, pixels), np.float32)
+
+    def work(start: int) -> None:
+        stop = min(start + _CHUNK, pixels)
+        if raw.dtype == np.uint16:
+            ends = np.zeros(1, np.int64), np.full(1, frames, np.int64)
+            tiles = -(-(stop - start) // TILE)
+            moving_median_uint16(raw[:, start:stop], *ends, 0, tiles, out[:, start:stop])
+        else:
+            out[0, start:stop] = np.median(np.nan_to_num(raw[:, start:stop]), axis=0)
+
+    for _ in executor.map(work, range(0, pixels, _CHUNK)):
+        pass
+    return np.asarray(out[0])
+
+
+def _pixel_noise(raw: AnyArray, constants: Constants) -> float:
+    """Noise of one raw pixel in counts, before anything is done, from pixels all over the frame."""
+    kept = np.flatnonzero(constants.keep)
+    if len(kept) == 0:
+        return 0.0
+    probe = kept[:: max(len(kept) // _PROBE, 1)]
+    values = np.nan_to_num(raw[:, probe].astype(np.float32))
+    return robust_sigma(values - np.median(values, axis=0), floor=0.0)
+
+
+def clean_sample(
+    params: PreprocessParams,
+    baseline: Baseline,
+    constants: Constants,
+    sample: Sample,
+    gains: Floats,
+    executor: Executor,
+) -> Frames:
+    """Some frames of the sample after the same steps as in the pass, the sample being the window."""
+    count, rows, cols = sample.raw.shape
+    scale = baseline.scale if params.arithmetic == "fixed" else 1.0
+    planes = _packed(params, baseline, constants, sample, gains, executor)
+    tiles = planes.shape[1]
+    background = np.zeros((1, tiles * TILE), np.float32)
+    ends = np.zeros(1, np.int64), np.full(1, count, np.int64)
+    chunk = _CHUNK // TILE
+
+    def median(first: int) -> None:
+        median_of_planes(planes, first, min(first + chunk, tiles), *ends, background)
+
+    for _ in executor.map(median, range(0, tiles, chunk)):
+        pass
+    used = np.unique(np.linspace(0, count - 1, min(_NOISE_FRAMES, count)).round().astype(int))
+    clean = np.empty((len(used), rows, cols), np.float32)
+    no_void = np.zeros(WORD + 1, np.int64)
+
+    def subtract(n: int) -> None:
+        word, f = divmod(int(used[n]), WORD)
+        which = np.full(WORD, -1, np.int64)
+        which[f] = 0
+        steps = which, background, scale, params.despeckle
+        clean_word(
+            planes, word, *steps, constants.masked, NOTHING, no_void, (rows, cols), 0, rows, clean[n : n + 1]
+        )
+
+    for _ in executor.map(subtract, range(len(used))):
+        pass
+    return clean
+
+
+def _packed(
+    params: PreprocessParams,
+    baseline: Baseline,
+    constants: Constants,
+    sample: Sample,
+    gains: Floats,
+    executor: Executor,
+) -> AnyArray:
+    """The sample as bit planes [half, tile, word, bit, pixel]."""
+    count = len(sample.raw)
+    flat = sample.raw.reshape(count, -1)
+    fixed = params.arithmetic == "fixed"
+    words = -(-count // WORD)
+    planes = np.empty((halves(params), len(constants.dark) // TILE, words, WORD, TILE), np.uint16)
+    factors = (gains * (baseline.scale if fixed else 1.0)).astype(np.float32)
+    bias = baseline.offset + 0.5 if fixed else 0.0
+
+    def pack(word: int) -> None:
+        here = slice(word * WORD, min((word + 1) * WORD, count))
+        pixels = constants.dark, constants.keep, constants.part
+        normalise_word(flat[here], *pixels, factors[here], bias, word, planes, np.zeros(WORD, np.int64))
+
+    for _ in executor.map(pack, range(words)):
+        pass
+    return planes
