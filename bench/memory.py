@@ -35,7 +35,7 @@ def main() -> int:
         for frames in FRAMES:
             folder = Path(temporary) / str(frames)
             folder.mkdir()
-            scan, recipe = simulated(folder, f"frames={frames}", f"step_deg={360 / max(FRAMES)}")
+            scan, recipe = simulated(folder, f"frames={frames}", f"turn_deg={360 * frames / max(FRAMES)}")
             friedel("run", recipe, "-o", folder / "warm", "--to", "segment")  # compiles the kernels
             peaks[frames] = peak_gb(recipe, folder / "out")
             print(f"{frames} frames: {peaks[frames]:.3f} GB resident at most (memory_gb = {MEMORY_GB})")
