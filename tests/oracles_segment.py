@@ -90,7 +90,7 @@ def double_threshold(volume, T, tau, low, high, smallest=1, growth="clipped", ov
             rejected.append(row)
             continue
         if growth == "clipped":
-            lowest, highest, start = min(T, min(high, max(low, tau * top))), np.inf, {peak}
+            lowest, highest, start = min(T, high, max(low, tau * top)), np.inf, {peak}
             threshold = lowest
         else:
             lowest, highest = max(low, tau * top), min(high, top)

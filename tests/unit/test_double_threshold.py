@@ -206,11 +206,11 @@ def test_thresholds_in_sigma_of_each_pixel_follow_the_noise():
 
 
 def test_a_run_in_sigma_without_noise_is_refused():
-    with pytest.raises(InputError, match="segment.unit"):
+    with pytest.raises(InputError, match=r"segment\.unit"):
         run(spot(), parameters(unit="sigma"))
-    with pytest.raises(InputError, match="segment.unit"):
+    with pytest.raises(InputError, match=r"segment\.unit"):
         run(spot(), parameters(unit="sigma"), baseline=baseline(0.0))
-    with pytest.raises(InputError, match="segment.noise"):
+    with pytest.raises(InputError, match=r"segment\.noise"):
         run(spot(), parameters(unit="sigma", noise="local"))
 
 
@@ -247,7 +247,7 @@ def test_thresholds_out_of_order_are_refused_or_warned_about():
         SegmentParams.build({"min_size": [1, 9, 1], "max_size": [9, 8, 9]}, "segment")
     with pytest.warns(FriedelWarning, match="grow_min = 60 is above seed_threshold = 50"):
         SegmentParams(grow_min=60.0)
-    with pytest.raises(RecipeError, match="segment.tolerance"):
+    with pytest.raises(RecipeError, match=r"segment\.tolerance"):
         SegmentParams.build({"tolerance": 1.5}, "segment")
 
 

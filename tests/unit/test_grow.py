@@ -154,3 +154,13 @@ def test_the_watershed_leaves_small_seeds_and_single_seeds_alone():
     values = line(0, 30, 100, 15, 60, 0, 0, 70, 12, 0)
     table = run(values, parameters(tolerance=0.1, overlap="watershed", seed_min_voxels=2))
     assert spans(table) == [("kept", 1, 4), ("seed_too_small", 4, 4), ("seed_too_small", 7, 7)]
+
+
+def test_a_literal_seed_that_lost_voxels_does_not_grow_from_those():
+    volume = np.zeros((2, 3, 3), np.float32)
+    volume[0] = [[0, 100, 0], [0, 16, 0], [12, 25, 60]]  # the 25 goes to the 100; the 12 hangs on the 25 alone
+    params = parameters(tolerance=0.15, grow_max=30.0, growth="literal", connectivity=6)
+    assert blobs_of(run(volume, params)) == {
+        ("kept", frozenset({(0, 0, 1), (0, 1, 1), (0, 2, 1)})),
+        ("kept", frozenset({(0, 2, 2)})),
+    }

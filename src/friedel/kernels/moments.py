@@ -140,93 +140,106 @@ def measure_blobs(
     `peak` [blob, 3] is frame, row, col. `value_pointer` [blob + 1] says where each blob's values go. `turn` is
     the number of frames of a full turn, 0 where the scan is not one.
     """
-    pointer, frame, row, col, length, at = stretches
+    pointer, frame = stretches.pointer, stretches.frame
+    sums = np.empty(10)
     for b in range(pointer.size - 1):
         p0 = pointer[b]
         p1 = pointer[b + 1]
         frames, first, last, cut, shift = unwrap(frame, p0, p1, peak[b, 0], turn)
-        z0 = np.int64(peak[b, 0])
-        y0 = np.int64(peak[b, 1])
-        x0 = np.int64(peak[b, 2])
-        s = sx = sy = sz = 0.0
-        sxx = syy = szz = sxy = syz = sxz = 0.0
-        top = -np.inf
-        top_z = top_y = top_x = np.int64(0)
-        start = stop = z0
-        row_low = row_high = y0
-        col_low = col_high = x0
-        n = value_pointer[b]
-        for p in range(p0, p1):
-            f = np.int64(frame[p])
-            if shift > 0 and f < cut:
-                f += turn
-            elif shift < 0 and f >= cut:
-                f -= turn
-            z = f - z0
-            j = np.int64(row[p])
-            y = j - y0
-            left = np.int64(col[p])
-            count = np.int64(length[p])
-            t0 = t1 = t2 = 0.0
-            for i in range(count):
-                v = intensity[at[p] + i]
-                values[n + i] = v
-                w = np.float64(v)
-                x = np.float64(left + i - x0)
-                t0 += w
-                t1 += w * x
-                t2 += w * x * x
-                if w > top:
-                    top = w
-                    top_z = f
-                    top_y = j
-                    top_x = left + i
-            n += count
-            s += t0
-            sx += t1
-            sxx += t2
-            sy += t0 * y
-            syy += t0 * (y * y)
-            sxy += t1 * y
-            sz += t0 * z
-            szz += t0 * (z * z)
-            sxz += t1 * z
-            syz += t0 * (y * z)
-            start = min(start, f)
-            stop = max(stop, f)
-            row_low = min(row_low, j)
-            row_high = max(row_high, j)
-            col_low = min(col_low, left)
-            col_high = max(col_high, left + count - 1)
-        w_ = whole[b]
-        w_[0] = n - value_pointer[b]
-        w_[1] = first
-        w_[2] = last
-        w_[3] = start
-        w_[4] = stop + 1
-        w_[5] = frames
-        w_[6] = row_low
-        w_[7] = row_high + 1
-        w_[8] = col_low
-        w_[9] = col_high + 1
-        w_[10] = top_z
-        w_[11] = top_y
-        w_[12] = top_x
-        r_ = real[b]
-        mx = sx / s
-        my = sy / s
-        mz = sz / s
-        r_[0] = s
-        r_[1] = top
-        r_[2] = z0 + mz
-        r_[3] = y0 + my
-        r_[4] = x0 + mx
-        r_[5] = max(szz / s - mz * mz, 0.0)
-        r_[6] = max(syy / s - my * my, 0.0)
-        r_[7] = max(sxx / s - mx * mx, 0.0)
-        r_[8] = sxy / s - mx * my
-        r_[9] = syz / s - my * mz
-        r_[10] = sxz / s - mx * mz
+        row = whole[b]
+        row[0] = value_pointer[b + 1] - value_pointer[b]
+        row[1] = first
+        row[2] = last
+        row[5] = frames
+        before = turn if shift > 0 else 0
+        behind = -turn if shift < 0 else 0
+        out = values[value_pointer[b] : value_pointer[b + 1]]
+        real[b, 1] = _add_up(stretches, p0, p1, intensity, peak[b], cut, before, behind, out, row, sums)
+        _central_moments(sums, peak[b], real[b])
+
+
+@njit(cache=True, nogil=True)
+def _add_up(
+    stretches: Stretches,
+    p0: int,
+    p1: int,
+    intensity: AnyArray,
+    peak: AnyArray,
+    cut: int,
+    before: int,
+    behind: int,
+    values: AnyArray,
+    whole: AnyArray,
+    sums: AnyArray,
+) -> float:
+    """Raw moments of one blob about its peak, its box and its brightest voxel; returns that one's value.
+
+    Frames below `cut` are moved by `before`, the others by `behind`. `sums` are those of v times 1, x, y, z, xx,
+    yy, zz, xy, yz, xz with x along columns, y along rows, z along frames.
+    """
+    z0, y0, x0 = int(peak[0]), int(peak[1]), int(peak[2])
+    s = sx = sy = sz = 0.0
+    sxx = syy = szz = sxy = syz = sxz = 0.0
+    top = -np.inf
+    top_z, top_y, top_x = z0, y0, x0
+    start, stop, row_low, row_high, col_low, col_high = z0, z0, y0, y0, x0, x0
+    n = 0
+    for p in range(p0, p1):
+        f = int(stretches.frame[p]) + (before if stretches.frame[p] < cut else behind)
+        j, left, count = int(stretches.row[p]), int(stretches.col[p]), int(stretches.length[p])
+        first = stretches.at[p]
+        t0 = t1 = t2 = 0.0
+        for i in range(count):
+            values[n + i] = intensity[first + i]
+            w = np.float64(intensity[first + i])
+            x = np.float64(left + i - x0)
+            t0 += w
+            t1 += w * x
+            t2 += w * x * x
+            if w > top:
+                top = w
+                top_z, top_y, top_x = f, j, left + i
+        n += count
+        y = np.float64(j - y0)
+        z = np.float64(f - z0)
+        s += t0
+        sx += t1
+        sy += t0 * y
+        sz += t0 * z
+        sxx += t2
+        syy += t0 * (y * y)
+        szz += t0 * (z * z)
+        sxy += t1 * y
+        syz += t0 * (y * z)
+        sxz += t1 * z
+        start = min(start, f)
+        stop = max(stop, f)
+        row_low = min(row_low, j)
+        row_high = max(row_high, j)
+        col_low = min(col_low, left)
+        col_high = max(col_high, left + count - 1)
+    whole[3:5] = start, stop + 1
+    whole[6:10] = row_low, row_high + 1, col_low, col_high + 1
+    whole[10:13] = top_z, top_y, top_x
+    sums[:] = s, sx, sy, sz, sxx, syy, szz, sxy, syz, sxz
+    return top
+
+
+@njit(cache=True, nogil=True)
+def _central_moments(sums: AnyArray, peak: AnyArray, real: AnyArray) -> None:
+    """From raw moments about the peak to sum, centroid, variances and covariances, in place of REAL."""
+    s = sums[0]
+    x, y, z = sums[1] / s, sums[2] / s, sums[3] / s
+    real[0] = s
+    real[2] = peak[0] + z
+    real[3] = peak[1] + y
+    real[4] = peak[2] + x
+    real[5] = max(sums[6] / s - z * z, 0.0)
+    real[6] = max(sums[5] / s - y * y, 0.0)
+    real[7] = max(sums[4] / s - x * x, 0.0)
+    real[8] = sums[7] / s - x * y
+    real[9] = sums[8] / s - y * z
+    real[10] = sums[9] / s - x * z
 
 
 @njit(cache=True, nogil=True)

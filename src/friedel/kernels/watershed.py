@@ -3,14 +3,13 @@
 import numpy as np
 from numba import njit
 
-from friedel.kernels.components import Rows
-from friedel.kernels.grow import Claims, Seeds
+from friedel.kernels.grow import Claims, Ground
 from friedel.kernels.runs import AnyArray, Runs
-
-_UNDECIDED = -1
+from friedel.kernels.seeds import Seeds
 
 
 def split_regions(
+    ground: Ground,
     seeds: Seeds,
     claims: Claims,
     stretches: Runs,
@@ -18,11 +17,6 @@ def split_regions(
     members: AnyArray,
     pointer: AnyArray,
     connectivity: int,
-    level: AnyArray,
-    runs: Runs,
-    rows: Rows,
-    last: AnyArray,
-    claimed: AnyArray,
 ) -> None:
     """Give every seed that was absorbed its part of the absorber's region, by flooding from the top down.
 
@@ -36,53 +30,43 @@ def split_regions(
     shared[claims.absorber[absorbed]] = True
     parts = np.flatnonzero(shared | (claims.absorber >= 0))
     owner = np.where(claims.absorber >= 0, claims.absorber, np.arange(len(seeds.at)))
-    size = int(claims.voxels[shared].sum())
-    heap_level = np.empty(26 * size + 1, np.float32)
-    heap = np.empty((26 * size + 1, 3), np.int32)  # run, column, seed
-    _split(parts, owner, shared, stretches, inside, members, pointer, connectivity, level, runs, rows, last,
-           claimed, heap_level, heap)  # fmt: skip
-    count = np.zeros(len(seeds.at) + 1, np.int64)
-    _count_labels(runs, claimed, last, count)
-    claims.voxels[parts] = count[parts + 1]
+    room = 26 * int(claims.voxels[shared].sum()) + 1
+    heap_level = np.empty(room, np.float32)
+    heap = np.empty((room, 3), np.int32)  # run, column, seed
+    _mark_shared(ground, shared)
+    _split(ground, parts, owner, stretches, inside, members, pointer, connectivity, heap_level, heap)
+    claims.voxels[parts] = np.bincount(ground.claimed, minlength=len(seeds.at) + 1)[parts + 1]
     claims.threshold[parts] = claims.threshold[owner[parts]]
     claims.touches[parts] = True
     claims.absorber[absorbed] = -1
 
 
 @njit(cache=True, nogil=True)
-def _count_labels(runs: Runs, claimed: AnyArray, last: AnyArray, count: AnyArray) -> None:
-    for r in range(runs.row.size):
-        if last[r, 1] > 0:
-            for q in range(runs.offset[r], runs.offset[r] + runs.length[r]):
-                count[claimed[q]] += 1
-
-
-@njit(cache=True, nogil=True)
-def _split(
-    parts: AnyArray,
-    owner: AnyArray,
-    shared: AnyArray,
-    stretches: Runs,
-    inside: AnyArray,
-    members: AnyArray,
-    pointer: AnyArray,
-    connectivity: int,
-    level: AnyArray,
-    runs: Runs,
-    rows: Rows,
-    last: AnyArray,
-    claimed: AnyArray,
-    heap_level: AnyArray,
-    heap: AnyArray,
-) -> None:
-    """Relabel `claimed` in all shared regions; -(owner + 2) marks what nobody has reached yet."""
-    offset, length, col = runs.offset, runs.length, runs.col
-    for r in range(runs.row.size):
+def _mark_shared(ground: Ground, shared: AnyArray) -> None:
+    """Take the shared regions' voxels back: -(owner + 2) marks what nobody has reached yet."""
+    offset, length, claimed, last = ground.runs.offset, ground.runs.length, ground.claimed, ground.last
+    for r in range(length.size):
         if last[r, 1] > 0:
             for q in range(offset[r], offset[r] + length[r]):
                 if claimed[q] > 0 and shared[claimed[q] - 1]:
                     claimed[q] = -claimed[q] - 1
                     last[r, 0] = -1  # no longer one stretch
+
+
+@njit(cache=True, nogil=True)
+def _split(
+    ground: Ground,
+    parts: AnyArray,
+    owner: AnyArray,
+    stretches: Runs,
+    inside: AnyArray,
+    members: AnyArray,
+    pointer: AnyArray,
+    connectivity: int,
+    heap_level: AnyArray,
+    heap: AnyArray,
+) -> None:
+    offset, col, claimed = ground.runs.offset, ground.runs.col, ground.claimed
     for x in parts:
         for m in members[pointer[x] : pointer[x + 1]]:
             for q in range(stretches.offset[m], stretches.offset[m] + stretches.length[m]):
@@ -91,48 +75,47 @@ def _split(
     n = 0
     for x in parts:
         for m in members[pointer[x] : pointer[x + 1]]:
-            r = inside[m]
+            r = int(inside[m])
             for q in range(stretches.offset[m], stretches.offset[m] + stretches.length[m]):
                 if claimed[q] == x + 1:
-                    n = _reach(r, col[r] + (q - offset[r]), x, owner[x], connectivity, level, runs, rows, claimed,
-                               heap_level, heap, n)  # fmt: skip
+                    n = _reach(
+                        ground, r, int(col[r] + (q - offset[r])), x, owner[x], connectivity, heap_level, heap, n
+                    )
     while n > 0:
         r, c, x = int(heap[0, 0]), int(heap[0, 1]), int(heap[0, 2])
         n = _pop(heap_level, heap, n)
         q = offset[r] + (c - col[r])
         if claimed[q] < 0:
             claimed[q] = x + 1
-            n = _reach(r, c, x, owner[x], connectivity, level, runs, rows, claimed, heap_level, heap, n)
+            n = _reach(ground, r, c, x, owner[x], connectivity, heap_level, heap, n)
 
 
 @njit(cache=True, nogil=True)
 def _reach(
+    ground: Ground,
     r: int,
     c: int,
     x: int,
     owner: int,
     connectivity: int,
-    level: AnyArray,
-    runs: Runs,
-    rows: Rows,
-    claimed: AnyArray,
     heap_level: AnyArray,
     heap: AnyArray,
     n: int,
 ) -> int:
     """Put the undecided neighbours of voxel c of run r on the heap for seed x; returns the heap's size."""
+    runs, rows = ground.runs, ground.rows
     near = 0 if connectivity == 6 else 1
     diagonal = -1 if connectivity == 6 else (connectivity - 18) // 8
-    g = np.int64(rows.of_run[r])
+    g = int(rows.of_run[r])
     for where in range(3):
         if where == 0:
-            h0 = np.int64(rows.before[g])
+            h0 = int(rows.before[g])
             h1 = h0 + rows.n_before[g]
         elif where == 1:
             h0 = g - (rows.sides[g] & 1)
             h1 = g + 1 + (rows.sides[g] >> 1)
         else:
-            h0 = np.int64(rows.after[g])
+            h0 = int(rows.after[g])
             h1 = h0 + rows.n_after[g]
         for h in range(h0, h1):
             reach = near if where == 1 or rows.number[h] == rows.number[g] else diagonal
@@ -142,8 +125,8 @@ def _reach(
                 start = int(runs.col[s])
                 for i in range(max(c - reach, start), min(c + reach + 1, start + int(runs.length[s]))):
                     q = runs.offset[s] + (i - start)
-                    if claimed[q] == -owner - 2:
-                        n = _push(level[q], s, i, x, heap_level, heap, n)
+                    if ground.claimed[q] == -owner - 2:
+                        n = _push(ground.level[q], s, i, x, heap_level, heap, n)
     return n
 
 

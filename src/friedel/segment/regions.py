@@ -6,15 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from friedel.kernels.components import link_rows, sort_by_label, unite_runs
-from friedel.kernels.grow import (
-    Claims,
-    Seeds,
-    bright_stretches,
-    claim_regions,
-    measure_seeds,
-    no_claims,
-    number_roots,
-)
+from friedel.kernels.grow import Claims, Ground, claim_regions, no_claims
 from friedel.kernels.moments import (
     REAL,
     WHOLE,
@@ -27,6 +19,7 @@ from friedel.kernels.moments import (
     sort_stretches,
 )
 from friedel.kernels.runs import Runs, empty_runs, pack_values
+from friedel.kernels.seeds import Seeds, bright_stretches, measure_seeds, number_roots
 from friedel.kernels.watershed import split_regions
 from friedel.model.arrays import AnyArray, Indices, Mask
 from friedel.model.blobs import Flag, Reason
@@ -106,29 +99,27 @@ def packed(batch: Batch) -> Batch:
 def find_regions(batch: Batch, rules: Rules, params: SegmentParams, scene: Scene) -> Found | None:
     """The blobs and the rejected seeds of some components; None where none holds a seed."""
     batch = packed(batch)
-    runs, level, connectivity = batch.runs, batch.level, params.connectivity
+    runs = batch.runs
     stretches, at, inside, section = _bright(batch, rules.seed_threshold)
     if not len(at):
         return None
     number, seeds = _seeds(stretches, section, at, inside, params, scene.turn)
     claims = no_claims(len(seeds.at))
-    claimed = np.zeros(len(level), np.int32)
-    last = np.zeros((len(runs.row), 2), np.int64)
     # the brightest first; equal maxima by the peak's position, which need not be the order of first voxels
     order = np.lexsort((seeds.at - runs.offset[seeds.run], seeds.run, -seeds.peak, seeds.section))
     members, pointer = sort_by_label(number, len(seeds.at)) if _needs_members(rules, params) else _nothing()
-    rows = link_rows(runs, batch.section, scene.turn)
-    stack = np.empty((len(level) + 1, 3), np.int32)
+    ground = Ground(
+        runs, link_rows(runs, batch.section, scene.turn), batch.level, np.zeros(len(batch.level), np.int32),
+        np.zeros((len(runs.row), 2), np.int64), np.empty((len(batch.level) + 1, 3), np.int32),
+    )  # fmt: skip
     claim_regions(
-        order, seeds, np.array(rules[:4]), params.seed_min_voxels, rules.literal, connectivity, level, runs, rows,
-        stretches, inside, members, pointer, claimed, last, stack, claims,
+        ground, order, seeds, np.array(rules[:4]), params.seed_min_voxels, rules.literal, params.connectivity,
+        stretches, inside, members, pointer, claims,
     )  # fmt: skip
     if params.overlap == "watershed":
-        split_regions(
-            seeds, claims, stretches, inside, members, pointer, connectivity, level, runs, rows, last, claimed
-        )
+        split_regions(ground, seeds, claims, stretches, inside, members, pointer, params.connectivity)
     reason = np.where(claims.voxels > 0, Reason.KEPT, np.where(claims.absorber >= 0, Reason.ABSORBED, 1))
-    blobs = _gathered(batch, claimed, last, stretches, number, reason != Reason.KEPT)
+    blobs = _gathered(ground, stretches, number, reason != Reason.KEPT)
     return _measured(batch, seeds, claims, reason, blobs, params, rules, scene)
 
 
@@ -160,13 +151,11 @@ def _seeds(
     return number, seeds
 
 
-def _gathered(
-    batch: Batch, claimed: AnyArray, last: AnyArray, seeds: Runs, number: AnyArray, rejected: Mask
-) -> Stretches:
+def _gathered(ground: Ground, seeds: Runs, number: AnyArray, rejected: Mask) -> Stretches:
     """Voxels of every seed's row: what it claimed, or for a rejected one its own component."""
-    room = len(batch.level)
+    room = len(ground.level)
     taken, claimer = empty_runs(room), np.empty(room, np.int32)
-    n = claimed_stretches(batch.runs, claimed, last, claimer, taken)
+    n = claimed_stretches(ground.runs, ground.claimed, ground.last, claimer, taken)
     taken, claimer = taken.take(slice(0, n)), claimer[:n]
     count = np.bincount(claimer, minlength=len(rejected))
     count += np.bincount(number[rejected[number]], minlength=len(rejected))
