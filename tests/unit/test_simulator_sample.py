@@ -65,6 +65,13 @@ def test_sizes_spread_as_asked():
     assert spread[0] < 0.35 < spread[1]
 
 
+def test_no_grain_is_lost():
+    for spread in (0.0, 0.3, 1.0):
+        made, _ = specimen(grains=200, size_spread=spread, waviness_um=1.0)
+        assert len(made.grains) == 200
+        assert np.diff(made.pointer).min() > 0
+
+
 def test_wavy_grains_are_not_convex():
     flat, _ = specimen(grains=8)
     wavy, _ = specimen(grains=8, waviness_um=2.0)

@@ -35,7 +35,7 @@ class SampleParams(Params):
     voxel_um: float = parameter(
         0.0, "Voxel of the grains and of the true map; 0 = one pixel (spots then err by 1 %).", unit="um", ge=0
     )
-    size_spread: float = parameter(0.3, "Lognormal spread of the grains' radii.", ge=0, le=1)
+    size_spread: float = parameter(0.2, "Lognormal spread of the grains' radii.", ge=0, le=1)
     lloyd_passes: int = parameter(2, "Passes that make grains equiaxed; 0 leaves them as they fall.", ge=0, le=50)
     waviness_um: float = parameter(0.0, "Amplitude of wavy, non-convex grain boundaries.", unit="um", ge=0)
     twin_fraction: float = parameter(0.0, "Part of the grains that holds a twin lamella.", ge=0, le=1)

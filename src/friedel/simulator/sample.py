@@ -19,6 +19,7 @@ LAMELLA = 0.3
 """Thickness of a twin, in diameters of its grain."""
 WAVE_LENGTHS = 1.5
 """Length of the boundaries' waves, in grain diameters."""
+MOST_TRIES = 30
 TWIN_PLANES = {"cubic F": (1, 1, 1), "cubic I": (2, 1, 1), "hexagonal P": (1, 0, 2)}
 """K1 by crystal system and centring, (1,1,1) for others: a twin is its grain turned by 180° about the normal."""
 
@@ -100,16 +101,24 @@ def _tessellate(points: Floats, grains: int, sample: SampleParams, rng: np.rando
     seeds = points[rng.choice(len(points), size=grains, replace=False)]
     diameter = float(np.ptp(points, axis=0).prod() / grains) ** (1 / 3)
     radii = 0.5 * diameter * np.exp(sample.size_spread * rng.normal(size=grains) - 0.5 * sample.size_spread**2)
-    height = np.sqrt((radii**2).max() - radii**2)
     for _ in range(sample.lloyd_passes):
-        label = _nearest(points, seeds, height)
+        label = _nearest(points, seeds, radii)
         sizes = np.bincount(label, minlength=grains)
         means = np.stack([np.bincount(label, points[:, i], grains) for i in range(3)], axis=1)
         seeds = np.where(sizes[:, None] > 0, means / np.maximum(sizes, 1)[:, None], seeds)
-    return _nearest(_wavy(points, sample.waviness_um, WAVE_LENGTHS * diameter, rng), seeds, height)
+    points = _wavy(points, sample.waviness_um, WAVE_LENGTHS * diameter, rng)
+    for _ in range(MOST_TRIES):
+        label = _nearest(points, seeds, radii)
+        if np.bincount(label, minlength=grains).all():
+            break
+        # a small grain beside a large one can end up with nothing: less spread lets it live
+        radii = radii.mean() + 0.8 * (radii - radii.mean())
+    return label
 
 
-def _nearest(points: Floats, seeds: Floats, height: Floats) -> Indices:
+def _nearest(points: Floats, seeds: Floats, radii: Floats) -> Indices:
+    """The seed of the smallest power distance |x - seed|^2 - radius^2 for each point."""
+    height = np.sqrt((radii**2).max() - radii**2)
     lifted = np.column_stack([points, np.zeros(len(points))])
     return np.asarray(cKDTree(np.column_stack([seeds, height])).query(lifted)[1], dtype=np.int64)
 
