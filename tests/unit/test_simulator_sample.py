@@ -23,9 +23,7 @@ def test_cells_are_the_smallest_power_distance():
     rng = np.random.default_rng(0)
     points, seeds, radii = rng.random((500, 3)), rng.random((20, 3)), 0.2 * rng.random(20)
     power = ((points[:, None] - seeds) ** 2).sum(axis=2) - radii**2
-    np.testing.assert_array_equal(
-        _nearest(points, seeds, np.sqrt((radii**2).max() - radii**2)), power.argmin(axis=1)
-    )
+    np.testing.assert_array_equal(_nearest(points, seeds, radii), power.argmin(axis=1))
 
 
 @pytest.mark.parametrize("shape", ["cylinder", "box"])
