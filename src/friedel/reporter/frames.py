@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from friedel.io.background_reader import Backgrounds
+from friedel.kernels.despeckle import despeckle
 from friedel.model.arrays import AnyArray, Frames, Image
 from friedel.model.scan import Scan
 from friedel.reporter.material import Material
@@ -102,9 +102,9 @@ class FrameLooker:
         return gain
 
     def _despeckled(self, image: Image) -> Image:
-        if self.despeckle <= 1:
-            return image
-        return np.asarray(ndimage.median_filter(image, self.despeckle, mode="nearest"), dtype=np.float32)
+        out = np.empty(image.shape, np.float32)
+        despeckle(np.ascontiguousarray(image, dtype=np.float32), self.despeckle, 0, len(image), out)
+        return out
 
 
 def frame_looker(material: Material) -> FrameLooker | None:

@@ -42,7 +42,7 @@ def maximum_projection(blobs: BlobTable) -> tuple[AnyArray, AnyArray]:
     """Brightest kept voxel of each pixel [row, col] in counts, 0 for none, and its frame."""
     kept = slice(0, int(blobs.voxels.pointer[len(blobs)]))
     intensity = blobs.voxels.intensity[kept]
-    order = np.argsort(intensity, kind="stable")  # the last one written to a pixel stays
+    order = np.argsort(intensity)  # the last one written to a pixel stays
     pixel = blobs.voxels.row[kept].astype(np.int64)[order] * blobs.shape[2] + blobs.voxels.col[kept][order]
     brightest, when = np.zeros((2, blobs.shape[1] * blobs.shape[2]), np.float32)
     brightest[pixel] = intensity[order]
