@@ -106,7 +106,9 @@ def _translate(cls: type[Params], error: ValidationError, section: str, values: 
         return RecipeError(where, rule="unknown key", way_out=way_out)
     # The other ways in which the same value could have been right: a parameter may have several types.
     rules = dict.fromkeys(_sentence(e) for e in errors if _path(e["loc"], values)[: len(path)] == path)
-    shown = None if _is_missing_key(first) else _shown(first.get("input"))
+    value = first.get("input")
+    whole_table = first["type"] == "value_error" and isinstance(value, Mapping)  # the rule names what is in it
+    shown = None if whole_table or _is_missing_key(first) else _shown(value)
     return RecipeError(where, rule=" or ".join(rules), got=shown)
 
 

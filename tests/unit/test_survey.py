@@ -1,0 +1,145 @@
+"""One look at a scan: what is found, what is guessed, how fast it is."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from friedel.errors import ScanError
+from friedel.io.scan_params import ScanParams
+from friedel.model.scan import ArrayFrames, Box, Scan
+from friedel.model.stream import Serial
+from friedel.preprocess import PreprocessParams, measure
+from friedel.recipe import build_recipe
+from friedel.survey import guess, look, measure_speed
+from friedel.survey.spots import look_at_spots
+
+SHAPE = (80, 64, 72)
+
+
+def frames(spot: float = 900.0) -> np.ndarray:
+    """Noise of 5 counts over 200, a direct beam that the sample shadows, and a few spots of 5 × 6 pixels."""
+    random = np.random.default_rng(3)
+    values = random.normal(200, 5, SHAPE)
+    values[:, 24:40, 20:52] += 8000
+    values[:, 24:40, 27:45] -= 2000
+    for k in range(0, SHAPE[0], 4):
+        row, col = random.integers(2, 14), random.integers(2, 60)
+        values[k : k + 2, row : row + 5, col : col + 6] += spot
+    return values.round().astype(np.uint16)
+
+
+def scan_of(values: np.ndarray) -> Scan:
+    rows, cols = values.shape[1:]
+    return Scan(ArrayFrames(values), 0.0, 1.0, np.full((rows, cols), 100, np.float32), np.zeros((rows, cols), bool))
+
+
+@pytest.fixture
+def saved(tmp_path: Path):
+    def save(values: np.ndarray) -> str:
+        np.save(tmp_path / "scan.npy", values)
+        return str(tmp_path / "scan.npy")
+
+    return save
+
+
+def values_for(path: str, **segment: object) -> dict[str, object]:
+    scan = {"frames": path, "dark": 100.0, "omega": {"step_deg": 1.0}}
+    return {"scan": scan, "preprocess": {"half_window": 20, "half_step": 4}, "segment": segment}
+
+
+def test_look_describes_a_good_scan_without_problems(saved):
+    facts = look(ScanParams.build(values_for(saved(frames()))["scan"]))
+    assert facts["frames"] == 80
+    assert facts["frame"] == "64 rows × 72 cols, uint16"
+    assert facts["omega"] == "0° to 80° in steps of 1°"
+    assert facts["problems"] == []
+
+
+def test_look_lists_what_is_missing_and_what_is_odd(saved):
+    values = frames()
+    values[-1] = 7
+    problems = look(ScanParams(frames=saved(values)))["problems"]
+    assert any("dark" in text for text in problems)
+    assert any("omega" in text for text in problems)
+    assert any("one value everywhere (7)" in text for text in problems)
+
+
+def test_look_finds_values_that_are_no_numbers_and_saturated_ones(saved):
+    values = frames().astype(np.float32)
+    values[0, 3, 3] = np.nan
+    values[79, :10] = 65535
+    params = ScanParams.build({**values_for(saved(values))["scan"], "saturation": 65535.0})
+    problems = look(params)["problems"]
+    assert any("not numbers" in text for text in problems)
+    assert any("saturated" in text for text in problems)
+
+
+def test_look_raises_what_no_stand_in_can_help():
+    with pytest.raises(ScanError, match="no such file"):
+        look(ScanParams(frames="/nowhere/scan.h5"))
+
+
+def test_the_guessed_beam_and_margins_are_where_they_were_put(saved):
+    recipe, notes = guess(values_for(saved(frames())), Serial())
+    beam = Box(*recipe.preprocess.beam)
+    assert np.abs(np.subtract(beam, (20, 24, 52, 40))).max() <= 1
+    for margin in recipe.preprocess.margin:
+        assert margin[2] <= 28 or margin[0] >= 44
+    assert "Measured on 32 frames" in notes["preprocess.beam"]
+
+
+def test_bright_spots_raise_the_seed_threshold_and_faint_ones_lower_it_to_the_limit(saved):
+    seeds = [
+        guess(values_for(saved(frames(spot))), Serial())[0].segment.seed_threshold for spot in (120, 600, 9000)
+    ]
+    assert seeds[0] == 8.0
+    assert seeds[0] < seeds[1] < seeds[2] == 26.0
+
+
+def test_thresholds_follow_the_noise_in_counts_too(saved):
+    recipe, _ = guess(values_for(saved(frames()), unit="counts"), Serial())
+    scan = scan_of(frames())
+    sigma = measure(scan, recipe.preprocess, Serial()).sigma
+    assert recipe.segment.grow_min == pytest.approx(5 * sigma, rel=0.05)
+    assert recipe.segment.unit == "counts"
+
+
+def test_without_a_median_filter_the_multiples_are_those_of_raw_noise(saved):
+    values = values_for(saved(frames(120)))
+    values["preprocess"] = {**values["preprocess"], "despeckle": 1}
+    recipe, _ = guess(values, Serial())
+    assert recipe.segment.grow_min == pytest.approx(2.05, abs=0.1)
+    assert recipe.segment.seed_threshold >= 6.0
+
+
+def test_a_scan_without_a_beam_is_not_normalised(saved):
+    values = np.random.default_rng(1).normal(200, 5, SHAPE).round().astype(np.uint16)
+    recipe, notes = guess(values_for(saved(values)), Serial())
+    assert (recipe.preprocess.beam, recipe.preprocess.normalise) == ("none", "none")
+    assert "no direct beam" in notes["preprocess.beam"]
+
+
+def test_spots_are_seen_with_their_maxima_and_the_beam_is_not():
+    scan = scan_of(frames())
+    params = PreprocessParams(half_window=20, half_step=4)
+    baseline = measure(scan, params, Serial())
+    spots = look_at_spots(scan, params, baseline, 5 * baseline.sigma, Serial())
+    assert 5 <= len(spots.maxima) <= 40
+    assert 880 < np.median(spots.maxima) < 930
+    assert 0 < spots.bright_fraction.max() < 0.03
+
+
+def test_the_speed_is_that_of_the_whole_frame():
+    scan = scan_of(frames())
+    recipe = build_recipe({"preprocess": {"half_window": 20, "half_step": 4}})
+    speed = measure_speed(scan, recipe, Serial())
+    assert speed.read_s > 0
+    assert speed.work_s > 0
+    assert speed.total_s(10) == pytest.approx(10 * (speed.read_s + speed.work_s))
+
+
+def test_corrupt_frames_of_the_sample_are_left_out(saved):
+    values = frames()
+    values[0] = 5
+    guess(values_for(saved(values)), Serial())
