@@ -16,7 +16,8 @@ from friedel.preprocess.params import PreprocessParams
 from friedel.preprocess.ring import Ring, Word, expand, halves
 from friedel.preprocess.schedule import Group, Schedule
 
-_BLOCK_BYTES = 64 << 20
+_BLOCK_BYTES = 256 << 20
+"""Blocks of whole words up to 2048 × 2048: each further cut unpacks the word once more, 0.6 ns per pixel."""
 _BUFFERS = 2
 CORRUPT_SHARE = 0.02
 CORRUPT_LEAST = 3
