@@ -91,7 +91,7 @@ def test_the_guessed_beam_and_margins_are_where_they_were_put(saved):
 
 def test_bright_spots_raise_the_seed_threshold_and_faint_ones_lower_it_to_the_limit(saved):
     seeds = [
-        guess(values_for(saved(frames(spot))), Serial())[0].segment.seed_threshold for spot in (120, 600, 9000)
+        guess(values_for(saved(frames(spot))), Serial())[0].segment.seed_threshold for spot in (120, 330, 9000)
     ]
     assert seeds[0] == 8.0
     assert seeds[0] < seeds[1] < seeds[2] == 26.0
