@@ -96,7 +96,7 @@ def double_threshold(volume, T, tau, low, high, smallest=1, growth="clipped", ov
             lowest, highest = max(low, tau * top), min(high, top)
             start = {v for v in component if v not in owner}
             threshold = T if lowest > highest else min(T, lowest)
-        region = volume.region(sorted(start), lambda v, a=lowest, b=highest: a <= level[v] <= b and v not in owner)
+        region = volume.region(start, _unclaimed(level, owner, lowest, highest))
         touches = len(start & component) < len(component) and growth == "literal"
         touches |= any(lowest <= level[o] <= highest and o in owner for v in region for o in volume.neighbours(v))
         row = Row("kept", sorted(region), len(component), threshold, peak, touches)
@@ -105,6 +105,10 @@ def double_threshold(volume, T, tau, low, high, smallest=1, growth="clipped", ov
     if overlap == "watershed":
         kept, rejected = watershed(volume, T, kept, rejected, dict(zip([s[1] for s in seeds], seeds, strict=True)))
     return kept + rejected
+
+
+def _unclaimed(level, owner, lowest, highest):
+    return lambda v: lowest <= level[v] <= highest and v not in owner
 
 
 def watershed(volume, T, kept, rejected, seeds):
@@ -170,8 +174,8 @@ def columns(voxels, peak, counts, omega_start, omega_step, wrap):
         "Min_o": omega.min(), "Max_o": omega.max(), "sigs": sigma["s"], "sigf": sigma["f"], "sigo": sigma["o"],
         "covsf": correlation("s", "f"), "covso": correlation("s", "o"), "covfo": correlation("f", "o"),
         "onfirst": int(stored.min() == 0), "onlast": int(stored.max() == n_frames - 1),
-        "frame_start": frame.min(), "frame_stop": frame.max() + 1, "row_start": row.min(), "row_stop": row.max() + 1,
-        "col_start": col.min(), "col_stop": col.max() + 1,
+        "frame_start": frame.min(), "frame_stop": frame.max() + 1,
+        "row_start": row.min(), "row_stop": row.max() + 1, "col_start": col.min(), "col_stop": col.max() + 1,
     }  # fmt: skip
 
 
