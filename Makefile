@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench check-data clean
 
 demo: .venv/installed
 	$(BIN)/friedel demo
@@ -34,6 +34,11 @@ bench: .venv/installed-bench
 .venv/installed-bench: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable ".[bench]"
 	touch $@ .venv/installed
+
+# Scans that nobody here made; DATA is the folder that holds them.
+check-data: .venv/installed-test
+	for name in independent_ti_geometry independent_ti real_detector real_near_field; do \
+		$(BIN)/python -m bench.$$name $(DATA) || exit 1; done
 
 clean:
 	rm -rf .venv friedel-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
