@@ -95,6 +95,18 @@ def test_changed_thresholds_are_segmented_anew_in_the_same_folder(recipe, tmp_pa
     assert len(friedel.read_blobs(out / "blobs.h5")) < few
 
 
+def test_report_and_evaluation_do_not_outlive_the_blobs_they_show(recipe, scan, tmp_path):
+    out = friedel.run(recipe, tmp_path / "out")
+    friedel.evaluate(out, scan.with_suffix(".truth.h5"))
+    (out / "report.html").write_text("old")
+    friedel.run(recipe, out)
+    assert (out / "report.html").exists()
+    assert (out / "evaluation.json").exists()
+    friedel.run(recipe, out, settings=["segment.seed_threshold=400"])
+    assert not (out / "report.html").exists()
+    assert not (out / "evaluation.json").exists()
+
+
 def test_clean_frames_that_were_kept_are_segmented_without_the_raw_ones(recipe, tmp_path, finished, command):
     out = tmp_path / "out"
     keep = ["--set", "preprocess.keep_clean=true"]

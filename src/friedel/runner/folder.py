@@ -14,6 +14,8 @@ from friedel.model.scan import Scan
 from friedel.runner.provenance import RECORD, RunRecord, read_record
 
 LOCK = ".lock"
+VIEWS = ("report.html", "evaluation.json")
+"""Made from the results by other commands: they must not outlive them."""
 OURS = (
     "clean.h5",
     "background.h5",
@@ -21,7 +23,7 @@ OURS = (
     "pairs.h5",
     "grains.h5",
     "volume.h5",
-    "report.html",
+    *VIEWS,
     "recipe.toml",
     RECORD,
 )

@@ -13,7 +13,7 @@ from friedel.model.scan import Scan
 from friedel.preprocess import ring_bytes
 from friedel.recipe import Recipe, dump
 from friedel.runner.executors import local_executor, usable_cores
-from friedel.runner.folder import earlier_record, locked
+from friedel.runner.folder import VIEWS, earlier_record, locked
 from friedel.runner.job import Job
 from friedel.runner.passes import from_clean, from_raw
 from friedel.runner.plan import Plan, budget, plan_blocks, usable_memory
@@ -137,7 +137,8 @@ def _stages(job: Job, record: RunRecord, wanted: tuple[str, ...], *, again: str 
     for name, stage in finished.items():
         record = record.with_stage(name, stage)
     _write_both(job.recipe, job.out, record)
-    for name in before - {name for stage in record.stages.values() for name in stage.outputs}:
+    now = {name for stage in record.stages.values() for name in stage.outputs}
+    for name in (before - now) | set(VIEWS):
         (job.out / name).unlink(missing_ok=True)  # made with other parameters, and not made again
     return record
 

@@ -137,10 +137,17 @@ def talking(verbosity: int, stream: TextIO | None = None) -> Iterator[Progress]:
         log.setLevel(level)
 
 
+class _LogFile(logging.FileHandler):
+    """A log that a full disk silences: the results' files report it, once and clearly."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Nothing: the default prints a traceback."""
+
+
 @contextmanager
 def log_file(path: Path) -> Iterator[None]:
     """Append the log to a file as well."""
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _LogFile(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     level = log.level
