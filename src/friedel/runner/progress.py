@@ -167,7 +167,7 @@ def warnings_kept() -> Iterator[list[str]]:
     with warnings.catch_warnings():
         usual = warnings.showwarning
 
-        def keep(  # noqa: PLR0917  (the signature is Python's)
+        def keep(  # the signature is Python's
             message: Warning | str,
             category: type[Warning],
             filename: str,
