@@ -20,7 +20,7 @@ from friedel.recipe.settings import absolute, absolute_paths
 from friedel.runner.estimate import Estimate, estimate_run
 from friedel.runner.executors import local_executor
 from friedel.runner.pipeline import clean_endings, run_pipeline
-from friedel.runner.progress import Progress, talking, warnings_kept
+from friedel.runner.progress import Progress, log, talking, warnings_kept
 from friedel.runner.provenance import damaged, read_record
 from friedel.survey import Facts, guess, look
 
@@ -83,15 +83,14 @@ def inspect(scan: str, *, settings: Settings = ()) -> Facts:
 def init(scan: str, out: Paths = "recipe.toml", *, settings: Settings = (), verbosity: int | None = None) -> Path:
     """Look at a scan and write a commented recipe with guessed values; returns its path.
 
-    A recipe that is already there is left alone: `OutputError`.
+    A recipe of that name may have been edited by hand: it is kept beside the new one, as `recipe.toml.bak`.
     """
     out = Path(out)
-    if out.exists():
-        raise OutputError(str(out), rule="is already there", way_out="choose another name with -o, or delete it")
     with _session(verbosity), local_executor() as executor:
         recipe, notes = guess(_with_scan(scan, settings), executor)
         head = f"Written by `friedel init {Path(scan).name}`: what was guessed says so, the rest are defaults."
         text = dump(relative_to(recipe, out.absolute().parent), notes, head=head)
+        _keep_old(out)
         with atomic(out) as partial:
             partial.write_text(text, encoding="utf-8")
     return out
@@ -193,6 +192,15 @@ def _session(verbosity: int | None) -> Iterator[Progress]:
             return
         with talking(verbosity) as progress, warnings_kept():
             yield progress
+
+
+def _keep_old(path: Path) -> None:
+    """Move what stands at `path` to the first free name with `.bak`."""
+    if path.exists():
+        names = (path.with_name(f"{path.name}.bak{number}") for number in ("", *range(2, 1000)))
+        kept = next(name for name in names if not name.exists())
+        path.rename(kept)
+        log.warning(f"{path} was already there and is now {kept}")
 
 
 def _default_folder(recipe: Path) -> Path:

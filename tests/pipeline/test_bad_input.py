@@ -241,10 +241,16 @@ def test_a_file_that_has_changed_since_the_run_is_found(recipe, tmp_path, comman
     refused(command("verify", out), 1, "background.h5 is missing")
 
 
-def test_a_recipe_that_is_there_is_not_overwritten_by_init(scan, tmp_path, command):
-    (tmp_path / "r.toml").write_text("mine")
-    refused(command("init", scan, "-o", tmp_path / "r.toml"), 1, "already there")
-    assert (tmp_path / "r.toml").read_text() == "mine"
+def test_a_recipe_that_is_there_is_kept_by_init(scan, tmp_path, command):
+    path = tmp_path / "r.toml"
+    for text in ("mine", "mine too"):
+        path.write_text(text)
+        code, _, said = command("init", scan, "-o", path)
+        assert code == 0
+        assert "was already there and is now" in said
+    assert (tmp_path / "r.toml.bak").read_text() == "mine"
+    assert (tmp_path / "r.toml.bak2").read_text() == "mine too"
+    assert path.read_text().startswith("# Written by")
 
 
 @pytest.mark.parametrize(
