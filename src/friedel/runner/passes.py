@@ -20,6 +20,7 @@ from friedel.runner.areas import noise_image
 from friedel.runner.job import Job
 from friedel.runner.progress import Progress, log, shown, warnings_kept
 from friedel.runner.provenance import StageRecord, describe
+from friedel.runner.scratch import FileScratch
 from friedel.segment.double_threshold import segment
 
 Stages = dict[str, StageRecord]
@@ -171,19 +172,21 @@ def _stored(blocks: Iterable[CleanBlock], store: CleanStore, executor: Executor)
 
 
 def _segmented(job: Job, blocks: Iterable[CleanBlock], baseline: Baseline) -> BlobTable:
-    return segment(
-        blocks,
-        job.scan.shape,
-        job.recipe.segment,
-        baseline=baseline,
-        exclude=None,  # the parameters say it
-        mask=job.scan.mask,
-        omega_start_deg=job.scan.omega_start_deg,
-        omega_step_deg=job.scan.omega_step_deg,
-        wrap=job.recipe.segment.wraps(job.scan.full_turn),
-        noise_image=noise_image(job.recipe.segment, job.scan),
-        executor=job.executor,
-    )
+    with FileScratch(job.out) as scratch:
+        return segment(
+            blocks,
+            job.scan.shape,
+            job.recipe.segment,
+            baseline=baseline,
+            exclude=None,  # the parameters say it
+            mask=job.scan.mask,
+            omega_start_deg=job.scan.omega_start_deg,
+            omega_step_deg=job.scan.omega_step_deg,
+            wrap=job.recipe.segment.wraps(job.scan.full_turn),
+            noise_image=noise_image(job.recipe.segment, job.scan),
+            executor=job.executor,
+            scratch=scratch,
+        )
 
 
 def _preprocess_record(job: Job, baseline: Baseline, notes: Notes, clock: Clock, warned: list[str]) -> StageRecord:

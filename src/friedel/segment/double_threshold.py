@@ -19,11 +19,13 @@ from friedel.errors import FriedelWarning, InputError
 from friedel.model.arrays import Image, Indices, Mask
 from friedel.model.baseline import Baseline
 from friedel.model.blobs import BlobTable
+from friedel.model.scratch import MemoryScratch, Scratch
 from friedel.model.stream import CleanBlock, Executor, Serial
 from friedel.segment.bright import BrightVoxels, Stencil, in_order, look
 from friedel.segment.ledger import build_table
 from friedel.segment.params import Rules, SegmentParams, sigma_of
 from friedel.segment.pending import Pending
+from friedel.segment.pile import Pile
 from friedel.segment.regions import Found, Scene, chunks, find_regions
 
 
@@ -41,6 +43,7 @@ def segment(
     noise_image: Image | None = None,
     executor: Executor | None = None,
     on_progress: Callable[[int], None] | None = None,
+    scratch: Scratch | None = None,
 ) -> BlobTable:
     """Find the blobs of a scan, given as consecutive blocks of clean frames [frame, row, col] in counts.
 
@@ -48,12 +51,15 @@ def segment(
     parameters say what is excluded, the beam being the baseline's. `wrap` says that the last frame touches the
     first. With unit = "sigma" thresholds are multiples of the baseline's sigma, or are compared with
     float32(value / noise) where the noise is an image (`noise_image`, else the baseline's). `on_progress` is called
-    with the number of frames done. Raises `NoiseError` when a frame is too full of bright voxels, `InputError` when
-    the noise or an excluded box does not fit.
+    with the number of frames done. Voxels of finished blobs wait in `scratch` (default: memory), where those of the
+    table stay. Raises `NoiseError` when a frame is too full of bright voxels, `InputError` when the noise or an
+    excluded box does not fit.
     """
     executor = executor or Serial()
     stencil = Stencil.of(scan_shape, params, baseline=baseline, exclude=exclude, mask=mask, noise_image=noise_image)
-    solver = _Solver(scan_shape, params, Rules.of(params, sigma_of(baseline)), stencil.left_out, wrap, executor)
+    solver = _Solver(
+        scan_shape, params, Rules.of(params, sigma_of(baseline)), stencil.left_out, wrap, executor, scratch
+    )
     for block in in_order(blocks, scan_shape):
         solver.push(look(block, stencil, executor))
         if on_progress is not None:
@@ -102,6 +108,7 @@ class _Solver:
         left_out: Mask,
         wrap: bool,
         executor: Executor,
+        scratch: Scratch | None = None,
     ) -> None:
         self._shape, self._params, self._rules, self._executor = shape, params, rules, executor
         self._turn = shape[0] if wrap else 0
@@ -111,6 +118,7 @@ class _Solver:
         self._beside_odd = np.empty(0, np.int64)
         self._bridged = np.zeros(shape[0], np.bool_)
         self._found: list[Found] = []
+        self._pile = Pile(scratch or MemoryScratch())
 
     def push(self, part: BrightVoxels) -> None:
         odd = part.beside_odd[part.at_side] if self._params.connectivity == 6 else part.beside_odd
@@ -123,7 +131,7 @@ class _Solver:
         for batch in self._pending.push(part):
             task = partial(find_regions, rules=self._rules, params=self._params, scene=scene)
             results = self._executor.map(task, chunks(batch))
-            self._found += [found for found in results if found is not None]
+            self._found += [self._pile.take(found) for found in results if found is not None]
 
     def table(self, omega_start_deg: float, omega_step_deg: float) -> BlobTable:
         empty = sum(found.n_empty_ranges for found in self._found)
@@ -135,8 +143,9 @@ class _Solver:
                 stacklevel=3,
             )
         return build_table(
-            self._found, self._params, self._shape, omega_start_deg, omega_step_deg, wrapped=self._turn > 0
-        )
+            self._found, self._pile, self._params, self._shape, omega_start_deg, omega_step_deg,
+            wrapped=self._turn > 0,
+        )  # fmt: skip
 
 
 def pixels_beside(left_out: Mask, connectivity: int) -> Indices | None:

@@ -1,13 +1,14 @@
 """The ledger: a row for every seed, kept or with the reason why not."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
-from friedel.kernels.moments import REAL, WHOLE, spell_out
+from friedel.kernels.moments import REAL, WHOLE
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.blobs import COLUMN, BlobTable, Flag, Reason, Voxels
 from friedel.segment.params import SegmentParams
+from friedel.segment.pile import Pile
 from friedel.segment.regions import Found
 
 _FIXED = (Reason.SEED_TOO_SMALL, Reason.ABSORBED)
@@ -71,7 +72,8 @@ def _order(first: Indices, reason: AnyArray) -> Indices:
 
 
 def build_table(
-    found: Iterable[Found],
+    parts: list[Found],
+    pile: Pile,
     params: SegmentParams,
     shape: tuple[int, int, int],
     omega_start_deg: float,
@@ -79,15 +81,16 @@ def build_table(
     *,
     wrapped: bool,
 ) -> BlobTable:
-    """One table of everything that was found, in an order that does not depend on how the scan was cut."""
-    parts = list(found)
+    """One table of everything that was found, in an order that does not depend on how the scan was cut.
+
+    The voxels of `parts` lie on the `pile`, in the same order.
+    """
     columns = _columns(parts, shape[0], omega_start_deg, omega_step_deg)
     reason = limit_reasons(columns, _joined([part.reason for part in parts], np.int8), params)
     order = _order(_joined([part.first for part in parts], np.int64), reason)
     columns = {name: np.ascontiguousarray(columns[name][order]) for name in COLUMN}
     columns["spot3d_id"] = np.arange(len(order))
-    voxels = _voxels(parts, order)
-    return BlobTable(columns, reason[order], voxels, shape, omega_start_deg, omega_step_deg, wrapped)
+    return BlobTable(columns, reason[order], pile.voxels(order), shape, omega_start_deg, omega_step_deg, wrapped)
 
 
 def _joined(parts: list[AnyArray], kind: type) -> AnyArray:
@@ -142,19 +145,3 @@ def _correlation(covariance: Floats, one: Floats, other: Floats) -> Floats:
     spread = np.sqrt(one * other)
     ratio = np.divide(covariance, spread, out=np.zeros_like(covariance), where=spread > 0)
     return np.clip(ratio, -1.0, 1.0)
-
-
-def _voxels(parts: list[Found], order: Indices) -> Voxels:
-    size = _joined([np.diff(part.value_pointer) for part in parts], np.int64)
-    pointer = np.concatenate([[0], np.cumsum(size[order])]).astype(np.int64)
-    frame, row, col = (np.empty(pointer[-1], np.int32) for _ in range(3))
-    intensity = np.empty(pointer[-1], np.float32)
-    place = np.empty(len(order), np.int64)
-    place[order] = pointer[:-1]
-    start = 0
-    for part in parts:
-        count = len(part.first)
-        target = place[start : start + count]
-        spell_out(part.stretches, part.values, part.value_pointer, target, frame, row, col, intensity)
-        start += count
-    return Voxels(pointer, frame, row, col, intensity)
