@@ -360,7 +360,7 @@ def test_bright_spots_saturate_and_say_so():
 def test_the_small_scan_is_realistic():
     simulation = simulate(small())
     blobs = simulation.truth.blobs
-    assert simulation.scan_shape == (720, 256, 256)
+    assert simulation.scan_shape == (1440, 256, 256)
     assert len(simulation.truth.grains) == 15
     assert len(blobs) > 1500
     assert blobs["isolated"].mean() > 0.6

@@ -93,7 +93,7 @@ def histogram_panel(material: Material, looker: FrameLooker) -> Panel:
     sigma = material.sigma or robust_sigma(values) or 1.0
     threshold, floor = material.seed_threshold, material.in_counts(material.setting("segment", "grow_min"))
     with Sheet(1120, 290) as sheet:
-        _draw_histogram(sheet.axes()[0], values, sigma, {"t": (floor, WARM), "T": (threshold, INK)})
+        _draw_histogram(sheet.axes()[0], values, sigma, {"t": (floor, BLUE), "T": (threshold, WARM)})
     distance = threshold / sigma if threshold else 0.0
     told = f"The seed threshold T stands {distance:.1f} sigma above zero. " if threshold else ""
     if floor is not None:
