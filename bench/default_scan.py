@@ -25,7 +25,14 @@ def main(seed: int) -> int:
     f1, recall = blobs["f1"]["0.5"], blobs["recall_isolated_above_5_sigma"]
     met = f1 >= F1_GOAL and recall >= RECALL_GOAL
     print(
-        json.dumps({"claim": "init's recipe on the default scan", "f1": f1, "recall_isolated_above_5_sigma": recall, "met": met})
+        json.dumps(
+            {
+                "claim": "init's recipe on the default scan",
+                "f1": f1,
+                "recall_isolated_above_5_sigma": recall,
+                "met": met,
+            }
+        )
     )
     return 0 if met else 1
 
