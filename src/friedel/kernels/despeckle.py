@@ -3,7 +3,7 @@
 3×3 is a network: the three values of each column are sorted once, and the median of nine is the median of (the
 largest of the smallest, the median of the middle ones, the smallest of the largest). Larger squares forget
 extremes: of k values, drop the smallest and the largest, add the next, until three are left. All lanes do the
-same, so that whole vectors are used. No value may be NaN.
+same, so that whole vectors are used: values are float32, or int16, twice as many to a vector. None may be NaN.
 """
 
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+Values = NDArray[Any]
 
 _LANES = 128
 
@@ -32,12 +34,12 @@ def _middle(a: Any, b: Any, c: Any) -> Any:
 
 @njit(cache=True, nogil=True)
 def _sort_columns(
-    above: NDArray[np.float32],
-    here: NDArray[np.float32],
-    below: NDArray[np.float32],
-    low: NDArray[np.float32],
-    mid: NDArray[np.float32],
-    high: NDArray[np.float32],
+    above: Values,
+    here: Values,
+    below: Values,
+    low: Values,
+    mid: Values,
+    high: Values,
 ) -> None:
     """Sorted columns of three rows into [1, cols + 1) of the lanes, their ends repeated."""
     cols = above.size
@@ -58,9 +60,7 @@ def _sort_columns(
 
 
 @njit(cache=True, nogil=True)
-def _merge_columns(
-    low: NDArray[np.float32], mid: NDArray[np.float32], high: NDArray[np.float32], out: NDArray[np.float32]
-) -> None:
+def _merge_columns(low: Values, mid: Values, high: Values, out: Values) -> None:
     cols = out.size
     low0, low1, low2 = low[:cols], low[1 : cols + 1], low[2 : cols + 2]
     mid0, mid1, mid2 = mid[:cols], mid[1 : cols + 1], mid[2 : cols + 2]
@@ -72,18 +72,18 @@ def _merge_columns(
 
 
 @njit(cache=True, nogil=True)
-def _median_of_nine(image: NDArray[np.float32], first: int, last: int, out: NDArray[np.float32]) -> None:
+def _median_of_nine(image: Values, first: int, last: int, out: Values) -> None:
     rows, cols = image.shape
-    low = np.empty(cols + 2, np.float32)
-    mid = np.empty(cols + 2, np.float32)
-    high = np.empty(cols + 2, np.float32)
+    low = np.empty(cols + 2, image.dtype)
+    mid = np.empty(cols + 2, image.dtype)
+    high = np.empty(cols + 2, image.dtype)
     for j in range(first, last):
         _sort_columns(image[max(j - 1, 0)], image[j], image[min(j + 1, rows - 1)], low, mid, high)
         _merge_columns(low, mid, high, out[j - first])
 
 
 @njit(cache=True, nogil=True)
-def _order(lanes: NDArray[np.float32], low: int, high: int) -> None:
+def _order(lanes: Values, low: int, high: int) -> None:
     """Rows `low` and `high` of `lanes` [value, lane], flat, such that the first holds the smaller values."""
     a = lanes[low * _LANES : (low + 1) * _LANES]
     b = lanes[high * _LANES : (high + 1) * _LANES]
@@ -96,7 +96,7 @@ def _order(lanes: NDArray[np.float32], low: int, high: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _forget(lanes: NDArray[np.float32], count: int) -> int:
+def _forget(lanes: Values, count: int) -> int:
     """Which row of `lanes` [value, lane], flat, holds the median of `count` (odd) values after reordering them.
 
     Of any count // 2 + 2 values neither the least nor the most is the median of all.
@@ -115,13 +115,11 @@ def _forget(lanes: NDArray[np.float32], count: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _median_of_square(
-    image: NDArray[np.float32], size: int, first: int, last: int, out: NDArray[np.float32]
-) -> None:
+def _median_of_square(image: Values, size: int, first: int, last: int, out: Values) -> None:
     rows, cols = image.shape
     half = size // 2
-    padded = np.empty((size, cols + size - 1 + _LANES), np.float32)
-    lanes = np.empty(size * size * _LANES, np.float32)
+    padded = np.empty((size, cols + size - 1 + _LANES), image.dtype)
+    lanes = np.empty(size * size * _LANES, image.dtype)
     for j in range(first, last):
         for r in range(size):
             line = image[min(max(j + r - half, 0), rows - 1)]
@@ -139,7 +137,7 @@ def _median_of_square(
 
 
 @njit(cache=True, nogil=True)
-def despeckle(image: NDArray[np.float32], size: int, first: int, last: int, out: NDArray[np.float32]) -> None:
+def despeckle(image: Values, size: int, first: int, last: int, out: Values) -> None:
     """Median over size × size neighbours (odd) of rows [first, last) of `image` [row, col] into `out`.
 
     Neighbours beyond the image's edges are the nearest pixel of the image; size 1 copies.
