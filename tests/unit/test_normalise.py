@@ -13,9 +13,10 @@ def fixed(raw, dark, keep, part, factors, bias):
     tiles = -(-pixels // TILE)
     rest = (0, tiles * TILE - pixels)
     planes = np.empty((1, tiles, 2, WORD, TILE), np.uint16)
+    used = np.zeros((1, tiles, 2), np.uint16)
     clipped = np.zeros(WORD, np.int64)
     normalise_word(
-        raw, np.pad(dark, rest), np.pad(keep, rest), np.pad(part, rest), factors, bias, 1, planes, clipped
+        raw, np.pad(dark, rest), np.pad(keep, rest), np.pad(part, rest), factors, bias, 1, planes, used, clipped
     )
     out = np.empty((WORD, tiles * TILE), np.uint16)
     for tile in range(tiles):

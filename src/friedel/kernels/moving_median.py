@@ -2,7 +2,9 @@
 
 A tile is 128 neighbouring pixels of the flat frame. `planes` [half, tile, slot, bit, pixel] (uint16) holds words of
 16 frames, word w in slot `w % slots` (a ring); uint16 values need one half, the sortable 32-bit keys of float32
-values two (low, then high). Each word is transposed once and serves every window that covers it.
+values two (low, then high). Each word is transposed once and serves every window that covers it. `used`
+[half, tile, slot] says which bits any value of a tile's word has set: no time goes into planes of zeros at the top,
+which a detector's 16 bits often have (a quarter of the time, `bench/moving_median.py`).
 """
 
 from typing import Any
@@ -16,6 +18,7 @@ from friedel.kernels.select_bits import (
     TILE,
     WORD,
     WORD_SIZE,
+    bits_in,
     count_zeros,
     decide,
     forget_zeros,
@@ -36,19 +39,20 @@ def _select16(
     slot: int,
     head: int,
     tail: int,
+    top: int,
     mask: NDArray[np.uint16],
     state: NDArray[np.uint16],
     out: NDArray[np.uint16],
 ) -> None:
-    """Sixteen bits of the statistic: words [slot, slot + head) of the ring, then [0, tail)."""
+    """Bits `top` to 0 of the statistic: words [slot, slot + head) of the ring, then [0, tail)."""
     rest = mask[head * TILE : (head + tail) * TILE]
     forget_zeros(state)
-    count_zeros(planes, slot, head, 15, mask, state)
+    count_zeros(planes, slot, head, top, mask, state)
     if tail > 0:
-        count_zeros(planes, 0, tail, 15, rest, state)
-    decide(state, 15)
-    for below in range(15):
-        bit = 14 - below
+        count_zeros(planes, 0, tail, top, rest, state)
+    decide(state, top)
+    for below in range(top):
+        bit = top - 1 - below
         forget_zeros(state)
         narrow_and_count(planes, slot, head, bit, mask, state)
         if tail > 0:
@@ -58,8 +62,23 @@ def _select16(
 
 
 @njit(cache=True, nogil=True)
+def _top_bit(used: NDArray[np.uint16], slot: int, head: int, tail: int) -> int:
+    """The highest bit set in words [slot, slot + head) or [0, tail) of a tile; 0 where none is."""
+    bits = 0
+    for i in range(slot, slot + head):
+        bits |= int(used[i])
+    for i in range(tail):
+        bits |= int(used[i])
+    top = 0
+    while bits >> (top + 1):
+        top += 1
+    return top
+
+
+@njit(cache=True, nogil=True)
 def _select(
     planes: NDArray[np.uint16],
+    used: NDArray[np.uint16],
     tile: int,
     start: int,
     stop: int,
@@ -81,10 +100,11 @@ def _select(
     start_selection(mask, words, first, last, stop - start, rank, state)
     if halves == 2:
         upper = planes[1, tile].reshape(slots * WORD_SIZE)
-        _select16(upper, slot, head, tail, mask, state, high)
+        _select16(upper, slot, head, tail, _top_bit(used[1, tile], slot, head, tail), mask, state, high)
         narrow(upper, slot, head, 0, mask, state)
         narrow(upper, 0, tail, 0, mask[head * TILE : (head + tail) * TILE], state)
-    _select16(planes[0, tile].reshape(slots * WORD_SIZE), slot, head, tail, mask, state, low)
+    top = _top_bit(used[0, tile], slot, head, tail)
+    _select16(planes[0, tile].reshape(slots * WORD_SIZE), slot, head, tail, top, mask, state, low)
 
 
 @njit(inline="always")
@@ -121,6 +141,7 @@ def _to_float(
 @njit(cache=True, nogil=True)
 def median_of_planes(
     planes: NDArray[np.uint16],
+    used: NDArray[np.uint16],
     first_tile: int,
     last_tile: int,
     starts: NDArray[np.int64],
@@ -145,18 +166,21 @@ def median_of_planes(
         for b in range(starts.size):
             frames = stops[b] - starts[b]
             row = out[b, tile * TILE : (tile + 1) * TILE]
-            _select(planes, tile, starts[b], stops[b], (frames - 1) // 2, mask, state, low, high)
+            _select(planes, used, tile, starts[b], stops[b], (frames - 1) // 2, mask, state, low, high)
             _to_float(low, high, halves, keys, row)
             if frames % 2 == 0:
-                _select(planes, tile, starts[b], stops[b], frames // 2, mask, state, low, high)
+                _select(planes, used, tile, starts[b], stops[b], frames // 2, mask, state, low, high)
                 _to_float(low, high, halves, keys, upper)
                 for p in range(TILE):
                     row[p] = (row[p] + upper[p]) * np.float32(0.5)
 
 
 @njit(cache=True, nogil=True)
-def pack_word(frames: NDArray[np.uint16], start: int, stop: int, pixel: int, out: NDArray[np.uint16]) -> None:
-    """Frames [start, stop) (at most 16) of one tile of `frames` [frame, pixel] as planes; what is missing is 0."""
+def pack_word(frames: NDArray[np.uint16], start: int, stop: int, pixel: int, out: NDArray[np.uint16]) -> int:
+    """Frames [start, stop) (at most 16) of one tile of `frames` [frame, pixel] as planes; what is missing is 0.
+
+    Returns the bits that any value has.
+    """
     width = min(TILE, frames.shape[1] - pixel)
     for f in range(WORD):
         row = out[f * TILE : (f + 1) * TILE]
@@ -168,7 +192,9 @@ def pack_word(frames: NDArray[np.uint16], start: int, stop: int, pixel: int, out
             row[:] = uint16(0)
             if start + f < stop:
                 row[:width] = frames[start + f, pixel : pixel + width]
+    bits = bits_in(out)
     transpose_bits(out)
+    return int(bits)
 
 
 @njit(cache=True, nogil=True)
@@ -186,12 +212,14 @@ def moving_median_uint16(
     """
     words = (frames.shape[0] + WORD - 1) // WORD
     planes = np.empty((1, 1, words, WORD, TILE), np.uint16)
+    used = np.empty((1, 1, words), np.uint16)
     flat = planes.reshape(words * WORD_SIZE)
     row = np.empty((starts.size, TILE), np.float32)
     for tile in range(first_tile, last_tile):
         for w in range(words):
-            pack_word(frames, w * WORD, frames.shape[0], tile * TILE, flat[w * WORD_SIZE : (w + 1) * WORD_SIZE])
-        median_of_planes(planes, 0, 1, starts, stops, row)
+            word = flat[w * WORD_SIZE : (w + 1) * WORD_SIZE]
+            used[0, 0, w] = pack_word(frames, w * WORD, frames.shape[0], tile * TILE, word)
+        median_of_planes(planes, used, 0, 1, starts, stops, row)
         width = min(TILE, frames.shape[1] - tile * TILE)
         for b in range(starts.size):
             out[b, tile * TILE : tile * TILE + width] = row[b, :width]

@@ -13,7 +13,7 @@ from numba import njit, uint16, uint32
 from numpy.typing import NDArray
 
 from friedel.kernels.moving_median import key_of
-from friedel.kernels.select_bits import TILE, WORD_SIZE, transpose_bits
+from friedel.kernels.select_bits import TILE, WORD_SIZE, bits_in, transpose_bits
 
 Raw = NDArray[Any]
 
@@ -29,22 +29,44 @@ def _fixed_tile(
     out: NDArray[np.uint16],
     clipped: NDArray[np.int64],
 ) -> None:
-    """All frames of the tile from pixel `at` on; slices are made here, where they cost no reference counts."""
+    """All frames of the tile from pixel `at` on; slices are made here, where they cost no reference counts.
+
+    Values are kept within reach of an integer first, and rows with any beyond the range are counted once more:
+    comparisons of floats in this loop would double its time.
+    """
     dark_row = dark[at : at + TILE]
     keep_row = keep[at : at + TILE]
     for f in range(raw.shape[0]):
         row = raw[f, at : at + TILE]
         gain = gains[f * TILE : (f + 1) * TILE]
         to = out[f * TILE : (f + 1) * TILE]
-        beyond = np.int32(0)
+        seen = np.int32(0)
         for p in range(TILE):
             v = (np.float32(row[p]) - dark_row[p]) * gain[p] + bias
-            v = v if keep_row[p] & (abs(v) < np.float32(np.inf)) else bias
-            beyond = np.int32(beyond + np.int32((v < np.float32(0)) | (v >= np.float32(65536))))
-            v = v if v > np.float32(0) else np.float32(0)
-            v = v if v < np.float32(65535) else np.float32(65535)
-            to[p] = uint16(np.int32(v))
-        clipped[f] += beyond
+            v = v if abs(v) < np.float32(np.inf) else bias
+            v = v if keep_row[p] else bias
+            v = v if v > np.float32(-1) else np.float32(-1)
+            v = v if v < np.float32(65536) else np.float32(65536)
+            q = np.int32(np.floor(v))
+            seen = np.int32(seen | q)
+            q = q if q > np.int32(0) else np.int32(0)
+            q = q if q < np.int32(65535) else np.int32(65535)
+            to[p] = uint16(q)
+        if seen < 0 or seen > 65535:
+            clipped[f] += _beyond(row, dark_row, keep_row, gain, bias)
+
+
+@njit(cache=True, nogil=True)
+def _beyond(
+    row: Raw, dark: NDArray[np.float32], keep: NDArray[np.bool_], gain: NDArray[np.float32], bias: np.float32
+) -> int:
+    """How many values of a row leave the range of fixed point."""
+    count = 0
+    for p in range(TILE):
+        v = (np.float32(row[p]) - dark[p]) * gain[p] + bias
+        if keep[p] and abs(v) < np.float32(np.inf) and (v < np.float32(0) or v >= np.float32(65536)):
+            count += 1
+    return count
 
 
 @njit(cache=True, nogil=True)
@@ -102,12 +124,14 @@ def normalise_word(
     bias: float,
     slot: int,
     planes: NDArray[np.uint16],
+    used: NDArray[np.uint16],
     clipped: NDArray[np.int64],
 ) -> None:
     """Up to 16 frames `raw` [frame, pixel] into slot `slot` of `planes` [half, tile, slot, bit, pixel].
 
-    `dark`, `keep` and `part` are flat and padded to whole tiles; `factors` [frame, part]. Adds to `clipped` [frame]
-    how many values left the range of fixed point (none do with two halves).
+    `dark`, `keep` and `part` are flat and padded to whole tiles; `factors` [frame, part]. `used` [half, tile, slot]
+    gets the bits that any value has. Adds to `clipped` [frame] how many values left the range of fixed point (none
+    do with two halves).
     """
     frames, pixels = raw.shape
     halves, tiles = planes.shape[0], planes.shape[1]
@@ -132,8 +156,10 @@ def normalise_word(
             high = planes[1, tile, slot].reshape(WORD_SIZE)
             _key_tile(frame_rows, at, dark_rows, keep_rows, gains, value, low, high)
             high[frames * TILE :] = uint16(0)
+            used[1, tile, slot] = bits_in(high)
             transpose_bits(high)
         low[frames * TILE :] = uint16(0)
+        used[0, tile, slot] = bits_in(low)
         transpose_bits(low)
 
 

@@ -81,6 +81,15 @@ def transpose_bits(x: NDArray[np.uint16]) -> None:
 
 
 @njit(cache=True, nogil=True)
+def bits_in(values: NDArray[np.uint16]) -> int:
+    """Bits that any of one word's values [16][TILE] has set: only their planes need to be looked at."""
+    bits = uint16(0)
+    for i in range(WORD_SIZE):
+        bits = uint16(bits | values[i])
+    return int(bits)
+
+
+@njit(cache=True, nogil=True)
 def start_selection(
     mask: NDArray[np.uint16], words: int, first: int, last: int, frames: int, rank: int, state: NDArray[np.uint16]
 ) -> None:

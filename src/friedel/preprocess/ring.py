@@ -40,7 +40,10 @@ class Word:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ring:
-    """Words of the scan: `planes` uint16 [half, tile, slot, bit, pixel], word w in slot w % slots."""
+    """Words of the scan: `planes` uint16 [half, tile, slot, bit, pixel], word w in slot w % slots.
+
+    `used` [half, tile, slot] holds the bits that any value there has.
+    """
 
     scan: Scan
     schedule: Schedule
@@ -50,6 +53,7 @@ class Ring:
     factor: float
     bias: float
     planes: AnyArray
+    used: AnyArray
     words: dict[int, Word] = field(default_factory=dict)
 
     @classmethod
@@ -68,6 +72,7 @@ class Ring:
             factor=baseline.scale if fixed else 1.0,
             bias=baseline.offset + 0.5 if fixed else 0.0,
             planes=np.empty((halves(params), tiles, slots, WORD, TILE), np.uint16),
+            used=np.empty((halves(params), tiles, slots), np.uint16),
         )
 
     def slot(self, word: int) -> int:
@@ -90,6 +95,7 @@ class Ring:
             self.bias,
             self.slot(word),
             self.planes,
+            self.used,
             clipped,
         )
         threshold = _threshold(raw, self.scan.saturation)

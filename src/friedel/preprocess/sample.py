@@ -98,14 +98,14 @@ def clean_sample(
     """Some frames of the sample after the same steps as in the pass, the sample being the window."""
     count, rows, cols = sample.raw.shape
     scale = baseline.scale if params.arithmetic == "fixed" else 1.0
-    planes = _packed(params, baseline, constants, sample, gains, executor)
+    planes, used_bits = _packed(params, baseline, constants, sample, gains, executor)
     tiles = planes.shape[1]
     background = np.zeros((1, tiles * TILE), np.float32)
     ends = np.zeros(1, np.int64), np.full(1, count, np.int64)
     chunk = _CHUNK // TILE
 
     def median(first: int) -> None:
-        median_of_planes(planes, first, min(first + chunk, tiles), *ends, background)
+        median_of_planes(planes, used_bits, first, min(first + chunk, tiles), *ends, background)
 
     for _ in executor.map(median, range(0, tiles, chunk)):
         pass
@@ -134,21 +134,22 @@ def _packed(
     sample: Sample,
     gains: Floats,
     executor: Executor,
-) -> AnyArray:
-    """The sample as bit planes [half, tile, word, bit, pixel]."""
+) -> tuple[AnyArray, AnyArray]:
+    """The sample as bit planes [half, tile, word, bit, pixel], and the bits that are used [half, tile, word]."""
     count = len(sample.raw)
     flat = sample.raw.reshape(count, -1)
     fixed = params.arithmetic == "fixed"
     words = -(-count // WORD)
     planes = np.empty((halves(params), len(constants.dark) // TILE, words, WORD, TILE), np.uint16)
+    used = np.empty(planes.shape[:3], np.uint16)
     factors = (gains * (baseline.scale if fixed else 1.0)).astype(np.float32)
     bias = baseline.offset + 0.5 if fixed else 0.0
 
     def pack(word: int) -> None:
         here = slice(word * WORD, min((word + 1) * WORD, count))
         pixels = constants.dark, constants.keep, constants.part
-        normalise_word(flat[here], *pixels, factors[here], bias, word, planes, np.zeros(WORD, np.int64))
+        normalise_word(flat[here], *pixels, factors[here], bias, word, planes, used, np.zeros(WORD, np.int64))
 
     for _ in executor.map(pack, range(words)):
         pass
-    return planes
+    return planes, used

@@ -55,7 +55,7 @@ def ring_bytes(
     frames, rows, cols = scan_shape
     pixels = -(-rows * cols // TILE) * TILE
     schedule = Schedule(params, frames)
-    ring = schedule.slots(windows_per_block) * WORD * 2 * halves(params)
+    ring = schedule.slots(windows_per_block) * (WORD * 2 + 1) * halves(params)  # the 1 is room for `used`
     backgrounds = 4 * max(min(windows_per_block, schedule.backgrounds), 1) + 8
     blocks = 4 * _BUFFERS * block_frames(rows * cols)
     reading = WORD * 4 * threads
@@ -127,7 +127,8 @@ def _make_backgrounds(ring: Ring, group: Group, backgrounds: Image, executor: Ex
     chunk = max(1, min(tiles // (4 * executor.threads), 4096))
 
     def work(first: int) -> None:
-        median_of_planes(ring.planes, first, min(first + chunk, tiles), group.starts, group.stops, backgrounds)
+        last = min(first + chunk, tiles)
+        median_of_planes(ring.planes, ring.used, first, last, group.starts, group.stops, backgrounds)
 
     for _ in executor.map(work, range(0, tiles, chunk)):
         pass
