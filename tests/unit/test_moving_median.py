@@ -24,6 +24,7 @@ def float_medians(frames, windows, slots=None):
     slots = slots or -(-count // WORD)
     padded = tiles * TILE
     planes = np.zeros((2, tiles, slots, WORD, TILE), np.uint16)
+    used = np.zeros((2, tiles, slots), np.uint16)
     out = np.empty((len(windows), padded), np.float32)
     loaded = 0
     for b, (start, stop) in enumerate(windows):
@@ -38,11 +39,12 @@ def float_medians(frames, windows, slots=None):
                 0.0,
                 loaded % slots,
                 planes,
+                used,
                 np.zeros(WORD, np.int64),
             )
             loaded += 1
         ends = np.array([start], np.int64), np.array([stop], np.int64)
-        median_of_planes(planes, 0, tiles, *ends, out[b : b + 1])
+        median_of_planes(planes, used, 0, tiles, *ends, out[b : b + 1])
     return out[:, :pixels]
 
 
@@ -110,10 +112,19 @@ def test_transposing_twice_gives_the_frames_back():
     np.testing.assert_array_equal(twice, word)
 
 
+@pytest.mark.parametrize("bits", [0, 1, 5, 11, 15, 16])
+def test_planes_of_zeros_at_the_top_change_nothing(bits):
+    frames = np.random.default_rng(bits).integers(0, 1 << bits, (70, 2 * TILE)).astype(np.uint16)
+    frames[:, TILE:] = 3  # one tile whose values need fewer bits than the other's
+    out = np.empty((2, 2 * TILE), np.float32)
+    moving_median_uint16(frames, np.array([0, 20]), np.array([51, 70]), 0, 2, out)
+    np.testing.assert_array_equal(out, expected(frames, [(0, 51), (20, 70)]))
+
+
 def test_a_plane_holds_one_bit_of_sixteen_frames():
     frames = np.random.default_rng(7).integers(0, 65536, (WORD, TILE)).astype(np.uint16)
     word = np.empty(WORD_SIZE, np.uint16)
-    pack_word(frames, 0, WORD, 0, word)
+    assert pack_word(frames, 0, WORD, 0, word) == np.bitwise_or.reduce(frames, axis=None)
     planes = word.reshape(WORD, TILE)
     for bit in range(16):
         want = sum(((frames[f].astype(int) >> bit) & 1) << f for f in range(WORD))
