@@ -1,0 +1,87 @@
+"""Which reflection families the stages after segmentation use: one rule for matching and indexing."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from friedel.errors import SetupError
+from friedel.model.arrays import Floats, Indices
+from friedel.model.crystal import Phase, Reflections
+from friedel.model.setup import Detector, Setup
+
+MOST_FAMILIES = 8
+"""More families add weak spots, and every one more makes wrong pairs likelier."""
+WIDEST_DEG = 170.0
+
+
+def used_reflections(phase: Phase, setup: Setup, detector_shape: tuple[int, int]) -> Reflections:
+    """The phase's own families where the user named some, else the strongest that every direction shows.
+
+    Those are at most eight by |F|^2 times multiplicity among the families whose rings lie whole on the detector
+    of (rows, cols): inside the circle about the beam. Families in order of |g|. Raises `SetupError` when the
+    user's families cannot diffract or no ring fits.
+    """
+    if phase.families:
+        longest = max(float(np.linalg.norm(phase.B @ np.asarray(hkl))) for hkl in phase.families)
+        return phase.reflections(1.0 / (longest * (1 + 1e-6)) if longest else 1.0).only(phase.families)
+    sine = np.sin(np.radians(widest_ring_deg(setup.detector, detector_shape)) / 2)
+    found = phase.reflections(setup.beam.wavelength / (2.0 * sine))
+    if not len(found):
+        raise SetupError(
+            f"phase {phase.name}",
+            rule="must have a reflection whose ring lies on the detector",
+            way_out="check energy, distance and lattice, or name families",
+        )
+    strength = found.family_f_squared * found.multiplicity
+    best = np.sort(np.argsort(-strength, kind="stable")[:MOST_FAMILIES])
+    return found.only([tuple(hkl) for hkl in found.representative[best].tolist()])
+
+
+def family_two_theta_rad(reflections: Reflections, wavelength: float) -> Floats:
+    """Bragg angle 2 theta of each family, in radians."""
+    first = np.searchsorted(reflections.family, np.arange(len(reflections.representative)))
+    return np.asarray(2.0 * np.arcsin(0.5 * wavelength * reflections.g_length[first]))
+
+
+def phase_rings(
+    phases: Sequence[Phase], setup: Setup, detector_shape: tuple[int, int]
+) -> tuple[Floats, Indices, Indices]:
+    """All rings of all phases by angle: 2 theta (rad), row of the phase, row of the family in its list."""
+    angles, owners, rows = [], [], []
+    for number, phase in enumerate(phases):
+        two_theta = family_two_theta_rad(used_reflections(phase, setup, detector_shape), setup.beam.wavelength)
+        angles.append(two_theta)
+        owners.append(np.full(len(two_theta), number))
+        rows.append(np.arange(len(two_theta)))
+    if not angles:
+        raise SetupError("phase", rule="must be given", way_out="add a [[phase]] to the recipe")
+    angle, owner, row = np.concatenate(angles), np.concatenate(owners), np.concatenate(rows)
+    order = np.argsort(angle, kind="stable")
+    return angle[order], owner[order].astype(np.int64), row[order].astype(np.int64)
+
+
+def widest_ring_deg(detector: Detector, detector_shape: tuple[int, int]) -> float:
+    """2 theta of the circle about the beam that just fits on the detector; of the far corner, if it misses it."""
+    rows, cols = detector_shape
+    edges = np.array([[-0.5, -0.5], [-0.5, cols - 0.5], [rows - 0.5, cols - 0.5], [rows - 0.5, -0.5]])
+    corners = detector.position_um(edges[:, 0], edges[:, 1])
+    hit = beam_hit_px(detector)
+    inside = hit is not None and -0.5 < hit[0] < rows - 0.5 and -0.5 < hit[1] < cols - 0.5
+    if not inside:
+        return min(float(_angle_deg(corners).max()), WIDEST_DEG)
+    part = np.linspace(0.0, 1.0, 257)[:, None]
+    along = [a + part * (b - a) for a, b in zip(corners, np.roll(corners, -1, axis=0), strict=True)]
+    return min(float(_angle_deg(np.concatenate(along)).min()), WIDEST_DEG)
+
+
+def beam_hit_px(detector: Detector) -> tuple[float, float] | None:
+    """(row, col) where the beam through the axis hits the detector's plane; None where it never does."""
+    matrix = np.column_stack([detector.v_um, detector.u_um, [-1.0, 0.0, 0.0]])
+    if abs(np.linalg.det(matrix)) < 1e-12:
+        return None
+    row, col, distance = np.linalg.solve(matrix, -detector.origin_um)
+    return (float(row), float(col)) if distance > 0 else None
+
+
+def _angle_deg(points: Floats) -> Floats:
+    return np.asarray(np.degrees(np.arctan2(np.hypot(points[:, 1], points[:, 2]), points[:, 0])))
