@@ -1,4 +1,4 @@
-"""Which reflection families the stages after segmentation use: one rule for matching and indexing."""
+"""Which reflections the stages after segmentation use: those the recipe names, or the strongest fully seen."""
 
 from collections.abc import Sequence
 

@@ -6,7 +6,7 @@ from enum import IntEnum
 import numpy as np
 
 from friedel.errors import FriedelError
-from friedel.model.arrays import AnyArray, Floats
+from friedel.model.arrays import AnyArray, Floats, Indices
 
 
 class Status(IntEnum):
@@ -25,6 +25,11 @@ class GrainTable:
     `U` (n,3,3) takes crystal to sample, `B` of the phase is Busing-Levy without 2 pi, `UBI` (n,3,3) = inv(U B)
     in Angstrom; `position_um` (n,3) is the centre of mass; `completeness` (n) found over expected spots. Blobs
     of grain i are `blobs[blob_pointer[i]:blob_pointer[i+1]]`, `shared` marks those that serve another grain too.
+
+    What only indexing knows may be empty (length 0). Per entry of `blobs`: `hkl` (m,3), and `residuals` (m,3) =
+    predicted minus measured omega * |sin eta| (deg), row, col (px). Per grain: `expected` (n) spots on the detector,
+    `null_completeness` (n) what the same search reaches by chance on average and `null_limit` (n) the completeness
+    that chance does not reach, `strain` (n,6) xx yy zz yz xz xy in the sample frame. `notes` say what went wrong.
     """
 
     U: Floats
@@ -39,6 +44,13 @@ class GrainTable:
     position_error_um: Floats
     volume_um3: Floats
     phases: tuple[str, ...] = field(default=())
+    hkl: Indices = field(default_factory=lambda: np.zeros((0, 3), dtype=np.int64))
+    residuals: Floats = field(default_factory=lambda: np.zeros((0, 3)))
+    expected: Indices = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    null_completeness: Floats = field(default_factory=lambda: np.zeros(0))
+    null_limit: Floats = field(default_factory=lambda: np.zeros(0))
+    strain: Floats = field(default_factory=lambda: np.zeros((0, 6)))
+    notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
         n = len(self.position_um)
@@ -51,6 +63,10 @@ class GrainTable:
             raise FriedelError(
                 "grain table blob_pointer", rule=f"must have {n + 1} entries", got=len(self.blob_pointer)
             )
+        for name, shape in (("hkl", (len(self.blobs), 3)), ("residuals", (len(self.blobs), 3)), ("strain", (n, 6))):
+            got = getattr(self, name).shape
+            if got != shape and got[0]:
+                raise FriedelError(f"grain table {name}", rule=f"must be empty or have shape {shape}", got=got)
         if n and not np.allclose(np.linalg.det(self.U), 1.0, atol=1e-6):
             raise FriedelError("grain table U", rule="must be proper rotations")
 
