@@ -4,7 +4,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from friedel.model.baseline import Baseline
 from friedel.model.blobs import BlobTable
 from friedel.model.stream import CleanBlock, Executor
 from friedel.preprocess import clean_blocks, measure
+from friedel.runner.ahead import one_ahead
 from friedel.runner.areas import noise_image
 from friedel.runner.job import Job
 from friedel.runner.progress import Progress, log, shown, warnings_kept
@@ -35,7 +36,7 @@ def from_raw(job: Job, *, blobs: bool) -> Stages:
     with warnings_kept() as warned:
         baseline = _measured(job)
         with ExitStack() as files, shown(job.progress, "frames", job.scan.shape[0]) as progress:
-            notes = Notes(files.enter_context(_background_writer(job)))
+            notes = Notes(files.enter_context(_background_writer(job, baseline)))
             blocks = clean_blocks(
                 job.scan,
                 job.recipe.preprocess,
@@ -46,6 +47,8 @@ def from_raw(job: Job, *, blobs: bool) -> Stages:
             )
             if job.recipe.preprocess.keep_clean:
                 blocks = _stored(blocks, files.enter_context(_clean_store(job, baseline)), job.executor)
+            if job.executor.threads > 1:
+                blocks = files.enter_context(closing(one_ahead(blocks)))
             blocks = clock.watched(blocks, progress)
             table = _segmented(job, blocks, baseline) if blobs else None
             deque(blocks, maxlen=0)  # what is left of them: all, when nobody wants blobs
@@ -150,12 +153,16 @@ def _measured(job: Job) -> Baseline:
     return baseline
 
 
-def _background_writer(job: Job) -> BackgroundWriter:
+def _background_writer(job: Job, baseline: Baseline) -> BackgroundWriter:
     frames, rows, cols = job.scan.shape
     params = job.recipe.preprocess
     count = -(-frames // params.step) if params.background != "none" else 0
     return BackgroundWriter(
-        job.out / "background.h5", (count, rows, cols), frames=frames, tiles=len(job.scan.tiles)
+        job.out / "background.h5",
+        (count, rows, cols),
+        frames=frames,
+        tiles=len(job.scan.tiles),
+        noise=baseline.sigma_image,
     )
 
 

@@ -21,7 +21,7 @@ from friedel.model.stream import CleanBlock, Executor, Serial
 from friedel.segment.exclude import left_out, noise_per_pixel
 from friedel.segment.params import Rules, SegmentParams, sigma_of
 
-TASK_VOXELS = 1 << 22
+TASK_VOXELS = 1 << 20
 """Voxels that one task looks through: enough to forget what a call costs, few enough to share among threads."""
 
 
