@@ -30,7 +30,8 @@ def make_folder(out: Path, *, frames: int = 40, size: int = 48, spots: int = 12,
     backgrounds = np.stack(
         [np.median(normal[max(0, c - half_window) : c + half_window + 1], axis=0) for c in centres]
     )
-    write_background(out / "background.h5", backgrounds, centres, gains[:, None])
+    noise = np.linspace(4, 8, size, dtype=np.float32) * np.ones((size, 1), np.float32)
+    write_background(out / "background.h5", backgrounds, centres, gains[:, None], noise)
     nearest = np.argmin(np.abs(np.arange(frames)[:, None] - centres), axis=1)
     clean = np.stack([ndimage.median_filter(n - backgrounds[b], 3) for n, b in zip(normal, nearest, strict=True)])
     c0, r0, c1, r1 = box

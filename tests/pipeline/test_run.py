@@ -71,7 +71,9 @@ def test_there_is_one_background_for_each_step_and_one_gain_for_each_frame(finis
     with h5py.File(finished / "background.h5") as file:
         assert file["entry/data/frames"].shape == (15, 112, 120)
         assert file["entry/data/centres"][:2].tolist() == [8, 25]
-        gains = file["entry/gains"][()]
+        gains, noise = file["entry/gains"][()], file["entry/noise"][()]
+    assert noise.shape == (112, 120)
+    assert 0 < noise.min() < noise.max()  # the outer detector is darker
     assert gains.shape == (240, 1)
     assert 0.9 < gains.min() < gains.max() < 1.1
     assert gains.std() > 0.005

@@ -13,6 +13,8 @@ from friedel.reporter.material import load_material
 from friedel.reporter.outline import border_segments, labels_at
 from friedel.reporter.overview import maximum_projection
 from friedel.reporter.pictures import pooled
+from friedel.reporter.preprocessing import histogram_panel
+from friedel.reporter.segmentation import threshold_panel
 from friedel.reporter.statistics import MEANINGS
 from friedel.reporter.subject import choose_blob, crops, look_at, peak
 from tests.report_folder import make_folder
@@ -82,6 +84,39 @@ def test_sections_courses_and_crops_agree_with_the_frames(material):
     numbers, images, (row, col) = crops(looker, material.blobs, subject.blob)
     inside = images[numbers.index(subject.frame)][2:-2, 2:-2]
     np.testing.assert_allclose(inside, clean[row + 2 :, col + 2 :][: inside.shape[0], : inside.shape[1]], atol=1e-3)
+
+
+def in_units_of_the_noise(folder, noise="local"):
+    """The same folder as if its thresholds had been given in multiples of the noise, with an image of it."""
+    values = {"unit": '"sigma"', "noise": f'"{noise}"', "seed_threshold": "10.0", "grow_min": "3.0"}
+    lines = (folder / "recipe.toml").read_text().splitlines()
+    kept = [line for line in lines if line.split(" = ")[0] not in values]
+    (folder / "recipe.toml").write_text("\n".join([*kept, *(f"{key} = {value}" for key, value in values.items())]))
+    return load_material(folder)
+
+
+def test_thresholds_in_local_noise_are_drawn_where_they_were_compared(tmp_path):
+    material = in_units_of_the_noise(make_folder(tmp_path / "out"))
+    noise = material.backgrounds.noise
+    assert (noise.min(), noise.max()) == (4, 8)
+    assert material.in_counts_at(10.0, 5, 0) == pytest.approx(40.0)
+    assert material.in_counts_at(10.0, 5, np.array([0, 47])) == pytest.approx([40.0, 80.0])
+    blob = 2
+    assert material.grown_to(blob, 5, 47) == pytest.approx(8 * material.blobs["threshold"][blob])
+    assert material.missing == ()
+    panel = histogram_panel(material, frame_looker(material))
+    assert "T stands 10.0 sigma above zero" in panel.caption
+    subject = look_at(material, frame_looker(material))
+    at_peak = short(10 * float(noise[subject.row, subject.col]))
+    assert f"at or above T = {at_peak} are the seed" in threshold_panel(material, subject, material.blobs).caption
+
+
+def test_a_noise_image_that_has_gone_is_replaced_by_the_scans_noise_and_named(tmp_path):
+    folder = make_folder(tmp_path / "out")
+    material = in_units_of_the_noise(folder, noise=str(tmp_path / "gone.tif"))
+    assert any("image of the noise" in text for text in material.missing)
+    assert material.in_counts_at(10.0, 5, 0) == pytest.approx(10 * material.sigma)
+    assert "T stands 10.0 sigma" in histogram_panel(material, frame_looker(material)).caption
 
 
 def test_a_corrupt_frame_is_shown_as_the_last_good_one(material):

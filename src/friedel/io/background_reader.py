@@ -13,18 +13,23 @@ from friedel.model.arrays import Image, Indices
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Backgrounds:
-    """What preprocessing left: `centres` [image] in frames, `gains` [frame, tile], and images read on demand."""
+    """What preprocessing left: `centres` [image] in frames, `gains` [frame, tile], and images read on demand.
+
+    `noise` [row, col] is that of clean frames in counts, None where the file does not hold it.
+    """
 
     path: Path
     centres: Indices
     gains: Image
+    noise: Image | None = None
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
         """Read all but the images. Raises `InputError` when the file is not one of ours."""
         with opened(path, InputError) as file:
             try:
-                return cls(Path(path), file["entry/data/centres"][()], file["entry/gains"][()])
+                noise = file["entry/noise"][()] if "entry/noise" in file else None
+                return cls(Path(path), file["entry/data/centres"][()], file["entry/gains"][()], noise)
             except KeyError as error:
                 raise InputError(
                     str(path), rule="is not a file of backgrounds", got=str(error).strip('"')

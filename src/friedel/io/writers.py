@@ -13,7 +13,7 @@ import numpy as np
 from friedel.errors import OutputError
 from friedel.io.codecs import can_encode, encode_bitshuffle
 from friedel.io.h5_output import h5_output
-from friedel.model.arrays import AnyArray
+from friedel.model.arrays import AnyArray, Image
 from friedel.model.stream import Executor, Serial
 
 _INT16 = np.iinfo(np.int16)
@@ -166,11 +166,21 @@ class BackgroundWriter(_FrameFile):
     """Writes `background.h5`: the background images, the frames they are centred on, and the frames' gains.
 
     `shape` is that of the backgrounds (images, rows, cols), `frames` the scan's number of frames, `tiles` the
-    number of read-outs. Its methods `background` and `gains` are those of a `PreprocessObserver`.
+    number of read-outs, `noise` the standard deviation per pixel [row, col] of clean frames in counts, where it
+    was measured. Its methods `background` and `gains` are those of a `PreprocessObserver`.
     """
 
-    def __init__(self, path: str | Path, shape: tuple[int, int, int], *, frames: int, tiles: int = 1) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        shape: tuple[int, int, int],
+        *,
+        frames: int,
+        tiles: int = 1,
+        noise: Image | None = None,
+    ) -> None:
         super().__init__(path, shape, "f4", compress=False)
+        self._noise = noise
         self._centres = np.zeros(shape[0], dtype=np.int64)
         self._gains = np.ones((frames, tiles), dtype=np.float32)
 
@@ -189,13 +199,18 @@ class BackgroundWriter(_FrameFile):
         if kind is None:
             self._data.create_dataset("centres", data=self._centres).attrs["units"] = "frames"
             self._entry.create_dataset("gains", data=self._gains)
+            if self._noise is not None:
+                noise = self._entry.create_dataset("noise", data=np.asarray(self._noise, dtype=np.float32))
+                noise.attrs["units"] = "counts"
         super().__exit__(kind, error, trace)
 
 
-def write_background(path: str | Path, images: AnyArray, centres: AnyArray, gains: AnyArray) -> None:
-    """Write `background.h5` at once: images [n, row, col] in counts, centres [n], gains [frame, tile]."""
+def write_background(
+    path: str | Path, images: AnyArray, centres: AnyArray, gains: AnyArray, noise: Image | None = None
+) -> None:
+    """Write `background.h5` at once: images [n, row, col] in counts, centres [n], gains [frame, tile], noise."""
     shape = (len(images), *images.shape[1:])
-    with BackgroundWriter(path, shape, frames=len(gains), tiles=gains.shape[1]) as writer:
+    with BackgroundWriter(path, shape, frames=len(gains), tiles=gains.shape[1], noise=noise) as writer:
         for index, (centre, image) in enumerate(zip(centres, images, strict=True)):
             writer.background(index, int(centre), image)
         writer.gains(0, gains)

@@ -34,8 +34,9 @@ def tiles(material: Material) -> list[Tile]:
         rate = np.prod([float(n) for n in shape]) / seconds / 1e6
         shown.append(Tile(duration(seconds), "from raw to blobs", f"{rate:,.0f} million voxels a second"))
     if material.sigma:
-        threshold = material.seed_threshold
-        note = f"seeds from {threshold / material.sigma:.1f} sigma on" if threshold else "of a clean frame"
+        threshold = material.setting("segment", "seed_threshold")
+        scale = 1.0 if material.setting("segment", "unit") == "sigma" else material.sigma
+        note = f"seeds from {threshold / scale:.1f} sigma on" if threshold else "of a clean frame"
         shown.append(Tile(short(material.sigma), "counts of noise", note))
     return shown
 

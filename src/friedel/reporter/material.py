@@ -3,26 +3,32 @@
 import json
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
+
+import numpy as np
 
 from friedel.errors import FriedelError, InputError
 from friedel.io import open_scan
 from friedel.io.background_reader import Backgrounds
+from friedel.io.images import read_images
 from friedel.io.scan_params import ScanParams
 from friedel.io.store import read_blobs
+from friedel.model.arrays import AnyArray, Floats, Image
 from friedel.model.blobs import BlobTable
 from friedel.model.scan import Box, Scan
 
 Part = TypeVar("Part")
+Place = int | slice | AnyArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
     """The parts of an output folder; what is not there is None or empty, and `missing` says why.
 
-    `recipe` is recipe.toml, `run` run.json, `evaluation` evaluation.json, as plain values.
+    `recipe` is recipe.toml, `run` run.json, `evaluation` evaluation.json, as plain values. `noise` [row, col] in
+    counts is what values were divided by before they were compared with the thresholds, None where one number did.
     """
 
     folder: Path
@@ -32,6 +38,7 @@ class Material:
     backgrounds: Backgrounds | None = None
     scan: Scan | None = None
     evaluation: Mapping[str, Any] = field(default_factory=dict)
+    noise: Image | None = None
     missing: tuple[str, ...] = ()
 
     def setting(self, section: str, name: str, default: Any = None) -> Any:
@@ -66,22 +73,26 @@ class Material:
 
     @property
     def seed_threshold(self) -> float | None:
-        """T in counts (with the scan's one sigma where the recipe gives it in sigma)."""
+        """T in counts, where the noise is that of a typical pixel."""
         return self.in_counts(self.setting("segment", "seed_threshold"))
 
     def in_counts(self, threshold: float | None) -> float | None:
-        """A threshold of the recipe in counts."""
+        """A threshold of the recipe in counts, where the noise is that of a typical pixel."""
         if threshold is None or self.setting("segment", "unit") != "sigma":
             return threshold
-        return threshold * self.sigma or None
+        return threshold * (self.sigma if self.noise is None else float(np.median(self.noise))) or None
 
-    def grown_to(self, blob: int) -> float:
-        """What a blob grew down to, in counts."""
-        if self.blobs is None:
-            return 0.0
-        level = float(self.blobs["threshold"][blob])
-        per_pixel = self.setting("segment", "unit") == "sigma" and self.setting("segment", "noise") != "scan"
-        return level * self.sigma if per_pixel else level
+    def in_counts_at(self, threshold: float | None, row: Place, col: Place) -> Floats | None:
+        """The same at given pixels; `row` and `col` are as for an image [row, col]."""
+        if threshold is None or self.noise is None:
+            level = self.in_counts(threshold)
+            return None if level is None else np.asarray(level, np.float64)
+        return np.asarray(threshold * np.asarray(self.noise[row, col], np.float64))
+
+    def grown_to(self, blob: int, row: Place, col: Place) -> Floats:
+        """What a blob grew down to at given pixels, in counts."""
+        level = float(self.blobs["threshold"][blob]) if self.blobs is not None else 0.0
+        return np.asarray(level if self.noise is None else level * self.noise[row, col], np.float64)
 
     @property
     def warnings(self) -> list[str]:
@@ -116,7 +127,7 @@ def load_material(folder: Path) -> Material:
     if blobs is not None and evaluation.get("blobs", {}).get("result", len(blobs)) != len(blobs):
         missing.append("evaluation.json is of another result; `friedel evaluate` makes a new one")
         evaluation = nothing
-    return Material(
+    material = Material(
         folder=folder,
         recipe=recipe,
         run=run,
@@ -124,8 +135,27 @@ def load_material(folder: Path) -> Material:
         backgrounds=part("background.h5", Backgrounds.open, None, needed=_has_background(recipe)),
         scan=_scan(recipe, folder, missing),
         evaluation=evaluation,
-        missing=tuple(missing),
     )
+    noise = _noise(material, missing)
+    return replace(material, noise=noise, missing=tuple(missing))
+
+
+def _noise(material: Material, missing: list[str]) -> Image | None:
+    """The noise per pixel, where thresholds are in units of it; where it has gone, the scan's in its place."""
+    name = material.setting("segment", "noise", "scan")
+    if material.setting("segment", "unit") != "sigma" or name == "scan" or material.blobs is None:
+        return None
+    stored = material.backgrounds.noise if material.backgrounds is not None else None
+    try:
+        image = stored if name == "local" else np.asarray(read_images(str(name), Path.cwd()), np.float32)
+    except (FriedelError, OSError) as error:
+        missing.append(f"the image of the noise cannot be read any more: {error}")
+        image = None
+    shape = material.blobs.shape[1:]
+    if image is not None and image.shape == shape:
+        return image
+    missing.append("the noise per pixel is not in the folder: thresholds are drawn for that of the whole scan")
+    return np.full(shape, material.sigma, np.float32)
 
 
 def _scan(recipe: Mapping[str, Any], folder: Path, missing: list[str]) -> Scan | None:

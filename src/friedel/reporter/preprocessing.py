@@ -62,8 +62,10 @@ def course_panel(material: Material, subject: Subject, looker: FrameLooker) -> P
         top.set_ylabel("counts")
         top.legend(loc="upper left", ncols=2)
         bottom.plot(frames, clean, color=BLUE, lw=0.8)
-        threshold = material.seed_threshold
-        if threshold:
+        setting = material.setting("segment", "seed_threshold")
+        level = material.in_counts_at(setting, subject.row, subject.col)
+        if level is not None:
+            threshold = float(level)
             bottom.axhline(threshold, color=INK, lw=0.9, ls=(0, (4, 3)))
             bottom.annotate("T", (1.005, threshold), xycoords=("axes fraction", "data"), va="center", color=INK)
         bottom.set_ylabel("difference")
@@ -84,32 +86,52 @@ def course_panel(material: Material, subject: Subject, looker: FrameLooker) -> P
 
 
 def histogram_panel(material: Material, looker: FrameLooker) -> Panel:
-    """Clean values of some frames, with the thresholds."""
+    """Clean values of some frames, with the thresholds: in counts, or over the noise where that is per pixel."""
     frames = np.unique(np.linspace(0, looker.scan.shape[0] - 1, SAMPLE).astype(int))
     outside = ~looker.scan.mask
     if material.beam is not None:
         outside[material.beam.slices] = False
-    values = np.concatenate([looker.clean(int(frame))[outside] for frame in frames])
-    sigma = material.sigma or robust_sigma(values) or 1.0
-    threshold, floor = material.seed_threshold, material.in_counts(material.setting("segment", "grow_min"))
+    noise = material.noise
+    if noise is not None:
+        outside &= np.isfinite(noise) & (noise > 0)
+    unit = np.float32(1) if noise is None else noise[outside]
+    values = np.concatenate([looker.clean(int(frame))[outside] / unit for frame in frames])
+    if noise is None:
+        sigma = material.sigma or robust_sigma(values) or 1.0
+        levels = material.seed_threshold, material.in_counts(material.setting("segment", "grow_min"))
+        named, kind = f"sigma {short(sigma)} counts", "counts"
+    else:
+        sigma, named, kind = 1.0, "one sigma of each pixel's own noise", "local sigma"
+        levels = material.setting("segment", "seed_threshold"), material.setting("segment", "grow_min")
+    threshold, floor = levels
     with Sheet(1120, 290) as sheet:
-        _draw_histogram(sheet.axes()[0], values, sigma, {"t": (floor, BLUE), "T": (threshold, WARM)})
+        axes = sheet.axes()[0]
+        _draw_histogram(axes, values, sigma, {"t": (floor, BLUE), "T": (threshold, WARM)})
+        axes.set_xlabel(f"clean value / {kind}")
+    told, verdict = _clear_of_noise(values, sigma, threshold, floor)
+    return Panel(
+        "Clean values and thresholds",
+        f"{len(frames)} frames, evenly spaced, outside the beam. Noise is the hump around zero (grey band: "
+        f"{named}), spots are the tail. {told}",
+        sheet.svg,
+        verdict=verdict,
+    )
+
+
+def _clear_of_noise(
+    values: AnyArray, sigma: float, threshold: float | None, floor: float | None
+) -> tuple[str, Verdict]:
     distance = threshold / sigma if threshold else 0.0
     told = f"The seed threshold T stands {distance:.1f} sigma above zero. " if threshold else ""
     if floor is not None:
         told += (
             f"{100 * np.mean(values >= floor):.2f} % of the values reach t, the least that a blob grows down to. "
         )
+    if not threshold:
+        return told, ""
     good = distance >= 4
-    if threshold:
-        told += "Good: T stands clear of the noise." if good else "Look: T stands in the noise."
-    return Panel(
-        "Clean values and thresholds",
-        f"{len(frames)} frames, evenly spaced, outside the beam. Noise is the hump around zero (grey band: sigma "
-        f"{short(sigma)} counts), spots are the tail. {told}",
-        sheet.svg,
-        verdict="" if not threshold else "good" if good else "watch",
-    )
+    told += "Good: T stands clear of the noise." if good else "Look: T stands in the noise."
+    return told, "good" if good else "watch"
 
 
 def _draw_histogram(
@@ -133,8 +155,7 @@ def _draw_histogram(
     axes.minorticks_off()
     ticks = [step * 10.0**n for n in range(-2, 8) for step in (1, 2, 5) if 2 * sigma <= step * 10.0**n <= high]
     axes.set_xticks([-tick for tick in ticks if tick <= 8 * sigma] + [0, *ticks])
-    axes.set_xlabel("clean value / counts")
-    axes.set_ylabel("pixels per count")
+    axes.set_ylabel("pixels per unit")
     axes.xaxis.set_major_formatter(plain_numbers())
     axes.yaxis.set_major_formatter(plain_numbers())
 

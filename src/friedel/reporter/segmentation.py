@@ -33,19 +33,20 @@ def threshold_panel(material: Material, subject: Subject, blobs: BlobTable) -> P
     labels = labels_at(blobs, row=subject.row)[subject.section_start :][: len(subject.along_cols)]
     own = labels == subject.blob + 1
     at_frame = subject.frame - subject.section_start
-    grown = material.grown_to(subject.blob)
-    seed = material.seed_threshold or grown
     left, right = max(0, subject.col - AROUND), subject.col + AROUND + 1
     first, last = max(0, at_frame - AROUND), at_frame + AROUND + 1
     with Sheet(1120, 300) as sheet:
         along_x, along_psi = sheet.axes(1, 2, sharey=True)
         cols = np.arange(left, min(right, labels.shape[1]))
-        _profile(along_x, cols, subject.along_cols[at_frame, cols], own[at_frame, cols], (seed, grown))
+        levels = _levels(material, subject, cols)
+        _profile(along_x, cols, subject.along_cols[at_frame, cols], own[at_frame, cols], levels)
         along_x.set_xlabel(f"column (frame {subject.frame}, row {subject.row})")
         along_x.set_ylabel("clean value / counts")
         frames = np.arange(first, min(last, len(labels)))
         values = subject.along_cols[frames, subject.col]
-        _profile(along_psi, frames + subject.section_start, values, own[frames, subject.col], (seed, grown))
+        seed, grown = (float(level[0]) for level in _levels(material, subject, np.array([subject.col])))
+        levels = np.full(len(frames), seed), np.full(len(frames), grown)
+        _profile(along_psi, frames + subject.section_start, values, own[frames, subject.col], levels)
         along_psi.set_xlabel(f"frame (row {subject.row}, column {subject.col})")
         along_x.legend(loc="upper left", handlelength=1.2)
     size = " × ".join(
@@ -56,24 +57,35 @@ def threshold_panel(material: Material, subject: Subject, blobs: BlobTable) -> P
         "The double threshold, on one line through a blob",
         f"Blob {int(blobs['spot3d_id'][subject.blob])}, maximum {short(float(blobs['IMax_int'][subject.blob]))} "
         f"counts, {size} (x, y, frames). Voxels at or above T = {short(seed)} are the seed; from there it grows, "
-        f"in 3D, through neighbours at or above t = {short(grown)}. Left along x, right along the rotation. Good: "
-        "the grown part ends where the spot does. Bad: it stops on a slope "
-        "(t too high) or runs on into the noise (t too low).",
+        f"in 3D, through neighbours at or above t = {short(grown)}{_where(material)}. "
+        "Left along x, right along the rotation. Good: the grown part ends where the spot does. Bad: it stops on "
+        "a slope (t too high) or runs on into the noise (t too low).",
         sheet.svg,
     )
 
 
-def _profile(axes: Axes, place: AnyArray, values: AnyArray, own: AnyArray, levels: tuple[float, float]) -> None:
+def _where(material: Material) -> str:
+    return "" if material.noise is None else " (at its peak: both follow the local noise)"
+
+
+def _levels(material: Material, subject: Subject, cols: AnyArray) -> tuple[Floats, Floats]:
+    """T and t [col] in counts at pixels of the example blob's row: they vary where the noise is per pixel."""
+    grown = np.broadcast_to(material.grown_to(subject.blob, subject.row, cols), cols.shape)
+    seed = material.in_counts_at(material.setting("segment", "seed_threshold"), subject.row, cols)
+    return (grown if seed is None else np.broadcast_to(seed, cols.shape)), grown
+
+
+def _profile(axes: Axes, place: AnyArray, values: AnyArray, own: AnyArray, levels: tuple[Floats, Floats]) -> None:
     seed, grown = levels
     edges = np.concatenate([place - 0.5, place[-1:] + 0.5])
     in_seed = own & (values >= seed)
     for part, colour, name, alpha in ((own & ~in_seed, BLUE, "grown", 0.4), (in_seed, WARM, "seed", 0.6)):
         axes.stairs(np.where(part, values, 0), edges, fill=True, color=colour, alpha=alpha, lw=0, label=name)
     axes.stairs(values, edges, baseline=None, color=INK, lw=1.3)
-    lines = [(seed, "T", WARM), (grown, "t", BLUE)] if grown < 0.95 * seed else [(seed, "T = t", WARM)]
-    for level, name, colour in lines:
-        axes.axhline(level, color=colour, lw=1.1, ls=(0, (4, 3)))
-        axes.annotate(name, (1.005, level), xycoords=("axes fraction", "data"), va="center", color=colour)
+    apart = np.any(grown < 0.95 * seed)
+    for level, name, colour in [(seed, "T", WARM), (grown, "t", BLUE)] if apart else [(seed, "T = t", WARM)]:
+        axes.stairs(level, edges, baseline=None, color=colour, lw=1.1, ls=(0, (4, 3)))
+        axes.annotate(name, (1.005, level[-1]), xycoords=("axes fraction", "data"), va="center", color=colour)
     axes.set_xlim(edges[0], edges[-1])
     axes.yaxis.set_major_formatter(plain_numbers())
 
