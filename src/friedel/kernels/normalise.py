@@ -188,10 +188,10 @@ def is_constant(raw: Raw) -> bool:
 
 @njit(cache=True, nogil=True)
 def _reaches(raw: Raw, threshold: Any) -> bool:
-    found = 0
+    found = False
     for p in range(raw.size):
-        found += raw[p] >= threshold
-    return found > 0
+        found |= raw[p] >= threshold
+    return found
 
 
 @njit(cache=True, nogil=True)

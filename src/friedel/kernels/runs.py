@@ -95,18 +95,19 @@ def extract_runs(
         n_odd = 0
         for j in range(rows):
             line = frames[k, j]
-            end = -1
+            begin = end = -1  # of the run at hand, which is written when it is over
+            peak = np.float32(0)
             for b in range(states.shape[1]):
                 if states[j, b] == CLOSED:
                     continue
                 start = b * BLOCK
                 stop = min(start + BLOCK, cols)
-                hits = 0
+                hits = np.int32(0)
                 if noise is None:
                     if stop - start == BLOCK:
                         piece = line[start : start + BLOCK]
                         for i in range(BLOCK):
-                            hits += int(not (piece[i] < floor))
+                            hits = np.int32(hits | np.int32(not (piece[i] < floor)))
                     else:
                         for i in range(start, stop):
                             hits += int(not (line[i] < floor))
@@ -127,17 +128,21 @@ def extract_runs(
                     if noise is not None and intensity is not None:
                         intensity[n_voxels] = line[i]
                     n_voxels += 1
-                    if end == i:
-                        runs.length[n_runs - 1] += 1
-                        runs.peak[n_runs - 1] = max(runs.peak[n_runs - 1], v)
-                    else:
+                    if end != i:
+                        if end >= 0:
+                            runs.length[n_runs - 1] = end - begin
+                            runs.peak[n_runs - 1] = peak
                         runs.frame[n_runs] = first + k
                         runs.row[n_runs] = j
                         runs.col[n_runs] = i
-                        runs.length[n_runs] = 1
-                        runs.peak[n_runs] = v
                         n_runs += 1
+                        begin = i
+                        peak = v
+                    peak = max(peak, v)
                     end = i + 1
+            if end >= 0:
+                runs.length[n_runs - 1] = end - begin
+                runs.peak[n_runs - 1] = peak
             if n_voxels - n_before > limit:
                 return n_runs, n_voxels, k
         odd[k] = n_odd
