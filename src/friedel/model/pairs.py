@@ -1,7 +1,7 @@
 """Friedel pairs: two blobs half a turn apart that come from the same planes of the same grain."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from friedel.errors import FriedelError
 from friedel.model.arrays import AnyArray
@@ -23,21 +23,64 @@ PAIR_COLUMNS: tuple[Column, ...] = (
     Column("direction_z", "f8", "", "unit direction of the line, sample frame"),
     Column("residual", "f8", "", "total normalised residual"),
 )
+RESIDUAL_COLUMNS: tuple[Column, ...] = (
+    Column("omega_residual", "f8", "deg", "second minus first omega minus half a turn, times |sin eta|"),
+    Column("two_theta_residual", "f8", "deg", "two_theta minus that of the family"),
+)
+"""Columns that a table may have besides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerances:
+    """What a typical pair was allowed to be off by: `omega_deg` (times |sin eta|) and `two_theta_deg`.
+
+    These are `factor` standard deviations; `tuned` says whether the pairs themselves gave them. Each pair had its
+    own, from the uncertainties of its blobs.
+    """
+
+    omega_deg: float = 0.0
+    two_theta_deg: float = 0.0
+    factor: float = 0.0
+    tuned: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairTable:
-    """Pairs, one row each; `null_pairs` is how many are found when omega is scrambled."""
+    """Pairs, one row each, by `blob_a`; `null_pairs` is how many are found when omega is scrambled (mean).
+
+    `omega` is the angle of the equations (the stage's, with its sense applied), in [0, 360). `candidates` counts
+    all pairs within the tolerances, before each blob was given to one. `pairable` is the part of the scan whose
+    partner angle was recorded, `blobs` the number of blobs that were asked.
+    """
 
     columns: Mapping[str, AnyArray]
     null_pairs: float = 0.0
+    candidates: int = 0
+    tolerances: Tolerances = field(default_factory=Tolerances)
+    pairable: float = 1.0
+    blobs: int = 0
 
     def __post_init__(self) -> None:
-        if set(self.columns) != {column.name for column in PAIR_COLUMNS}:
+        needed = {column.name for column in PAIR_COLUMNS}
+        known = needed | {column.name for column in RESIDUAL_COLUMNS}
+        if not needed <= set(self.columns) <= known:
             raise FriedelError("pair table", rule="must have exactly the columns of PAIR_COLUMNS")
+        if len({len(values) for values in self.columns.values()}) > 1:
+            raise FriedelError("pair table", rule="columns must be of one length")
 
     def __len__(self) -> int:
         return len(self.columns["blob_a"])
 
     def __getitem__(self, name: str) -> AnyArray:
         return self.columns[name]
+
+    @property
+    def message(self) -> str:
+        """One line: how many pairs, how many blobs have one, and how many chance would have given."""
+        share = f" ({200.0 * len(self) / self.blobs:.0f} % of {self.blobs} blobs)" if self.blobs else ""
+        text = f"{len(self)} Friedel pairs{share}; {self.null_pairs:.0f} with scrambled omega"
+        if self.pairable < 1.0:
+            text += f"; only {100 * self.pairable:.0f} % of the scan can have partners"
+        if len(self) and self.null_pairs > 0.5 * len(self):
+            text += "; hardly more than chance: check geometry, energy and lattice, or calibrate"
+        return text
