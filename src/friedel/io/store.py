@@ -2,7 +2,10 @@
 
 from friedel.io.atomic import atomic
 from friedel.io.blob_store import read_attributes, read_blobs, write_blobs
-from friedel.io.truth_store import read_truth, write_grains_group, write_truth, write_volume_group
+from friedel.io.grain_store import read_description, read_grains, write_grains, write_grains_group
+from friedel.io.pair_store import read_pairs, write_pairs
+from friedel.io.truth_store import read_truth, write_truth
+from friedel.io.volume_store import read_volume, write_volume, write_volume_group
 from friedel.io.writers import BackgroundWriter, CleanWriter, RawWriter, write_background
 
 __all__ = [
@@ -12,10 +15,17 @@ __all__ = [
     "atomic",
     "read_attributes",
     "read_blobs",
+    "read_description",
+    "read_grains",
+    "read_pairs",
     "read_truth",
+    "read_volume",
     "write_background",
     "write_blobs",
+    "write_grains",
     "write_grains_group",
+    "write_pairs",
     "write_truth",
+    "write_volume",
     "write_volume_group",
 ]

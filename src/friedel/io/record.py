@@ -1,0 +1,52 @@
+"""Frozen values as HDF5 groups: arrays become datasets, everything small becomes an attribute."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from typing import Any
+
+import h5py
+import numpy as np
+
+
+def write_record(group: h5py.Group, record: Any, units: Mapping[str, str], leave_out: tuple[str, ...] = ()) -> None:
+    """Put the fields of a dataclass into `group`; a field that is None is not written."""
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if field.name in leave_out or value is None:
+            continue
+        if isinstance(value, np.ndarray):
+            group.create_dataset(field.name, data=value).attrs["units"] = units.get(field.name, "")
+        elif isinstance(value, Mapping):
+            group.attrs[field.name] = json.dumps(dict(value), default=_plain)
+        elif isinstance(value, tuple) and all(isinstance(item, str) for item in value):
+            group.attrs[field.name] = np.array(value, dtype=h5py.string_dtype())
+        else:
+            group.attrs[field.name] = value
+
+
+def read_record(group: h5py.Group, kind: type, leave_out: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The fields of a dataclass `kind` that are in `group`. Raises `KeyError` for one that must be there."""
+    found: dict[str, Any] = {}
+    for field in fields(kind):
+        if field.name in leave_out:
+            continue
+        if field.name in group:
+            found[field.name] = group[field.name][()]
+        elif field.name in group.attrs:
+            found[field.name] = _value(group.attrs[field.name])
+        elif field.default is MISSING and field.default_factory is MISSING:
+            raise KeyError(f"no {field.name} in {group.name}")
+    return found
+
+
+def _value(stored: Any) -> Any:
+    if isinstance(stored, str) and stored.startswith("{"):
+        return json.loads(stored)
+    if isinstance(stored, np.ndarray):
+        return tuple(stored.tolist())
+    return stored.item() if isinstance(stored, np.generic) else stored
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)

@@ -1,0 +1,77 @@
+"""`volume.h5`: the map as ImageData in VTK's own HDF5 layout, which ParaView opens."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from friedel.errors import InputError
+from friedel.io.h5_output import h5_output
+from friedel.io.hdf5_file import opened
+from friedel.model.arrays import AnyArray
+from friedel.model.grains import GrainVolume
+
+LAYERS = {"grain_id": np.int32, "status": np.uint8, "density": np.float32}
+
+
+def write_volume(
+    path: str | Path,
+    volume: GrainVolume,
+    attributes: Mapping[str, Any] | None = None,
+    *,
+    extra: Mapping[str, AnyArray] | None = None,
+) -> None:
+    """Write `volume.h5`: /VTKHDF with the layers [z,y,x], and `extra` ones ([z,y,x] or [z,y,x,part]).
+
+    `attributes` go to the root of the file; mappings are stored as JSON. Raises `OutputError`.
+    """
+    with h5_output(path) as output:
+        write_volume_group(output.file, volume)
+        for name, layer in (extra or {}).items():
+            _write_layer(output.file["VTKHDF/CellData"], name, layer)
+        for name, value in (attributes or {}).items():
+            output.file.attrs[name] = json.dumps(value, default=str) if isinstance(value, Mapping) else value
+
+
+def read_volume(path: str | Path) -> GrainVolume:
+    """Read what `write_volume` wrote. Raises `InputError` that names the file when it is not one of ours."""
+    with opened(path, InputError) as file:
+        try:
+            return read_volume_group(file["VTKHDF"])
+        except (KeyError, OSError) as error:
+            raise InputError(str(path), rule="is not a volume of grains", got=str(error).strip('"')) from error
+
+
+def write_volume_group(file: h5py.Group, volume: GrainVolume) -> None:
+    """Put /VTKHDF into an open file: ImageData with cell data, version 1 of VTK's format.
+
+    VTK counts points, one more than voxels along each axis, in the order x, y, z; the layers are [z, y, x].
+    """
+    group = file.create_group("VTKHDF")
+    group.attrs["Version"] = np.array([1, 0], dtype=np.int64)
+    group.attrs.create("Type", b"ImageData", dtype=h5py.string_dtype("ascii", len(b"ImageData")))
+    depth, rows, cols = volume.grain_id.shape
+    group.attrs["WholeExtent"] = np.array([0, cols, 0, rows, 0, depth], dtype=np.int64)
+    group.attrs["Origin"] = np.asarray(volume.origin_um, dtype=np.float64)
+    group.attrs["Spacing"] = np.full(3, volume.voxel_um, dtype=np.float64)
+    group.attrs["Direction"] = np.eye(3, dtype=np.float64).ravel()
+    cells = group.create_group("CellData")
+    for name, dtype in LAYERS.items():
+        _write_layer(cells, name, np.asarray(getattr(volume, name), dtype=dtype))
+
+
+def read_volume_group(group: h5py.Group) -> GrainVolume:
+    """The volume of an open file. Raises `KeyError` for a layer that is missing."""
+    cells = group["CellData"]
+    return GrainVolume(
+        **{name: cells[name][()] for name in LAYERS},
+        origin_um=group.attrs["Origin"],
+        voxel_um=float(group.attrs["Spacing"][0]),
+    )
+
+
+def _write_layer(cells: h5py.Group, name: str, layer: AnyArray) -> None:
+    cells.create_dataset(name, data=layer, compression="gzip", compression_opts=1, shuffle=True)
