@@ -97,16 +97,17 @@ def test_changed_thresholds_are_segmented_anew_in_the_same_folder(recipe, tmp_pa
     assert len(friedel.read_blobs(out / "blobs.h5")) < few
 
 
-def test_report_and_evaluation_do_not_outlive_the_blobs_they_show(recipe, scan, tmp_path):
+def test_what_was_made_from_blobs_does_not_outlive_them(recipe, scan, tmp_path):
     out = friedel.run(recipe, tmp_path / "out")
     friedel.evaluate(out, scan.with_suffix(".truth.h5"))
+    friedel.export(out, "csv")
+    friedel.export(out, "parquet")
     (out / "report.html").write_text("old")
+    views = [out / name for name in ("report.html", "evaluation.json", "blobs.csv", "blobs.parquet")]
     friedel.run(recipe, out)
-    assert (out / "report.html").exists()
-    assert (out / "evaluation.json").exists()
+    assert all(view.exists() for view in views)
     friedel.run(recipe, out, settings=["segment.seed_threshold=400"])
-    assert not (out / "report.html").exists()
-    assert not (out / "evaluation.json").exists()
+    assert not any(view.exists() for view in views)
 
 
 def test_clean_frames_that_were_kept_are_segmented_without_the_raw_ones(recipe, tmp_path, finished, command):

@@ -22,6 +22,17 @@ import resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))
 """
+KILLED_AT = """
+import os
+calls, replace = [], os.replace
+def killed(source, target):
+    calls.append(target)
+    if len(calls) == {number}:
+        {before}
+        os._exit(9)
+    replace(source, target)
+os.replace = killed
+"""
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +76,29 @@ def test_killed_at_any_moment_and_started_again_gives_the_same_blobs(recipe, fin
         assert same_blobs(out, finished)
         assert leftovers(out) == []
         friedel.verify(out)
+
+
+@pytest.mark.parametrize("before", ["pass", "replace(source, target)"])
+def test_killed_at_any_rename_with_other_parameters_and_started_again_gives_the_first_blobs(
+    recipe, finished, tmp_path, before
+):
+    out = tmp_path / "out"
+    codes = []
+    for number in range(1, 9):
+        friedel.run(recipe, out, settings=["run.threads=1"])
+        (out / "report.html").write_text("of the first parameters")
+        other = ["--set", "run.threads=1", "--set", "segment.tolerance=0.0", "--set", "preprocess.half_window=30"]
+        process = spawn("run", recipe, "-o", out, *other, code=KILLED_AT.format(number=number, before=before))
+        process.communicate(timeout=120)
+        codes.append(process.returncode)
+        friedel.verify(out)  # what run.json vouches for is there
+        if not same_blobs(out, finished):
+            assert not (out / "report.html").exists()
+        friedel.run(recipe, out, settings=["run.threads=1"])
+        assert same_blobs(out, finished)
+        assert leftovers(out) == []
+        friedel.verify(out)
+    assert codes == [9] * 6 + [0] * 2  # recipe and record, two results, recipe and record
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])

@@ -3,7 +3,7 @@
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,19 +14,10 @@ from friedel.model.scan import Scan
 from friedel.runner.provenance import RECORD, RunRecord, read_record
 
 LOCK = ".lock"
-VIEWS = ("report.html", "evaluation.json")
-"""Made from the results by other commands: they must not outlive them."""
-OURS = (
-    "clean.h5",
-    "background.h5",
-    "blobs.h5",
-    "pairs.h5",
-    "grains.h5",
-    "volume.h5",
-    *VIEWS,
-    "recipe.toml",
-    RECORD,
-)
+VIEWS = ("report.html", "evaluation.json", "blobs.csv", "blobs.parquet")
+"""Made from the results by other commands, under the names that these choose: they must not outlive them."""
+RESULTS = ("clean.h5", "background.h5", "blobs.h5", "pairs.h5", "grains.h5", "volume.h5")
+OURS = (*RESULTS, *VIEWS, "recipe.toml", RECORD)
 
 
 @contextmanager
@@ -107,3 +98,16 @@ def earlier_record(out: Path, scan: Scan, *, restart: bool) -> RunRecord | None:
             str(out), rule="holds the results of another scan", got=record.input.get("name"), way_out=way_out
         )
     return record
+
+
+def remove_views(out: Path) -> None:
+    """Remove what other commands made from results that are about to be replaced."""
+    for name in VIEWS:
+        (out / name).unlink(missing_ok=True)
+
+
+def remove_results(out: Path, kept: Set[str]) -> None:
+    """Remove the results that no finished stage vouches for; `kept` are the names of the others."""
+    for name in RESULTS:
+        if name not in kept:
+            (out / name).unlink(missing_ok=True)

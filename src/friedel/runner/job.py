@@ -1,5 +1,6 @@
 """What every stage of a run shares."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,11 @@ from friedel.runner.progress import Progress
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """One run: what to do, on what, where to, and with what means. `hashes` are those of the stages,
-    `warned` is what came up before."""
+    """One run: what to do, on what, where to, and with what means.
+
+    `hashes` are those of the stages. `begin_output(stage)` is called before the first file of a stage takes its
+    place: what stood for that stage and for later ones is void from then on. `warned` is what came up before.
+    """
 
     recipe: Recipe
     scan: Scan
@@ -22,4 +26,5 @@ class Job:
     executor: Executor
     progress: Progress
     hashes: dict[str, str]
+    begin_output: Callable[[str], None]
     warned: tuple[str, ...] = ()

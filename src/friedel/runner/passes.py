@@ -52,6 +52,7 @@ def from_raw(job: Job, *, blobs: bool) -> Stages:
             blocks = clock.watched(blocks, progress)
             table = _segmented(job, blocks, baseline) if blobs else None
             deque(blocks, maxlen=0)  # what is left of them: all, when nobody wants blobs
+            job.begin_output("preprocess")  # the files take their places when this block ends
         notes.warn(job.scan.frames.shape)
         preprocess = _preprocess_record(job, baseline, notes, clock, warned)
         if table is None:
@@ -67,6 +68,7 @@ def from_clean(job: Job) -> Stages:
         with shown(job.progress, "frames", job.scan.shape[0]) as progress:
             blocks = clock.watched(read_clean(job.out / "clean.h5", job.executor), progress)
             table = _segmented(job, blocks, baseline)
+        job.begin_output("segment")
         return {"segment": _segment_record(job, table, clock, warned)}
 
 

@@ -1,7 +1,7 @@
 """The stages in order: what is done already is left alone, the rest is done, and every step is recorded."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from friedel.model.scan import Scan
 from friedel.preprocess import ring_bytes
 from friedel.recipe import Recipe, dump
 from friedel.runner.executors import local_executor, usable_cores
-from friedel.runner.folder import VIEWS, earlier_record, locked
+from friedel.runner.folder import earlier_record, locked, remove_results, remove_views
 from friedel.runner.job import Job
 from friedel.runner.passes import from_clean, from_raw
 from friedel.runner.plan import Plan, budget, plan_blocks, usable_memory
@@ -63,6 +63,7 @@ def run_pipeline(
                     executor,
                     progress or Progress(),
                     stage_hashes(recipe, scan),
+                    _voider(recipe, out, record),
                     tuple(warned),
                 )
                 record = _stages(job, record, wanted, again=first)
@@ -133,14 +134,25 @@ def _stages(job: Job, record: RunRecord, wanted: tuple[str, ...], *, again: str 
         if again == "segment":
             log.info("no clean frames were kept (preprocess.keep_clean), so the raw frames are read again")
         finished = from_raw(job, blobs="segment" in wanted)
-    before = {name for stage in record.stages.values() for name in stage.outputs}
     for name, stage in finished.items():
         record = record.with_stage(name, stage)
+    remove_results(job.out, record.files)  # those made with other parameters, and not made again
     _write_both(job.recipe, job.out, record)
-    now = {name for stage in record.stages.values() for name in stage.outputs}
-    for name in (before - now) | set(VIEWS):
-        (job.out / name).unlink(missing_ok=True)  # made with other parameters, and not made again
     return record
+
+
+def _voider(recipe: Recipe, out: Path, record: RunRecord) -> Callable[[str], None]:
+    """Before a stage's files take their places, `run.json` must cease to vouch for those that stand there.
+
+    A run that is killed between its files and `run.json` would else leave files of one recipe under the hashes
+    of another, and the next run would take them for its own.
+    """
+
+    def begin_output(stage: str) -> None:
+        _write_both(recipe, out, record.without(stage))
+        remove_views(out)
+
+    return begin_output
 
 
 def _finished(job: Job, record: RunRecord, name: str) -> bool:

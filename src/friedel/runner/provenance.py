@@ -55,8 +55,18 @@ class RunRecord:
 
     def with_stage(self, name: str, record: StageRecord) -> "RunRecord":
         """The same with one stage finished; what stood for it and for later stages is void."""
+        void = self.without(name)
+        return replace(void, stages={**void.stages, name: record})
+
+    def without(self, name: str) -> "RunRecord":
+        """The same as if neither that stage nor later ones had been done."""
         kept = {stage: self.stages[stage] for stage in STAGES[: STAGES.index(name)] if stage in self.stages}
-        return replace(self, stages={**kept, name: record})
+        return replace(self, stages=kept)
+
+    @property
+    def files(self) -> set[str]:
+        """Names of all that the finished stages left."""
+        return {name for stage in self.stages.values() for name in stage.outputs}
 
     def finished(self, name: str, expected_hash: str, out: Path) -> bool:
         """Whether a stage was done with the same parameters and inputs, and its files are there."""
