@@ -1,11 +1,13 @@
 """Stopped at any moment, and started again: the same blobs, and no leftovers."""
 
+import errno
 import json
 import os
 import random
 import signal
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -13,7 +15,7 @@ import pytest
 
 import friedel
 from friedel.errors import FriedelError, OutputError
-from friedel.runner.folder import LOCK, locked
+from friedel.runner.lock import LOCK, locked
 from tests.pipeline.conftest import spawn
 from tests.pipeline.test_run import same_blobs
 
@@ -161,6 +163,61 @@ def test_two_runs_at_once_in_one_folder_are_refused(recipe, tmp_path):
     with locked(tmp_path / "out"), pytest.raises(OutputError, match=f"another run is at work.*{os.getpid()}"):
         friedel.run(recipe, tmp_path / "out")
     friedel.run(recipe, tmp_path / "out")
+
+
+def test_a_lock_that_its_run_has_not_signed_yet_counts(tmp_path):
+    with locked(tmp_path):
+        (tmp_path / LOCK).write_text("")
+        with pytest.raises(OutputError, match="it has just begun"), locked(tmp_path):
+            raise AssertionError("two runs at once")
+    assert leftovers(tmp_path) == []
+
+
+def test_a_run_leaves_the_lock_of_another_alone(tmp_path):
+    with locked(tmp_path):
+        (tmp_path / LOCK).unlink()  # as the refusal advises
+        with locked(tmp_path):
+            mark = (tmp_path / LOCK).read_text()
+            other = tmp_path / "kept"
+            os.link(tmp_path / LOCK, other)
+        os.rename(other, tmp_path / LOCK)
+    assert (tmp_path / LOCK).read_text() == mark
+
+
+def test_of_many_that_find_a_stale_lock_one_gets_in_at_a_time(tmp_path):
+    (tmp_path / LOCK).write_text("{}")
+    inside, together = [], []
+
+    def take(_: int) -> bool:
+        try:
+            with locked(tmp_path):
+                inside.append(1)
+                together.append(len(inside))
+                inside.pop()
+        except OutputError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert any(pool.map(take, range(400)))
+    assert set(together) == {1}
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize("system", ["has no locks", "refuses them"])
+def test_without_the_systems_locks_the_signature_counts(tmp_path, monkeypatch, system):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    if system == "has no locks":
+        monkeypatch.setattr("friedel.runner.lock.fcntl", None)
+    else:
+        monkeypatch.setattr("friedel.runner.lock.fcntl.flock", refuse)
+    with locked(tmp_path), pytest.raises(OutputError, match=f"process {os.getpid()}"), locked(tmp_path):
+        raise AssertionError("two runs at once")
+    (tmp_path / LOCK).write_text("{}")
+    with locked(tmp_path):
+        assert str(os.getpid()) in (tmp_path / LOCK).read_text()
 
 
 @pytest.mark.parametrize("mark", ["", "{}", "gone", "recycled"])

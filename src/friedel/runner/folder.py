@@ -1,78 +1,16 @@
-"""The output folder: one run at a time, of one scan, without leftovers."""
+"""The output folder: of one scan, without leftovers."""
 
-import json
-import os
-import socket
-from collections.abc import Iterator, Set
-from contextlib import contextmanager
+from collections.abc import Set
 from pathlib import Path
-
-import psutil
 
 from friedel.errors import OutputError
 from friedel.model.scan import Scan
 from friedel.runner.provenance import RECORD, RunRecord, read_record
 
-LOCK = ".lock"
 VIEWS = ("report.html", "evaluation.json", "blobs.csv", "blobs.parquet")
 """Made from the results by other commands, under the names that these choose: they must not outlive them."""
 RESULTS = ("clean.h5", "background.h5", "blobs.h5", "pairs.h5", "grains.h5", "volume.h5")
 OURS = (*RESULTS, *VIEWS, "recipe.toml", RECORD)
-
-
-@contextmanager
-def locked(out: Path) -> Iterator[None]:
-    """Make the folder and keep other runs out of it.
-
-    A lock says which process of which machine holds it, so that the lock of a process that was killed does not
-    count. Raises `OutputError` when another run is at work, or the folder cannot be made.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        _take(out / LOCK)
-    except OSError as error:
-        reason = "is a file, not a folder" if out.is_file() else f"cannot be used: {error.strerror}"
-        raise OutputError(str(out), rule=reason) from None
-    try:
-        yield
-    finally:
-        (out / LOCK).unlink(missing_ok=True)
-
-
-def _take(lock: Path) -> None:
-    own = psutil.Process()
-    mark = json.dumps({"host": socket.gethostname(), "pid": own.pid, "started": own.create_time()})
-    for _ in range(2):
-        try:
-            handle = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-        except FileExistsError:
-            holder = _holder(lock)
-            if holder:
-                raise OutputError(
-                    str(lock.parent), rule=f"another run is at work in it ({holder})", way_out=f"or delete {lock}"
-                ) from None
-            lock.unlink(missing_ok=True)
-            continue
-        with os.fdopen(handle, "w") as file:
-            file.write(mark)
-        return
-    raise OutputError(str(lock.parent), rule="another run has just begun in it")
-
-
-def _holder(lock: Path) -> str:
-    """Who holds a lock, or nothing where that process is gone."""
-    try:
-        mark = json.loads(lock.read_text())
-        host, pid, started = str(mark["host"]), int(mark["pid"]), float(mark["started"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""  # killed while writing it
-    if host != socket.gethostname():
-        return f"process {pid} on {host}"
-    try:
-        alive = abs(psutil.Process(pid).create_time() - started) < 1.0
-    except psutil.NoSuchProcess:
-        alive = False
-    return f"process {pid}" if alive else ""
 
 
 def earlier_record(out: Path, scan: Scan, *, restart: bool) -> RunRecord | None:

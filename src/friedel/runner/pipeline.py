@@ -13,8 +13,9 @@ from friedel.model.scan import Scan
 from friedel.preprocess import ring_bytes
 from friedel.recipe import Recipe, dump
 from friedel.runner.executors import local_executor, usable_cores
-from friedel.runner.folder import earlier_record, locked, remove_results, remove_views
+from friedel.runner.folder import earlier_record, remove_results, remove_views
 from friedel.runner.job import Job
+from friedel.runner.lock import locked
 from friedel.runner.passes import from_clean, from_raw
 from friedel.runner.plan import Plan, budget, plan_blocks, usable_memory
 from friedel.runner.progress import Progress, log, log_file
