@@ -1,11 +1,21 @@
 """Regions that hold several seeds, split at the saddles between them."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
 from friedel.kernels.grow import Claims, Ground
 from friedel.kernels.runs import AnyArray, Runs
 from friedel.kernels.seeds import Seeds
+
+
+class Heap(NamedTuple):
+    """Voxels that wait, the highest first: their level, place in the ground [q], and run."""
+
+    level: AnyArray
+    at: AnyArray
+    run: AnyArray
 
 
 def split_regions(
@@ -21,7 +31,8 @@ def split_regions(
     """Give every seed that was absorbed its part of the absorber's region, by flooding from the top down.
 
     From the seed components, voxels of the region are taken in descending level (ties by position, then by seed),
-    each by the seed that it was reached from (Meyer 1994, "Topographic distance and watershed lines").
+    each by the seed that it was reached from (Meyer 1994, "Topographic distance and watershed lines"). A voxel
+    waits in the heap once: whoever reaches it later only leaves its number where that is lower.
     """
     absorbed = np.flatnonzero(claims.absorber >= 0)
     if not len(absorbed):
@@ -30,11 +41,10 @@ def split_regions(
     shared[claims.absorber[absorbed]] = True
     parts = np.flatnonzero(shared | (claims.absorber >= 0))
     owner = np.where(claims.absorber >= 0, claims.absorber, np.arange(len(seeds.at)))
-    room = 26 * int(claims.voxels[shared].sum()) + 1
-    heap_level = np.empty(room, np.float32)
-    heap = np.empty((room, 3), np.int32)  # run, column, seed
+    room = int(claims.voxels[shared].sum()) + 1
+    heap = Heap(np.empty(room, np.float32), np.empty(room, np.int64), np.empty(room, np.int32))
     _mark_shared(ground, shared)
-    _split(ground, parts, owner, stretches, inside, members, pointer, connectivity, heap_level, heap)
+    _split(ground, parts, owner, stretches, inside, members, pointer, connectivity, heap)
     claims.voxels[parts] = np.bincount(ground.claimed, minlength=len(seeds.at) + 1)[parts + 1]
     claims.threshold[parts] = claims.threshold[owner[parts]]
     claims.touches[parts] = True
@@ -63,10 +73,10 @@ def _split(
     members: AnyArray,
     pointer: AnyArray,
     connectivity: int,
-    heap_level: AnyArray,
-    heap: AnyArray,
+    heap: Heap,
 ) -> None:
     offset, col, claimed = ground.runs.offset, ground.runs.col, ground.claimed
+    reached = -len(owner) - 2  # minus the seed: the voxel is in the heap
     for x in parts:
         for m in members[pointer[x] : pointer[x + 1]]:
             for q in range(stretches.offset[m], stretches.offset[m] + stretches.length[m]):
@@ -78,34 +88,22 @@ def _split(
             r = int(inside[m])
             for q in range(stretches.offset[m], stretches.offset[m] + stretches.length[m]):
                 if claimed[q] == x + 1:
-                    n = _reach(
-                        ground, r, int(col[r] + (q - offset[r])), x, owner[x], connectivity, heap_level, heap, n
-                    )
+                    n = _reach(ground, r, int(col[r] + (q - offset[r])), x, owner, connectivity, heap, n)
     while n > 0:
-        r, c, x = int(heap[0, 0]), int(heap[0, 1]), int(heap[0, 2])
-        n = _pop(heap_level, heap, n)
-        q = offset[r] + (c - col[r])
-        if claimed[q] < 0:
-            claimed[q] = x + 1
-            n = _reach(ground, r, c, x, owner[x], connectivity, heap_level, heap, n)
+        r, q = int(heap.run[0]), heap.at[0]
+        n = _pop(heap, n)
+        x = int(reached - claimed[q])
+        claimed[q] = x + 1
+        n = _reach(ground, r, int(col[r] + (q - offset[r])), x, owner, connectivity, heap, n)
 
 
 @njit(cache=True, nogil=True)
-def _reach(
-    ground: Ground,
-    r: int,
-    c: int,
-    x: int,
-    owner: int,
-    connectivity: int,
-    heap_level: AnyArray,
-    heap: AnyArray,
-    n: int,
-) -> int:
+def _reach(ground: Ground, r: int, c: int, x: int, owner: AnyArray, connectivity: int, heap: Heap, n: int) -> int:
     """Put the undecided neighbours of voxel c of run r on the heap for seed x; returns the heap's size."""
-    runs, rows = ground.runs, ground.rows
+    runs, rows, claimed = ground.runs, ground.rows, ground.claimed
     near = 0 if connectivity == 6 else 1
     diagonal = -1 if connectivity == 6 else (connectivity - 18) // 8
+    fresh, reached = -owner[x] - 2, -len(owner) - 2
     g = int(rows.of_run[r])
     for where in range(3):
         if where == 0:
@@ -121,56 +119,70 @@ def _reach(
             reach = near if where == 1 or rows.number[h] == rows.number[g] else diagonal
             if h == g:
                 reach = 1
-            for s in range(rows.first[h], rows.first[h + 1]):
+            for s in range(_first_run(runs, rows.first[h], rows.first[h + 1], c - reach), rows.first[h + 1]):
                 start = int(runs.col[s])
+                if start > c + reach:
+                    break
                 for i in range(max(c - reach, start), min(c + reach + 1, start + int(runs.length[s]))):
                     q = runs.offset[s] + (i - start)
-                    if ground.claimed[q] == -owner - 2:
-                        n = _push(ground.level[q], s, i, x, heap_level, heap, n)
+                    if claimed[q] == fresh:
+                        claimed[q] = reached - x
+                        n = _push(heap, n, ground.level[q], q, s)
+                    elif (
+                        claimed[q] <= reached
+                        and reached - claimed[q] > x
+                        and owner[reached - claimed[q]] == owner[x]
+                    ):
+                        claimed[q] = reached - x
     return n
 
 
 @njit(cache=True, nogil=True)
-def _sooner(heap_level: AnyArray, heap: AnyArray, a: int, b: int) -> bool:
-    if heap_level[a] != heap_level[b]:
-        return bool(heap_level[a] > heap_level[b])
-    for i in range(3):
-        if heap[a, i] != heap[b, i]:
-            return bool(heap[a, i] < heap[b, i])
-    return False
+def _first_run(runs: Runs, low: int, high: int, col: int) -> int:
+    """The first of runs [low, high) of a row that ends beyond `col`."""
+    while low < high:
+        middle = (low + high) >> 1
+        if runs.col[middle] + runs.length[middle] > col:
+            high = middle
+        else:
+            low = middle + 1
+    return low
 
 
 @njit(cache=True, nogil=True)
-def _swap(heap_level: AnyArray, heap: AnyArray, a: int, b: int) -> None:
-    heap_level[a], heap_level[b] = heap_level[b], heap_level[a]
-    for i in range(3):
-        heap[a, i], heap[b, i] = heap[b, i], heap[a, i]
-
-
-@njit(cache=True, nogil=True)
-def _push(value: float, r: int, c: int, x: int, heap_level: AnyArray, heap: AnyArray, n: int) -> int:
-    heap_level[n] = value
-    heap[n, 0] = r
-    heap[n, 1] = c
-    heap[n, 2] = x
+def _push(heap: Heap, n: int, level: float, at: int, run: int) -> int:
     i = n
-    while i > 0 and _sooner(heap_level, heap, i, (i - 1) >> 1):
-        _swap(heap_level, heap, i, (i - 1) >> 1)
-        i = (i - 1) >> 1
+    while i > 0:
+        up = (i - 1) >> 1
+        if heap.level[up] > level or (heap.level[up] == level and heap.at[up] < at):
+            break
+        heap.level[i], heap.at[i], heap.run[i] = heap.level[up], heap.at[up], heap.run[up]
+        i = up
+    heap.level[i], heap.at[i], heap.run[i] = level, at, run
     return n + 1
 
 
 @njit(cache=True, nogil=True)
-def _pop(heap_level: AnyArray, heap: AnyArray, n: int) -> int:
+def _pop(heap: Heap, n: int) -> int:
+    """Take the uppermost voxel off; the last one sinks to its place."""
     n -= 1
-    _swap(heap_level, heap, 0, n)
+    level, at, run = heap.level[n], heap.at[n], heap.run[n]
     i = 0
     while True:
-        best = i
-        for child in (2 * i + 1, 2 * i + 2):
-            if child < n and _sooner(heap_level, heap, child, best):
-                best = child
-        if best == i:
-            return n
-        _swap(heap_level, heap, i, best)
-        i = best
+        child = 2 * i + 1
+        if child >= n:
+            break
+        if child + 1 < n and _sooner(heap, child + 1, heap.level[child], heap.at[child]):
+            child += 1
+        if not _sooner(heap, child, level, at):
+            break
+        heap.level[i], heap.at[i], heap.run[i] = heap.level[child], heap.at[child], heap.run[child]
+        i = child
+    heap.level[i], heap.at[i], heap.run[i] = level, at, run
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _sooner(heap: Heap, i: int, level: float, at: int) -> bool:
+    """Whether place i comes before a voxel: higher, or as high and earlier in the scan."""
+    return bool(heap.level[i] > level or (heap.level[i] == level and heap.at[i] < at))
