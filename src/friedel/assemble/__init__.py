@@ -1,0 +1,121 @@
+"""The 3D grain map: all grains in one volume, and for each voxel how it is known."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import ndimage
+
+from friedel.assemble.params import AssembleParams
+from friedel.assemble.sample import absorption_mask, beam_attenuation, hull_mask, shape_mask
+from friedel.errors import FriedelError
+from friedel.model.arrays import AnyArray, Floats, Mask
+from friedel.model.grains import GrainTable, GrainVolume, Status
+from friedel.model.setup import SampleShape
+from friedel.model.shapes import GrainShape, SampleMask
+
+__all__ = ["AssembleParams", "absorption_mask", "assemble", "beam_attenuation"]
+
+LEAST = 0.25
+"""A gap goes to the grain with the largest density there from this part of its threshold, else to the nearest."""
+
+
+def assemble(
+    shapes: Sequence[GrainShape],
+    grains: GrainTable,
+    params: AssembleParams,
+    *,
+    sample: SampleShape,
+    mask: SampleMask | None = None,
+) -> GrainVolume:
+    """Put the grains into one volume [z,y,x].
+
+    A voxel that one grain reaches its threshold in is `MEASURED`; where several do, the largest density over
+    threshold wins and it is `CONTESTED`; a voxel of the sample that none reaches goes to the largest density or the
+    nearest grain and is `DILATED`. The sample is `mask` where it is given (from the recipe, then from absorption),
+    else the convex hull of the measured voxels; never more than the cylinder or box in `sample`. Ties go to the
+    smaller grain number, whatever the order of the shapes.
+    """
+    real = sorted((shape for shape in shapes if shape.density.size), key=lambda shape: shape.grain)
+    if real and max(shape.grain for shape in real) >= len(grains):
+        raise FriedelError("grain shapes", rule="must be of the grain table", got=real[-1].grain)
+    origin, size, voxel = _extent(real, shapes, sample, mask)
+    best, second, owner, density = _compete(real, origin, size, voxel)
+    bound = shape_mask(sample, origin, size, voxel)
+    if mask is not None:
+        bound &= mask.on(origin, size, voxel)
+    measured = (best >= 1.0) & bound
+    inside = bound if mask is not None else bound & hull_mask(measured)
+    status = np.where(measured, Status.MEASURED, Status.EMPTY).astype(np.uint8)
+    status[measured & (second >= 1.0)] = Status.CONTESTED
+    grain_id = np.where(measured, owner, 0).astype(np.int32)
+    if params.fill == "mask" and measured.any():
+        _fill(grain_id, status, inside, best, owner, params.fill_um / voxel)
+    density[grain_id == 0] = 0.0
+    return GrainVolume(grain_id, status, density, origin, voxel)
+
+
+def _extent(
+    real: Sequence[GrainShape], shapes: Sequence[GrainShape], sample: SampleShape, mask: SampleMask | None
+) -> tuple[Floats, tuple[int, int, int], float]:
+    """Lower corner (x,y,z), shape [z,y,x] and voxel of a volume that holds sample and grains on their grid."""
+    voxel = shapes[0].voxel_um if shapes else mask.voxel_um if mask is not None else 1.0
+    lows, highs = [], []
+    for shape in real:
+        lows.append(shape.origin_um)
+        highs.append(shape.origin_um + voxel * np.array(shape.density.shape[::-1]))
+    if not real:
+        return np.zeros(3), (1, 1, 1), voxel
+    anchor = real[0].origin_um
+    low, high = np.min(lows, axis=0), np.max(highs, axis=0)
+    if mask is not None:
+        some = [np.flatnonzero(mask.inside.any(axis=tuple({0, 1, 2} - {axis}))) for axis in (2, 1, 0)]
+        if all(len(one) for one in some):
+            ends = np.array([(one[0], one[-1] + 1) for one in some]) * mask.voxel_um + mask.origin_um[:, None]
+            low, high = np.minimum(low, ends[:, 0]), np.maximum(high, ends[:, 1])
+    if sample.kind in ("cylinder", "box"):
+        half = 0.5 * np.array(sample.size_um)
+        low, high = -half, half
+    start = np.floor((low - anchor) / voxel + 1e-6)
+    stop = np.maximum(np.ceil((high - anchor) / voxel - 1e-6), start + 1)
+    counts = (stop - start).astype(np.int64)
+    return anchor + start * voxel, (int(counts[2]), int(counts[1]), int(counts[0])), voxel
+
+
+def _compete(
+    real: Sequence[GrainShape], origin: Floats, size: tuple[int, int, int], voxel: float
+) -> tuple[AnyArray, AnyArray, AnyArray, AnyArray]:
+    """Largest and second largest density over threshold, the owner (grain + 1) of the largest, and its density."""
+    best, second, density = (np.zeros(size, dtype=np.float32) for _ in range(3))
+    owner = np.zeros(size, dtype=np.int32)
+    for shape in real:
+        start = np.rint((shape.origin_um - origin) / voxel).astype(np.int64)[::-1]
+        there, here = [], []
+        for axis in range(3):
+            low, high = max(start[axis], 0), min(start[axis] + shape.density.shape[axis], size[axis])
+            there.append(slice(low, max(high, low)))
+            here.append(slice(low - start[axis], max(high, low) - start[axis]))
+        put, take = tuple(there), tuple(here)
+        own = shape.density[take]
+        value = own / np.float32(shape.threshold)
+        wins = value > best[put]
+        second[put] = np.where(wins, best[put], np.maximum(second[put], value))
+        owner[put] = np.where(wins, shape.grain + 1, owner[put])
+        density[put] = np.where(wins, own, density[put])
+        best[put] = np.where(wins, value, best[put])
+    return best, second, owner, density
+
+
+def _fill(
+    grain_id: AnyArray, status: AnyArray, inside: Mask, best: AnyArray, owner: AnyArray, reach: float
+) -> None:
+    """Give the empty voxels of the sample to the likeliest grain, in place; `reach` in voxels, 0 = any."""
+    gap = inside & (grain_id == 0)
+    away, nearest = ndimage.distance_transform_edt(grain_id == 0, return_indices=True)
+    if reach > 0:
+        gap &= away <= reach
+    likely = gap & (best >= LEAST)
+    rest = gap & ~likely
+    filled = grain_id[tuple(part[rest] for part in nearest)]
+    grain_id[likely] = owner[likely]
+    grain_id[rest] = filled
+    status[gap] = Status.DILATED

@@ -1,0 +1,45 @@
+"""The shape of each grain, from its spots: SIRT with exact geometry for every spot."""
+
+from collections.abc import Sequence
+
+from friedel.model.blobs import BlobTable
+from friedel.model.crystal import Phase
+from friedel.model.grains import GrainTable
+from friedel.model.setup import Setup
+from friedel.model.shapes import GrainShape, Grid, SampleMask
+from friedel.model.stream import Executor, Serial
+from friedel.reconstruct.grain import Work, reconstruct_grain
+from friedel.reconstruct.images import Claims
+from friedel.reconstruct.params import ReconstructParams
+from friedel.reconstruct.rays import Optics
+
+__all__ = ["ReconstructParams", "reconstruct"]
+
+
+def reconstruct(
+    blobs: BlobTable,
+    grains: GrainTable,
+    setup: Setup,
+    phases: Sequence[Phase],
+    params: ReconstructParams,
+    *,
+    executor: Executor | None = None,
+    mask: SampleMask | None = None,
+) -> list[GrainShape]:
+    """Reconstruct every grain from the blobs that `grains` lists for it; shapes in the order of the grains.
+
+    A spot is the projection of its grain along its own diffracted beam (parallel, from the grain's orientation and
+    the spot's hkl), its blob summed over frames, divided by |F|^2 * Lorentz * polarisation and then by one fitted
+    scale. Nothing grows outside `mask` (where it is known) nor outside what the projections agree on. The result
+    does not depend on the executor.
+    """
+    work = Work(
+        blobs,
+        grains,
+        Optics(setup, phases, blobs.shape),
+        Claims(blobs),
+        Grid.of(setup, params.voxel_um),
+        params,
+        mask,
+    )
+    return list((executor or Serial()).map(lambda grain: reconstruct_grain(work, grain), range(len(grains))))

@@ -1,0 +1,208 @@
+"""One grain: choose its spots, reconstruct, weigh the spots by how well they fit, reconstruct again, threshold."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from friedel.model.arrays import AnyArray, Floats, Mask
+from friedel.model.blobs import BlobTable, Flag
+from friedel.model.grains import GrainTable
+from friedel.model.shapes import GrainShape, Grid, SampleMask
+from friedel.reconstruct.images import Claims, Projections, extents, make_box, project_blobs
+from friedel.reconstruct.params import ReconstructParams
+from friedel.reconstruct.rays import Optics, Rays
+from friedel.reconstruct.sirt import Solver, hull
+
+DOUBTS: tuple[tuple[Flag, float], ...] = (
+    (Flag.EXCLUDED, 0.1),
+    (Flag.SCAN_END, 0.2),
+    (Flag.FULL_TURN, 0.01),
+    (Flag.SATURATED, 0.3),
+    (Flag.BRIDGED, 0.7),
+    (Flag.EDGE, 0.5),
+    (Flag.TOUCHES, 0.6),
+)
+"""What a flag leaves of a spot's weight."""
+SHARED = 0.1
+REACH_QUANTILE = 0.9
+AGREE = 0.8
+"""Part of the projections that must see a voxel as lit for it to be in the support."""
+MASS_SPREAD = 0.35
+"""Spots whose integrated intensity is off by more than this (natural logarithm) lose weight."""
+TUNING = 2.0
+"""Spots whose residual is more than this many times the median's lose weight."""
+LEVELS = np.linspace(0.2, 0.8, 25)
+
+
+class Work(NamedTuple):
+    """What all grains share."""
+
+    blobs: BlobTable
+    grains: GrainTable
+    optics: Optics
+    claims: Claims
+    grid: Grid
+    params: ReconstructParams
+    mask: SampleMask | None
+
+
+def reconstruct_grain(work: Work, grain: int) -> GrainShape:
+    """The shape of one grain; an empty density where it has too few spots."""
+    params, grid = work.params, work.grid
+    rays, weight = _best(work.optics.rays(work.grains, grain, work.blobs), work.blobs, params.projections)
+    if len(rays.blob) < params.fewest_projections:
+        return _nothing(grain, grid)
+    centre = work.grains.position_um[grain]
+    reach = np.quantile(extents(rays, work.blobs, work.optics.plane), REACH_QUANTILE, axis=0)
+    box = make_box(centre, reach + params.margin_px * grid.voxel_um, grid)
+    spots = project_blobs(rays, work.claims, work.optics.plane, centre, box, grid)
+    support = _support(work, box.start, tuple(box.size.tolist()), centre, box.radius)
+    measured, doubt = _normalised(spots, rays.strength)
+    weight = weight * doubt
+    fitted = _fit(spots, measured, weight, support, params)
+    if fitted is None:
+        return _nothing(grain, grid)
+    density, threshold, residual, weight, off = fitted
+    keep = np.argwhere(density > 0.05)
+    low, high = (keep.min(axis=0), keep.max(axis=0) + 1) if len(keep) else (np.zeros(3, int), np.ones(3, int))
+    density = density[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+    return GrainShape(
+        grain, np.ascontiguousarray(density.transpose(2, 1, 0)), grid.corner_um(box.start + low), grid.voxel_um,
+        threshold, residual, int(np.count_nonzero(weight > 0.05)), rays.blob, weight, off,
+    )  # fmt: skip
+
+
+def _nothing(grain: int, grid: Grid) -> GrainShape:
+    empty = np.zeros(0)
+    return GrainShape(
+        grain, np.zeros((0, 0, 0), np.float32), np.zeros(3), grid.voxel_um, 0.5, 1.0, 0,
+        np.zeros(0, np.int64), empty, empty,
+    )  # fmt: skip
+
+
+def _best(rays: Rays, blobs: BlobTable, most: int) -> tuple[Rays, Floats]:
+    """The most trusted spots, bright before faint, and the weight of each."""
+    flags = blobs["flags"][rays.blob]
+    trust = np.where(rays.shared, SHARED, 1.0)
+    for flag, left in DOUBTS:
+        trust = np.where(flags & flag, trust * left, trust)
+    bright = blobs["sum_intensity"][rays.blob] / np.sqrt(np.maximum(blobs["Number_of_pixels"][rays.blob], 1))
+    chosen = np.sort(np.lexsort((rays.blob, -bright, -trust))[:most])
+    trust = trust[chosen]
+    if np.count_nonzero(trust >= 0.5) >= 20:
+        sure = trust >= 0.5
+        chosen, trust = chosen[sure], trust[sure]
+    return rays.take(chosen), trust / max(trust.max(initial=0.0), 1e-9)
+
+
+def _support(work: Work, start: AnyArray, size: tuple[int, ...], centre: Floats, radius: float) -> Mask:
+    """Voxels [x,y,z] of the box that are near enough to the grain's centre and in the sample."""
+    grid = work.grid
+    x, y, _ = (grid.corner_um(start + 0.5)[axis] + np.arange(size[axis]) * grid.voxel_um for axis in range(3))
+    round_ = np.hypot(x[:, None] - centre[0], y[None, :] - centre[1]) <= radius * grid.voxel_um
+    support = np.repeat(round_[:, :, None], size[2], axis=2)
+    if work.mask is not None:
+        shape = (size[2], size[1], size[0])
+        support &= work.mask.on(grid.corner_um(start), shape, grid.voxel_um).transpose(2, 1, 0)
+    return support
+
+
+def _normalised(spots: Projections, strength: Floats) -> tuple[AnyArray, Floats]:
+    """Projections with their physical factors taken out and median mass 1; what is left of their weights.
+
+    Masses nearly agree where a spot is whole and alone; those that do are made equal, those that do not lose weight.
+    """
+    mass = spots.image.sum(axis=(1, 2)) / strength
+    off = np.log(np.maximum(mass, 1e-30) / np.median(mass[mass > 0])) if (mass > 0).any() else np.zeros(len(mass))
+    scale = np.exp(-np.clip(off, -MASS_SPREAD, MASS_SPREAD)) / strength / max(float(np.median(mass)), 1e-30)
+    doubt = 1.0 / (1.0 + (off / MASS_SPREAD) ** 2)
+    return (spots.image * scale[:, None, None]).astype(np.float32), np.where(mass > 0, doubt, 0.0)
+
+
+class Fitted(NamedTuple):
+    """Density [x,y,z] that is 1 inside on average, its threshold and residual; weights and residuals by spot."""
+
+    density: AnyArray
+    threshold: float
+    residual: float
+    weight: Floats
+    off: Floats
+
+
+def _fit(
+    spots: Projections, measured: AnyArray, weight: Floats, support: Mask, params: ReconstructParams
+) -> Fitted | None:
+    solver = Solver(spots.slope, spots.offset, support, measured.shape)
+    lit = (measured > 0).astype(np.float32)
+    trusted = (spots.known * weight[:, None, None]).astype(np.float32)
+    support = hull(solver, lit, trusted, AGREE)
+    if not support.any():
+        return None
+    solver = Solver(spots.slope, spots.offset, support, measured.shape)
+    # masses are 1: give them the volume of the support, so that densities are of order 1
+    measured *= np.float32(np.count_nonzero(support))
+    first = params.iterations // 3
+    x = solver.rounds(support * np.float32(0.5), measured, trusted, first)
+    footprint = _footprint(solver, x, params.footprint_px)
+    model = solver.forward(x)
+    pixels = spots.known * np.where(footprint | (measured == 0), 1.0, 0.0).astype(np.float32)
+    measured, weight, _ = _reweigh(model, measured, weight, pixels * footprint)
+    pixels = pixels * weight[:, None, None].astype(np.float32)
+    x = solver.rounds(x, measured, pixels, params.iterations - first)
+    return _threshold(solver, x, measured, pixels, weight)
+
+
+def _footprint(solver: Solver, x: AnyArray, margin: int) -> AnyArray:
+    """Pixels that the grain as it looks now can light, with a margin."""
+    level = 0.5 * _plateau(x)
+    seen = solver.forward((x >= level).astype(np.float32)) > 0.01
+    if margin == 0:
+        return seen
+    square = np.ones((1, 2 * margin + 1, 2 * margin + 1), dtype=bool)
+    return np.asarray(ndimage.maximum_filter(seen, footprint=square))
+
+
+def _plateau(x: AnyArray) -> float:
+    """The density of the inside: the mean of what is above half of it, by repetition."""
+    level = float(x.max()) / 2
+    for _ in range(20):
+        inside = x[x >= level]
+        if not inside.size:
+            break
+        level = 0.5 * float(inside.mean())
+    return max(2 * level, 1e-12)
+
+
+def _reweigh(
+    model: AnyArray, measured: AnyArray, weight: Floats, pixels: AnyArray
+) -> tuple[AnyArray, Floats, Floats]:
+    """One scale for each projection, and weights by how badly they fit after it."""
+    both = (pixels * model * measured).sum(axis=(1, 2), dtype=np.float64)
+    own = (pixels * measured**2).sum(axis=(1, 2), dtype=np.float64)
+    ideal = (pixels * model**2).sum(axis=(1, 2), dtype=np.float64)
+    fine = (own > 0) & (ideal > 0) & (both > 0)
+    scale = np.where(fine, both / np.where(fine, own, 1.0), 0.0)
+    off = np.sqrt(np.maximum(1.0 - both**2 / np.where(fine, own * ideal, 1.0), 0.0))
+    off = np.where(fine, off, 1.0)
+    typical = np.median(off[fine]) if fine.any() else 1.0
+    left = 1.0 / (1.0 + (off / (TUNING * max(typical, 1e-6))) ** 4)
+    shift = np.log(np.where(fine, scale, 1.0))
+    left *= 1.0 / (1.0 + (shift / MASS_SPREAD) ** 2)
+    return measured * scale[:, None, None].astype(np.float32), np.where(fine, weight * left, 0.0), off
+
+
+def _threshold(solver: Solver, x: AnyArray, measured: AnyArray, pixels: AnyArray, weight: Floats) -> Fitted:
+    """The level whose solid shape reproduces the projections best."""
+    plateau = _plateau(x)
+    x = x / np.float32(plateau)
+    total = float((pixels * measured**2).sum(dtype=np.float64))
+    misses = []
+    for level in LEVELS:
+        model = solver.forward((x >= level).astype(np.float32))
+        ideal = float((pixels * model**2).sum(dtype=np.float64))
+        both = float((pixels * model * measured).sum(dtype=np.float64))
+        misses.append(1.0 - both**2 / (ideal * total) if ideal > 0 and total > 0 else 1.0)
+    best = int(np.argmin(misses))
+    _, _, off = _reweigh(solver.forward(x), measured, weight, (pixels > 0).astype(np.float32))
+    return Fitted(x.astype(np.float32), float(LEVELS[best]), float(np.sqrt(max(misses[best], 0.0))), weight, off)

@@ -1,0 +1,107 @@
+"""The geometry of a grain's spots: when, in which direction, and where on the detector."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from friedel.kernels import bragg
+from friedel.model.arrays import AnyArray, Floats, Indices
+from friedel.model.blobs import BlobTable
+from friedel.model.crystal import Phase
+from friedel.model.grains import GrainTable
+from friedel.model.setup import Setup
+
+OMEGA_SCALE_RAD = np.radians(0.3)
+PLACE_SCALE_PX = 3.0
+"""What counts as equally far when a blob has to find its reflection."""
+
+
+class Rays(NamedTuple):
+    """Spots of one grain: `blob` (n) rows of the blob table, `shared` (n) whether it serves another grain too,
+    `hkl` (n,3); from the grain's orientation and position: `omega` (n) of the equations in radians, `k` (n,3) unit
+    direction in the lab, `row`, `col` (n) where the grain's centre falls; `strength` (n) = |F|^2 * Lorentz *
+    polarisation."""
+
+    blob: Indices
+    shared: AnyArray
+    hkl: Indices
+    omega: Floats
+    k: Floats
+    row: Floats
+    col: Floats
+    strength: Floats
+
+    def take(self, which: AnyArray) -> "Rays":
+        """Some of them."""
+        return Rays(*(part[which] for part in self))
+
+
+class Optics:
+    """What the rays of all grains need: the detector's frame, and |F|^2 of each reflection."""
+
+    def __init__(self, setup: Setup, phases: Sequence[Phase], shape: tuple[int, int, int]) -> None:
+        detector = setup.detector
+        self.setup = setup
+        self.phases = phases
+        self.plane = bragg.detector_frame(detector.origin_um, detector.u_um, detector.v_um)
+        self.d_min = setup.beam.wavelength / (2 * np.sin(_largest_two_theta(setup, shape) / 2))
+        listed = [phase.reflections(self.d_min) for phase in phases]
+        self.reflections = listed
+        self.f_squared: list[dict[tuple[int, ...], float]] = [
+            dict(zip(map(tuple, one.hkl.tolist()), one.f_squared.tolist(), strict=True)) for one in listed
+        ]
+
+    def rays(self, grains: GrainTable, grain: int, blobs: BlobTable) -> Rays:
+        """The rays of one grain; spots that its orientation does not predict are left out."""
+        part = slice(int(grains.blob_pointer[grain]), int(grains.blob_pointer[grain + 1]))
+        rows = np.asarray(grains.blobs[part], dtype=np.int64)
+        shared = np.asarray(grains.shared[part], dtype=bool)
+        omega = self.setup.lab_omega_rad(blobs["omega"][rows])
+        if len(grains.hkl) != len(grains.blobs):
+            hkl = self._nearest(grains, grain, omega, np.column_stack([blobs["s_raw"], blobs["f_raw"]])[rows])
+        else:
+            hkl = np.asarray(grains.hkl[part], dtype=np.int64)
+        found, of = self._predict(grains, grain, hkl, omega)
+        listed = self.f_squared[int(grains.phase[grain])]
+        f_squared = np.array([listed.get(tuple(one), 0.0) for one in hkl[of].tolist()])
+        strength = f_squared * bragg.lorentz(found.two_theta, found.eta)
+        strength = strength * bragg.polarisation(found.two_theta, found.eta)
+        rays = Rays(rows[of], shared[of], hkl[of], found.omega, found.k, found.row, found.col, strength)
+        return rays.take(strength > 0)
+
+    def _predict(self, grains: GrainTable, grain: int, hkl: Indices, omega: Floats) -> tuple[bragg.Spots, Indices]:
+        """Of each hkl the solution nearest to the measured omega, and which entries have one."""
+        UB = grains.U[grain] @ self.phases[int(grains.phase[grain])].B
+        g = hkl @ UB.T
+        found = bragg.predict(g, grains.position_um[grain], self.setup.beam.wavelength, self.plane)
+        away = np.abs(_wrapped(found.omega - omega[found.reflection]))
+        order = np.lexsort((away, found.reflection))
+        first = np.unique(found.reflection[order], return_index=True)[1]
+        best = bragg.Spots(*(part[order[first]] for part in found))
+        return best, best.reflection
+
+    def _nearest(self, grains: GrainTable, grain: int, omega: Floats, place: Floats) -> Indices:
+        """The reflection (n,3) whose predicted spot is nearest to each blob."""
+        kind = int(grains.phase[grain])
+        hkl = self.reflections[kind].hkl
+        g = hkl @ (grains.U[grain] @ self.phases[kind].B).T
+        found = bragg.predict(g, grains.position_um[grain], self.setup.beam.wavelength, self.plane)
+        turn = _wrapped(found.omega[None, :] - omega[:, None]) * np.abs(np.sin(found.eta)) / OMEGA_SCALE_RAD
+        down = (found.row[None, :] - place[:, :1]) / PLACE_SCALE_PX
+        right = (found.col[None, :] - place[:, 1:]) / PLACE_SCALE_PX
+        return np.asarray(hkl[found.reflection[(turn**2 + down**2 + right**2).argmin(axis=1)]])
+
+
+def _wrapped(angle: Floats) -> Floats:
+    return np.asarray(np.mod(angle + np.pi, 2 * np.pi) - np.pi)
+
+
+def _largest_two_theta(setup: Setup, shape: tuple[int, int, int]) -> float:
+    """Of the corners of the detector seen from the axis, in radians, a little more, at most 170 degrees."""
+    _, rows, cols = shape
+    corners = setup.detector.position_um(
+        np.array([0.0, 0.0, rows - 1.0, rows - 1.0]), np.array([0.0, cols - 1.0, 0.0, cols - 1.0])
+    )
+    angles = np.arctan2(np.hypot(corners[:, 1], corners[:, 2]), corners[:, 0])
+    return float(min(1.5 * angles.max(), np.radians(170.0)))

@@ -1,0 +1,66 @@
+"""SIRT: weighted rounds of projecting, comparing and projecting back, never below zero, only in the support.
+
+P. Gilbert, J. Theor. Biol. 36, 105 (1972); rows and columns of the projector are normalised by their sums within
+the support, pixels that are not known have no weight.
+"""
+
+import numpy as np
+
+from friedel.kernels.project import back_columns, forward_columns
+from friedel.model.arrays import AnyArray, Floats, Indices, Mask
+
+LEAST = 0.05
+"""Paths and sums of weights shorter than this (voxels) are not divided by."""
+
+
+class Solver:
+    """The projector of one grain, limited to a support bool [x,y,z], and its rounds."""
+
+    def __init__(self, slope: Floats, offset: Floats, support: Mask, pixels: tuple[int, ...]) -> None:
+        self.slope, self.offset, self.pixels = slope, offset, pixels
+        self.support = support
+        self.spans = spans_of(support)
+        self.paths = self.forward(support.astype(np.float32))
+
+    def forward(self, volume: AnyArray) -> AnyArray:
+        """Projections float32 (n,u,v) of a volume [x,y,z] that is zero outside the support."""
+        out = np.zeros(self.pixels, dtype=np.float32)
+        forward_columns(volume, self.spans, self.slope, self.offset, out)
+        return out
+
+    def back(self, images: AnyArray) -> AnyArray:
+        """The transpose, within the support."""
+        out = np.zeros(self.support.shape, dtype=np.float32)
+        back_columns(images, self.spans, self.slope, self.offset, out)
+        out *= self.support
+        return out
+
+    def rounds(self, start: AnyArray, measured: AnyArray, weight: AnyArray, count: int) -> AnyArray:
+        """`count` rounds from a volume: measured and weight float32 (n,u,v)."""
+        paths = weight / np.maximum(self.paths, LEAST)
+        paths[self.paths < LEAST] = 0.0
+        sums = self.back(weight)
+        share = np.where(sums > LEAST, 1.0 / np.maximum(sums, LEAST), 0.0).astype(np.float32)
+        x = start
+        for _ in range(count):
+            missing = self.forward(x)
+            np.subtract(measured, missing, out=missing)
+            missing *= paths
+            x = np.maximum(x + share * self.back(missing), 0.0)
+        return x
+
+
+def spans_of(support: Mask) -> Indices:
+    """First voxel and one past the last of each column of support [x,y,z]: (x,y,2)."""
+    spans = np.zeros((*support.shape[:2], 2), dtype=np.int64)
+    some = support.any(axis=2)
+    spans[..., 0] = np.where(some, support.argmax(axis=2), 0)
+    spans[..., 1] = np.where(some, support.shape[2] - support[..., ::-1].argmax(axis=2), 0)
+    return spans
+
+
+def hull(solver: Solver, lit: AnyArray, known: AnyArray, agree: float) -> Mask:
+    """Voxels that `agree` of the projections that can tell see as lit: the back-projected hull, robust to a few."""
+    seen = solver.back(known)
+    bright = solver.back(lit * known)
+    return np.asarray(solver.support & (bright >= agree * seen) & (seen > LEAST))
