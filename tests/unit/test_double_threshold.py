@@ -233,6 +233,23 @@ def test_boxes_and_the_beam_can_be_excluded_together():
         excluded_area(parameters(exclude=[[6, 0, 9, 2]]), 6, 8, None)
 
 
+@pytest.mark.parametrize("exclude", ["bad.tif", ["beam", [0, 0, 2, 1], "bad.tif"]])
+def test_images_say_where_not_to_look_too(exclude):
+    params, image = parameters(exclude=exclude), np.eye(6, 8, dtype=bool)
+    assert params.excluded_images == ("bad.tif",)
+    area = excluded_area(params, 6, 8, Box(5, 4, 8, 6), image)
+    rest = excluded_area(parameters(exclude=[e for e in exclude if e != "bad.tif"]), 6, 8, Box(5, 4, 8, 6))
+    np.testing.assert_array_equal(area, image | rest if isinstance(exclude, list) else image)
+    with pytest.raises(InputError, match=r"segment.exclude: the image is missing, got bad.tif"):
+        excluded_area(params, 6, 8, None)
+
+
+@pytest.mark.parametrize("exclude", ["", ["beam", ""], ["beam", "none"], 7, [1.5, 2, 3, 4]])
+def test_exclude_is_checked(exclude):
+    with pytest.raises(RecipeError, match=r"exclude"):
+        parameters(exclude=exclude)
+
+
 def test_masks_of_another_shape_are_refused():
     with pytest.raises(InputError, match="mask"):
         run(spot(), parameters(), mask=np.zeros((5, 8), bool))
@@ -258,7 +275,13 @@ def test_defaults_are_those_of_the_recipe():
     assert (params.connectivity, params.exclude, params.overlap, params.wrap) == (26, "beam", "claim", "auto")
     assert params.wraps(True)
     assert not params.wraps(False)
-    assert SegmentParams(wrap=True).wraps(False)
+    assert SegmentParams(wrap=True).wraps(True)
+    assert not SegmentParams(wrap=False).wraps(True)
+
+
+def test_wrapping_a_scan_that_is_no_full_turn_is_warned_of():
+    with pytest.warns(FriedelWarning, match=r"segment\.wrap.*no full turn"):
+        assert SegmentParams(wrap=True).wraps(False)
 
 
 def test_solving_again_equals_a_run_with_the_new_parameters():

@@ -70,6 +70,13 @@ class SegmentParams(Params):
             return tuple(tuple(item) if isinstance(item, list) else item for item in items)
         return value
 
+    @field_validator("exclude")
+    @classmethod
+    def _paths_are_not_empty(cls, value: Exclude) -> Exclude:
+        if "" in (value if isinstance(value, tuple) else (value,)):
+            raise ValueError('must not be empty text; "none" excludes nothing')
+        return value
+
     @field_validator("grow_max")
     @classmethod
     def _not_below_grow_min(cls, value: float, info: ValidationInfo) -> float:
@@ -97,8 +104,26 @@ class SegmentParams(Params):
             )
         return self
 
+    @property
+    def excluded(self) -> tuple[str | BoxParam, ...]:
+        """What `exclude` names, one by one: "beam", boxes, paths of images."""
+        names = (self.exclude,) if isinstance(self.exclude, str) else self.exclude
+        return tuple(name for name in names if name != "none")
+
+    @property
+    def excluded_images(self) -> tuple[str, ...]:
+        """The paths among them."""
+        return tuple(name for name in self.excluded if isinstance(name, str) and name != "beam")
+
     def wraps(self, full_turn: bool) -> bool:
-        """Whether last and first frame touch, for a scan that is a full turn or not."""
+        """Whether last and first frame touch, for a scan that is a full turn or not; warns where they cannot."""
+        if self.wrap is True and not full_turn:
+            warnings.warn(
+                "segment.wrap = true although the scan is no full turn: its last frame does not touch the first, "
+                'so that blobs there are joined which have nothing to do with each other; "auto" decides by omega',
+                FriedelWarning,
+                stacklevel=2,
+            )
         return full_turn if self.wrap == "auto" else self.wrap
 
 
