@@ -1,5 +1,7 @@
 """What one look at a scan tells: beam, margin, level, fixed point, noise."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -71,6 +73,15 @@ def test_strips_that_do_not_fit_are_refused():
 def test_a_dark_brighter_than_the_frames_is_warned_of():
     baseline = measure(scan_of(beam_scan(), dark=3000.0), SMALL)
     assert any("dark is brighter" in text for text in baseline.warnings)
+
+
+def test_windows_that_wrap_in_a_part_of_a_turn_are_warned_of():
+    scan = scan_of(beam_scan(36))
+    told = measure(scan, SMALL.replaced(wrap=True)).warnings
+    assert len(told) == 1
+    assert "turns by 36 degrees" in told[0]
+    assert not measure(scan, SMALL.replaced(wrap=True, background="none")).warnings
+    assert not measure(replace(scan, omega_step_deg=-10.0), SMALL.replaced(wrap=True)).warnings
 
 
 def test_the_noise_is_that_of_clean_frames():

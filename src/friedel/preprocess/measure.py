@@ -37,7 +37,7 @@ def measure(scan: Scan, params: PreprocessParams, executor: Executor | None = No
     executor = executor or Serial()
     constants = Constants.of(scan)
     sample = take_sample(scan, constants, executor)
-    warnings = [_dark_warning(scan, sample)]
+    warnings = [_turn_warning(scan, params), _dark_warning(scan, sample)]
     beam = beam_box(scan, params, sample)
     margins, shadowed = margin_boxes(scan, params, sample, beam) if params.normalise == "margin" else ((), "")
     warnings.append(shadowed)
@@ -63,6 +63,16 @@ def measure(scan: Scan, params: PreprocessParams, executor: Executor | None = No
     sigma, image = executor.map(noise, (False, True))  # side by side: they are half the time of this look
     image = image * np.float32(factor)
     return replace(baseline, sigma=float(sigma) * factor, sigma_image=image, warnings=tuple(filter(None, warnings)))
+
+
+def _turn_warning(scan: Scan, params: PreprocessParams) -> str:
+    if not params.wrap or params.background == "none" or scan.full_turn:
+        return ""
+    turn = abs(scan.shape[0] * scan.omega_step_deg)
+    return (
+        f"preprocess.wrap = true although the scan turns by {turn:.4g} degrees: windows go on over its ends into "
+        f"frames that are far away"
+    )
 
 
 def _dark_warning(scan: Scan, sample: Sample) -> str:
