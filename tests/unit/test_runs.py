@@ -114,6 +114,16 @@ def test_too_much_above_the_floor_names_the_frame_the_part_and_the_way_out():
     assert len(bright_voxels(frames_in_blocks(volume), volume.shape, params)) == 5
 
 
+def test_one_spot_is_not_too_much_for_a_small_frame():
+    volume = np.zeros((4, 4, 4), np.float32)
+    volume[1:3, :3, :3] = 60.0
+    params = parameters(max_bright_fraction=0.05)
+    assert len(bright_voxels(frames_in_blocks(volume), volume.shape, params)) == 18
+    volume[2, 3, 3] = 60.0
+    with pytest.raises(NoiseError, match="frame 2: at most 9"):
+        bright_voxels(frames_in_blocks(volume), volume.shape, params)
+
+
 def test_excluded_pixels_do_not_count_as_noise():
     volume = np.zeros((3, 10, 10), np.float32)
     volume[:, :5] = 1000.0

@@ -23,6 +23,8 @@ from friedel.segment.params import Rules, SegmentParams, sigma_of
 
 TASK_VOXELS = 1 << 20
 """Voxels that one task looks through: enough to forget what a call costs, few enough to share among threads."""
+LEAST_BRIGHT = 9
+"""One spot of 3 × 3 is not too much for any frame, however small."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +83,7 @@ class Stencil:
         noise = noise_per_pixel(params, baseline, noise_image)
         area = left_out(params, rows, cols, baseline=baseline, exclude=exclude, mask=mask, noise=noise)
         level = Rules.of(params, sigma_of(baseline)).floor if floor is None else float(floor)
-        limit = int(params.max_bright_fraction * (area.size - np.count_nonzero(area)))
+        limit = max(int(params.max_bright_fraction * (area.size - np.count_nonzero(area))), LEAST_BRIGHT)
         return cls(scan_shape, level, noise, area, block_states(area), limit)
 
 
