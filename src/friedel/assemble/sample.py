@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy import ndimage
-from scipy.spatial import Delaunay, QhullError
+from scipy.spatial import ConvexHull, Delaunay, QhullError
 
 from friedel.errors import InputError
 from friedel.model.arrays import AnyArray, Floats, Mask
@@ -12,17 +12,15 @@ from friedel.model.shapes import Grid, SampleMask
 
 FAINT = 0.2
 """Rows where the beam has less than this part of its full level tell nothing."""
-MARGIN = 1.0
-"""Voxels that the hull of the grains is wider than their centres."""
 CHUNK = 200_000
 
 
 def beam_attenuation(frames: AnyArray, left: slice, right: slice) -> AnyArray:
     """-log(I / I0) float32 [frame,row,col] of the direct beam, from its counts over dark in the same box.
 
-    `left` and `right` are the columns that the sample never shadows: their mean in each row and frame is I0, so that
-    neither the source's oscillation nor the beam's profile along z matters. Columns outside them, and rows where the
-    beam is faint, get 0.
+    `left` and `right` are the columns that the sample never shadows: their mean in each row and frame is I0, so
+    that neither the source's oscillation nor the beam's profile along z matters. Columns outside them, and rows
+    where the beam is faint, get 0. Raises `InputError` where there is no light.
     """
     free = np.concatenate([frames[:, :, left], frames[:, :, right]], axis=2).mean(axis=2, dtype=np.float64)
     if not free.size or free.max() <= 0:
@@ -41,9 +39,9 @@ def absorption_mask(
 ) -> SampleMask:
     """The sample from how much of the direct beam it takes: filtered back-projection, slice by slice along z.
 
-    `attenuation` [frame,row,col] is -log(I/I0) in `box` of the detector (see `beam_attenuation`), `omega_deg` (frame)
-    the recorded angle of the middle of each exposure; they should cover half a turn or a whole one evenly. The sample
-    is what reaches half the density of the inside, its largest part, without holes.
+    `attenuation` [frame,row,col] is -log(I/I0) in `box` of the detector (see `beam_attenuation`), `omega_deg`
+    (frame) the recorded angle of the middle of each exposure; they should cover half a turn or a whole one evenly.
+    The sample is what reaches half the density of the inside, its largest part, without holes.
     Raises `InputError` when nothing absorbs.
     """
     voxel = Grid.of(setup, voxel_um).voxel_um
@@ -53,8 +51,8 @@ def absorption_mask(
     reach = float(np.abs(y).max())
     count = 2 * int(np.ceil(reach / voxel))
     y_line = (np.arange(count) + 0.5 - count / 2) * voxel
-    low, high = np.floor(z.min() / voxel), np.ceil(z.max() / voxel)
-    z_line = (np.arange(low, high) + 0.5) * voxel
+    low, high = float(np.floor(z.min() / voxel)), float(np.ceil(z.max() / voxel))
+    z_line: Floats = np.asarray((np.arange(low, high) + 0.5) * voxel, dtype=np.float64)
     at_row, at_col = _pixels_at(setup, box, y_line, z_line)
     angles = setup.lab_omega_rad(omega_deg)
     volume = np.zeros((len(z_line), count, count), dtype=np.float32)
@@ -148,6 +146,4 @@ def hull_mask(inside: Mask) -> Mask:
 
 
 def _extreme(points: Floats) -> AnyArray:
-    from scipy.spatial import ConvexHull
-
-    return ConvexHull(points).vertices
+    return np.asarray(ConvexHull(points).vertices)

@@ -40,7 +40,7 @@ class Grid:
 
     def index(self, corner_um: Floats) -> Indices:
         """Nearest edge of the grid (x, y, z) to a corner."""
-        return np.rint(np.asarray(corner_um) / self.voxel_um - np.array(self.phase)).astype(np.int64)
+        return np.asarray(np.rint(corner_um / self.voxel_um - np.array(self.phase)), dtype=np.int64)
 
     def corner_um(self, index: Indices) -> Floats:
         """Where the edges with these numbers (x, y, z) are."""

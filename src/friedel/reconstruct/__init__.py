@@ -33,13 +33,6 @@ def reconstruct(
     scale. Nothing grows outside `mask` (where it is known) nor outside what the projections agree on. The result
     does not depend on the executor.
     """
-    work = Work(
-        blobs,
-        grains,
-        Optics(setup, phases, blobs.shape),
-        Claims(blobs),
-        Grid.of(setup, params.voxel_um),
-        params,
-        mask,
-    )
+    grid = Grid.of(setup, params.voxel_um)
+    work = Work(blobs, grains, Optics(setup, phases, blobs.shape), Claims(blobs), grid, params, mask)
     return list((executor or Serial()).map(lambda grain: reconstruct_grain(work, grain), range(len(grains))))

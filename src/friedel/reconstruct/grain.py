@@ -99,7 +99,10 @@ def _best(rays: Rays, blobs: BlobTable, most: int) -> tuple[Rays, Floats]:
 def _support(work: Work, start: AnyArray, size: tuple[int, ...], centre: Floats, radius: float) -> Mask:
     """Voxels [x,y,z] of the box that are near enough to the grain's centre and in the sample."""
     grid = work.grid
-    x, y, _ = (grid.corner_um(start + 0.5)[axis] + np.arange(size[axis]) * grid.voxel_um for axis in range(3))
+    x, y, _ = (
+        (grid.corner_um(start)[axis] + 0.5 * grid.voxel_um) + np.arange(size[axis]) * grid.voxel_um
+        for axis in range(3)
+    )
     round_ = np.hypot(x[:, None] - centre[0], y[None, :] - centre[1]) <= radius * grid.voxel_um
     support = np.repeat(round_[:, :, None], size[2], axis=2)
     if work.mask is not None:
@@ -111,7 +114,7 @@ def _support(work: Work, start: AnyArray, size: tuple[int, ...], centre: Floats,
 def _normalised(spots: Projections, strength: Floats) -> tuple[AnyArray, Floats]:
     """Projections with their physical factors taken out and median mass 1; what is left of their weights.
 
-    Masses nearly agree where a spot is whole and alone; those that do are made equal, those that do not lose weight.
+    Masses nearly agree where a spot is whole and alone: those are made equal, the others lose weight.
     """
     mass = spots.image.sum(axis=(1, 2)) / strength
     off = np.log(np.maximum(mass, 1e-30) / np.median(mass[mass > 0])) if (mass > 0).any() else np.zeros(len(mass))

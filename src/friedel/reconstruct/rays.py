@@ -34,7 +34,7 @@ class Rays(NamedTuple):
 
     def take(self, which: AnyArray) -> "Rays":
         """Some of them."""
-        return Rays(*(part[which] for part in self))
+        return Rays(*[part[which] for part in self])  # type: ignore[arg-type]
 
 
 class Optics:
@@ -78,7 +78,7 @@ class Optics:
         away = np.abs(_wrapped(found.omega - omega[found.reflection]))
         order = np.lexsort((away, found.reflection))
         first = np.unique(found.reflection[order], return_index=True)[1]
-        best = bragg.Spots(*(part[order[first]] for part in found))
+        best = bragg.Spots(*[part[order[first]] for part in found])  # type: ignore[arg-type]
         return best, best.reflection
 
     def _nearest(self, grains: GrainTable, grain: int, omega: Floats, place: Floats) -> Indices:
