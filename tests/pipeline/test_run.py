@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import friedel
+from friedel.errors import RecipeError
 
 
 def datasets(path: Path) -> dict[str, np.ndarray]:
@@ -95,6 +96,29 @@ def test_changed_thresholds_are_segmented_anew_in_the_same_folder(recipe, tmp_pa
     few = len(friedel.read_blobs(out / "blobs.h5"))
     friedel.run(recipe, out, settings=["segment.seed_threshold=400"])
     assert len(friedel.read_blobs(out / "blobs.h5")) < few
+
+
+@pytest.mark.parametrize("key", ["noise", "exclude"])
+def test_another_image_under_the_same_name_is_another_parameter(recipe, finished, tmp_path, key):
+    settings = [f"segment.{key}={tmp_path / 'image.npy'}", *(["segment.unit=sigma"] if key == "noise" else [])]
+    image = np.zeros((112, 120), np.float32)
+    image[:, 60:] = 1
+    np.save(tmp_path / "image.npy", image)
+    out = friedel.run(recipe, tmp_path / "out", settings=settings)
+    blobs = friedel.read_blobs(out / "blobs.h5")
+    left = key == "exclude"  # without noise there is nothing to compare with
+    assert (blobs.voxels.col < 60).all() if left else (blobs.voxels.col >= 60).all()
+    assert blobs["flags"].max() & 4
+    before = (out / "blobs.h5").stat().st_mtime_ns
+    friedel.run(recipe, out, settings=settings)
+    assert (out / "blobs.h5").stat().st_mtime_ns == before
+    np.save(tmp_path / "image.npy", image[:, ::-1])
+    friedel.run(recipe, out, settings=settings)
+    blobs = friedel.read_blobs(out / "blobs.h5")
+    assert (blobs.voxels.col >= 60).all() if left else (blobs.voxels.col < 60).all()
+    np.save(tmp_path / "image.npy", image[:-1])
+    with pytest.raises(RecipeError, match=rf"segment\.{key}: must have the shape of a frame"):
+        friedel.run(recipe, out, settings=settings)
 
 
 def test_what_was_made_from_blobs_does_not_outlive_them(recipe, scan, tmp_path):

@@ -63,6 +63,16 @@ def test_paths_begin_at_the_recipes_folder_and_those_of_settings_at_the_working_
     assert recipe.scan.mask == f"{tmp_path}/m.edf"
 
 
+def test_paths_in_lists_are_paths_too(tmp_path):
+    settings = ['segment.exclude=["beam", [0, 0, 4, 4], "bad.tif"]', 'phase=[{name="Al", cif="al.cif"}]']
+    recipe = load_recipe(None, settings, folder=tmp_path)
+    assert recipe.segment.exclude == ("beam", (0, 0, 4, 4), f"{tmp_path}/bad.tif")
+    assert recipe.phase[0].cif == f"{tmp_path}/al.cif"
+    moved = relative_to(recipe, tmp_path)
+    assert moved.segment.exclude == ("beam", (0, 0, 4, 4), "bad.tif")
+    assert moved.phase[0].cif == "al.cif"
+
+
 def test_words_that_are_no_paths_stay_as_they_are(tmp_path):
     settings = ["segment.noise=local", "segment.exclude=none", "scan.dark=12"]
     recipe = load_recipe(None, settings, folder=tmp_path)

@@ -14,6 +14,7 @@ PATHS: Mapping[str, frozenset[str]] = {
     "scan.mask": frozenset(),
     "scan.omega.path": frozenset(),
     "segment.noise": frozenset({"scan", "local"}),
+    "segment.exclude": frozenset({"beam", "none"}),
     "setup.sample.mask": frozenset({"absorption"}),
     "phase.cif": frozenset(),
 }
@@ -90,6 +91,8 @@ def relative_paths(values: Any, folder: Path, key: str = "") -> Any:
     """The same values with every path that lies below `folder` made relative to it, so that both can be moved."""
     if isinstance(values, Mapping):
         return {name: relative_paths(value, folder, f"{key}.{name}".strip(".")) for name, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [relative_paths(value, folder, key) for value in values]
     if not isinstance(values, str) or key not in PATHS:
         return values
     file, colons, inside = values.partition("::")

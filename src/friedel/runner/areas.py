@@ -1,28 +1,62 @@
-"""Images that the recipe names by their path."""
+"""Images that the section [segment] of a recipe names by their paths."""
 
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from friedel.errors import RecipeError
 from friedel.io.images import read_images
-from friedel.model.arrays import Image
-from friedel.model.scan import Scan
-from friedel.segment import SegmentParams
+from friedel.model.arrays import AnyArray, Image, Mask
+from friedel.model.scan import Box, Scan
+from friedel.segment import SegmentParams, excluded_area
 
 
-def noise_image(params: SegmentParams, scan: Scan) -> Image | None:
-    """The user's own noise image, float32 [row, col], where `segment.noise` is a path.
+@dataclass(frozen=True, slots=True, eq=False)
+class Areas:
+    """`noise` float32 [row, col], and `excluded` [row, col], True where nobody shall look; None where not given."""
 
-    Raises `ScanError` when it cannot be read, `RecipeError` when it does not fit the frames.
+    noise: Image | None = None
+    excluded: Mask | None = None
+
+    def outside(self, params: SegmentParams, beam: Box | None) -> Mask | None:
+        """All that `segment.exclude` names, where images are among it; else None: the parameters say it alone."""
+        if self.excluded is None:
+            return None
+        rows, cols = self.excluded.shape
+        return excluded_area(params, rows, cols, beam, self.excluded)
+
+    @property
+    def digest(self) -> str:
+        """Changes with the images' content, wherever they lie."""
+        digest = hashlib.sha256()
+        for image in (self.noise, self.excluded):
+            digest.update(b"none" if image is None else np.ascontiguousarray(image).tobytes())
+        return digest.hexdigest()
+
+
+def read_areas(params: SegmentParams, scan: Scan) -> Areas:
+    """Read the images.
+
+    Raises `ScanError` when one cannot be read, `RecipeError` when it does not fit the frames.
     """
-    if params.noise in {"scan", "local"}:
-        return None
-    image = read_images(params.noise, Path.cwd())
+    noise = None
+    if params.noise not in {"scan", "local"}:
+        noise = _image("segment.noise", params.noise, scan).astype(np.float32)
+    excluded: Mask | None = None
+    for path in params.excluded_images:
+        area = _image("segment.exclude", path, scan) != 0
+        excluded = area if excluded is None else excluded | area
+    return Areas(noise, excluded)
+
+
+def _image(key: str, path: str, scan: Scan) -> AnyArray:
+    image = read_images(path, Path.cwd())
     if image.shape != scan.shape[1:]:
         raise RecipeError(
-            "segment.noise",
+            key,
             rule=f"must have the shape of a frame, {scan.shape[1]} rows × {scan.shape[2]} cols",
             got=" × ".join(map(str, image.shape)),
         )
-    return image.astype(np.float32)
+    return image

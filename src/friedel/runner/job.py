@@ -7,6 +7,7 @@ from pathlib import Path
 from friedel.model.scan import Scan
 from friedel.model.stream import Executor
 from friedel.recipe import Recipe
+from friedel.runner.areas import Areas
 from friedel.runner.plan import Plan
 from friedel.runner.progress import Progress
 
@@ -21,6 +22,7 @@ class Job:
 
     recipe: Recipe
     scan: Scan
+    areas: Areas
     out: Path
     plan: Plan
     executor: Executor

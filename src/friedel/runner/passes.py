@@ -17,7 +17,6 @@ from friedel.model.blobs import BlobTable
 from friedel.model.stream import CleanBlock, Executor
 from friedel.preprocess import clean_blocks, measure
 from friedel.runner.ahead import one_ahead
-from friedel.runner.areas import noise_image
 from friedel.runner.job import Job
 from friedel.runner.progress import Progress, log, shown, warnings_kept
 from friedel.runner.provenance import StageRecord, describe
@@ -187,12 +186,12 @@ def _segmented(job: Job, blocks: Iterable[CleanBlock], baseline: Baseline) -> Bl
             job.scan.shape,
             job.recipe.segment,
             baseline=baseline,
-            exclude=None,  # the parameters say it
+            exclude=job.areas.outside(job.recipe.segment, baseline.beam),
             mask=job.scan.mask,
             omega_start_deg=job.scan.omega_start_deg,
             omega_step_deg=job.scan.omega_step_deg,
             wrap=job.recipe.segment.wraps(job.scan.full_turn),
-            noise_image=noise_image(job.recipe.segment, job.scan),
+            noise_image=job.areas.noise,
             executor=job.executor,
             scratch=scratch,
         )

@@ -12,6 +12,7 @@ from friedel.io.store import atomic
 from friedel.model.scan import Scan
 from friedel.preprocess import ring_bytes
 from friedel.recipe import Recipe, dump
+from friedel.runner.areas import read_areas
 from friedel.runner.executors import local_executor, usable_cores
 from friedel.runner.folder import earlier_record, remove_results, remove_views
 from friedel.runner.job import Job
@@ -47,6 +48,7 @@ def run_pipeline(
     with clean_endings():
         scan = open_scan(recipe.scan.frames, recipe.scan)
         plan = plan_for(recipe, scan)
+        areas = read_areas(recipe.segment, scan)
         with locked(out):
             fresh = new_record(scan)
             earlier = earlier_record(out, scan, restart=restart)
@@ -59,11 +61,12 @@ def run_pipeline(
                 job = Job(
                     recipe,
                     scan,
+                    areas,
                     out,
                     plan,
                     executor,
                     progress or Progress(),
-                    stage_hashes(recipe, scan),
+                    stage_hashes(recipe, scan, areas),
                     _voider(recipe, out, record),
                     tuple(warned),
                 )

@@ -14,6 +14,7 @@ from friedel.errors import OutputError
 from friedel.io.store import atomic
 from friedel.model.scan import Scan
 from friedel.recipe import Recipe
+from friedel.runner.areas import Areas
 
 RECORD = "run.json"
 STAGES = ("preprocess", "segment", "match", "index", "reconstruct", "assemble")
@@ -93,17 +94,18 @@ def new_record(scan: Scan) -> RunRecord:
     return RunRecord(versions, facts)
 
 
-def stage_hashes(recipe: Recipe, scan: Scan) -> dict[str, str]:
+def stage_hashes(recipe: Recipe, scan: Scan, areas: Areas) -> dict[str, str]:
     """For each built stage a hash of what its result depends on: version, input, parameters, stages before it.
 
-    How it runs (threads, memory) and whether clean frames are kept is no part of it.
+    Of images that the parameters name the content counts as well. How it runs (threads, memory) and whether clean
+    frames are kept is no part of it.
     """
     sections = {
         "preprocess": {
             "scan": recipe.scan.model_dump(exclude={"frames"}),
             "preprocess": recipe.preprocess.model_dump(exclude={"keep_clean"}),
         },
-        "segment": {"segment": recipe.segment.model_dump()},
+        "segment": {"segment": recipe.segment.model_dump(), "images": areas.digest},
     }
     hashes: dict[str, str] = {}
     before = f"{version('friedel')} {scan.fingerprint} {scan.shape}"

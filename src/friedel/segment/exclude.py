@@ -9,27 +9,29 @@ from friedel.model.scan import Box
 from friedel.segment.params import SegmentParams
 
 
-def excluded_area(params: SegmentParams, rows: int, cols: int, beam: Box | None) -> Mask:
+def excluded_area(params: SegmentParams, rows: int, cols: int, beam: Box | None, image: Mask | None = None) -> Mask:
     """The pixels [row, col] that `exclude` names; "beam" without a beam names none.
 
-    Raises `InputError` for a box that does not lie in the frame.
+    `image` is what the paths among the names hold: whoever calls has read them. Raises `InputError` for a box that
+    does not lie in the frame, and for paths without `image`.
     """
     area = np.zeros((rows, cols), dtype=bool)
-    names = (params.exclude,) if isinstance(params.exclude, str) else params.exclude
-    for name in names:
-        if name == "beam":
-            if beam is not None:
+    for name in params.excluded:
+        if isinstance(name, str):
+            if name == "beam" and beam is not None:
                 area[beam.slices] = True
-        elif name != "none":
-            box = Box(*name)
-            if not box.inside(rows, cols):
-                raise InputError(
-                    "segment.exclude",
-                    rule=f"boxes [col0,row0,col1,row1] must lie in a frame of {rows} rows × {cols} cols",
-                    got=list(box),
-                )
-            area[box.slices] = True
-    return area
+            continue
+        box = Box(*name)
+        if not box.inside(rows, cols):
+            raise InputError(
+                "segment.exclude",
+                rule=f"boxes [col0,row0,col1,row1] must lie in a frame of {rows} rows × {cols} cols",
+                got=list(box),
+            )
+        area[box.slices] = True
+    if params.excluded_images and image is None:
+        raise InputError("segment.exclude", rule="the image is missing", got=params.excluded_images[0])
+    return area if image is None else area | image
 
 
 def left_out(

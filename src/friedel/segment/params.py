@@ -12,7 +12,7 @@ from friedel.model.baseline import Baseline
 from friedel.params import Params, parameter
 
 BoxParam = tuple[int, int, int, int]
-Exclude = Literal["beam", "none"] | tuple[Literal["beam"] | BoxParam, ...]
+Exclude = Literal["beam", "none"] | str | tuple[str | BoxParam, ...]
 
 
 class SegmentParams(Params):
@@ -45,7 +45,9 @@ class SegmentParams(Params):
     )
     connectivity: Literal[6, 18, 26] = parameter(26, "Which voxels are neighbours: by faces, edges or corners.")
     exclude: Exclude = parameter(
-        "beam", 'Where not to look: "beam", "none", boxes [col0,row0,col1,row1], or ["beam", box, ...].'
+        "beam",
+        'Where not to look: "beam", "none", a box [col0,row0,col1,row1], the path of an image (1 = excluded), or '
+        'several of them: ["beam", box, "image.tif", ...].',
     )
     overlap: Literal["claim", "watershed"] = parameter(
         "claim", "Blobs that run together: the brightest claims all, or they are split at the saddles."
@@ -64,6 +66,8 @@ class SegmentParams(Params):
             items = list(value)
             if items == ["none"]:
                 return "none"
+            if "none" in items:
+                raise ValueError('must not hold "none" beside others')
             if len(items) == 4 and all(isinstance(item, int) for item in items):
                 return (tuple(items),)
             # what comes out of a validator is taken strictly: a list is no tuple any more
