@@ -7,40 +7,8 @@ from scipy.spatial.transform import Rotation
 from friedel.describe import DescribeParams, describe
 from friedel.errors import InputError, SetupError
 from friedel.model.crystal import Phase
-from friedel.model.grains import GrainTable, GrainVolume
 from friedel.model.slip import equivalent_planes, plane_normals, slip_systems
-
-AL = Phase.from_lattice("Al", [4.05] * 3 + [90] * 3, "F m -3 m")
-FE = Phase.from_lattice("Fe", [2.87] * 3 + [90] * 3, "I m -3 m")
-TI = Phase.from_lattice("Ti", [2.95, 2.95, 4.68, 90, 90, 120], "P 63/m m c")
-
-
-def grains_of(U, phase=None, phases=(AL,)):
-    U = np.asarray(U, float).reshape(-1, 3, 3)
-    n = len(U)
-    phase = np.zeros(n, np.int64) if phase is None else np.asarray(phase)
-    B = np.array([phases[row].B for row in phase]).reshape(-1, 3, 3)
-    zero = np.zeros(n)
-    return GrainTable(
-        U=U,
-        UBI=np.linalg.inv(U @ B),
-        position_um=np.zeros((n, 3)),
-        completeness=np.ones(n),
-        phase=phase,
-        blob_pointer=np.zeros(n + 1, np.int64),
-        blobs=np.zeros(0, np.int64),
-        shared=np.zeros(0, bool),
-        orientation_error_deg=zero,
-        position_error_um=zero,
-        volume_um3=zero,
-        phases=tuple(p.name for p in phases),
-    )
-
-
-def volume_of(label, voxel=2.0, origin=(0.0, 0.0, 0.0)):
-    label = np.asarray(label, np.int32)
-    solid = (label > 0).astype(np.uint8)
-    return GrainVolume(label, solid, solid.astype(np.float32), np.array(origin), voxel)
+from tests.grain_maps import AL, FE, TI, grains_of, volume_of
 
 
 def described(label, grains=None, phases=(AL,), **params):

@@ -10,7 +10,7 @@ from friedel.io.grain_store import write_columns
 from friedel.io.h5_output import h5_output
 from friedel.io.hdf5_file import opened
 from friedel.io.record import read_record, write_record
-from friedel.model.pairs import PAIR_COLUMNS, PairTable
+from friedel.model.pairs import PAIR_COLUMNS, RESIDUAL_COLUMNS, PairTable
 
 
 def write_pairs(path: str | Path, table: PairTable, attributes: Mapping[str, Any] | None = None) -> None:
@@ -20,7 +20,8 @@ def write_pairs(path: str | Path, table: PairTable, attributes: Mapping[str, Any
     """
     with h5_output(path) as output:
         group = output.file.create_group("pairs")
-        write_columns(group, table.columns, PAIR_COLUMNS)
+        known = (column for column in (*PAIR_COLUMNS, *RESIDUAL_COLUMNS) if column.name in table.columns)
+        write_columns(group, table.columns, known)
         write_record(group, table, {}, leave_out=("columns",))
         for name, value in (attributes or {}).items():
             output.file.attrs[name] = json.dumps(value, default=str) if isinstance(value, Mapping) else value
@@ -32,6 +33,7 @@ def read_pairs(path: str | Path) -> PairTable:
         try:
             group = file["pairs"]
             columns = {column.name: group[column.name][()] for column in PAIR_COLUMNS}
+            columns |= {column.name: group[column.name][()] for column in RESIDUAL_COLUMNS if column.name in group}
             return PairTable(columns, **read_record(group, PairTable, leave_out=("columns",)))
         except (KeyError, OSError) as error:
             raise InputError(str(path), rule="is not a table of pairs", got=str(error).strip('"')) from error

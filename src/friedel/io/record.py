@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
-from typing import Any
+from dataclasses import MISSING, asdict, fields, is_dataclass
+from typing import Any, get_type_hints
 
 import h5py
 import numpy as np
@@ -17,6 +17,8 @@ def write_record(group: h5py.Group, record: Any, units: Mapping[str, str], leave
             continue
         if isinstance(value, np.ndarray):
             group.create_dataset(field.name, data=value).attrs["units"] = units.get(field.name, "")
+        elif is_dataclass(value) and not isinstance(value, type):
+            group.attrs[field.name] = json.dumps(asdict(value), default=_plain)
         elif isinstance(value, Mapping):
             group.attrs[field.name] = json.dumps(dict(value), default=_plain)
         elif isinstance(value, tuple) and all(isinstance(item, str) for item in value):
@@ -34,7 +36,9 @@ def read_record(group: h5py.Group, kind: type, leave_out: tuple[str, ...] = ()) 
         if field.name in group:
             found[field.name] = group[field.name][()]
         elif field.name in group.attrs:
-            found[field.name] = _value(group.attrs[field.name])
+            value = _value(group.attrs[field.name])
+            inner = get_type_hints(kind)[field.name]
+            found[field.name] = inner(**value) if is_dataclass(inner) and isinstance(inner, type) else value
         elif field.default is MISSING and field.default_factory is MISSING:
             raise KeyError(f"no {field.name} in {group.name}")
     return found
