@@ -171,6 +171,11 @@ class Phase:
         return str(self._group.centring_type())
 
     @property
+    def laue_class(self) -> str:
+        """`m-3m`, `6/mmm`, ..."""
+        return str(self._group.laue_str())
+
+    @property
     def cell_volume(self) -> float:
         """In Angstrom^3."""
         return float(self._cell.volume)

@@ -10,7 +10,7 @@ import numpy as np
 from friedel.errors import InputError
 from friedel.io.atomic import atomic
 from friedel.model.arrays import AnyArray
-from friedel.model.blobs import COLUMN, COLUMNS, TRUTH_COLUMNS, BlobTable, Reason
+from friedel.model.blobs import COLUMN, COLUMNS, TRUTH_COLUMNS, BlobTable, Column, Reason
 
 _ROWS_AT_A_TIME = 65536
 
@@ -22,31 +22,42 @@ def export_table(table: BlobTable, path: str | Path, format: Literal["parquet", 
     and meaning of each column in its field's metadata. Raises `InputError` for another format, or when pyarrow is
     missing; `OutputError` when the disk cannot take the file.
     """
-    writers = {"parquet": _write_parquet, "csv": _write_csv}
-    if format not in writers:
-        raise InputError("format of a table", rule="must be parquet or csv", got=repr(format))
     values = {column.name: np.asarray(table.columns[column.name], column.dtype) for column in COLUMNS}
     values |= {name: np.asarray(array) for name, array in table.extra.items()}
     values["reason"] = np.array([reason.text for reason in Reason])[table.reason]
-    writers[format](Path(path), values)
+    write_table(Path(path), values, format, {**COLUMN, **{column.name: column for column in TRUTH_COLUMNS}})
+
+
+def write_table(
+    path: Path,
+    values: Mapping[str, AnyArray],
+    format: str,  # noqa: A002
+    known: Mapping[str, Column],
+) -> None:
+    """Write columns of one length; `known` gives units and meanings where there are any. Raises as above."""
+    if format == "csv":
+        _write_csv(path, values)
+    elif format == "parquet":
+        _write_parquet(path, values, known)
+    else:
+        raise InputError("format of a table", rule="must be parquet or csv", got=repr(format))
 
 
 def _write_csv(path: Path, values: Mapping[str, AnyArray]) -> None:
     with atomic(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(values)
-        for start in range(0, len(values["reason"]), _ROWS_AT_A_TIME):
+        for start in range(0, len(next(iter(values.values()))), _ROWS_AT_A_TIME):
             part = slice(start, start + _ROWS_AT_A_TIME)
             writer.writerows(zip(*(array[part].tolist() for array in values.values()), strict=True))
 
 
-def _write_parquet(path: Path, values: Mapping[str, AnyArray]) -> None:
+def _write_parquet(path: Path, values: Mapping[str, AnyArray], known: Mapping[str, Column]) -> None:
     try:
         import pyarrow as pa
         from pyarrow import parquet
     except ImportError as error:
         raise InputError("format parquet", rule="needs pyarrow", way_out="pip install friedel[export]") from error
-    known = {**COLUMN, **{column.name: column for column in TRUTH_COLUMNS}}
     arrays = {name: pa.array(array) for name, array in values.items()}
     fields = []
     for name, array in arrays.items():
