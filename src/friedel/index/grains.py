@@ -1,0 +1,149 @@
+"""Indexing from start to end: tolerances, null, search, settlement."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from friedel.index.params import IndexParams
+from friedel.index.scatter import Tolerances, measure
+from friedel.index.scene import Scene, make_lines, make_scene
+from friedel.index.search import Candidate, Null, Search, measure_null
+from friedel.index.settle import Settled, settle_all
+from friedel.index.table import make_table
+from friedel.model.arrays import AnyArray, Indices
+from friedel.model.blobs import BlobTable
+from friedel.model.crystal import Phase
+from friedel.model.grains import GrainTable
+from friedel.model.pairs import PairTable
+from friedel.model.setup import Setup
+from friedel.model.stream import Executor, Serial
+
+SAME_DEG, SAME_LINES = 1.0, 3.0
+"""Two crystals this near in orientation (deg) and place (tolerances of a line) are one grain found twice."""
+ORDER_SEED = 77
+"""Of the order in which pairs become seeds: neighbours in the table are often of one grain."""
+
+
+def index(
+    blobs: BlobTable,
+    pairs: PairTable,
+    setup: Setup,
+    phases: Sequence[Phase],
+    params: IndexParams,
+    *,
+    executor: Executor | None = None,
+) -> GrainTable:
+    """Find the grains: blobs, orientation, position of each.
+
+    Entries of the table's `blobs` are spot3d_id of kept blobs. Without pairs there are no grains, and a note says
+    why. The same for any number of threads.
+    """
+    executor = executor or Serial()
+    scene = make_scene(blobs, setup, phases, params)
+    lines = make_lines(scene, pairs)
+    if not len(lines):
+        return _nothing(scene, params, [_no_pairs(blobs)])
+    tolerances = measure(scene, lines)
+    scene = scene.with_error(tolerances.error)
+    search = Search(scene, lines, tolerances, params)
+    nulls = measure_null(search, executor)
+    grains, tried = _search(search, nulls, executor)
+    if not grains:
+        return _nothing(scene, params, [_no_grains(len(lines), tried)])
+    settled, scene = settle_all(scene, grains, tolerances, params)
+    settled, limits = _believed(scene, settled, grains, tolerances, nulls, len(lines), params)
+    if not len(settled):
+        return _nothing(scene, params, [_no_grains(len(lines), tried)])
+    return make_table(scene, settled, nulls, limits, params, [])
+
+
+def _search(search: Search, nulls: Sequence[Null], executor: Executor) -> tuple[list[Candidate], int]:
+    """Accepted crystals in the order they were found, and how many were looked at."""
+    lines, scene, params = search.lines, search.scene, search.params
+    alive, claimed = np.ones(len(lines), dtype=bool), np.zeros(len(scene.blobs), dtype=bool)
+    seeds = np.random.default_rng(ORDER_SEED).permutation(len(lines)).astype(np.int64)
+    trials = len(lines) * len(scene.crystals)
+    accepted: list[Candidate] = []
+    tried = 0
+    for batch in search.in_batches(seeds, alive, executor):
+        tried += len(batch)
+        for candidate in sorted(batch, key=lambda c: -c.counts(claimed)[1]):
+            expected, found, _ = candidate.counts(claimed)
+            null = nulls[candidate.crystal]
+            if found < null.least(expected, params.chance, trials) or _is_double(candidate, accepted, search):
+                continue
+            accepted.append(candidate)
+            claimed[candidate.blob[candidate.blob >= 0]] = True
+            alive &= ~claimed[lines.blob].any(axis=1)
+    return accepted, tried
+
+
+def _is_double(candidate: Candidate, accepted: Sequence[Candidate], search: Search) -> bool:
+    phase = search.scene.crystals[candidate.crystal].phase
+    reach = SAME_LINES * search.tolerances.line_um
+    near = [
+        other.U
+        for other in accepted
+        if other.crystal == candidate.crystal and np.linalg.norm(other.position - candidate.position) < reach
+    ]
+    return bool(near) and bool((phase.misorientation_deg(np.array(near), candidate.U) < SAME_DEG).any())
+
+
+def _believed(
+    scene: Scene,
+    settled: Settled,
+    grains: Sequence[Candidate],
+    tolerances: Tolerances,
+    nulls: Sequence[Null],
+    trials: int,
+    params: IndexParams,
+) -> tuple[Settled, Indices]:
+    """Without the grains that, after the settlement, explain no more spots of their own than chance does."""
+    while len(settled):
+        limits, keep = _judged(settled, nulls, trials * len(scene.crystals), params)
+        if keep.all():
+            return settled, limits
+        grains = [
+            Candidate(g.crystal, settled.U[i], settled.position[i], g.support, g.blob, g.square, g.state)
+            for i, g in enumerate(grains)
+            if keep[i]
+        ]
+        settled, scene = settle_all(scene, grains, tolerances, params, rounds=1)
+    return settled, np.zeros(0, dtype=np.int64)
+
+
+def _judged(settled: Settled, nulls: Sequence[Null], trials: int, params: IndexParams) -> tuple[Indices, AnyArray]:
+    """Spots that chance does not reach, and whether each grain's own exceed that."""
+    alone = settled.per_grain(settled.counted & ~settled.shared)
+    expected = settled.expected - (settled.found - alone)
+    limits = np.array(
+        [nulls[c].least(int(n), params.chance, trials) for c, n in zip(settled.crystal, expected, strict=True)],
+        dtype=np.int64,
+    )
+    return limits, alone >= limits
+
+
+def _nothing(scene: Scene, params: IndexParams, notes: list[str]) -> GrainTable:
+    settled, scene = settle_all(scene, [], Tolerances(scene.error, 1.0, 1.0, 1.0), params, rounds=0)
+    return make_table(scene, settled, [], np.zeros(0, dtype=np.int64), params, notes)
+
+
+def _no_pairs(blobs: BlobTable) -> str:
+    if abs(blobs.shape[0] * blobs.omega_step_deg) <= 180.0 + 2 * abs(blobs.omega_step_deg):
+        return (
+            "no Friedel pairs: the scan covers half a turn, and a partner comes half a turn later; "
+            "indexing starts from pairs and cannot be done"
+        )
+    return "no Friedel pairs, no grains: check energy, lattice, centre and distance (or calibrate)"
+
+
+def _no_grains(pairs: int, tried: int) -> str:
+    if tried == 0:
+        return (
+            f"no grains: the lines of {pairs} pairs never meet at the lattice's angles; "
+            "check the lattice and the rotation sense"
+        )
+    return (
+        f"no grains: {tried} crystals fitted some of {pairs} pairs, but none explains more spots than chance; "
+        "check rotation sense, centre, distance and lattice (or calibrate)"
+    )

@@ -1,0 +1,209 @@
+"""From pairs to crystals that their spots confirm: seeds in batches, each verified, the null by the same way."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+from scipy.stats import binom
+
+from friedel.index.params import IndexParams
+from friedel.index.scatter import Tolerances, family_ranges
+from friedel.index.scene import Lines, Scene
+from friedel.kernels.fit import settle, tally
+from friedel.kernels.line_grid import LineGrid, make_line_grid
+from friedel.kernels.seeds_of_grains import search_seeds
+from friedel.model.arrays import AnyArray, Floats, Indices
+from friedel.model.stream import Executor
+
+BATCH, CHUNK = 64, 8
+"""Seeds between two looks at what is found: the same for any number of threads, so that the result is."""
+WIDEST_DEG, WIDEST_PX = 0.4, 3.0
+"""A seed's spots are looked for at least this far from where it says."""
+NULL_SEEDS = 192
+NULL_SEED = 20260
+"""Of the scrambled angles."""
+FAR = 0.995
+"""The sample reaches as far as this part of the lines' points nearest to the axis."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A crystal and its spots: `blob`, `square`, `state` (2n) as in `kernels.spot_grid`."""
+
+    crystal: int
+    U: Floats
+    position: Floats
+    support: int
+    blob: Indices
+    square: Floats
+    state: Indices
+
+    def counts(self, claimed: AnyArray) -> tuple[int, int, int]:
+        """Expected spots whose blob nobody has, how many of them are found, expected in all."""
+        out = np.zeros(3, dtype=np.int64)
+        tally(self.blob, self.state, claimed, out)
+        return int(out[0]), int(out[1]), int(out[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """What chance reaches: mean completeness of seeds in scrambled data, how much more it scatters than a coin, its
+    largest, and from how many seeds."""
+
+    mean: float
+    excess: float
+    largest: float
+    seeds: int
+
+    def least(self, expected: int, chance: float, trials: int) -> int:
+        """Spots, of so many expected, that chance does not reach in so many trials at risk `chance`."""
+        if expected < 1:
+            return 1
+        counts = np.arange(expected + 2)
+        # sf is that of a coin thrown fewer times: what scatters more says less per spot
+        risk = binom.sf(np.ceil(counts / self.excess) - 1, int(np.ceil(expected / self.excess)), self.mean)
+        return int(counts[np.argmax(risk < chance / max(trials, 1))])
+
+
+class Search:
+    """Pairs of one scene, sorted so that seeds are found fast."""
+
+    def __init__(self, scene: Scene, lines: Lines, tolerances: Tolerances, params: IndexParams) -> None:
+        self.scene, self.lines, self.tolerances, self.params = scene, lines, tolerances, params
+        self.ranges = [family_ranges(lines, c.two_theta, tolerances.two_theta_rad) for c in scene.crystals]
+        self.grid = _grid(scene, lines, tolerances.line_um)
+
+    @property
+    def widest(self) -> float:
+        """How many times wider than its tolerance a seed's first look is."""
+        reach = self.params.tolerance * self.tolerances.error
+        return float(max(np.radians(WIDEST_DEG) / reach[0], WIDEST_PX / reach[1], 2.0))
+
+    def crystals(self, seeds: Indices, alive: AnyArray, least: int) -> list[Candidate]:
+        """The crystals on the lines of some seeds, for each phase, with their spots."""
+        found = []
+        for number, crystal in enumerate(self.scene.crystals):
+            here = alive & (self.ranges[number][:, 1] > self.ranges[number][:, 0])
+            mine = seeds[here[seeds]]
+            support = np.zeros(len(mine), dtype=np.int64)
+            Us, positions = np.zeros((len(mine), 3, 3)), np.zeros((len(mine), 3))
+            search_seeds(
+                mine,
+                self.lines.g,
+                self.lines.point,
+                self.lines.direction,
+                here,
+                self.ranges[number],
+                crystal.B,
+                crystal.unit,
+                crystal.heads,
+                tuple(self.grid),
+                self.tolerances.line_um,
+                self.tolerances.direction_rad,
+                support,
+                Us,
+                positions,
+            )
+            found += [
+                self.verified(number, Us[i], positions[i], int(support[i]))
+                for i in np.flatnonzero(support >= least)
+            ]
+        return found
+
+    def verified(self, number: int, U: Floats, position: Floats, support: int) -> Candidate:
+        """A crystal fitted to the spots it predicts."""
+        scene, crystal = self.scene, self.scene.crystals[number]
+        n = 2 * len(crystal.hkl)
+        blob, square, state = np.full(n, -1, dtype=np.int64), np.zeros(n), np.zeros(n, dtype=np.int64)
+        U, position = settle(
+            U,
+            position,
+            crystal.B,
+            crystal.hkl,
+            scene.wavelength,
+            scene.plane,
+            tuple(scene.window),
+            tuple(scene.grid),
+            scene.error,
+            self.params.tolerance,
+            self.widest,
+            blob,
+            square,
+            state,
+        )
+        return Candidate(number, U, position, support, blob, square, state)
+
+    def in_batches(self, seeds: Indices, alive: AnyArray, executor: Executor) -> Iterator[list[Candidate]]:
+        """Candidates of 64 seeds at a time; whoever takes them marks in `alive` the pairs that are used up."""
+        tried = 0
+        while tried < len(seeds):
+            batch: list[int] = []
+            while tried < len(seeds) and len(batch) < BATCH:
+                if alive[seeds[tried]]:
+                    batch.append(int(seeds[tried]))
+                tried += 1
+            snapshot = alive.copy()
+            chunks = [np.array(batch[i : i + CHUNK], dtype=np.int64) for i in range(0, len(batch), CHUNK)]
+
+            def work(chunk: Indices, snapshot: AnyArray = snapshot) -> list[Candidate]:
+                return self.crystals(chunk, snapshot, self.params.min_pairs)
+
+            yield [candidate for part in executor.map(work, chunks) for candidate in part]
+
+
+def _grid(scene: Scene, lines: Lines, reach: float) -> LineGrid:
+    """Cells of the sample: as the setup has it, or as far as the lines say."""
+    shape = scene.setup.sample
+    if shape.kind in ("cylinder", "box") and min(shape.size_um) > 0:
+        half = np.array(shape.size_um) / 2
+    else:
+        half = _reach_of_lines(lines)
+    half = half * 1.03 + 2 * reach
+    cell = max(reach, float((8 * np.prod(half) / 8e6) ** (1 / 3)))
+    return make_line_grid(lines.point, lines.direction, -half, half, cell)
+
+
+def _reach_of_lines(lines: Lines) -> Floats:
+    """Half extents of the sample (x, y, z) as the points of the lines nearest to the axis show them."""
+    flat = (lines.direction[:, :2] ** 2).sum(axis=1)
+    t = -(lines.point[:, :2] * lines.direction[:, :2]).sum(axis=1) / np.maximum(flat, 1e-12)
+    nearest = lines.point + t[:, None] * lines.direction
+    radius = float(np.quantile(np.hypot(nearest[:, 0], nearest[:, 1]), FAR))
+    height = float(np.quantile(np.abs(nearest[:, 2]), FAR))
+    return np.array([radius, radius, height])
+
+
+def measure_null(search: Search, executor: Executor) -> list[Null]:
+    """For each phase, the completeness of the best crystals on lines of the same data with scrambled omega.
+
+    Every blob and every pair gets a random angle of its own; seeds, fit and verification are the real ones.
+    """
+    rng = np.random.default_rng(NULL_SEED)
+    lines, scene = search.lines, search.scene
+    blank = Search(
+        scene.with_omega(rng.uniform(0, 2 * np.pi, len(scene.grid.place))),
+        lines.turned(rng.uniform(0, 2 * np.pi, len(lines))),
+        search.tolerances,
+        search.params,
+    )
+    alive = np.ones(len(lines), dtype=bool)
+    turns = Rotation.random(NULL_SEEDS, rng=rng).as_matrix()
+    places = lines.point[rng.integers(0, len(lines), NULL_SEEDS)]
+    seeds = rng.permutation(len(lines))[:NULL_SEEDS].astype(np.int64)
+    chunks = [seeds[i : i + CHUNK] for i in range(0, len(seeds), CHUNK)]
+    found = [c for part in executor.map(lambda chunk: blank.crystals(chunk, alive, 1), chunks) for c in part]
+    for number in range(len(scene.crystals)):
+        found += [blank.verified(number, U, place, 0) for U, place in zip(turns, places, strict=True)]
+    return [_null([c for c in found if c.crystal == number]) for number in range(len(scene.crystals))]
+
+
+def _null(found: Sequence[Candidate]) -> Null:
+    nobody = np.zeros(max((int(c.blob.max(initial=-1)) for c in found), default=-1) + 1, dtype=bool)
+    counts = np.array([c.counts(nobody)[1:] for c in found], dtype=np.float64).reshape(-1, 2)
+    counts = counts[counts[:, 1] > 0]
+    hits, expected = counts.T
+    mean = float((hits.sum() + 1) / (expected.sum() + 2))
+    spread = (hits - mean * expected) / np.sqrt(np.maximum(expected * mean * (1 - mean), 1e-12))
+    excess = max(1.0, float(np.mean(spread**2))) if len(hits) > 8 else 1.0
+    return Null(mean, excess, float((hits / expected).max(initial=0.0)), len(hits))

@@ -1,0 +1,103 @@
+"""Pairs made from the truth, true and false ones, and what an index result is worth."""
+
+import numpy as np
+
+from friedel.model.blobs import BlobTable
+from friedel.model.pairs import PAIR_COLUMNS, PairTable
+
+
+def pair_geometry(blobs, setup, a, b):
+    """Columns of PAIR_COLUMNS of blobs a and b (rows), by the formulas of the conventions, any detector plane.
+
+    The partner's detector, turned back by half a turn, stands behind the sample; the line joins both spots.
+    """
+    place_a = setup.detector.position_um(blobs["sc"][a], blobs["fc"][a])
+    place_b = setup.detector.position_um(blobs["sc"][b], blobs["fc"][b])
+    back = place_b * [-1, -1, 1]
+    line = place_a - back
+    k = line / np.linalg.norm(line, axis=1, keepdims=True)
+    two_theta = np.degrees(np.arctan2(np.hypot(k[:, 1], k[:, 2]), k[:, 0]))
+    eta = np.degrees(np.arctan2(-k[:, 1], k[:, 2]))
+    wa, wb = (np.degrees(setup.lab_omega_rad(blobs["omega"][rows])) for rows in (a, b))
+    omega = (wa + 0.5 * ((wb - wa) % 360 - 180)) % 360
+    w = -np.radians(omega)
+    middle = 0.5 * (place_a + back)
+    return two_theta, eta, omega, turn(middle, w), turn(k, w)
+
+
+def turn(v, w):
+    """Vectors (n,3) turned about z by w (n) rad."""
+    c, s = np.cos(w), np.sin(w)
+    return np.column_stack([c * v[:, 0] - s * v[:, 1], s * v[:, 0] + c * v[:, 1], v[:, 2]])
+
+
+def make_pairs(blobs, setup, a, b):
+    """A PairTable of given rows."""
+    two_theta, eta, omega, point, direction = pair_geometry(blobs, setup, a, b)
+    values = [blobs["spot3d_id"][a], blobs["spot3d_id"][b], 0 * a, 0 * a, two_theta, eta, omega]
+    values += [*point.T, *direction.T, np.zeros(len(a))]
+    names = [column.name for column in PAIR_COLUMNS]
+    return PairTable(dict(zip(names, values, strict=True)))
+
+
+def true_pairs(blobs, setup, false=0.0, seed=0, drop=0.0):
+    """All pairs of h and -h of one grain half a turn apart, and `false` times as many of the wrong ones."""
+    rng = np.random.default_rng(seed)
+    keys = {}
+    for row, key in enumerate(zip(blobs["grain"], blobs["h"], blobs["k"], blobs["l"], strict=True)):
+        keys.setdefault(tuple(int(x) for x in key), []).append(row)
+    a, b = [], []
+    for (grain, *h), rows in keys.items():
+        for row in rows:
+            if blobs["omega"][row] % 360 >= 180:
+                continue
+            for other in keys.get((grain, *(-x for x in h)), []):
+                apart = (blobs["omega"][other] - blobs["omega"][row]) % 360 - 180
+                if abs(apart) < 0.5:
+                    a.append(row)
+                    b.append(other)
+    a, b = np.array(a, dtype=np.int64), np.array(b, dtype=np.int64)
+    keep = rng.random(len(a)) >= drop
+    a, b = a[keep], b[keep]
+    if false:
+        extra_a, extra_b = false_pairs(blobs, setup, a, b, int(false * len(a)), rng)
+        a, b = np.concatenate([a, extra_a]), np.concatenate([b, extra_b])
+    return make_pairs(blobs, setup, a, b)
+
+
+def false_pairs(blobs, setup, a, b, count, rng):
+    """Rows that look like pairs (2theta on a ring) but are of different grains."""
+    rings = np.unique(np.round(pair_geometry(blobs, setup, a, b)[0], 2))
+    first, second = rng.integers(0, len(blobs), (2, 400 * count))
+    two_theta = pair_geometry(blobs, setup, first, second)[0]
+    near = np.abs(two_theta[:, None] - rings).min(axis=1) < 0.02
+    return first[near][:count], second[near][:count]
+
+
+def worth(grains, truth, phases, far_px=6.0, pixel_um=3.5):
+    """found, false, duplicates, median misorientation (deg) and position (px)."""
+    used, hits, misorientation, place = set(), np.zeros(len(truth), int), [], []
+    for i in range(len(truth)):
+        near = np.flatnonzero(np.linalg.norm(grains.position_um - truth.position_um[i], axis=1) < far_px * pixel_um)
+        for j in near:
+            if grains.phase[j] != truth.phase[i]:
+                continue
+            angle = phases[truth.phase[i]].misorientation_deg(truth.U[i], grains.U[j])
+            if angle < 1.0:
+                hits[i] += 1
+                used.add(int(j))
+                misorientation.append(float(angle))
+                place.append(float(np.linalg.norm(grains.position_um[j] - truth.position_um[i])) / pixel_um)
+    return {
+        "found": int((hits > 0).sum()),
+        "of": len(truth),
+        "duplicate": int((hits > 1).sum()),
+        "false": len(grains) - len(used),
+        "misorientation_deg": float(np.median(misorientation)) if misorientation else np.nan,
+        "position_px": float(np.median(place)) if place else np.nan,
+    }
+
+
+def spots_of(blobs: BlobTable, grain: int):
+    """Rows of the blobs of one true grain."""
+    return np.flatnonzero(blobs["grain"] == grain)
