@@ -45,7 +45,12 @@ class InputError(FriedelError):
 
 
 class ScanError(InputError):
-    """Frames, angles, darks or masks that are missing, unreadable or contradict each other."""
+    """Frames, angles, darks or masks that are missing, unreadable or contradict each other.
+
+    `part` says which of them, where one knows: "omega", "dark", "mask", or nothing.
+    """
+
+    part: str = ""
 
 
 class RecipeError(InputError):

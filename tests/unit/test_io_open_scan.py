@@ -86,6 +86,39 @@ def test_without_angles_the_error_says_how_to_give_them(folder):
         open_scan("a.npy", params(omega=None), folder)
 
 
+def test_a_start_alone_is_combined_with_the_step_of_the_files(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["frames"], file["omega"] = stack(), 5 + 2 * np.arange(7.0)
+    np.save(tmp_path / "w.npy", 3 * np.arange(7.0))
+    for omega, steps in (
+        ({"start_deg": 45}, (45, 2)),
+        ({"start_deg": 45, "path": "w.npy"}, (45, 3)),
+        ({"start_deg": 45, "step_deg": 1.0}, (45, 1)),
+        ({"step_deg": 1.0}, (0, 1)),
+        ({}, (5, 2)),
+    ):
+        scan = open_scan("a.h5", params(omega=omega), tmp_path)
+        assert (scan.omega_start_deg, scan.omega_step_deg) == steps
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        file["frames"].attrs["omega_step_deg"], file["frames"].attrs["omega_start_deg"] = 0.5, 7.0
+    scan = open_scan("a.h5", params(omega={"start_deg": -90}), tmp_path)
+    assert (scan.omega_start_deg, scan.omega_step_deg) == (-90, 0.5)
+
+
+def test_an_error_says_which_part_of_the_scan_it_is_about(folder):
+    for part, values in (
+        ("omega", {"omega": None}),
+        ("omega", {"omega": {"path": "none.npy"}}),
+        ("dark", {"dark": None}),
+        ("dark", {"dark": "none.npy"}),
+        ("mask", {"mask": "none.npy"}),
+        ("", {"grid": [2, 3]}),
+    ):
+        with pytest.raises(ScanError) as caught:
+            open_scan("a.npy", params(**values), folder)
+        assert caught.value.part == part
+
+
 @pytest.mark.parametrize("omega", [{"step_deg": 1.0, "path": "x"}, {"step_deg": 0.0}, {"at": "end"}, {"stop": 1}])
 def test_omega_in_the_recipe_is_checked(omega):
     with pytest.raises(RecipeError, match=r"scan\.omega"):

@@ -65,6 +65,29 @@ def test_look_lists_what_is_missing_and_what_is_odd(saved):
     assert any("one value everywhere (7)" in text for text in problems)
 
 
+@pytest.mark.parametrize(
+    "given", [{}, {"dark": 100.0}, {"omega": {"step_deg": 1.0}}, {"omega": {"start_deg": 5.0}}]
+)
+def test_what_a_path_contains_is_no_reason(tmp_path, given):
+    folder = tmp_path / "darkroom_omega_angles"
+    folder.mkdir()
+    np.save(folder / "dark_scan.npy", frames())
+    facts = look(ScanParams.build({"frames": str(folder / "dark_scan.npy"), **given}))
+    missing = [] if "dark" in given else ["has no dark"]
+    missing += [] if "step_deg" in given.get("omega", {}) else ["tells no angles"]
+    assert len(facts["problems"]) == len(missing)
+    assert all(any(text in problem for problem in facts["problems"]) for text in missing)
+    assert ("dark" in facts, "omega" in facts) == ("has no dark" not in missing, "tells no angles" not in missing)
+    with pytest.raises(ScanError, match="no such file"):
+        look(ScanParams.build({"frames": str(folder / "gone.npy"), **given}))
+
+
+def test_what_the_user_says_wrongly_gets_no_stand_in(saved):
+    for given in ({"dark": "gone.edf"}, {"omega": {"path": "gone.npy"}}):
+        with pytest.raises(ScanError, match="gone"):
+            look(ScanParams.build({"frames": saved(frames()), **given}))
+
+
 def test_look_finds_values_that_are_no_numbers_and_saturated_ones(saved):
     values = frames().astype(np.float32)
     values[0, 3, 3] = np.nan

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from friedel.io.hdf5 import read_hdf5
 from friedel.io.images import dark_image, mask_image, read_angles, read_images
 from friedel.io.npy import read_npy
 from friedel.io.paths import EDF, HDF5, TIFF, Where, locate
-from friedel.io.scan_params import ScanParams
+from friedel.io.scan_params import OmegaParams, ScanParams
 from friedel.io.sources import GridFrames, about, split_grid
 from friedel.io.tiff import read_tiff
 from friedel.model.arrays import AnyArray, Image, Mask
@@ -35,9 +36,12 @@ def open_scan(frames: str | Path, params: ScanParams | None = None, base: Path |
     shape = source.shape
     if min(shape) < 1:
         raise ScanError(found.name, rule="must not be empty", got=f"shape {shape}")
-    omega = asked.steps(found, source)
-    dark = asked.dark(found, shape[1:])
-    mask = asked.mask(found, shape[1:])
+    with _naming("omega"):
+        omega = asked.steps(found, source)
+    with _naming("dark"):
+        dark = asked.dark(found, shape[1:])
+    with _naming("mask"):
+        mask = asked.mask(found, shape[1:])
     saturation = asked.saturation(found, source)
     return Scan(
         frames=source,
@@ -51,6 +55,16 @@ def open_scan(frames: str | Path, params: ScanParams | None = None, base: Path |
         fingerprint=_fingerprint(found, source, (omega, saturation), dark, mask),
         notes=tuple(_notes(found, asked.params)),
     )
+
+
+@contextmanager
+def _naming(part: str) -> Iterator[None]:
+    """What goes wrong inside is about that part of the scan."""
+    try:
+        yield
+    except ScanError as error:
+        error.part = part
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +96,14 @@ class _Asked:
     def steps(self, found: Found, source: FrameSource) -> Steps:
         """Where the rotation starts, and the step of a frame."""
         omega = self.params.omega
-        if omega is not None and omega.step_deg is not None:
-            return Steps(omega.start_deg, omega.step_deg)
+        if omega is None:
+            return self._found_steps(found, source, None)
+        step = omega.step_deg
+        known = Steps(0.0, step) if step is not None else self._found_steps(found, source, omega)
+        return known if omega.start_deg is None else known._replace(start_deg=omega.start_deg)
+
+    def _found_steps(self, found: Found, source: FrameSource, omega: OmegaParams | None) -> Steps:
+        """From the array that the recipe names, or from the files."""
         at = omega.at if omega is not None else None
         angles: Angles | Steps | None = found.angles
         if omega is not None and omega.path is not None:
@@ -106,8 +126,6 @@ class _Asked:
         """The dark of a frame, in counts."""
         dark = self.params.dark
         if isinstance(dark, int | float):
-            if not np.isfinite(dark):
-                raise ScanError("scan.dark", rule="must be a number", got=dark)
             return np.full(shape, dark, dtype=np.float32)
         if dark:
             return dark_image(self._cut(read_images(dark, self.base), shape), shape, dark)

@@ -12,9 +12,11 @@ GridSide = Annotated[int, Field(ge=1, le=64)]
 class OmegaParams(Params):
     """Angles of the frames: regular steps, or an array of them in a file."""
 
-    start_deg: float = parameter(0.0, "Where the first exposure begins.", unit="deg", allow_inf_nan=False)
+    start_deg: float | None = parameter(
+        None, "Where the first exposure begins; left out: 0 with step_deg, else as the angles say.", unit="deg"
+    )
     step_deg: float | None = parameter(
-        None, "What one frame integrates; negative for a scan that runs backwards.", unit="deg", allow_inf_nan=False
+        None, "What one frame integrates; negative for a scan that runs backwards.", unit="deg"
     )
     path: str | None = parameter(None, "An array of angles, one a frame, as file::/path.")
     at: Literal["start", "centre"] = parameter("start", "What an array of angles tells of each exposure.")
@@ -44,5 +46,9 @@ class ScanParams(Params):
     )
     mask: str = parameter("", "Bad pixels: an image, 1 = bad.")
     saturation: float | None = parameter(
-        None, "Raw value from which a pixel is saturated; left out: the largest of its type.", unit="counts", gt=0
+        None,
+        "Raw value from which a pixel is saturated; left out: the largest of its type.",
+        unit="counts",
+        gt=0,
+        allow_inf_nan=True,  # infinity is the largest float
     )

@@ -21,7 +21,7 @@ def look(params: ScanParams) -> Facts:
     What would stop a run (no dark, no angles) is listed among the problems as far as the frames can be read
     without it. Raises `ScanError` when they cannot.
     """
-    scan, problems = _open(params)
+    scan, wrong = _open(params)
     frames, rows, cols = scan.shape
     facts: Facts = {
         "scan": scan.name,
@@ -29,38 +29,43 @@ def look(params: ScanParams) -> Facts:
         "frame": f"{rows} rows × {cols} cols, {scan.frames.dtype}",
         "size": f"{frames * rows * cols * scan.frames.dtype.itemsize / 1e9:.2f} GB uncompressed",
     }
-    missing = " ".join(problems)
-    if "omega" not in missing:
+    if "omega" not in wrong:
         stop = scan.omega_start_deg + frames * scan.omega_step_deg
         turn = ", a full turn" if scan.full_turn else ""
         facts["omega"] = f"{scan.omega_start_deg:g}° to {stop:g}° in steps of {scan.omega_step_deg:g}°{turn}"
-    if "dark" not in missing:
+    if "dark" not in wrong:
         facts["dark"] = f"{float(scan.dark.mean()):.1f} counts on average"
     facts["mask"] = f"{int(scan.mask.sum())} bad pixels"
     facts["saturation"] = f"{scan.saturation:g} counts"
     if len(scan.tiles) > 1:
         facts["tiles"] = f"{len(scan.tiles)} read-outs a frame"
     facts["notes"] = list(scan.notes)
-    facts["problems"] = problems + _oddities(scan, dark_known="dark" not in missing, facts=facts)
+    facts["problems"] = [*wrong.values(), *_oddities(scan, dark_known="dark" not in wrong, facts=facts)]
     return {name: value for name, value in facts.items() if value != [] or name == "problems"}
 
 
-def _open(params: ScanParams) -> tuple[Scan, list[str]]:
-    """The scan, with stand-ins for a dark and for angles where those are what is missing."""
-    problems: list[str] = []
-    stand_ins: dict[str, ScanParams] = {}
-    for _ in range(3):
+def _open(params: ScanParams) -> tuple[Scan, dict[str, str]]:
+    """The scan, with stand-ins for a dark and for angles where nobody gives them, and by part what was wrong."""
+    wrong: dict[str, str] = {}
+    while True:
         try:
-            return open_scan(params.frames, params), problems
+            return open_scan(params.frames, params), wrong
         except ScanError as error:
-            if params.dark is None and "dark" in str(error):
-                params = params.model_copy(update={"dark": 0.0})
-            elif params.omega is None and ("omega" in str(error) or "angle" in str(error)):
-                params = params.model_copy(update={"omega": OmegaParams(step_deg=1.0)})
-            else:
+            stand_in = _stand_in(params, error.part)
+            if not stand_in or error.part in wrong:
                 raise
-            problems.append(str(error))
-    raise ScanError(params.frames, rule="cannot be opened", got="; ".join([*problems, *stand_ins]))
+            wrong[error.part] = str(error)
+            params = params.model_copy(update=stand_in)
+
+
+def _stand_in(params: ScanParams, part: str) -> dict[str, Any]:
+    """What is changed to see the rest; nothing where the user's own word is what is wrong."""
+    if part == "dark" and params.dark is None:
+        return {"dark": 0.0}
+    omega = params.omega or OmegaParams()
+    if part == "omega" and omega.path is None and omega.step_deg is None:
+        return {"omega": omega.model_copy(update={"step_deg": 1.0})}
+    return {}
 
 
 def _oddities(scan: Scan, *, dark_known: bool, facts: Facts) -> list[str]:
