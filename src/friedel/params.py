@@ -37,9 +37,14 @@ def parameter(default: Any = PydanticUndefined, sentence: str = "", *, unit: str
 
 
 class Params(BaseModel):
-    """Base of all parameter classes: frozen, closed (unknown keys are errors), validated when built."""
+    """Base of all parameter classes: frozen, closed (unknown keys are errors), validated when built.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, protected_namespaces=())
+    Numbers are finite; a parameter for which infinity makes sense says `allow_inf_nan=True`.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, protected_namespaces=(), allow_inf_nan=False
+    )
 
     @classmethod
     def build(cls, values: Mapping[str, Any], section: str = "") -> Self:

@@ -27,6 +27,8 @@ class Example(Params):
         ({"threshold": "50"}, ["threshold", "valid number", "'50'"]),
         ({"threshold": True}, ["threshold", "valid number", "True"]),
         ({"threshold": 0}, ["threshold", "greater than 0", "got 0"]),
+        ({"threshold": math.nan}, ["threshold", "finite number", "nan"]),
+        ({"threshold": math.inf}, ["threshold", "finite number", "inf"]),
         ({"voxels": 2.5}, ["voxels", "valid integer", "2.5"]),
         ({"voxels": True}, ["voxels", "valid integer", "True"]),
         ({"voxels": 0}, ["voxels", "greater than or equal to 1"]),
@@ -60,8 +62,15 @@ def test_a_whole_number_serves_for_a_float_and_a_list_for_a_tuple():
     assert built.box == (1, 2, 3, 4)
 
 
-def test_infinity_survives():
-    assert Example.build({"threshold": math.inf}).threshold == math.inf
+def test_infinity_survives_where_it_is_allowed():
+    class Open(Params):
+        """One parameter."""
+
+        most: float = parameter(math.inf, "No limit.", gt=0, allow_inf_nan=True)
+
+    assert Open.build({"most": math.inf}).most == math.inf
+    with pytest.raises(RecipeError, match="most"):
+        Open.build({"most": math.nan})
 
 
 def test_a_changed_copy_is_validated():

@@ -7,8 +7,20 @@ from pathlib import Path
 import pytest
 
 from friedel.errors import RecipeError, SetupError
-from friedel.recipe import PhaseParams, Recipe, SetupParams, build_recipe, dump, load_recipe, relative_to
+from friedel.io import ScanParams
+from friedel.preprocess import PreprocessParams
+from friedel.recipe import (
+    PhaseParams,
+    Recipe,
+    RunParams,
+    SetupParams,
+    build_recipe,
+    dump,
+    load_recipe,
+    relative_to,
+)
 from friedel.recipe.settings import PATHS, parse_value
+from friedel.segment import SegmentParams
 
 DISTANCE = {"distance_um": 3094.0, "pixel_um": 3.5, "centre_px": [255.5, 255.5]}
 SETUP = {"energy_keV": 40.0, "detector": DISTANCE}
@@ -157,6 +169,21 @@ def test_a_wrong_setting_is_refused_in_one_line_that_names_the_key(recipe_file, 
         load_recipe(recipe_file, [setting])
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan"])
+def test_numbers_are_finite_but_where_infinity_means_something(value):
+    open_ended = {"segment.grow_max", "scan.saturation"}
+    sections = {"scan": ScanParams, "preprocess": PreprocessParams, "segment": SegmentParams, "run": RunParams}
+    rows = [(name, row) for name, cls in sections.items() for row in cls.declared()]
+    keys = [f"{name}.{row.name}" for name, row in rows if "number" in row.type]
+    assert {*open_ended, "run.memory_gb", "segment.seed_threshold", "scan.dark"} <= set(keys)
+    for key in keys:
+        if value == "inf" and key in open_ended:
+            load_recipe(None, [f"{key}=inf"])
+        else:
+            with pytest.raises(RecipeError, match=key):
+                load_recipe(None, [f"{key}={value}"])
 
 
 def test_thresholds_out_of_order_are_refused(recipe_file):
