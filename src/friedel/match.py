@@ -30,10 +30,10 @@ UNLIKE = np.array([0.7, 0.7, 0.35, 0.35, 0.25])
 """How unlike a blob of which a part is missing may be: standard deviations of the features."""
 ALIKE = np.array([0.02, 0.05, 0.0, 0.0, 0.02])
 """The least standard deviations of the features of whole blobs; boxes are known to a pixel."""
-ASKED = 20_000
+ASKED = 3_000
 """So many blobs are enough to measure tolerances."""
-ROUNDS = 60
-TAIL, TAIL_DEVIATIONS = 0.975, 2.2414
+ROUNDS = 40
+TAIL, TAIL_DEVIATIONS = 0.95, 1.96
 """The part of true pairs that lies within so many standard deviations: dim blobs make long tails."""
 LEAST_SCALE = np.array([1e-3, 1e-3, 0.1, 0.3, 1.0, 1.0, 0.3])
 """Scales never go below; boxes are whole pixels."""
@@ -147,6 +147,8 @@ def make_scene(blobs: BlobTable, setup: Setup, rings: Floats, params: MatchParam
     alike[:, 3] += (0.7 / np.maximum(cols, 1)) ** 2
     alike[:, 4] += known.intensity**2
     regular = _lab_variances(setup, known.row, known.col, known.omega, sin_eta)
+    # nobody knows which blob is the best: none is trusted much more than the typical one
+    regular += np.median(regular[~known.unsure], axis=0) if not known.unsure.all() else 0.0
     # what no scale takes away: centroids are never trusted beyond a part of a pixel and of a frame
     row, col = np.hypot(known.cut_row, TRUSTED_PX), np.hypot(known.cut_col, TRUSTED_PX)
     cut = _lab_variances(setup, row, col, np.hypot(known.cut_omega, TRUSTED_STEP * step), sin_eta)
@@ -246,31 +248,38 @@ def _deviations(spots: kernel.Spots, rows: Indices, residuals: Floats) -> Floats
 def _fit_mixture(residuals: Floats, deviation: Floats, chance: Floats, gates: kernel.Gates) -> tuple[Floats, float]:
     """Scales of the true pairs' residuals, and how many true pairs there are."""
     z = np.abs(residuals) / deviation
-    widths = np.sqrt(np.mean(chance[:, 2 : kernel.RESIDUALS] ** 2, axis=0)) if len(chance) > 50 else None
-    if widths is None:
-        widths = np.sqrt(np.mean(residuals[:, 2:] ** 2, axis=0))
-    widths = np.maximum(widths, 1e-6)
-    by_chance = -np.log(4.0 * gates.omega * gates.two_theta) - np.sum(
-        0.5 * (residuals[:, 2:] / widths) ** 2 + np.log(widths) + 0.5 * np.log(2 * np.pi), axis=1
+    orders = [np.argsort(column, kind="stable") for column in z.T]
+    by_chance = -np.log(4.0 * gates.omega * gates.two_theta) + _normal_log_density(
+        residuals[:, 2:], chance[:, 2 : kernel.RESIDUALS] if len(chance) > 50 else residuals[:, 2:]
     )
     constant = -np.log(deviation).sum(axis=1) - 0.5 * kernel.RESIDUALS * np.log(2 * np.pi)
-    scale = np.maximum(np.median(z, axis=0) / 2.0, 1e-3)
-    part = max(0.05, 1.0 - len(chance) / len(residuals))
+    # chance makes as many pairs as there are with scrambled omega: what is more is true
+    part = float(np.clip(1.0 - len(chance) / len(residuals), 0.01, 0.99))
+    scale = np.maximum(np.median(z, axis=0) / 2.0, LEAST_SCALE)
     member = np.zeros(len(z))
     for _ in range(ROUNDS):
         true = constant - 0.5 * ((z / scale) ** 2).sum(axis=1) - np.log(scale).sum()
         odds = np.log(part / (1 - part)) + true - by_chance
         member = 1.0 / (1.0 + np.exp(-np.clip(odds, -500, 500)))
-        part = float(np.clip(member.mean(), 1e-6, 0.999))
-        before, scale = scale, np.array([_weighted_quantile(column, member) / TAIL_DEVIATIONS for column in z.T])
-        scale = np.maximum(scale, LEAST_SCALE)
-        if np.abs(np.log(scale / before)).max() < 1e-3:
+        tails = [_weighted_quantile(column, member, order) for column, order in zip(z.T, orders, strict=True)]
+        before, scale = scale, np.maximum(np.array(tails) / TAIL_DEVIATIONS, LEAST_SCALE)
+        if np.abs(np.log(scale / before)).max() < 5e-3:
             break
     return scale, float(member.sum())
 
 
-def _weighted_quantile(values: Floats, weights: Floats) -> float:
-    order = np.argsort(values, kind="stable")
+def _normal_log_density(values: Floats, sample: Floats) -> Floats:
+    """Log density of values (n,k) under the normal distribution about zero with the covariance of a sample (m,k)."""
+    covariance = sample.T @ sample / len(sample) + 1e-6 * np.eye(sample.shape[1])
+    whitened = np.linalg.solve(np.linalg.cholesky(covariance), values.T)
+    return np.asarray(
+        -0.5 * (whitened**2).sum(axis=0)
+        - 0.5 * np.linalg.slogdet(covariance)[1]
+        - 0.5 * sample.shape[1] * np.log(2 * np.pi)
+    )
+
+
+def _weighted_quantile(values: Floats, weights: Floats, order: Indices) -> float:
     sums = np.cumsum(weights[order])
     place = np.searchsorted(sums, TAIL * sums[-1])
     return float(values[order[min(place, len(order) - 1)]])

@@ -3,7 +3,7 @@
 The plane h diffracts at w, and -h half a turn later. Turned back by half a turn, the second spot lies on the beam
 of the first one, extended backwards: at (-x, -y, z) of where it was seen. So both lie on one line through the
 grain, `direction = (xA + xB, yA + yB, zA - zB)` through `A`, in the lab frame at w_A. Its angle to the beam is
-2 theta, free of the grain's position. On an ideal detector x is the distance; for a tilted one it belongs to each spot.
+2 theta, free of the grain's position. On an ideal detector x is the distance; on a tilted one each spot has its own.
 
 Angles are in radians, lengths in micrometres. Slow twins: tests/oracles_match.py.
 """
@@ -102,8 +102,9 @@ def find_candidates(
     The first spot is the one with the smaller row. `first` limits the search to these spots, each with all others
     (a pair may then occur twice). Sorted by the two rows.
     """
-    order = order_spots(spots.omega, spots.position[:, 2], gates.omega)
     everyone = first is None
+    windows = np.minimum(gates.omega, gates.factor * np.sqrt(2.0 * spots.spread[:, 0]))
+    order = order_spots(spots.omega, spots.position[:, 2], float(np.median(windows)) if len(windows) else 1.0)
     asked = np.arange(len(spots.omega)) if first is None else first
     reach = np.array([spots.position[:, 0].min(initial=np.inf), spots.position[:, 0].max(initial=-np.inf)])
     room = max(1024, 4 * len(asked))
@@ -192,7 +193,11 @@ def candidates_into(
     rows: Any,
     residuals: Any,
 ) -> int:
-    """Fill rows and residuals as far as there is room; the number of pairs found."""
+    """Fill rows and residuals as far as there is room; the number of pairs found.
+
+    When everyone is asked, a pair is found by the blob whose omega is known worse: its own uncertainty then says
+    how far to look, and most blobs need to look at very few others.
+    """
     bins = len(start) - 1
     width = TURN / bins
     found = 0
@@ -200,7 +205,10 @@ def candidates_into(
     one = np.empty(RESIDUALS + 1)
     for a in asked:
         least = partner_bounds(position[a], reach, gates, math.tan(rings[-1] + gates[1]), bounds)
+        worst = spread[a, 0]
         window = gates[0] / least
+        if everyone:
+            window = min(gates[0], gates[3] * math.sqrt(2.0 * worst)) / least
         wanted = (omega[a] + math.pi) % TURN
         if 2.0 * window >= TURN - 2.0 * width:
             low, high = 0, bins - 1
@@ -214,7 +222,9 @@ def candidates_into(
                     break
                 b = ordered[place]
                 y = position[b, 1]
-                if y < bounds[2] or y > bounds[3] or b == a or (everyone and b < a):
+                if y < bounds[2] or y > bounds[3] or b == a:
+                    continue
+                if everyone and (spread[b, 0] > worst or (spread[b, 0] == worst and b < a)):
                     continue
                 first, second = (a, b) if a < b else (b, a)
                 ring = pair_residuals(first, second, omega, position, spread, features, rings, gates, one)
