@@ -167,8 +167,9 @@ def _footprint(solver: Solver, x: AnyArray, margin: int) -> AnyArray:
 
 
 def _plateau(x: AnyArray) -> float:
-    """The density of the inside: the mean of what is above half of it, by repetition."""
-    level = float(x.max()) / 2
+    """The density of the inside: the mean of what is above half of it, by repetition from the mean by mass."""
+    total = float(x.sum(dtype=np.float64))
+    level = 0.5 * float((x.astype(np.float64) ** 2).sum()) / total if total > 0 else 0.0
     for _ in range(20):
         inside = x[x >= level]
         if not inside.size:
