@@ -235,6 +235,30 @@ def test_a_motor_with_another_number_of_points_is_refused_with_both(tmp_path):
         open_scan("master.h5", ScanParams.build({"dark": 5}), tmp_path)
 
 
+@pytest.mark.parametrize("place", ["measurement", "instrument/positioners"])
+@pytest.mark.parametrize("idle", ["jitter", "drift", "still", "slow"])
+def test_the_motor_that_turns_is_taken_and_not_an_idle_one_of_a_better_known_name(tmp_path, place, idle):
+    bliss(tmp_path, motor="omega")
+    values = {
+        "jitter": 12 + np.random.default_rng(0).normal(0, 1e-4, 7),
+        "drift": 12 + 1e-5 * np.arange(7),
+        "still": np.full(7, 12.0),
+        "slow": np.array([0, 0, 0, 0, 0, 0, 90.0]),
+    }[idle]
+    with h5py.File(tmp_path / "sample_0001.h5", "r+") as file:
+        file[f"1.1/{place}/diffrz"] = values
+        file["1.1/instrument/positioners/rot"] = np.arange(9.0) * 10  # of another number of points
+    scan = open_scan("master.h5", ScanParams.build({"dark": 5}), tmp_path)
+    assert (scan.omega_start_deg, scan.omega_step_deg) == (-3, 0.25)
+
+
+def test_of_two_names_for_the_motor_that_turns_the_better_known_one_is_taken(tmp_path):
+    bliss(tmp_path, motor="rot")
+    with h5py.File(tmp_path / "sample_0001.h5", "r+") as file:
+        file["1.1/measurement/aux_rot"] = np.arange(7) * 0.2501 + 4
+    assert open_scan("master.h5", ScanParams.build({"dark": 5}), tmp_path).omega_start_deg == -3
+
+
 def test_scans_titled_dark_are_the_darks_of_a_bliss_scan(tmp_path):
     frames = bliss(tmp_path)
     with h5py.File(tmp_path / "sample_0001.h5", "r+") as file:

@@ -1,20 +1,21 @@
 """BLISS master files of the ESRF: scans `/N.1` with detectors and motors under `measurement`."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from friedel.io.angles import Angles
+from friedel.errors import ScanError
+from friedel.io.angles import Angles, regular
 from friedel.io.found import MOST_DARKS, Found
 from friedel.io.h5_frames import h5_frames
 from friedel.model.arrays import AnyArray
 
 _SCAN = re.compile(r"\d+\.\d+")
 _MOTORS = ("rot", "diffrz", "omega", "srot", "hrsrot", "hrrz", "rotation_angle")
-"""Rotation motors of ID11, ID19, ID03, ID06: the first that is there counts."""
+"""Rotation motors of ID11, ID19, ID03, ID06."""
 _LIKE_MOTORS = re.compile(r"(.*rz|.*rot|.*omega.*|phi|psi)$", re.IGNORECASE)
 
 
@@ -59,16 +60,39 @@ def scan_of(file: h5py.File, path: str) -> h5py.Group | None:
 
 
 def _angles(scan: h5py.Group, frames: int) -> Angles | None:
-    """The rotation motor's array: of as many angles as frames where one has, else the first that moves."""
-    moving = []
+    """The rotation motor's array; nothing where no motor moved.
+
+    Before all others come those of as many angles as frames; among them those in regular steps (an idle motor's
+    encoder jitters); among them those that travel about as far as any. The first in the order of `_MOTORS` is it.
+    """
+    moving = [angles for angles in _motors(scan) if _travel(angles) > 0]
+    for fits in (lambda angles: len(angles.values_deg) == frames, _is_regular):
+        moving = [angles for angles in moving if fits(angles)] or moving
+    farthest = max(map(_travel, moving), default=0.0)
+    return next((angles for angles in moving if _travel(angles) > farthest / 2), None)
+
+
+def _motors(scan: h5py.Group) -> Iterator[Angles]:
     for place in ("measurement", "instrument/positioners"):
         group = scan.get(place)
         names = [*(n for n in _MOTORS if n in _keys(group)), *(n for n in _keys(group) if _LIKE_MOTORS.match(n))]
         for name in dict.fromkeys(names):
             values = _array(group.get(name))
-            if values is not None and len(values) > 1 and np.ptp(values) > 0:
-                moving.append(Angles(values, f"{scan.file.filename}::{scan.name}/{place}/{name}"))
-    return next((angles for angles in moving if len(angles.values_deg) == frames), moving[0] if moving else None)
+            if values is not None and len(values) > 1:
+                yield Angles(values, f"{scan.file.filename}::{scan.name}/{place}/{name}")
+
+
+def _travel(angles: Angles) -> float:
+    values = angles.values_deg[np.isfinite(angles.values_deg)]
+    return float(np.ptp(np.unwrap(values, period=360.0))) if len(values) else 0.0
+
+
+def _is_regular(angles: Angles) -> bool:
+    try:
+        regular(angles, len(angles.values_deg))
+    except ScanError:
+        return False
+    return True
 
 
 def _array(item: object) -> AnyArray | None:
