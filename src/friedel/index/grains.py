@@ -23,6 +23,9 @@ SAME_DEG, SAME_LINES = 1.0, 3.0
 ORDER_SEED = 77
 """Of the order in which pairs become seeds: neighbours in the table are often of one grain."""
 
+MIRROR_SUSPECT = 0.4
+"""A completeness with the other sense of rotation that is worth a word."""
+
 
 def index(
     blobs: BlobTable,
@@ -49,11 +52,11 @@ def index(
     nulls = measure_null(search, executor)
     grains, tried = _search(search, nulls, executor)
     if not grains:
-        return _nothing(scene, params, [_no_grains(len(lines), tried)])
+        return _nothing(scene, params, [_no_grains(len(lines), tried, nulls)])
     settled, scene = settle_all(scene, grains, tolerances, params)
     settled, limits = _believed(scene, settled, grains, tolerances, nulls, len(lines), params)
     if not len(settled):
-        return _nothing(scene, params, [_no_grains(len(lines), tried)])
+        return _nothing(scene, params, [_no_grains(len(lines), tried, nulls)])
     return make_table(scene, settled, nulls, limits, params, [])
 
 
@@ -137,7 +140,13 @@ def _no_pairs(blobs: BlobTable) -> str:
     return "no Friedel pairs, no grains: check energy, lattice, centre and distance (or calibrate)"
 
 
-def _no_grains(pairs: int, tried: int) -> str:
+def _no_grains(pairs: int, tried: int, nulls: Sequence[Null]) -> str:
+    turned = max((null.mirrored for null in nulls), default=0.0)
+    if turned > MIRROR_SUSPECT:
+        return (
+            f"no grains: turned the other way, crystals would explain {100 * turned:.0f} % of their spots; "
+            "check the rotation sense (or a flip of the columns)"
+        )
     if tried == 0:
         return (
             f"no grains: the lines of {pairs} pairs never meet at the lattice's angles; "

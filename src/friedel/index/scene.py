@@ -65,7 +65,13 @@ class Scene:
         """The same blobs at other angles (rad)."""
         place = self.grid.place.copy()
         place[:, 0] = np.mod(omega, 2 * np.pi)
+        place[:, 0][place[:, 0] >= 2 * np.pi] = 0.0
         return replace(self, grid=make_spot_grid(place, self.grid.slack, *self.shape[1:]))
+
+    def mirrored(self) -> "Scene":
+        """As if the stage turned the other way."""
+        window = self.window._replace(first=-self.window.first, sweep=-self.window.sweep)
+        return replace(self.with_omega(-self.grid.place[:, 0]), window=window)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +98,12 @@ class Lines:
             g=about_z(self.g, -angle),
             point=about_z(self.point, -angle),
             direction=about_z(self.direction, -angle),
+            omega=self.omega + angle,
         )
+
+    def mirrored(self) -> "Lines":
+        """As if the stage turned the other way."""
+        return self.turned(-2 * self.omega)
 
 
 def about_z(vectors: Floats, angle: Floats) -> Floats:

@@ -48,21 +48,21 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Null:
-    """What chance reaches: mean completeness of seeds in scrambled data, how much more it scatters than a coin, its
-    largest, and from how many seeds."""
+    """What chance reaches: mean completeness of seeds in scrambled data, the largest of any null, and of the null
+    that turns the other way alone."""
 
     mean: float
-    excess: float
     largest: float
-    seeds: int
+    mirrored: float
 
     def least(self, expected: int, chance: float, trials: int) -> int:
-        """Spots, of so many expected, that chance does not reach in so many trials at risk `chance`."""
-        if expected < 1:
-            return 1
+        """Spots, of so many expected, that chance does not reach in so many trials at risk `chance`.
+
+        A coin that hits as often as the luckiest of the null's seeds: what pairs of one scan have in common
+        without being of one grain is in there too.
+        """
         counts = np.arange(expected + 2)
-        # sf is that of a coin thrown fewer times: what scatters more says less per spot
-        risk = binom.sf(np.ceil(counts / self.excess) - 1, int(np.ceil(expected / self.excess)), self.mean)
+        risk = binom.sf(counts - 1, expected, min(max(self.mean, self.largest), 1.0))
         return int(counts[np.argmax(risk < chance / max(trials, 1))])
 
 
@@ -175,9 +175,11 @@ def _reach_of_lines(lines: Lines) -> Floats:
 
 
 def measure_null(search: Search, executor: Executor) -> list[Null]:
-    """For each phase, the completeness of the best crystals on lines of the same data with scrambled omega.
+    """For each phase, the completeness of the best crystals on lines of data in which there are none.
 
-    Every blob and every pair gets a random angle of its own; seeds, fit and verification are the real ones.
+    Scrambled: every blob and every pair gets a random angle of its own (and random orientations are tried there as
+    well). Mirrored: the stage turns the other way, all else stays: what pairs have in common is still there. Seeds,
+    fit and verification are the real ones.
     """
     rng = np.random.default_rng(NULL_SEED)
     lines, scene = search.lines, search.scene
@@ -187,23 +189,30 @@ def measure_null(search: Search, executor: Executor) -> list[Null]:
         search.tolerances,
         search.params,
     )
-    alive = np.ones(len(lines), dtype=bool)
+    mirror = Search(scene.mirrored(), lines.mirrored(), search.tolerances, search.params)
+    seeds = rng.permutation(len(lines))[:NULL_SEEDS].astype(np.int64)
+    scrambled, mirrored = (_at_random(other, seeds, executor) for other in (blank, mirror))
     turns = Rotation.random(NULL_SEEDS, rng=rng).as_matrix()
     places = lines.point[rng.integers(0, len(lines), NULL_SEEDS)]
-    seeds = rng.permutation(len(lines))[:NULL_SEEDS].astype(np.int64)
-    chunks = [seeds[i : i + CHUNK] for i in range(0, len(seeds), CHUNK)]
-    found = [c for part in executor.map(lambda chunk: blank.crystals(chunk, alive, 1), chunks) for c in part]
     for number in range(len(scene.crystals)):
-        found += [blank.verified(number, U, place, 0) for U, place in zip(turns, places, strict=True)]
-    return [_null([c for c in found if c.crystal == number]) for number in range(len(scene.crystals))]
+        scrambled += [blank.verified(number, U, place, 0) for U, place in zip(turns, places, strict=True)]
+    nulls = []
+    for number in range(len(scene.crystals)):
+        part = _shares([c for c in scrambled if c.crystal == number], len(scene.blobs))
+        other = _shares([c for c in mirrored if c.crystal == number], len(scene.blobs))
+        most = float(other.max(initial=0.0))
+        nulls.append(Null(float(part.mean()), float(part.max(initial=most)), most))
+    return nulls
 
 
-def _null(found: Sequence[Candidate]) -> Null:
-    nobody = np.zeros(max((int(c.blob.max(initial=-1)) for c in found), default=-1) + 1, dtype=bool)
-    counts = np.array([c.counts(nobody)[1:] for c in found], dtype=np.float64).reshape(-1, 2)
-    counts = counts[counts[:, 1] > 0]
-    hits, expected = counts.T
-    mean = float((hits.sum() + 1) / (expected.sum() + 2))
-    spread = (hits - mean * expected) / np.sqrt(np.maximum(expected * mean * (1 - mean), 1e-12))
-    excess = max(1.0, float(np.mean(spread**2))) if len(hits) > 8 else 1.0
-    return Null(mean, excess, float((hits / expected).max(initial=0.0)), len(hits))
+def _at_random(search: Search, seeds: Indices, executor: Executor) -> list[Candidate]:
+    alive = np.ones(len(search.lines), dtype=bool)
+    chunks = [seeds[i : i + CHUNK] for i in range(0, len(seeds), CHUNK)]
+    return [c for part in executor.map(lambda chunk: search.crystals(chunk, alive, 1), chunks) for c in part]
+
+
+def _shares(found: Sequence[Candidate], blobs: int) -> Floats:
+    """Completeness of candidates; few expected spots do not make it large."""
+    counts = np.array([c.counts(np.zeros(blobs, dtype=bool)) for c in found], dtype=np.float64).reshape(-1, 3)
+    usual = float(np.median(counts[:, 2])) if len(counts) else 1.0
+    return np.asarray(counts[:, 1] / np.maximum(counts[:, 2], max(usual, 1.0)))

@@ -26,7 +26,7 @@ def make_table(
     """The table; `limits` (n) are the numbers of spots that chance does not reach."""
     n = len(settled)
     expected = np.maximum(settled.expected, 1)
-    errors = np.array([_uncertainty(scene, settled, i) for i in range(n)]).reshape(n, 2)
+    errors = _uncertainties(scene, settled)
     Bs = np.array([scene.crystals[c].B for c in settled.crystal]).reshape(n, 3, 3)
     strain = _strains(scene, settled) if params.strain else None
     stretched = settled.U @ Bs if strain is None else _stretched(strain, settled.U @ Bs)
@@ -58,21 +58,31 @@ def make_table(
     )
 
 
-def _uncertainty(scene: Scene, settled: Settled, i: int) -> tuple[float, float]:
-    """Standard error of the orientation (deg) and of the position (um), from the fit and what scatters about it."""
+def _uncertainties(scene: Scene, settled: Settled) -> Floats:
+    """Standard errors (n,2) of the orientation (deg) and of the position (um), from the fit and what scatters.
+
+    No grain's spots are taken to scatter less than the median grain's: few may fit well by luck.
+    """
+    parts = np.array([_uncertainty(scene, settled, i) for i in range(len(settled))]).reshape(-1, 3)
+    usual = np.nanmedian(parts[:, 2]) if np.isfinite(parts[:, 2]).any() else 1.0
+    return np.asarray(parts[:, :2] * np.sqrt(np.maximum(parts[:, 2:], usual)), dtype=np.float64)
+
+
+def _uncertainty(scene: Scene, settled: Settled, i: int) -> tuple[float, float, float]:
+    """Orientation (deg) and position (um) at the errors assumed, and how the residuals' square compares to those."""
     hkl, seen, errors = entry_arrays(scene, settled, i)
     if len(hkl) < LEAST_SPOTS:
-        return np.nan, np.nan
+        return np.nan, np.nan, np.nan
     A, b = np.zeros((6, 6)), np.zeros(6)
     crystal = scene.crystals[settled.crystal[i]]
     total = normal_equations(
         settled.U[i], crystal.B, settled.position[i], hkl, seen, errors, scene.wavelength, scene.plane, A, b
     )
-    # never better than the errors of all grains' blobs say: few spots may fit well by luck
-    covariance = np.linalg.pinv(A) * max(total / (3 * len(hkl) - 6), 1.0)
+    covariance = np.linalg.pinv(A)
     return (
         float(np.degrees(np.sqrt(np.trace(covariance[:3, :3])))),
         float(np.sqrt(np.trace(covariance[3:, 3:]))),
+        float(total / (3 * len(hkl) - 6)),
     )
 
 
