@@ -27,8 +27,8 @@ def spot_table(
 ) -> BlobTable:
     """The blobs of random grains in a cylinder, with noise: no frame is drawn.
 
-    `noise_deg` is that of omega times |sin eta|; `dropped` the part of the spots left out, `false` that of spots that
-    belong to nothing. Extra columns: grain (-1: nothing), h, k, l.
+    `noise_deg` is that of omega times |sin eta|; `dropped` the part of the spots left out, `false` the part of
+    spots that belong to nothing. Extra columns: grain (-1: nothing), h, k, l.
     """
     rng = np.random.default_rng(seed)
     step = turn_deg / shape[0]
@@ -51,8 +51,17 @@ def spot_table(
         looks = np.column_stack([np.sin(pair), np.cos(1.7 * pair), np.sin(2.3 * pair) * np.sign(found.k[:, 1])])
         parts.append(
             np.column_stack(
-                [np.full(n, grain), listed.hkl[found.reflection], found.omega, found.eta, found.row, found.col]
-                + [strength, np.full(n, 4.0 * size), looks]
+                (
+                    np.full(n, grain),
+                    listed.hkl[found.reflection],
+                    found.omega,
+                    found.eta,
+                    found.row,
+                    found.col,
+                    strength,
+                    np.full(n, 4.0 * size),
+                    looks,
+                )
             )
         )
     spots = np.concatenate(parts)

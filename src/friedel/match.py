@@ -13,7 +13,7 @@ import numpy as np
 
 from friedel.errors import InputError
 from friedel.kernels import pairs as kernel
-from friedel.model.arrays import AnyArray, Floats, Indices
+from friedel.model.arrays import Floats, Indices, Mask
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.families import phase_rings
@@ -69,7 +69,7 @@ class Scene:
 
     spots: kernel.Spots
     cut: Floats
-    unsure: AnyArray
+    unsure: Mask
     rings: Floats
     gates: kernel.Gates
 
@@ -128,6 +128,7 @@ def make_scene(blobs: BlobTable, setup: Setup, rings: Floats, params: MatchParam
     omega[omega >= kernel.TURN] = 0.0
     position = setup.detector.position_um(blobs["sc"], blobs["fc"])
     known = blob_uncertainty(blobs)
+    whole = np.flatnonzero(~known.unsure)
     step = abs(blobs.omega_step_deg)
     hit = np.hypot(position[:, 1], position[:, 2])
     sin_eta = np.maximum(np.abs(position[:, 1]) / np.maximum(hit, 1e-9), LEAST_SIN_ETA)
@@ -148,13 +149,13 @@ def make_scene(blobs: BlobTable, setup: Setup, rings: Floats, params: MatchParam
     alike[:, 4] += known.intensity**2
     regular = _lab_variances(setup, known.row, known.col, known.omega, sin_eta)
     # nobody knows which blob is the best: none is trusted much more than the typical one
-    regular += np.median(regular[~known.unsure], axis=0) if not known.unsure.all() else 0.0
+    regular += np.median(regular[whole], axis=0) if len(whole) else 0.0
     # what no scale takes away: centroids are never trusted beyond a part of a pixel and of a frame
     row, col = np.hypot(known.cut_row, TRUSTED_PX), np.hypot(known.cut_col, TRUSTED_PX)
     cut = _lab_variances(setup, row, col, np.hypot(known.cut_omega, TRUSTED_STEP * step), sin_eta)
-    unlike = np.asarray(known.unsure)[:, None] * UNLIKE**2
+    unlike = known.unsure[:, None] * UNLIKE**2
     spots = kernel.Spots(omega, position, np.column_stack([regular, alike]), features)
-    return Scene(spots, np.column_stack([cut, unlike]), np.asarray(known.unsure), rings, _gates(setup, params))
+    return Scene(spots, np.column_stack([cut, unlike]), known.unsure, rings, _gates(setup, params))
 
 
 def _lab_variances(setup: Setup, row: Floats, col: Floats, omega_deg: Floats, sin_eta: Floats) -> Floats:
@@ -216,7 +217,7 @@ def tolerance_scale(scene: Scene, rng: np.random.Generator) -> tuple[Floats, boo
     when omega is scrambled. Fitted in turns, from wide to narrow; widths are those of the tails. Second: whether
     there were enough true pairs for it.
     """
-    whole = np.flatnonzero(~scene.unsure.astype(bool))
+    whole = np.flatnonzero(~scene.unsure)
     spots = kernel.Spots(*(values[whole] for values in scene.spots))
     asked = whole_sample(len(whole), rng)
     rows, residuals = kernel.find_candidates(spots, scene.rings, scene.gates, asked)
@@ -269,7 +270,7 @@ def _fit_mixture(residuals: Floats, deviation: Floats, chance: Floats, gates: ke
 
 
 def _normal_log_density(values: Floats, sample: Floats) -> Floats:
-    """Log density of values (n,k) under the normal distribution about zero with the covariance of a sample (m,k)."""
+    """Log density of values (n,k) under the normal distribution about zero that a sample (m,k) has."""
     covariance = sample.T @ sample / len(sample) + 1e-6 * np.eye(sample.shape[1])
     whitened = np.linalg.solve(np.linalg.cholesky(covariance), values.T)
     return np.asarray(

@@ -3,7 +3,7 @@
 The plane h diffracts at w, and -h half a turn later. Turned back by half a turn, the second spot lies on the beam
 of the first one, extended backwards: at (-x, -y, z) of where it was seen. So both lie on one line through the
 grain, `direction = (xA + xB, yA + yB, zA - zB)` through `A`, in the lab frame at w_A. Its angle to the beam is
-2 theta, free of the grain's position. On an ideal detector x is the distance; on a tilted one each spot has its own.
+2 theta, free of the grain's position. On an ideal detector x is the distance; on a tilted one each has its own.
 
 Angles are in radians, lengths in micrometres. Slow twins: tests/oracles_match.py.
 """
@@ -81,7 +81,6 @@ class Order(NamedTuple):
 
     rows: Indices
     start: Indices
-    z: Floats
 
 
 def order_spots(omega: Floats, z: Floats, window: float) -> Order:
@@ -90,7 +89,7 @@ def order_spots(omega: Floats, z: Floats, window: float) -> Order:
     number = np.minimum((omega * (bins / TURN)).astype(np.int64), bins - 1)
     rows = np.lexsort((np.arange(len(omega)), z, number))
     start = np.searchsorted(number[rows], np.arange(bins + 1))
-    return Order(rows, start.astype(np.int64), z[rows])
+    return Order(rows.astype(np.int64), start.astype(np.int64))
 
 
 def find_candidates(
@@ -105,26 +104,16 @@ def find_candidates(
     everyone = first is None
     windows = np.minimum(gates.omega, gates.factor * np.sqrt(2.0 * spots.spread[:, 0]))
     order = order_spots(spots.omega, spots.position[:, 2], float(np.median(windows)) if len(windows) else 1.0)
-    asked = np.arange(len(spots.omega)) if first is None else first
-    reach = np.array([spots.position[:, 0].min(initial=np.inf), spots.position[:, 0].max(initial=-np.inf)])
+    # neighbours in the search are neighbours in memory
+    ordered = Spots(*(np.ascontiguousarray(values[order.rows]) for values in spots))
+    asked = np.arange(len(order.rows))
+    if first is not None:
+        asked = np.flatnonzero(np.isin(order.rows, first))
     room = max(1024, 4 * len(asked))
     while True:
         rows, residuals = np.empty((room, 3), np.int64), np.empty((room, RESIDUALS + 1))
         found = candidates_into(
-            asked,
-            everyone,
-            spots.omega,
-            spots.position,
-            spots.spread,
-            spots.features,
-            order.rows,
-            order.start,
-            order.z,
-            reach,
-            rings,
-            gates.flat,
-            rows,
-            residuals,
+            asked, everyone, order.rows, order.start, *ordered, rings, gates.flat, rows, residuals
         )
         if found <= room:
             break
@@ -180,61 +169,66 @@ class Gates(NamedTuple):
 def candidates_into(
     asked: Any,
     everyone: bool,
+    names: Any,
+    start: Any,
     omega: Any,
     position: Any,
     spread: Any,
     features: Any,
-    ordered: Any,
-    start: Any,
-    ordered_z: Any,
-    reach: Any,
     rings: Any,
     gates: Any,
     rows: Any,
     residuals: Any,
 ) -> int:
-    """Fill rows and residuals as far as there is room; the number of pairs found.
+    """Fill rows and residuals as far as there is room; the number of pairs found. Spots are in the search's order.
 
-    When everyone is asked, a pair is found by the blob whose omega is known worse: its own uncertainty then says
-    how far to look, and most blobs need to look at very few others.
+    When everyone is asked, a pair is found by the spot whose omega is known worse: its own uncertainty then says
+    how far to look, and most spots need to look at very few others.
     """
     bins = len(start) - 1
     width = TURN / bins
     found = 0
-    bounds = np.empty(4)
-    one = np.empty(RESIDUALS + 1)
+    bounds, one = np.empty(4), np.empty(RESIDUALS + 1)
+    y, z = position[:, 1].copy(), position[:, 2].copy()
+    reach = np.array([position[:, 0].min(), position[:, 0].max()]) if len(position) else np.zeros(2)
     for a in asked:
         least = partner_bounds(position[a], reach, gates, math.tan(rings[-1] + gates[1]), bounds)
         worst = spread[a, 0]
-        window = gates[0] / least
-        if everyone:
-            window = min(gates[0], gates[3] * math.sqrt(2.0 * worst)) / least
+        limit = min(gates[0], gates[3] * math.sqrt(2.0 * worst)) if everyone else gates[0]
+        window = limit / least
         wanted = (omega[a] + math.pi) % TURN
-        if 2.0 * window >= TURN - 2.0 * width:
+        low, high = math.floor((wanted - window) / width), math.floor((wanted + window) / width)
+        if high - low >= bins:
             low, high = 0, bins - 1
-        else:
-            low, high = math.floor((wanted - window) / width), math.floor((wanted + window) / width)
         for unwrapped in range(low, high + 1):
             begin, end = start[unwrapped % bins], start[unwrapped % bins + 1]
-            begin += np.searchsorted(ordered_z[begin:end], bounds[0])
-            for place in range(begin, end):
-                if ordered_z[place] > bounds[1]:
+            for b in range(begin + np.searchsorted(z[begin:end], bounds[0]), end):
+                if z[b] > bounds[1]:
                     break
-                b = ordered[place]
-                y = position[b, 1]
-                if y < bounds[2] or y > bounds[3] or b == a:
+                if y[b] < bounds[2] or y[b] > bounds[3] or b == a:
                     continue
-                if everyone and (spread[b, 0] > worst or (spread[b, 0] == worst and b < a)):
+                if too_late(omega[b] - wanted, y[a] + y[b], z[a] - z[b], limit, gates[2]):
                     continue
-                first, second = (a, b) if a < b else (b, a)
+                if everyone and (spread[b, 0] > worst or (spread[b, 0] == worst and names[b] < names[a])):
+                    continue
+                first, second = (a, b) if names[a] < names[b] else (b, a)
                 ring = pair_residuals(first, second, omega, position, spread, features, rings, gates, one)
                 if ring < 0:
                     continue
                 if found < len(rows):
-                    rows[found, 0], rows[found, 1], rows[found, 2] = first, second, ring
+                    rows[found, 0], rows[found, 1], rows[found, 2] = names[first], names[second], ring
                     residuals[found] = one
                 found += 1
     return found
+
+
+@njit(cache=True, nogil=True)
+def too_late(off: float, dy: float, dz: float, limit: float, least: float) -> bool:
+    """Whether omega is off by more than limit / |sin eta|: the test that most spots fail, without root or division."""
+    off = abs(off)
+    off = min(off, abs(TURN - off))
+    across = dy * dy + dz * dz
+    return bool(off * off * max(dy * dy, least * least * across) > 1.000001 * limit * limit * across)
 
 
 @njit(cache=True, nogil=True)

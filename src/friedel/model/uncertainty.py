@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from friedel.model.arrays import Floats
+from friedel.model.arrays import Floats, Mask
 from friedel.model.blobs import BlobTable, Flag
 
 UNSURE = Flag.TOUCHES | Flag.EDGE | Flag.EXCLUDED | Flag.SCAN_END | Flag.FULL_TURN | Flag.SATURATED
@@ -34,7 +34,7 @@ class Uncertainty(NamedTuple):
     cut_row: Floats
     cut_col: Floats
     cut_omega: Floats
-    unsure: Floats
+    unsure: Mask
 
 
 def blob_uncertainty(blobs: BlobTable) -> Uncertainty:
@@ -54,7 +54,7 @@ def blob_uncertainty(blobs: BlobTable) -> Uncertainty:
     row = np.hypot(np.maximum(blobs["sigs"], 0.3) * relative, LEAST_PX)
     col = np.hypot(np.maximum(blobs["sigf"], 0.3) * relative, LEAST_PX)
     omega = np.sqrt((blobs["sigo"] * relative) ** 2 + rounding**2 + (LEAST_STEP * step) ** 2)
-    unsure = (blobs["flags"] & int(UNSURE)) != 0
+    unsure = np.asarray((blobs["flags"] & int(UNSURE)) != 0)
     shift = SHIFT_OF_CUT * unsure
     return Uncertainty(
         row, col, omega, relative, shift * blobs["sigs"], shift * blobs["sigf"], shift * blobs["sigo"], unsure
