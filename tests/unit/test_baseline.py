@@ -10,7 +10,7 @@ from friedel.model.scan import Box
 from friedel.preprocess import PreprocessParams, measure
 from friedel.preprocess.boxes import find_beam
 from friedel.preprocess.noise import local_sigma, robust_sigma
-from tests.unit.test_preprocess import BEAM, SMALL, beam_scan, cleaned, scan_of
+from tests.unit.test_preprocess import BEAM, SMALL, Notes, beam_scan, cleaned, scan_of
 
 
 def test_the_direct_beam_is_found_behind_a_sample_and_in_its_glow():
@@ -111,6 +111,108 @@ def test_whole_counts_without_noise_keep_the_whole_range():
     baseline = measure(scan, params)
     assert baseline.scale == 1
     assert cleaned(scan, params, baseline)[0].max() == 60000
+
+
+def with_spot(kind, count=40):
+    """Noise of some counts in whole numbers, and a spot of 5 × 5 × 3 at frames 9 to 11."""
+    raw = np.random.default_rng(8).poisson(50, (count, 32, 32)).astype(kind)
+    raw[9:12, 10:15, 20:25] += 400
+    return raw
+
+
+NO_BEAM = SMALL.replaced(beam="none", normalise="none")
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.uint32, np.int64])
+def test_a_pixel_at_the_largest_number_of_its_type_is_masked(kind):
+    raw = with_spot(kind)
+    plain = measure(scan_of(raw, dark=0.0), NO_BEAM)
+    raw[:, 5, 5] = np.iinfo(kind).max
+    scan = scan_of(raw, dark=0.0)
+    baseline = measure(scan, NO_BEAM)
+    assert np.argwhere(baseline.dead).tolist() == [[5, 5]]
+    assert (baseline.scale, baseline.offset) == (plain.scale, plain.offset)
+    assert [text for text in baseline.warnings if "1 pixels are no numbers" in text] == list(baseline.warnings)
+    clean = cleaned(scan, NO_BEAM, baseline)[0]
+    assert clean[10, 12, 22] > 350
+    assert not clean[:, 5, 5].any()
+    assert not measure(replace(scan, mask=baseline.dead), NO_BEAM).warnings
+
+
+def test_one_hot_pixel_among_empty_ones_leaves_whole_counts():
+    raw = np.zeros((40, 32, 32), np.int32)
+    raw[9:12, 10:15, 20:25] = 40
+    raw[:, 25, 5] = 2_000_000
+    assert measure(scan_of(raw, dark=0.0), NO_BEAM).scale == 8
+    assert measure(scan_of(raw, dark=0.0), NO_BEAM.replaced(despeckle=1)).scale < 1 / 16
+
+
+@pytest.mark.parametrize("frames", [slice(None), slice(9, 10), slice(None, None, 3)])
+def test_one_hot_pixel_does_not_coarsen_the_fixed_point(frames):
+    raw = with_spot(np.int32)
+    plain = measure(scan_of(raw, dark=0.0), NO_BEAM)
+    raw[frames, 25, 5] = 2_000_000
+    scan = scan_of(raw, dark=0.0)
+    baseline = measure(scan, NO_BEAM)
+    assert baseline.scale == plain.scale
+    assert not baseline.warnings
+    clean = cleaned(scan, NO_BEAM, baseline)[0]
+    assert clean[10, 12, 22] > 350
+    assert np.abs(clean[:, 23:28, 3:8]).max() < 100  # it never reaches a clean frame
+
+
+def test_bright_patches_that_coarsen_the_fixed_point_are_warned_of():
+    raw = with_spot(np.int32)
+    raw[:, 20:26, 2:8] = np.random.default_rng(1).poisson(2_000_000, (40, 6, 6))
+    scan = scan_of(raw, dark=0.0)
+    told = measure(scan, NO_BEAM).warnings
+    assert len(told) == 1
+    assert 'coarse beside noise of 7.01; mask the brightest pixels (scan.mask) or set "float32"' in told[0]
+    assert not measure(scan, NO_BEAM.replaced(arithmetic="float32")).warnings
+
+
+def saturating(frames):
+    """A beam whose margins are flooded in some frames."""
+    raw = beam_scan(80)
+    margins = measure(scan_of(raw), SMALL).margins
+    for box in margins:
+        raw[frames, *box.slices] = 65535
+    return raw, margins
+
+
+def test_frames_with_a_saturated_margin_are_bridged_and_named():
+    raw, margins = saturating([30, 31])
+    params = SMALL.replaced(beam=tuple(BEAM), margin=tuple(map(tuple, margins)))
+    baseline = measure(scan_of(raw), params)
+    assert baseline.reference_level == pytest.approx(20000, rel=0.02)
+    notes = Notes()
+    _, _, bridged = cleaned(scan_of(raw), params, baseline, observer=notes)
+    assert np.flatnonzero(bridged).tolist() == [30, 31]
+    assert set(notes.bad.values()) == {"what its intensity is measured on is saturated"}
+
+
+def test_a_margin_that_is_mostly_saturated_is_not_normalised_on():
+    raw, margins = saturating(slice(10, None))
+    baseline = measure(scan_of(raw), SMALL.replaced(beam=tuple(BEAM), margin=tuple(map(tuple, margins))))
+    assert baseline.reference_level == 0
+    assert any("more than 5% of it is saturated in most frames" in text for text in baseline.warnings)
+
+
+def test_a_few_saturated_pixels_leave_the_margin_in_use():
+    raw, margins = saturating([])
+    clear = measure(scan_of(raw), SMALL)
+    row, col = margins[0].row0, margins[0].col0
+    raw[::2, row, col] = 65535
+    baseline = measure(scan_of(raw), SMALL.replaced(beam=clear.beam, margin=tuple(map(tuple, margins))))
+    assert baseline.reference_level == pytest.approx(clear.reference_level, rel=1e-3)
+
+
+def test_frames_without_beam_in_the_sample_do_not_spoil_the_range():
+    raw = beam_scan()
+    plain = measure(scan_of(raw), SMALL)
+    raw[0] = np.random.default_rng(0).poisson(100, raw.shape[1:])
+    baseline = measure(scan_of(raw), SMALL.replaced(beam=plain.beam, margin=tuple(map(tuple, plain.margins))))
+    assert (baseline.scale, baseline.offset) == (plain.scale, plain.offset)
 
 
 def test_frames_of_small_fractions_keep_their_noise():

@@ -55,8 +55,10 @@ def test_fixed_point_follows_the_documented_order(frames, pixels, parts, kind):
 def test_the_margin_leaves_out_saturated_and_missing_values():
     raw = np.array([10, 20, 65535, np.nan, 30], np.float32)
     dark = np.array([1, 2, 3, 4, 5], np.float32)
-    assert margin_mean(raw, dark, np.array([0, 1, 2, 3]), 65535.0) == (9 + 18) / 2
-    assert np.isnan(margin_mean(raw, dark, np.array([2, 3]), 65535.0))
+    assert margin_mean(raw, dark, np.array([0, 1, 2, 3]), 65535.0) == ((9 + 18) / 2, 1)
+    nothing, saturated = margin_mean(raw, dark, np.array([2, 3]), 65535.0)
+    assert np.isnan(nothing)
+    assert saturated == 1
 
 
 @pytest.mark.parametrize(

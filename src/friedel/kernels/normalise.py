@@ -164,16 +164,24 @@ def normalise_word(
 
 
 @njit(cache=True, nogil=True)
-def margin_mean(raw: Raw, dark: NDArray[np.float32], pixels: NDArray[np.int64], saturation: float) -> float:
-    """Mean of raw - dark (float64) over flat `pixels` of a flat frame, none NaN or saturated; NaN if none."""
+def margin_mean(
+    raw: Raw, dark: NDArray[np.float32], pixels: NDArray[np.int64], saturation: float
+) -> tuple[float, int]:
+    """Mean of raw - dark (float64) over flat `pixels` of a flat frame, and how many of them are saturated.
+
+    Neither these nor NaN count in the mean, which is NaN where nothing is left.
+    """
     total = 0.0
     count = 0
+    saturated = 0
     for i in range(pixels.size):
         value = np.float64(raw[pixels[i]])
         if value < saturation:
             total += value - np.float64(dark[pixels[i]])
             count += 1
-    return total / count if count else np.nan
+        elif value >= saturation:
+            saturated += 1
+    return (total / count if count else np.nan), saturated
 
 
 @njit(cache=True, nogil=True)

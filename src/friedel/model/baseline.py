@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from friedel.model.arrays import Image
+from friedel.model.arrays import Image, Mask
 from friedel.model.scan import Box
 
 
@@ -13,7 +13,9 @@ class Baseline:
     `beam` is the direct beam's box (None where there is none); `margins` are the parts of it that the sample
     never shadows; `reference_level` is their mean above the dark, in counts. Fixed point is
     `floor((raw - dark) * gain * scale + offset + 0.5)`, `scale` a power of two. `sigma` is the noise of a clean
-    frame in counts, `sigma_image` [row, col] the same per pixel, smooth. `sample` are the frames looked at.
+    frame in counts, `sigma_image` [row, col] the same per pixel, smooth. `sample` are the frames looked at. `dead`
+    [row, col] are pixels that are hardly ever numbers (None: there are none), `stand_in` [row, col] is what takes
+    the place of a value that is not a number in the moving median, in counts (None: there cannot be any).
     """
 
     sample: tuple[int, ...]
@@ -25,3 +27,5 @@ class Baseline:
     sigma: float
     sigma_image: Image
     warnings: tuple[str, ...] = ()
+    dead: Mask | None = None
+    stand_in: Image | None = None

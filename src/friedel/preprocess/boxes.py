@@ -133,7 +133,7 @@ def _column_levels(scan: Scan, sample: Sample, beam: Box) -> Floats:
     height = beam.row1 - beam.row0
     inset = min(_INSET, height // 8)
     rows, cols = slice(beam.row0 + inset, beam.row1 - inset), slice(beam.col0, beam.col1)
-    keep = ~scan.mask[rows, cols]
+    keep = ~scan.mask[rows, cols] & np.isfinite(scan.dark[rows, cols])
     values = np.where(keep, sample.raw[:, rows, cols].astype(np.float64) - scan.dark[rows, cols], 0.0)
     return np.maximum(np.asarray(values.sum(axis=1) / np.maximum(keep.sum(axis=0), 1), np.float64), 1e-9)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from friedel.kernels.despeckle import despeckle
 from friedel.model.arrays import AnyArray, Floats, Mask
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Box, Scan
@@ -12,8 +13,8 @@ from friedel.model.stream import Executor, Serial
 from friedel.preprocess.boxes import beam_box, margin_boxes
 from friedel.preprocess.noise import local_sigma, robust_sigma
 from friedel.preprocess.params import PreprocessParams
-from friedel.preprocess.raw import Constants, Gains
-from friedel.preprocess.sample import Sample, clean_sample, take_sample
+from friedel.preprocess.raw import MOST_SATURATED, Constants, Gains, without
+from friedel.preprocess.sample import Sample, clean_sample, hardly_numbers, read_sample, take_sample
 
 _TOP = 65535.0
 _HEADROOM = 1.25
@@ -21,6 +22,9 @@ _FINEST = {"u": 2.0, "f": 2.0**16}
 _NOISELESS = {"u": 1.0, "f": 8.0}
 _STEPS_PER_SIGMA = 4.0
 _MOST_OFFSET = 8192.0
+_LEAST_SQUARE = 3
+_COARSE = 2.0
+"""Steps a sigma: with fewer, rounding adds more than 2 % to the variance of a raw pixel."""
 # The variance of a value minus the median of n that holds it is (1 - lost / n) sigma² for large n. Without
 # despeckling lost is 2 - pi/2; the 2D median feels more, because one value in n is its own median (measured on
 # normal noise; tests/unit/test_baseline.py).
@@ -35,19 +39,29 @@ def measure(scan: Scan, params: PreprocessParams, executor: Executor | None = No
     `ScanError` where no frame of the sample can be used.
     """
     executor = executor or Serial()
+    numbers, raw = read_sample(scan, executor)
+    shape = scan.shape[1:]
+    dead = hardly_numbers(raw, shape)
+    warnings = [_dead_warning(scan, dead), _turn_warning(scan, params)]
+    scan = without(scan, dead)
     constants = Constants.of(scan)
-    sample = take_sample(scan, constants, executor)
-    warnings = [_turn_warning(scan, params), _dark_warning(scan, sample)]
+    sample = take_sample(numbers, raw, constants, shape, executor)
+    warnings.append(_dark_warning(scan, sample))
     beam = beam_box(scan, params, sample)
     margins, shadowed = margin_boxes(scan, params, sample, beam) if params.normalise == "margin" else ((), "")
     warnings.append(shadowed)
-    shape = scan.shape[1:]
-    baseline = Baseline(sample.frames, beam, margins, 1.0, 1.0, 0.0, sample.noise, np.zeros(shape, np.float32))
+    baseline = Baseline(
+        sample.frames, beam, margins, 1.0, 1.0, 0.0, sample.noise, np.zeros(shape, np.float32), dead=dead,
+        stand_in=sample.median if raw.dtype.kind == "f" else None,
+    )  # fmt: skip
     level, dim = _reference_level(scan, params, baseline, sample, constants)
     warnings.append(dim)
     baseline = replace(baseline, reference_level=level)
-    gains = np.array([Gains.of(scan, params, baseline, constants).of_frame(f.ravel()) for f in sample.raw])
-    scale, offset = _fixed_point(scan, constants, sample, gains)
+    gains_of = Gains.of(scan, params, baseline, constants)
+    sample = _normal(sample, gains_of)
+    gains = np.array([gains_of.of_frame(frame.ravel()) for frame in sample.raw])
+    scale, offset, coarse = _fixed_point(params, constants, sample, gains)
+    warnings.append(coarse)
     baseline = replace(baseline, scale=scale, offset=offset)
     clean = clean_sample(params, baseline, constants, sample, gains, executor)
     window = min(2 * params.half_window + 1, scan.shape[0])
@@ -63,6 +77,25 @@ def measure(scan: Scan, params: PreprocessParams, executor: Executor | None = No
     sigma, image = executor.map(noise, (False, True))  # side by side: they are half the time of this look
     image = image * np.float32(factor)
     return replace(baseline, sigma=float(sigma) * factor, sigma_image=image, warnings=tuple(filter(None, warnings)))
+
+
+def _normal(sample: Sample, gains: Gains) -> Sample:
+    """The sample without frames that the pass will not use: their gains mean nothing."""
+    good = [not gains.fault(frame.ravel()) for frame in sample.raw]
+    if all(good) or not any(good):
+        return sample
+    frames = tuple(number for number, use in zip(sample.frames, good, strict=True) if use)
+    return replace(sample, frames=frames, raw=sample.raw[good])
+
+
+def _dead_warning(scan: Scan, dead: Mask | None) -> str:
+    count = 0 if dead is None else int(np.count_nonzero(dead & ~scan.mask))
+    if not count:
+        return ""
+    return (
+        f"{count} pixels are no numbers (or the largest number of their type) in more than half of the frames "
+        f"looked at: they are masked; scan.mask keeps this from being said"
+    )
 
 
 def _turn_warning(scan: Scan, params: PreprocessParams) -> str:
@@ -98,35 +131,66 @@ def _reference_level(
             f'give preprocess.beam, or set preprocess.normalise = "none"'
         )
     levels = np.array([gains.level(frame.ravel()) for frame in sample.raw])
-    levels = levels[np.isfinite(levels)]
-    level = float(np.median(levels)) if len(levels) else 0.0
+    known = levels[np.isfinite(levels)]
+    if 2 * len(known) < len(levels):
+        return 0.0, (
+            f"preprocess.{params.normalise}: more than {MOST_SATURATED:.0%} of it is saturated in most frames, so "
+            f"that they are not normalised; give preprocess.margin boxes in a dimmer part of the beam"
+        )
+    level = float(np.median(known))
     if level <= max(sample.noise, 1e-6):
         return 0.0, (
-            f"preprocess.{params.normalise}: its level ({level:.1f} counts above the dark) is not above the noise, "
-            f"or it is saturated: frames are not normalised"
+            f"preprocess.{params.normalise}: its level ({level:.1f} counts above the dark) is not above the noise: "
+            f"frames are not normalised"
         )
     return level, ""
 
 
-def _fixed_point(scan: Scan, constants: Constants, sample: Sample, gains: Floats) -> tuple[float, float]:
-    """Scale (a power of two) and offset of the 16-bit numbers.
+def _fixed_point(
+    params: PreprocessParams, constants: Constants, sample: Sample, gains: Floats
+) -> tuple[float, float, str]:
+    """Scale (a power of two) and offset of the 16-bit numbers, and a warning.
 
     At least 1 and at least four steps a sigma of a raw pixel, but no finer than half a count where the raw values
     are whole counts: what is left of the range is for spots brighter than those of the sample. Coarser where the
-    sample would not fit.
+    sample would not fit, except for single pixels that stick out: they leave the range, which the pass counts.
     """
-    _, rows, cols = scan.shape
+    low, high = _range(constants, sample, gains, 1)
+    kind = sample.raw.dtype.kind
+    wanted = _STEPS_PER_SIGMA / sample.noise if sample.noise > 0 else _NOISELESS[kind]
+    finest = 2.0 ** math.ceil(math.log2(min(max(wanted, 1.0), _FINEST[kind])))
+    scale, offset = _fitting(finest, low, high, sample.noise)
+    if scale < min(wanted, finest) and (sample.noise > 0 or params.despeckle > 1):
+        low, high = _range(constants, sample, gains, max(params.despeckle, _LEAST_SQUARE))
+        scale, offset = _fitting(finest, low, high, sample.noise)
+    enough = _COARSE / sample.noise if sample.noise > 0 else 1.0
+    if params.arithmetic == "float32" or scale >= min(enough, finest):
+        return scale, offset, ""
+    told = (
+        f"preprocess.arithmetic: values up to {high:.6g} counts leave steps of {1 / scale:.6g} counts for fixed "
+        f'point, coarse beside noise of {sample.noise:.3g}; mask the brightest pixels (scan.mask) or set "float32"'
+    )
+    return scale, offset, told
+
+
+def _range(constants: Constants, sample: Sample, gains: Floats, size: int) -> tuple[float, float]:
+    """Least and largest value above the dark, 0 among them, after a median of `size` × `size` pixels."""
+    _, rows, cols = sample.raw.shape
     dark, keep = constants.dark[: rows * cols], constants.keep[: rows * cols]
     low, high = 0.0, 0.0
     for frame, gain in zip(sample.raw, gains, strict=True):
         values = (frame.ravel().astype(np.float32) - dark) * gain.astype(np.float32)[constants.part[: rows * cols]]
-        values = values[keep & np.isfinite(values)]
-        if values.size:
-            low, high = min(low, float(values.min())), max(high, float(values.max()))
-    below = 1.5 * -low + 8 * sample.noise
-    kind = sample.raw.dtype.kind
-    wanted = _STEPS_PER_SIGMA / sample.noise if sample.noise > 0 else _NOISELESS[kind]
-    scale = 2.0 ** math.ceil(math.log2(min(max(wanted, 1.0), _FINEST[kind])))
+        image = np.where(keep & np.isfinite(values), values, np.float32(0)).reshape(rows, cols)
+        if size > 1:
+            calm = np.empty_like(image)
+            despeckle(image, size, 0, rows, calm)
+            image = calm
+        low, high = min(low, float(image.min())), max(high, float(image.max()))
+    return low, high
+
+
+def _fitting(scale: float, low: float, high: float, noise: float) -> tuple[float, float]:
+    below = 1.5 * -low + 8 * noise
     while scale > 2**-16 and _HEADROOM * high * scale + _offset(below, scale) > _TOP:
         scale /= 2
     return scale, _offset(below, scale)

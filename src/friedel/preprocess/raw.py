@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -16,13 +16,21 @@ from friedel.preprocess.params import PreprocessParams
 
 LEAST_LEVEL = 0.05
 """Below this part of the reference level the beam was off."""
+MOST_SATURATED = 0.05
+"""Where more of the margin is saturated, the mean of the rest says too little: 0.1 of its scatter at this part."""
 
 
 def for_kernels(raw: AnyArray) -> AnyArray:
-    """Frames as uint16 or float32 [frame, pixel], which is what the kernels are compiled for."""
+    """Frames as uint16 or float32 [frame, pixel], which is what the kernels are compiled for.
+
+    The largest integer of 32 bits or more is what a detector without NaN says of a pixel that it does not have.
+    """
     small = raw.dtype.kind == "u" and raw.dtype.itemsize <= 2
     kind = np.uint16 if small else np.float32
-    return np.ascontiguousarray(raw, dtype=kind).reshape(len(raw), -1)
+    frames = np.ascontiguousarray(raw, dtype=kind).reshape(len(raw), -1)
+    if raw.dtype.kind in "ui" and raw.dtype.itemsize >= 4:
+        frames[(raw == np.iinfo(raw.dtype).max).reshape(frames.shape)] = np.nan
+    return frames
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,8 +79,12 @@ class Gains:
         return cls(reference if len(everywhere) else 0.0, everywhere, by_part, constants, scan.saturation)
 
     def level(self, frame: AnyArray) -> float:
-        """Mean of all margins of a flat frame above the dark, in counts; NaN where all is saturated."""
-        return float(margin_mean(frame, self.constants.dark, self.everywhere, self.saturation))
+        """Mean of all margins of a flat frame above the dark, in counts; NaN where they are saturated."""
+        return self._level(frame, self.everywhere)
+
+    def _level(self, frame: AnyArray, pixels: Indices) -> float:
+        mean, saturated = margin_mean(frame, self.constants.dark, pixels, self.saturation)
+        return math.nan if saturated > MOST_SATURATED * len(pixels) else float(mean)
 
     def of_frame(self, frame: AnyArray) -> Floats:
         """Gain [tile] of a flat frame; a tile without margin takes that of all margins together."""
@@ -83,14 +95,24 @@ class Gains:
         gains = np.full(len(self.by_part), gain)
         if len(self.by_part) > 1:
             for number, pixels in enumerate(self.by_part):
-                level = margin_mean(frame, self.constants.dark, pixels, self.saturation)
+                level = self._level(frame, pixels)
                 if level > LEAST_LEVEL * self.reference:
                     gains[number] = self.reference / level
         return gains
 
-    def beam_is_off(self, frame: AnyArray) -> bool:
-        """Whether a flat frame was taken without beam."""
-        return self.reference > 0 and self.level(frame) < LEAST_LEVEL * self.reference
+    def fault(self, frame: AnyArray) -> str:
+        """Why a flat frame cannot be normalised, "" if it can."""
+        if self.reference <= 0:
+            return ""
+        level = self.level(frame)
+        if math.isnan(level):
+            return "what its intensity is measured on is saturated"
+        return "the beam was off" if level < LEAST_LEVEL * self.reference else ""
+
+
+def without(scan: Scan, dead: Mask | None) -> Scan:
+    """The scan with some more pixels masked."""
+    return scan if dead is None else replace(scan, mask=scan.mask | dead)
 
 
 def pixels_in(boxes: tuple[Box, ...], scan: Scan, constants: Constants) -> Indices:
@@ -105,11 +127,12 @@ def pixels_in(boxes: tuple[Box, ...], scan: Scan, constants: Constants) -> Indic
 class RawFrames:
     """Reads frames of a scan; those that cannot be used are replaced by the good one before (at the start: after).
 
-    The replacement depends on the scan alone, not on how it is read. Safe for several threads at a time.
+    The replacement depends on the scan alone, not on how it is read. Safe for several threads at a time. `fault`
+    says why a flat frame of numbers cannot be used all the same, "" if it can.
     """
 
     scan: Scan
-    beam_is_off: Callable[[AnyArray], bool]
+    fault: Callable[[AnyArray], str]
     _sources: dict[int, int] = field(default_factory=dict)
 
     def read(self, start: int, stop: int) -> tuple[AnyArray, dict[int, str]]:
@@ -154,7 +177,7 @@ class RawFrames:
     def _fault(self, frame: AnyArray) -> str:
         if frame.size > 1 and is_constant(frame):
             return "no pixel is a number" if np.isnan(frame[0]) else f"every pixel is {frame[0]}"
-        return "the beam was off" if self.beam_is_off(frame) else ""
+        return self.fault(frame)
 
     def _source(self, k: int) -> int:
         """The good frame that stands in for frame k: before it, or else after it."""

@@ -68,7 +68,7 @@ class Ring:
             schedule=schedule,
             constants=constants,
             gains=gains,
-            raw=RawFrames(scan, gains.beam_is_off),
+            raw=RawFrames(scan, gains.fault),
             factor=baseline.scale if fixed else 1.0,
             bias=baseline.offset + 0.5 if fixed else 0.0,
             planes=np.empty((halves(params), tiles, slots, WORD, TILE), np.uint16),

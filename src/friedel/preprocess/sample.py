@@ -9,7 +9,7 @@ from friedel.kernels.moving_median import median_of_planes, moving_median_uint16
 from friedel.kernels.normalise import normalise_word
 from friedel.kernels.select_bits import TILE, WORD
 from friedel.kernels.subtract import clean_word
-from friedel.model.arrays import AnyArray, Floats, Frames, Image
+from friedel.model.arrays import AnyArray, Floats, Frames, Image, Mask
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.model.stream import Executor
@@ -34,11 +34,10 @@ class Sample:
     noise: float
 
 
-def take_sample(scan: Scan, constants: Constants, executor: Executor) -> Sample:
-    """Up to 32 evenly spaced frames that can be used, their median, and their noise."""
-    count, rows, cols = scan.shape
-    wanted = np.unique(np.linspace(0, count - 1, min(SAMPLE, count)).round().astype(int))
-    reader = RawFrames(scan, lambda _: False)
+def read_sample(scan: Scan, executor: Executor) -> tuple[tuple[int, ...], AnyArray]:
+    """Up to 32 evenly spaced frames that can be used: their numbers, and [frame, pixel]."""
+    wanted = np.unique(np.linspace(0, scan.shape[0] - 1, min(SAMPLE, scan.shape[0])).round().astype(int))
+    reader = RawFrames(scan, lambda _: "")
     read = [
         (int(k), frame)
         for k, (frame, why) in zip(wanted, executor.map(reader.single, wanted), strict=True)
@@ -51,15 +50,38 @@ def take_sample(scan: Scan, constants: Constants, executor: Executor) -> Sample:
             got="only unreadable or constant ones",
             way_out="check scan.frames: is this the right dataset?",
         )
-    raw = np.stack([frame for _, frame in read])
-    median: Image = _median(raw, executor) - constants.dark[: rows * cols]
+    return tuple(k for k, _ in read), np.stack([frame for _, frame in read])
+
+
+def hardly_numbers(raw: AnyArray, shape: tuple[int, int]) -> Mask | None:
+    """Pixels [row, col] that are no number in more than half of the frames [n, pixel]; None if there are none."""
+    if raw.dtype.kind == "u":
+        return None
+    missing = np.zeros(raw.shape[1], np.int64)
+    for frame in raw:
+        missing += ~np.isfinite(frame)
+    dead = 2 * missing > len(raw)
+    return dead.reshape(shape) if dead.any() else None
+
+
+def take_sample(
+    numbers: tuple[int, ...], raw: AnyArray, constants: Constants, shape: tuple[int, int], executor: Executor
+) -> Sample:
+    """What `read_sample` read, with its median and noise; in `raw`, the median stands in for what is no number."""
+    rows, cols = shape
+    level = _median(raw, executor)
+    if raw.dtype.kind == "f":
+        for frame in raw:
+            odd = ~np.isfinite(frame)
+            frame[odd] = level[odd]
+    median: Image = level - constants.dark[: rows * cols]
     median[constants.masked] = 0
     noise = _pixel_noise(raw, constants)
-    return Sample(tuple(k for k, _ in read), raw.reshape(-1, rows, cols), median.reshape(rows, cols), noise)
+    return Sample(numbers, raw.reshape(-1, rows, cols), median.reshape(rows, cols), noise)
 
 
 def _median(raw: AnyArray, executor: Executor) -> Image:
-    """Median of frames [n, pixel]."""
+    """Median of frames [n, pixel], of the numbers in them; 0 where there is none."""
     frames, pixels = raw.shape
     out = np.empty((1, pixels), np.float32)
 
@@ -70,11 +92,22 @@ def _median(raw: AnyArray, executor: Executor) -> Image:
             tiles = -(-(stop - start) // TILE)
             moving_median_uint16(raw[:, start:stop], *ends, 0, tiles, out[:, start:stop])
         else:
-            out[0, start:stop] = np.median(np.nan_to_num(raw[:, start:stop]), axis=0)
+            out[0, start:stop] = _median_of_numbers(raw[:, start:stop])
 
     for _ in executor.map(work, range(0, pixels, _CHUNK)):
         pass
     return np.asarray(out[0])
+
+
+def _median_of_numbers(values: AnyArray) -> Image:
+    known = np.isfinite(values)
+    whole = known.all(axis=0)
+    out = np.zeros(values.shape[1], np.float32)
+    out[whole] = np.median(values[:, whole], axis=0)
+    part = np.flatnonzero(~whole & known.any(axis=0))
+    if len(part):
+        out[part] = np.nanmedian(np.where(known[:, part], values[:, part], np.nan), axis=0)
+    return out
 
 
 def _pixel_noise(raw: AnyArray, constants: Constants) -> float:
@@ -83,7 +116,7 @@ def _pixel_noise(raw: AnyArray, constants: Constants) -> float:
     if len(kept) == 0:
         return 0.0
     probe = kept[:: max(len(kept) // _PROBE, 1)]
-    values = np.nan_to_num(raw[:, probe].astype(np.float32))
+    values = raw[:, probe].astype(np.float32)
     return robust_sigma(values - np.median(values, axis=0), floor=0.0)
 
 

@@ -13,6 +13,7 @@ from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.model.stream import CleanBlock, Executor, PreprocessObserver, Serial
 from friedel.preprocess.params import PreprocessParams
+from friedel.preprocess.raw import without
 from friedel.preprocess.ring import Ring, Word, expand, halves
 from friedel.preprocess.schedule import Group, Schedule
 
@@ -44,6 +45,7 @@ def clean_blocks(
         raise InputError("windows_per_block", rule="must be at least 1", got=windows_per_block)
     schedule = Schedule(params, scan.shape[0])
     schedule.warn()
+    scan = without(scan, baseline.dead)
     ring = Ring.of(scan, params, baseline, schedule, schedule.slots(windows_per_block))
     return _stream(ring, params, baseline, windows_per_block, executor or Serial(), observer)
 
