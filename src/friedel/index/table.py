@@ -69,7 +69,7 @@ def _uncertainties(scene: Scene, settled: Settled) -> Floats:
 
 
 def _uncertainty(scene: Scene, settled: Settled, i: int) -> tuple[float, float, float]:
-    """Orientation (deg) and position (um) at the errors assumed, and how the residuals' square compares to those."""
+    """Orientation (deg), position (um) at the errors assumed; the residuals against those (reduced chi square)."""
     hkl, seen, errors = entry_arrays(scene, settled, i)
     if len(hkl) < LEAST_SPOTS:
         return np.nan, np.nan, np.nan
