@@ -5,31 +5,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from friedel.assemble import AssembleParams
 from friedel.errors import RecipeError
+from friedel.index import IndexParams
 from friedel.io.scan_params import ScanParams
+from friedel.match import MatchParams
 from friedel.params import Params, parameter
 from friedel.preprocess import PreprocessParams
 from friedel.recipe.phase import PhaseParams
 from friedel.recipe.settings import Settings, absolute_paths, apply_settings, relative_paths
 from friedel.recipe.setup import SetupParams
 from friedel.recipe.text import section_text
+from friedel.reconstruct import ReconstructParams
 from friedel.segment import SegmentParams
-
-
-class MatchParams(Params):
-    """Friedel pairs: nothing to set yet."""
-
-
-class IndexParams(Params):
-    """Blob sets per grain: nothing to set yet."""
-
-
-class ReconstructParams(Params):
-    """The shape of each grain: nothing to set yet."""
-
-
-class AssembleParams(Params):
-    """The map of all grains: nothing to set yet."""
 
 
 class RunParams(Params):

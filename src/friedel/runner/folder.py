@@ -9,7 +9,7 @@ from friedel.runner.provenance import RECORD, RunRecord, read_record
 
 VIEWS = ("report.html", "evaluation.json", "blobs.csv", "blobs.parquet")
 """Made from the results by other commands, under the names that these choose: they must not outlive them."""
-RESULTS = ("clean.h5", "background.h5", "blobs.h5", "pairs.h5", "grains.h5", "volume.h5")
+RESULTS = ("clean.h5", "background.h5", "blobs.h5", "pairs.h5", "grains.h5", "shapes.h5", "volume.h5")
 OURS = (*RESULTS, *VIEWS, "recipe.toml", RECORD)
 
 

@@ -66,7 +66,7 @@ def _ours(handle: int, lock: Path) -> bool:
         return False
     holder = _holder(_text(handle), certain=alone)
     if holder:
-        raise _refusal(lock, holder)
+        raise _refusal(lock, holder, gone=" on " in holder)
     own = psutil.Process()
     mark = json.dumps({"host": socket.gethostname(), "pid": own.pid, "started": own.create_time()})
     os.ftruncate(handle, 0)
@@ -93,7 +93,8 @@ def _exclusive(handle: int, lock: Path) -> bool:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in _BUSY:
-            raise _refusal(lock, _holder(_text(handle), certain=False) or "it has just begun") from None
+            holder = _holder(_text(handle), certain=False) or "it has just begun"
+            raise _refusal(lock, holder, gone=False) from None
         return False
     return True
 
@@ -114,10 +115,12 @@ def _holder(text: str, *, certain: bool) -> str:
     return f"process {pid}" if alive else ""
 
 
-def _refusal(lock: Path, holder: str) -> OutputError:
-    return OutputError(
-        str(lock.parent), rule=f"another run is at work in it ({holder})", way_out=f"or delete {lock}"
-    )
+def _refusal(lock: Path, holder: str, *, gone: bool) -> OutputError:
+    """`gone`: whether that process may have ended without this machine's knowing."""
+    way_out = "wait until it is done, or choose another folder with -o"
+    if gone:
+        way_out += f"; if that process has ended, delete {lock}"
+    return OutputError(str(lock.parent), rule=f"another run is at work in it ({holder})", way_out=way_out)
 
 
 def _text(handle: int) -> str:

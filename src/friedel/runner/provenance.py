@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,7 @@ from friedel.runner.areas import Areas
 
 RECORD = "run.json"
 STAGES = ("preprocess", "segment", "match", "index", "reconstruct", "assemble")
-BUILT = ("preprocess", "segment")
+GRAIN_STAGES = STAGES[2:]
 PACKAGES = ("friedel", "numpy", "numba", "h5py", "hdf5plugin", "pydantic")
 
 
@@ -45,6 +45,10 @@ class StageRecord:
     warnings: list[str] = field(default_factory=list)
     outputs: dict[str, Output] = field(default_factory=dict)
 
+    def giving_up(self, names: Container[str]) -> "StageRecord":
+        """The same without the files that a later stage has replaced by its own (grains.h5 by the map's)."""
+        return replace(self, outputs={name: output for name, output in self.outputs.items() if name not in names})
+
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
@@ -57,7 +61,8 @@ class RunRecord:
     def with_stage(self, name: str, record: StageRecord) -> "RunRecord":
         """The same with one stage finished; what stood for it and for later stages is void."""
         void = self.without(name)
-        return replace(void, stages={**void.stages, name: record})
+        before = {stage: one.giving_up(record.outputs) for stage, one in void.stages.items()}
+        return replace(void, stages={**before, name: record})
 
     def without(self, name: str) -> "RunRecord":
         """The same as if neither that stage nor later ones had been done."""
@@ -95,7 +100,7 @@ def new_record(scan: Scan) -> RunRecord:
 
 
 def stage_hashes(recipe: Recipe, scan: Scan, areas: Areas) -> dict[str, str]:
-    """For each built stage a hash of what its result depends on: version, input, parameters, stages before it.
+    """For each stage a hash of what its result depends on: version, input, parameters, stages before it.
 
     Of images that the parameters name the content counts as well. How it runs (threads, memory) and whether clean
     frames are kept is no part of it.
@@ -106,10 +111,14 @@ def stage_hashes(recipe: Recipe, scan: Scan, areas: Areas) -> dict[str, str]:
             "preprocess": recipe.preprocess.model_dump(exclude={"keep_clean"}),
         },
         "segment": {"segment": recipe.segment.model_dump(), "images": areas.digest},
+        "match": {"setup": recipe.setup, "phase": recipe.phase, "match": recipe.match, "seed": recipe.run.seed},
+        "index": {"index": recipe.index},
+        "reconstruct": {"reconstruct": recipe.reconstruct},
+        "assemble": {"assemble": recipe.assemble},
     }
     hashes: dict[str, str] = {}
     before = f"{version('friedel')} {scan.fingerprint} {scan.shape}"
-    for name in BUILT:
+    for name in STAGES:
         text = json.dumps([before, name, sections[name]], sort_keys=True, default=str)
         before = hashes[name] = hashlib.sha256(text.encode()).hexdigest()
     return hashes

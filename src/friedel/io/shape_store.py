@@ -1,0 +1,74 @@
+"""`shapes.h5`: the reconstructed density of every grain, before they compete for the voxels of the map."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from friedel.errors import InputError
+from friedel.io.h5_output import h5_output
+from friedel.io.hdf5_file import opened
+from friedel.model.arrays import AnyArray
+from friedel.model.shapes import GrainShape
+
+_PER_GRAIN = {"grain": np.int64, "threshold": np.float64, "residual": np.float64, "projections_used": np.int64}
+_PER_BLOB = {"blobs": np.int64, "blob_weight": np.float64, "blob_residual": np.float64}
+
+
+def write_shapes(path: str | Path, shapes: Sequence[GrainShape]) -> None:
+    """Write the shapes: /shapes with one row a grain; densities (flattened [z,y,x]) and blobs by pointer.
+
+    Raises `OutputError` when the disk cannot take it.
+    """
+    with h5_output(path) as output:
+        group = output.file.create_group("shapes")
+        for name, kind in _PER_GRAIN.items():
+            group.create_dataset(name, data=np.array([getattr(shape, name) for shape in shapes], dtype=kind))
+        group.create_dataset("size", data=np.array([s.density.shape for s in shapes], np.int64).reshape(-1, 3))
+        origins = np.array([shape.origin_um for shape in shapes], np.float64).reshape(-1, 3)
+        group.create_dataset("origin_um", data=origins).attrs["units"] = "um"
+        density = [np.asarray(shape.density, np.float32).ravel() for shape in shapes]
+        _ragged(group, "density", density, np.float32, compression="gzip", compression_opts=1, shuffle=True)
+        for name, kind in _PER_BLOB.items():
+            _ragged(group, name, [np.asarray(getattr(shape, name), kind) for shape in shapes], kind)
+        group.attrs["voxel_um"] = shapes[0].voxel_um if shapes else 1.0
+
+
+def read_shapes(path: str | Path) -> list[GrainShape]:
+    """Read what `write_shapes` wrote. Raises `InputError` that names the file when it is not one of ours."""
+    with opened(path, InputError) as file:
+        try:
+            group = file["shapes"]
+            whole: Mapping[str, Any] = {name: item[()] for name, item in group.items()}
+            voxel = float(group.attrs["voxel_um"])
+            return [_shape(whole, i, voxel) for i in range(len(whole["grain"]))]
+        except (KeyError, OSError) as error:
+            raise InputError(str(path), rule="holds no shapes of grains", got=str(error).strip('"')) from error
+
+
+def _ragged(group: Any, name: str, parts: list[AnyArray], kind: type, **options: Any) -> None:
+    joined = np.concatenate([np.empty(0, kind), *parts])
+    group.create_dataset(name, data=joined, **(options if joined.size else {}))
+    pointer = np.cumsum([0, *(len(part) for part in parts)], dtype=np.int64)
+    group.create_dataset(f"{name}_pointer", data=pointer)
+
+
+def _part(whole: Mapping[str, Any], name: str, row: int) -> AnyArray:
+    pointer = whole[f"{name}_pointer"]
+    return np.asarray(whole[name][pointer[row] : pointer[row + 1]])
+
+
+def _shape(whole: Mapping[str, Any], row: int, voxel_um: float) -> GrainShape:
+    return GrainShape(
+        grain=int(whole["grain"][row]),
+        density=_part(whole, "density", row).reshape(whole["size"][row]),
+        origin_um=whole["origin_um"][row],
+        voxel_um=voxel_um,
+        threshold=float(whole["threshold"][row]),
+        residual=float(whole["residual"][row]),
+        projections_used=int(whole["projections_used"][row]),
+        blobs=_part(whole, "blobs", row),
+        blob_weight=_part(whole, "blob_weight", row),
+        blob_residual=_part(whole, "blob_residual", row),
+    )

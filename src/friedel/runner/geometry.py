@@ -1,0 +1,28 @@
+"""The set-up that a stage used, as attributes of its file, so that the next one goes on with the same."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from friedel.io.store import read_attributes
+from friedel.model.setup import Axis, Detector, Setup
+
+
+def setup_record(setup: Setup) -> dict[str, Any]:
+    """Beam, detector and sense as plain values."""
+    detector = setup.detector
+    return {
+        "energy_keV": setup.beam.energy_keV,
+        "rotation": "+z" if setup.axis.sign > 0 else "-z",
+        "origin_um": detector.origin_um.tolist(),
+        "u_um": detector.u_um.tolist(),
+        "v_um": detector.v_um.tolist(),
+    }
+
+
+def load_setup(path: Path, given: Setup) -> Setup:
+    """The set-up in a file of ours; beam and sample are those of `given`."""
+    values = read_attributes(path)["setup"]
+    detector = Detector(*(np.array(values[name]) for name in ("origin_um", "u_um", "v_um")))
+    return Setup(given.beam, detector, Axis(1 if values["rotation"] == "+z" else -1), given.sample)

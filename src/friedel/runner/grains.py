@@ -1,0 +1,167 @@
+"""The stages from blobs to the map: each reads the files of those before it, and writes its own."""
+
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from friedel.assemble import assemble
+from friedel.describe import describe as describe_map
+from friedel.errors import FriedelWarning, RecipeError
+from friedel.index import index
+from friedel.io.shape_store import read_shapes, write_shapes
+from friedel.io.store import (
+    read_blobs,
+    read_grains,
+    read_pairs,
+    write_grains,
+    write_pairs,
+    write_volume,
+)
+from friedel.match import match
+from friedel.model.blobs import BlobTable
+from friedel.model.crystal import Phase
+from friedel.model.grains import GrainTable, Status
+from friedel.model.setup import Axis, Setup
+from friedel.reconstruct import reconstruct
+from friedel.runner.geometry import load_setup, setup_record
+from friedel.runner.job import Job
+from friedel.runner.progress import log, warnings_kept
+from friedel.runner.provenance import StageRecord, describe
+from friedel.runner.sample import sample_mask
+
+Counts = dict[str, Any]
+
+
+class Materials:
+    """What the stages share: blobs, crystals and the set-up, read when first asked for."""
+
+    def __init__(self, job: Job) -> None:
+        if job.recipe.setup is None:
+            raise RecipeError("setup", rule="is needed for the stages after segment")
+        self.job = job
+        self.phases: tuple[Phase, ...] = tuple(phase.phase() for phase in job.recipe.phase)
+        self._given = job.recipe.setup.setup()
+        self.calibrate = job.recipe.setup.calibrate
+        self._blobs: BlobTable | None = None
+
+    @property
+    def blobs(self) -> BlobTable:
+        """The blobs of `blobs.h5`."""
+        if self._blobs is None:
+            self._blobs = read_blobs(self.job.out / "blobs.h5")
+        return self._blobs
+
+    @property
+    def given(self) -> Setup:
+        """The set-up of the recipe."""
+        return self._given
+
+    def setup(self, file: str) -> Setup:
+        """The set-up that a stage left in its file: the recipe's, as far as it was not calibrated."""
+        return load_setup(self.job.out / file, self._given)
+
+
+def run_stage(name: str, materials: Materials) -> StageRecord:
+    """Do one of the stages after segment; its files are in their places when it returns."""
+    job = materials.job
+    started, begin = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
+    with warnings_kept() as warned:
+        files, counts = STAGE[name](materials)
+    return StageRecord(
+        hash=job.hashes[name],
+        started=started,
+        seconds=time.perf_counter() - begin,
+        counts={**counts, "threads": job.executor.threads},
+        warnings=list(warned),
+        outputs={file: describe(job.out / file) for file in files},
+    )
+
+
+def _match(materials: Materials) -> tuple[list[str], Counts]:
+    job, setup = materials.job, materials.given
+    pairs = match(materials.blobs, setup, materials.phases, job.recipe.match, seed=job.recipe.run.seed)
+    log.info(pairs.message)
+    job.begin_output("match")
+    write_pairs(job.out / "pairs.h5", pairs, {"setup": setup_record(setup)})
+    return ["pairs.h5"], {"pairs": len(pairs), "null_pairs": pairs.null_pairs, "candidates": pairs.candidates}
+
+
+def _index(materials: Materials) -> tuple[list[str], Counts]:
+    job, setup = materials.job, materials.setup("pairs.h5")
+    grains = _grains(materials, setup)
+    if materials.calibrate != "off":
+        other = replace(setup, axis=Axis(-setup.axis.sign))
+        if not len(grains) and len(mirrored := _grains(materials, other)):
+            sense = "+z" if other.axis.sign > 0 else "-z"
+            text = f'setup.rotation: only the opposite sense gives grains ({len(mirrored)}): "{sense}" is used'
+            warnings.warn(text, FriedelWarning, stacklevel=2)
+            grains, setup = mirrored, other
+    for note in grains.notes:
+        log.info(note)
+    log.info(f"{len(grains)} grains, median completeness {_median(grains.completeness):.2f}")
+    job.begin_output("index")
+    write_grains(job.out / "grains.h5", grains, {"setup": setup_record(setup)})
+    found = {"grains": len(grains), "completeness": _median(grains.completeness)}
+    return ["grains.h5"], {**found, "null_completeness": _median(grains.null_completeness)}
+
+
+def _grains(materials: Materials, setup: Setup) -> GrainTable:
+    job = materials.job
+    pairs = read_pairs(job.out / "pairs.h5")
+    if setup.axis != materials.given.axis:  # pairs are in the frame of one sense: they are matched again
+        pairs = match(materials.blobs, setup, materials.phases, job.recipe.match, seed=job.recipe.run.seed)
+    return index(materials.blobs, pairs, setup, materials.phases, job.recipe.index, executor=job.executor)
+
+
+def _reconstruct(materials: Materials) -> tuple[list[str], Counts]:
+    job, setup = materials.job, materials.setup("grains.h5")
+    grains = read_grains(job.out / "grains.h5")
+    shapes = reconstruct(
+        materials.blobs, grains, setup, materials.phases, job.recipe.reconstruct,
+        executor=job.executor, mask=sample_mask(job, setup),
+    )  # fmt: skip
+    job.begin_output("reconstruct")
+    write_shapes(job.out / "shapes.h5", shapes)
+    return ["shapes.h5"], {"shapes": sum(1 for shape in shapes if shape.density.size)}
+
+
+def _assemble(materials: Materials) -> tuple[list[str], Counts]:
+    job, setup = materials.job, materials.setup("grains.h5")
+    grains, shapes = read_grains(job.out / "grains.h5"), read_shapes(job.out / "shapes.h5")
+    volume = assemble(shapes, grains, job.recipe.assemble, sample=setup.sample, mask=sample_mask(job, setup))
+    voxels = np.bincount(volume.grain_id[volume.grain_id > 0] - 1, minlength=len(grains))
+    grains = replace(grains, volume_um3=np.asarray(voxels * volume.voxel_um**3, dtype=np.float64))
+    about = describe_map(grains, volume, materials.phases)
+    job.begin_output("assemble")
+    write_volume(job.out / "volume.h5", volume)
+    write_grains(job.out / "grains.h5", grains, {"setup": setup_record(setup)}, description=about)
+    filled = max(int(np.count_nonzero(volume.grain_id)), 1)
+    share = {
+        status.name.lower(): float(np.count_nonzero(volume.status == status) / filled)
+        for status in (Status.MEASURED, Status.CONTESTED, Status.DILATED)
+    }
+    log.info(f"map of {filled} voxels: " + ", ".join(f"{100 * part:.0f} % {name}" for name, part in share.items()))
+    return ["volume.h5", "grains.h5"], {"voxels": filled, **share}
+
+
+def _median(values: Any) -> float:
+    return float(np.median(values)) if len(values) else 0.0
+
+
+STAGE: Mapping[str, Callable[[Materials], tuple[list[str], Counts]]] = {
+    "match": _match,
+    "index": _index,
+    "reconstruct": _reconstruct,
+    "assemble": _assemble,
+}
+
+
+def covers_half_a_turn_at_most(job: Job) -> bool:
+    """Whether no spot of the scan can have a partner half a turn away."""
+    covered = job.scan.shape[0] * abs(job.scan.omega_step_deg)
+    return covered <= 180.0 + 2 * abs(job.scan.omega_step_deg)
