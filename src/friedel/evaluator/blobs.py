@@ -29,13 +29,14 @@ CLEAR_SNR = 5.0
 """An isolated spot above this many sigma is one that no segmentation should miss."""
 
 
-def evaluate_blobs(result: BlobTable, truth: BlobTable) -> dict[str, Any]:
+def evaluate_blobs(result: BlobTable, truth: BlobTable, shared: Overlaps | None = None) -> dict[str, Any]:
     """Compare kept blobs with true spots; the keys are those of "blobs" in `friedel evaluate --json`.
 
     What needs a column that the truth lacks (`snr`, `isolated`), or a matched pair where there is none, is left
-    out. Raises `InputError` when the tables are of scans of different shapes.
+    out. `shared` are the overlaps of the two where somebody has counted them already. Raises `InputError` when
+    the tables are of scans of different shapes.
     """
-    pairs = overlaps(result, truth)
+    pairs = shared or overlaps(result, truth)
     matching = match_one_to_one(pairs, min(IOU_LEVELS))
     good = matching.above(0.5)
     found = np.zeros(len(truth), bool)

@@ -1,0 +1,77 @@
+"""Which blobs of a result show which true spots, and which true spots are Friedel pairs, as sparse matrices."""
+
+import numpy as np
+from scipy import sparse
+
+from friedel.errors import InputError
+from friedel.evaluator.overlap import Overlaps, overlaps
+from friedel.model.arrays import AnyArray, Floats, Indices
+from friedel.model.blobs import BlobTable
+
+SHOWS = 0.25
+"""A blob shows every spot with which it shares this part of their union: a merged blob may show two."""
+HALF_TURN_TOLERANCE_DEG = 5.0
+"""Centroids of true partners differ from half a turn by less, and the plane's other two spots by more."""
+
+
+def shown_spots(blobs: BlobTable, truth: BlobTable, shared: Overlaps | None = None) -> sparse.csr_array:
+    """True where blob [row] shows spot [column], over kept rows; the identity for the truth's own blobs.
+
+    `shared` are their overlaps where somebody has counted them already.
+    """
+    if blobs is truth:
+        return sparse.eye_array(len(truth), dtype=bool, format="csr")
+    pairs = shared or overlaps(blobs, truth)
+    good = pairs.iou >= SHOWS
+    ones = np.ones(int(good.sum()), dtype=bool)
+    places = (pairs.result[good], pairs.truth[good])
+    return sparse.csr_array((ones, places), shape=(len(blobs), len(truth)))
+
+
+def spots_of_grains(truth: BlobTable, grains: int) -> sparse.csr_array:
+    """True where spot [row] comes from grain [column]."""
+    owner = np.asarray(truth["grain"], dtype=np.int64)
+    known = np.flatnonzero((owner >= 0) & (owner < grains))
+    ones = np.ones(len(known), dtype=bool)
+    return sparse.csr_array((ones, (known, owner[known])), shape=(len(truth), grains))
+
+
+def true_pairs(truth: BlobTable) -> tuple[Indices, Indices]:
+    """Rows a < b of spots from h and -h of one grain, half a turn apart; each spot is in one pair at most.
+
+    Raises `InputError` for a truth without the columns `grain`, `h`, `k`, `l`.
+    """
+    missing = [name for name in ("grain", "h", "k", "l") if name not in truth.extra]
+    if missing:
+        raise InputError("truth", rule="must say which planes of which grain make each spot", got=f"no {missing}")
+    hkl = np.stack([np.asarray(truth[name], dtype=np.int64) for name in "hkl"], axis=1)
+    first = np.take_along_axis(hkl, (hkl != 0).argmax(axis=1)[:, None], axis=1)[:, 0]
+    sign = np.where(first < 0, -1, 1)
+    _, group = np.unique(np.column_stack([truth["grain"], hkl * sign[:, None]]), axis=0, return_inverse=True)
+    plus, minus = np.flatnonzero(sign > 0), np.flatnonzero(sign < 0)
+    minus = minus[np.argsort(group[minus], kind="stable")]
+    start = np.searchsorted(group[minus], group[plus], side="left")
+    count = np.searchsorted(group[minus], group[plus], side="right") - start
+    a = np.repeat(plus, count)
+    b = minus[np.repeat(start - (np.cumsum(count) - count), count) + np.arange(len(a))]
+    apart = np.abs((truth["omega"][a] - truth["omega"][b]) % 360.0 - 180.0)
+    best = np.flatnonzero((apart <= HALF_TURN_TOLERANCE_DEG) & _least(apart, a) & _least(apart, b))
+    return np.minimum(a[best], b[best]), np.maximum(a[best], b[best])
+
+
+def rows_of(ids: AnyArray, table: BlobTable) -> Indices:
+    """Rows of kept blobs by their `spot3d_id`. Raises `InputError` for one that is not kept."""
+    known = np.asarray(table["spot3d_id"], dtype=np.int64)
+    order = np.argsort(known)
+    at = np.minimum(np.searchsorted(known[order], ids), max(len(known) - 1, 0))
+    if len(ids) and (not len(known) or not np.array_equal(known[order][at], ids)):
+        raise InputError("blobs of pairs or grains", rule="must be kept rows of the table of blobs")
+    return np.asarray(order[at] if len(known) else np.zeros(0), dtype=np.int64)
+
+
+def _least(values: Floats, owner: Indices) -> AnyArray:
+    """True where a value is the first smallest of its owner."""
+    order = np.lexsort((np.arange(len(values)), values, owner))
+    first = np.zeros(len(values), dtype=bool)
+    first[order[np.diff(owner[order], prepend=-1) != 0]] = True
+    return first

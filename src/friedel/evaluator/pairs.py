@@ -1,0 +1,61 @@
+"""How many Friedel pairs are right, and how many of those that could be found were.
+
+A true pair: two spots from h and -h of one grain, half a turn apart. A blob shows the spots with which it shares a
+quarter of their union, so a blob of two merged spots may be paired for either. A true pair is *findable* when both
+of its spots are shown by some blob. A pair of the result is *right* when its blobs show a true pair.
+"""
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from friedel.evaluator.links import rows_of, shown_spots, true_pairs
+from friedel.evaluator.overlap import Overlaps
+from friedel.model.blobs import BlobTable
+from friedel.model.pairs import PairTable
+
+
+def evaluate_pairs(
+    pairs: PairTable, blobs: BlobTable, truth: BlobTable, shared: Overlaps | None = None
+) -> dict[str, Any]:
+    """Compare pairs of `blobs` with the truth; the keys are those of "pairs" in `friedel evaluate --json`.
+
+    `recall` is of findable pairs, `recall_of_all` of all true ones; `null_pairs` is what the result says chance
+    makes. Nothing found where nothing is to be found counts as 1. Raises `InputError` when pairs, blobs and truth
+    are not of one scan.
+    """
+    shows = shown_spots(blobs, truth, shared)
+    a, b = true_pairs(truth)
+    partners = _links(a, b, len(truth))
+    rows_a, rows_b = rows_of(pairs["blob_a"], blobs), rows_of(pairs["blob_b"], blobs)
+    paired = _links(rows_a, rows_b, len(blobs))
+    right = _holds(shows @ partners @ shows.T, rows_a, rows_b)
+    found = _holds(shows.T @ paired @ shows, a, b)
+    seen = np.asarray(shows.sum(axis=0)).ravel() > 0
+    findable = seen[a] & seen[b]
+    return {
+        "truth": len(a),
+        "findable": int(findable.sum()),
+        "result": len(pairs),
+        "right": int(right.sum()),
+        "precision": _ratio(int(right.sum()), len(pairs), empty=len(a) == 0),
+        "recall": _ratio(int(found.sum()), int(findable.sum()), empty=len(pairs) == 0),
+        "recall_of_all": _ratio(int(found.sum()), len(a), empty=len(pairs) == 0),
+        "null_pairs": float(pairs.null_pairs),
+    }
+
+
+def _links(a: Any, b: Any, size: int) -> sparse.csr_array:
+    both = (np.concatenate([a, b]), np.concatenate([b, a]))
+    return sparse.csr_array((np.ones(len(both[0]), dtype=np.int32), both), shape=(size, size))
+
+
+def _holds(matrix: sparse.csr_array, rows: Any, columns: Any) -> Any:
+    if not len(rows):
+        return np.zeros(0, dtype=bool)
+    return np.asarray(matrix.tocsr()[rows, columns]).ravel() > 0
+
+
+def _ratio(part: int, whole: int, *, empty: bool) -> float:
+    return part / whole if whole else float(empty)
