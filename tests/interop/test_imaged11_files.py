@@ -7,6 +7,7 @@ from scipy.spatial.transform import Rotation
 from friedel.errors import InputError
 from friedel.io.export import export_grain_map, export_parameters
 from friedel.io.import_parameters import import_parameters
+from friedel.kernels import bragg
 from friedel.model.setup import Axis, Beam, Detector, Setup
 from friedel.recipe.phase import PhaseParams
 from friedel.recipe.setup import SetupParams
@@ -126,6 +127,33 @@ def test_what_imaged11_cannot_describe_is_refused(tmp_path):
         with pytest.raises(InputError, match=rule):
             export_parameters(tmp_path / "a.par", Setup(Beam(43.0), detector))
     assert not list(tmp_path.iterdir())
+
+
+def test_imaged11_predicts_our_spots_from_the_files_that_it_gets(tmp_path):
+    from ImageD11 import transform
+    from ImageD11.grain import read_grain_file
+
+    setup = Setup(Beam(43.0), TILTED)
+    export_grain_map(tmp_path / "grains.map", GRAINS, phase=0)
+    export_parameters(tmp_path / "a.par", setup, AL)
+    values = parameters_of(tmp_path / "a.par")
+    plane = bragg.detector_frame(TILTED.origin_um, TILTED.u_um, TILTED.v_um)
+    hkl = AL.reflections(0.7).hkl
+    for row, grain in zip(
+        np.flatnonzero(GRAINS.phase == 0), read_grain_file(str(tmp_path / "grains.map")), strict=True
+    ):
+        ours = bragg.predict(hkl @ (GRAINS.U[row] @ AL.B).T, GRAINS.position_um[row], setup.beam.wavelength, plane)
+        g = np.linalg.inv(grain.ubi) @ hkl[ours.reflection].T
+        two_theta, eta, omega = transform.uncompute_g_vectors(g, values["wavelength"])
+        place = dict(zip(("t_x", "t_y", "t_z"), grain.translation, strict=True))
+        apart = np.full(len(ours.row), np.inf)
+        for one in (0, 1):
+            col, line = transform.compute_xyz_from_tth_eta(two_theta, eta[one], omega[one], **{**values, **place})
+            turn = np.degrees(ours.omega) - omega[one]
+            off = np.hypot(ours.col - col, ours.row - line) + np.abs((turn + 180) % 360 - 180)
+            apart = np.minimum(apart, off)
+        assert len(apart) > 100
+        assert apart.max() < 1e-6
 
 
 # --- parameters that ImageD11 wrote

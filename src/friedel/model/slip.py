@@ -79,7 +79,7 @@ def slip_systems(phase: Phase, families: Sequence[str] = ()) -> SlipSystems:
 
 
 def equivalent_planes(phase: Phase, hkl: Sequence[int]) -> Indices:
-    """All planes of the family {hkl}, (n,3), one of each pair of opposites, the given one first."""
+    """All planes of the family {hkl}, (n,3), one of each two opposites; the given one, or its opposite, first."""
     turned = np.linalg.solve(phase.B, phase.symmetry @ (phase.B @ np.asarray(hkl, dtype=np.float64))[:, None])
     return _one_of_each(turned[..., 0])
 
@@ -102,11 +102,10 @@ def _equivalent_directions(phase: Phase, uvw: Sequence[int]) -> Indices:
 
 
 def _one_of_each(indices: AnyArray) -> Indices:
-    whole = np.rint(indices).astype(np.int64)
+    """Whole numbers, each row or its opposite once: with few minus signs, as people write them."""
     seen: dict[tuple[int, ...], None] = {}
-    for row in whole.tolist():
-        if tuple(-i for i in row) not in seen:
-            seen.setdefault(tuple(row))
+    for row in np.rint(indices).astype(np.int64).tolist():
+        seen.setdefault(max(tuple(row), tuple(-i for i in row), key=lambda v: (-sum(i < 0 for i in v), v)))
     return np.array(list(seen), dtype=np.int64).reshape(-1, 3)
 
 

@@ -59,16 +59,8 @@ def export_dream3d(path: str | Path, volume: GrainVolume, grains: GrainTable, ph
     }
     features["Volumes"] = (features["NumElements"] * volume.voxel_um**3).astype("f4")
     features["EquivalentDiameters"] = np.cbrt(6 / np.pi * features["Volumes"]).astype("f4")
-    cells = {
-        "FeatureIds": where.astype("i4"),
-        "EulerAngles": features["AvgEulerAngles"][where],
-        "Quats": features["AvgQuats"][where],
-        "Phases": features["Phases"][where],
-        "Status": volume.status.astype("i4"),
-        "Density": volume.density.astype("f4"),
-    }
     with h5_output(path) as output:
-        _write(output.file, volume, (cells, features, _ensembles(phases)), [phase.name for phase in phases])
+        _write(output.file, volume, (features, _ensembles(phases)), [phase.name for phase in phases])
 
 
 def _write(
@@ -79,8 +71,8 @@ def _write(
     file.create_group("DataContainerBundles")
     container = file.create_group("DataContainers/ImageDataContainer")
     size = tuple(int(n) for n in volume.grain_id.shape[::-1])
-    cells, features, ensembles = matrices
-    _write_matrix(container, "CellData", CELL, cells, size)
+    features, ensembles = matrices
+    _write_cells(container, volume, features, size)
     _write_matrix(container, "CellFeatureData", FEATURE, features, (len(features["Phases"]),))
     group = _write_matrix(container, "CellEnsembleData", ENSEMBLE, ensembles, (len(names) + 1,))
     for title, first, rest in (("PhaseName", "Unknown", names), ("MaterialName", "Unknown", names)):
@@ -109,22 +101,56 @@ def _ensembles(phases: Sequence[Phase]) -> dict[str, AnyArray]:
     }
 
 
+def _write_cells(
+    container: h5py.Group, volume: GrainVolume, features: Mapping[str, AnyArray], size: tuple[int, ...]
+) -> None:
+    """Values of the features, spread over their voxels plane by plane: memory does not grow with them."""
+    group = _matrix(container, "CellData", CELL, size)
+    _write_array(group, "FeatureIds", volume.grain_id.astype("i4"), size)
+    _write_array(group, "Status", volume.status.astype("i4"), size)
+    _write_array(group, "Density", volume.density.astype("f4"), size)
+    for title, source in (("EulerAngles", "AvgEulerAngles"), ("Quats", "AvgQuats"), ("Phases", "Phases")):
+        values = features[source].reshape(len(features[source]), -1)
+        parts = values.shape[1]
+        dataset = group.create_dataset(
+            title,
+            shape=(*size[::-1], parts),
+            dtype=values.dtype,
+            chunks=(1, *size[1::-1], parts),
+            compression="gzip",
+            compression_opts=1,
+            shuffle=True,
+        )
+        for plane, labels in enumerate(volume.grain_id):
+            dataset[plane] = values[labels]
+        _describe(dataset, f"DataArray<{_TYPES[values.dtype.str[1:]]}>", size, parts)
+
+
 def _write_matrix(
     container: h5py.Group, name: str, kind: int, arrays: Mapping[str, AnyArray], size: tuple[int, ...]
 ) -> h5py.Group:
-    """Arrays lie as [z,y,x,part] or [row,part]; the attributes list sizes as x, y, z."""
+    group = _matrix(container, name, kind, size)
+    for title, array in arrays.items():
+        _write_array(group, title, array, size)
+    return group
+
+
+def _matrix(container: h5py.Group, name: str, kind: int, size: tuple[int, ...]) -> h5py.Group:
+    """A group of arrays of one size; the attributes list sizes as x, y, z."""
     group = container.create_group(name)
     group.attrs["AttributeMatrixType"] = np.array([kind], dtype="u4")
     group.attrs["TupleDimensions"] = np.array(size, dtype="u8")
-    for title, array in arrays.items():
-        parts = array.shape[len(size)] if array.ndim > len(size) else 1
-        data = array.reshape(*size[::-1], parts)
-        options: dict[str, Any] = (
-            {"compression": "gzip", "compression_opts": 1, "shuffle": True} if data.size else {}
-        )
-        dataset = group.create_dataset(title, data=data, **options)
-        _describe(dataset, f"DataArray<{_TYPES[array.dtype.str[1:]]}>", size, parts)
     return group
+
+
+def _write_array(group: h5py.Group, title: str, array: AnyArray, size: tuple[int, ...]) -> None:
+    """Arrays lie as [z,y,x,part] or [row,part]."""
+    parts = array.shape[len(size)] if array.ndim > len(size) else 1
+    data = array.reshape(*size[::-1], parts)
+    options: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if data.size else {}
+    _describe(
+        group.create_dataset(title, data=data, **options), f"DataArray<{_TYPES[array.dtype.str[1:]]}>", size, parts
+    )
 
 
 def _describe(dataset: h5py.Dataset, kind: str, size: tuple[int, ...], parts: int) -> None:
