@@ -38,7 +38,8 @@ TAIL, TAIL_DEVIATIONS = 0.95, 1.96
 LEAST_SCALE = np.array([1e-3, 1e-3, 0.1, 0.3, 1.0, 1.0, 0.3])
 """Scales never go below; boxes are whole pixels."""
 ENOUGH = 25.0
-"""Pairs beyond chance that it takes to measure tolerances on."""
+SIGNIFICANT = 2.5
+"""It takes so many true pairs to measure tolerances, and so many times the root of the candidates."""
 
 
 class MatchParams(Params):
@@ -219,24 +220,31 @@ def tolerance_scale(scene: Scene, rng: np.random.Generator) -> tuple[Floats, boo
     """
     whole = np.flatnonzero(~scene.unsure)
     spots = kernel.Spots(*(values[whole] for values in scene.spots))
-    asked = whole_sample(len(whole), rng)
+    asked = some_of(len(whole), ASKED, rng)
     rows, residuals = kernel.find_candidates(spots, scene.rings, scene.gates, asked)
     chance = kernel.find_candidates(scrambled(spots, rng), scene.rings, scene.gates, asked)[1]
     if len(rows) < ENOUGH:
         return np.ones(kernel.RESIDUALS), False
-    deviation = _deviations(spots, rows, residuals)
-    scale, pairs = _fit_mixture(residuals[:, : kernel.RESIDUALS], deviation, chance, scene.gates)
-    return (scale, True) if pairs >= max(ENOUGH, 5.0 * np.sqrt(len(rows))) * 0.5 else (np.ones_like(scale), False)
+    even = np.array([2.0 * scene.gates.omega, 2.0 * scene.gates.two_theta])
+    fit = fit_mixture(
+        residuals[:, : kernel.RESIDUALS],
+        deviations(spots, rows),
+        chance[:, 2 : kernel.RESIDUALS],
+        even,
+        LEAST_SCALE,
+    )
+    enough = fit.member.sum() >= max(ENOUGH, SIGNIFICANT * np.sqrt(len(rows)))
+    return (fit.scale, True) if enough else (np.ones_like(fit.scale), False)
 
 
-def whole_sample(count: int, rng: np.random.Generator) -> Indices:
-    """At most `ASKED` of so many rows, ascending."""
-    if count <= ASKED:
+def some_of(count: int, most: int, rng: np.random.Generator) -> Indices:
+    """At most `most` of the rows 0..count-1, ascending."""
+    if count <= most:
         return np.arange(count)
-    return np.sort(rng.choice(count, ASKED, replace=False)).astype(np.int64)
+    return np.sort(rng.choice(count, most, replace=False)).astype(np.int64)
 
 
-def _deviations(spots: kernel.Spots, rows: Indices, residuals: Floats) -> Floats:
+def deviations(spots: kernel.Spots, rows: Indices) -> Floats:
     """Standard deviation (m, RESIDUALS) of each residual, from both blobs."""
     both = spots.spread[rows[:, 0]] + spots.spread[rows[:, 1]]
     a, b = spots.position[rows[:, 0]], spots.position[rows[:, 1]]
@@ -246,27 +254,38 @@ def _deviations(spots: kernel.Spots, rows: Indices, residuals: Floats) -> Floats
     return np.column_stack([np.sqrt(both[:, 0]), two_theta, np.sqrt(both[:, 3:])])
 
 
-def _fit_mixture(residuals: Floats, deviation: Floats, chance: Floats, gates: kernel.Gates) -> tuple[Floats, float]:
-    """Scales of the true pairs' residuals, and how many true pairs there are."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Mixture:
+    """Scales (k) of the true pairs' residuals, and for each candidate the odds (n, 0 to 1) that it is true."""
+
+    scale: Floats
+    member: Floats
+
+
+def fit_mixture(residuals: Floats, deviation: Floats, chance: Floats, even: Floats, least: Floats) -> Mixture:
+    """Tell true pairs from chance by all residuals (n,k) together.
+
+    By chance the first columns are even over the widths `even` (e), the others like `chance` (m,k-e), candidates
+    with scrambled omega. Scales never fall below `least` (k).
+    """
     z = np.abs(residuals) / deviation
     orders = [np.argsort(column, kind="stable") for column in z.T]
-    by_chance = -np.log(4.0 * gates.omega * gates.two_theta) + _normal_log_density(
-        residuals[:, 2:], chance[:, 2 : kernel.RESIDUALS] if len(chance) > 50 else residuals[:, 2:]
-    )
-    constant = -np.log(deviation).sum(axis=1) - 0.5 * kernel.RESIDUALS * np.log(2 * np.pi)
+    rest = residuals[:, len(even) :]
+    by_chance = -np.log(even).sum() + _normal_log_density(rest, chance if len(chance) > 50 else rest)
+    constant = -np.log(deviation).sum(axis=1) - 0.5 * residuals.shape[1] * np.log(2 * np.pi)
     # chance makes as many pairs as there are with scrambled omega: what is more is true
     part = float(np.clip(1.0 - len(chance) / len(residuals), 0.01, 0.99))
-    scale = np.maximum(np.median(z, axis=0) / 2.0, LEAST_SCALE)
+    scale = np.maximum(np.median(z, axis=0) / 2.0, least)
     member = np.zeros(len(z))
     for _ in range(ROUNDS):
         true = constant - 0.5 * ((z / scale) ** 2).sum(axis=1) - np.log(scale).sum()
         odds = np.log(part / (1 - part)) + true - by_chance
         member = 1.0 / (1.0 + np.exp(-np.clip(odds, -500, 500)))
         tails = [_weighted_quantile(column, member, order) for column, order in zip(z.T, orders, strict=True)]
-        before, scale = scale, np.maximum(np.array(tails) / TAIL_DEVIATIONS, LEAST_SCALE)
+        before, scale = scale, np.maximum(np.array(tails) / TAIL_DEVIATIONS, least)
         if np.abs(np.log(scale / before)).max() < 5e-3:
             break
-    return scale, float(member.sum())
+    return Mixture(scale, member)
 
 
 def _normal_log_density(values: Floats, sample: Floats) -> Floats:
@@ -292,7 +311,7 @@ def _tolerances(
     """What a typical pair was allowed to be off by."""
     if not len(rows):
         return Tolerances(0.0, 0.0, gates.factor, tuned)
-    deviation = np.median(_deviations(spots, rows, residuals), axis=0)
+    deviation = np.median(deviations(spots, rows), axis=0)
     allowed = np.minimum(gates.factor * deviation[:2], [gates.omega, gates.two_theta])
     return Tolerances(float(np.degrees(allowed[0])), float(np.degrees(allowed[1])), gates.factor, tuned)
 

@@ -224,7 +224,7 @@ def candidates_into(
 
 @njit(cache=True, nogil=True)
 def too_late(off: float, dy: float, dz: float, limit: float, least: float) -> bool:
-    """Whether omega is off by more than limit / |sin eta|: the test that most spots fail, without root or division."""
+    """Whether omega is off by more than limit / |sin eta|: what most spots fail, without root or division."""
     off = abs(off)
     off = min(off, abs(TURN - off))
     across = dy * dy + dz * dz

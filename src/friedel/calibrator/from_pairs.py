@@ -1,0 +1,213 @@
+"""Centre, distance and tilts from Friedel pairs alone, before anything is indexed.
+
+Pairs are told from chance by what does not depend on the geometry much: half a turn, and alike blobs. Their 2 theta
+must lie on rings: a coarse grid over sideways shift and distance finds the rings, then a robust fit adds the tilts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from friedel.calibrator.geometry import STEPS, in_words, moved
+from friedel.calibrator.result import Calibration, Change
+from friedel.calibrator.robust import Fit, fit_rings
+from friedel.kernels import pairs as kernel
+from friedel.kernels.rings import ring_scores
+from friedel.match import (
+    LEAST_SCALE,
+    MatchParams,
+    best_pairs,
+    check_turn,
+    deviations,
+    fit_mixture,
+    make_scene,
+    scrambled,
+    some_of,
+    tolerance_scale,
+)
+from friedel.model.arrays import Floats, Indices
+from friedel.model.blobs import BlobTable
+from friedel.model.crystal import Phase
+from friedel.model.families import phase_rings
+from friedel.model.setup import Setup
+from friedel.params import Params, parameter
+
+ASKED = 4_000
+"""So many blobs look for partners: enough for a thousandth of the distance."""
+GRID_DEG = 0.06
+"""How sharp rings are on the coarse grid; its steps are about as large."""
+CLEARLY = 5.0
+"""An improvement counts when it is so many standard deviations of the counts."""
+CERTAIN = 10.0
+"""A change without improvement counts when the fit shows it with so many standard deviations."""
+UNKNOWN = (
+    "left alone, since pairs do not tell: the height of the centre along the axis (it moves the whole map), the "
+    "sense of the rotation, and flips; the scale is the lattice's: distance and energy were fitted to it and not checked"
+)
+
+
+class CalibrateParams(Params):
+    """The detector's place, from the pairs."""
+
+    accept: bool = parameter(
+        False, "Take the result even where the number of pairs does not improve significantly over the null."
+    )
+    centre_range_px: float = parameter(10.0, "How far off the centre may be, across the axis.", unit="px", gt=0)
+    distance_range: float = parameter(0.06, "How far off the distance may be, as a part of it.", gt=0, lt=0.5)
+    tilts: bool = parameter(True, "Whether tilts are fitted too.")
+    least_sigma: float = parameter(
+        3.0, "A tilt changes only when the pairs show it with so many standard deviations.", ge=0
+    )
+    rounds: int = parameter(2, "So often are pairs collected anew with the better geometry.", ge=1, le=10)
+
+
+def calibrate(
+    blobs: BlobTable,
+    setup: Setup,
+    phases: Sequence[Phase],
+    params: CalibrateParams,
+    *,
+    match_params: MatchParams | None = None,
+    seed: int = 0,
+) -> Calibration:
+    """The setup that puts most pairs on rings, within the ranges; the old one where that is no clear gain.
+
+    Raises `InputError` for a scan of half a turn or less.
+    """
+    check_turn(blobs)
+    match_params = match_params or MatchParams()
+    rings, _, _ = phase_rings(phases, setup, blobs.shape[1:])
+    rng = np.random.default_rng([seed, 302])
+    step, fit = np.zeros(len(STEPS)), None
+    for number in range(params.rounds):
+        pool = collect(
+            blobs, replace(setup, detector=moved(setup.detector, step)), rings, params, match_params, rng
+        )
+        if pool is None:
+            return Calibration(setup, lines=("geometry stays: too few pairs to calibrate with", UNKNOWN))
+        if number == 0:
+            step[:2] = coarse(blobs, setup, rings, pool, params)
+        fit = fit_rings(blobs, setup.detector, rings, pool, step, params.tilts, params.least_sigma)
+        step = fit.step
+    if fit is None or not np.isfinite(fit.error).all():
+        return Calibration(setup, lines=("geometry stays: the pairs do not fit any rings", UNKNOWN))
+    return judge(blobs, setup, fit, rings, params, match_params, rng)
+
+
+def collect(
+    blobs: BlobTable,
+    setup: Setup,
+    rings: Floats,
+    params: CalibrateParams,
+    match_params: MatchParams,
+    rng: np.random.Generator,
+) -> tuple[Indices, Floats] | None:
+    """Candidates on or off the rings: rows (m,2), and how likely (m) each is a true pair. None: too few."""
+    scene = make_scene(blobs, setup, rings, match_params)
+    spread = params.centre_range_px * float(np.linalg.norm(setup.detector.u_um))
+    gates = scene.gates._replace(two_theta=np.inf, margin=scene.gates.margin + spread)
+    whole = np.flatnonzero(~scene.unsure)
+    spots = kernel.Spots(*(values[whole] for values in scene.spots))
+    asked = some_of(len(whole), ASKED, rng)
+    rows, residuals = kernel.find_candidates(spots, rings, gates, asked)
+    chance = kernel.find_candidates(scrambled(spots, rng), rings, gates, asked)[1]
+    if len(rows) < 20:
+        return None
+    columns = [0, *range(2, kernel.RESIDUALS)]
+    mixture = fit_mixture(
+        residuals[:, columns],
+        deviations(spots, rows)[:, columns],
+        chance[:, 2 : kernel.RESIDUALS],
+        np.array([2.0 * gates.omega]),
+        LEAST_SCALE[columns],
+    )
+    likely = np.flatnonzero(mixture.member > 0.05)
+    if mixture.member[likely].sum() < 20:
+        return None
+    return whole[rows[likely, :2]], mixture.member[likely]
+
+
+def coarse(
+    blobs: BlobTable, setup: Setup, rings: Floats, pool: tuple[Indices, Floats], params: CalibrateParams
+) -> Floats:
+    """Sideways shift and change of distance (um) with most pairs on rings, on a grid."""
+    words = in_words(setup.detector)
+    position = setup.detector.position_um(blobs["sc"], blobs["fc"])
+    a, b = position[pool[0][:, 0]], position[pool[0][:, 1]]
+    direction = np.column_stack([a[:, 0] + b[:, 0], a[:, 1] + b[:, 1], a[:, 2] - b[:, 2]])
+    width = np.radians(GRID_DEG)
+    reach = params.centre_range_px * words.pixel_um
+    across = _grid(reach, words.distance_um * width)
+    # 2 theta changes by sin(2 theta) cos(2 theta) times the relative change of distance
+    slope = 0.5 * np.sin(2.0 * rings[-1])
+    along = _grid(params.distance_range * words.distance_um, words.distance_um * width / max(slope, 0.05))
+    scores = np.empty((len(across), len(along)))
+    ring_scores(direction, pool[1], rings, across, along, width, scores)
+    i, j = np.unravel_index(int(np.argmax(scores)), scores.shape)
+    return np.array([across[i], along[j]])
+
+
+def _grid(reach: float, step: float) -> Floats:
+    count = int(np.ceil(reach / step))
+    return np.linspace(-reach, reach, 2 * count + 1)
+
+
+def judge(
+    blobs: BlobTable,
+    setup: Setup,
+    fit: Fit,
+    rings: Floats,
+    params: CalibrateParams,
+    match_params: MatchParams,
+    rng: np.random.Generator,
+) -> Calibration:
+    """Count pairs with the old and the new geometry, both with the tolerances that fit the new one."""
+    after = replace(setup, detector=moved(setup.detector, fit.step))
+    scene = make_scene(blobs, after, rings, match_params)
+    scale, _ = tolerance_scale(scene, rng)
+    counts = {}
+    for name, one in (("before", setup), ("after", after)):
+        here = make_scene(blobs, one, rings, match_params)
+        spots, gates = here.scaled(scale), here.gates._replace(factor=match_params.factor)
+        found = len(best_pairs(spots, rings, gates)[0])
+        null = [len(best_pairs(scrambled(spots, rng), rings, gates)[0]) for _ in range(match_params.null_repeats)]
+        counts[name] = found, float(np.mean(null))
+    (pairs_before, null_before), (pairs_after, null_after) = counts["before"], counts["after"]
+    gain = (pairs_after - null_after) - (pairs_before - null_before)
+    # what hardly moves spots across the rings may still be certain, and matters for grains
+    certain = np.abs(fit.step[fit.free]) > CERTAIN * fit.error[fit.free]
+    noise = np.sqrt(pairs_after + pairs_before + null_after + null_before)
+    clear = gain > CLEARLY * noise or (bool(certain.any()) and gain > -noise and pairs_after > 2.0 * null_after)
+    accepted = bool(clear or params.accept)
+    changes = _changes(setup, after, fit)
+    verdict = "geometry calibrated" if accepted else "geometry stays: calibration is no clear gain"
+    lines = (
+        f"{verdict}: {pairs_before} pairs before ({null_before:.0f} by chance), {pairs_after} after "
+        f"({null_after:.0f} by chance)",
+        *(change.line for change in changes),
+        *fit.left_alone,
+        UNKNOWN,
+    )
+    return Calibration(
+        after if accepted else setup,
+        changes if accepted else (),
+        pairs_before,
+        pairs_after,
+        null_before,
+        null_after,
+        accepted,
+        lines,
+    )
+
+
+def _changes(setup: Setup, after: Setup, fit: Fit) -> tuple[Change, ...]:
+    old, new = in_words(setup.detector), in_words(after.detector)
+    found = [
+        Change(old.centre_name, old.centre_px, new.centre_px, float(fit.error[0]) / old.pixel_um, "px"),
+        Change("distance", old.distance_um, new.distance_um, float(fit.error[1]), "um"),
+    ]
+    for i, axis in enumerate("xyz"):
+        if fit.free[2 + i]:
+            found.append(Change(f"tilt {axis}", old.tilt_deg[i], new.tilt_deg[i], float(fit.error[2 + i]), "deg"))
+    return tuple(found)

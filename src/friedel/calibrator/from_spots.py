@@ -1,0 +1,194 @@
+"""The detector from all assigned spots, after indexing: geometry and all grains fitted together.
+
+Each grain has six numbers of its own (orientation, position), the detector five that all share; the grains' numbers
+are eliminated one grain at a time (Schur complement), so the cost grows with the number of spots.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from friedel.calibrator.geometry import STEPS, in_words, moved
+from friedel.calibrator.result import Calibration, Change
+from friedel.kernels import bragg
+from friedel.model.arrays import Floats, Indices, Mask
+from friedel.model.blobs import BlobTable
+from friedel.model.crystal import Phase
+from friedel.model.grains import GrainTable
+from friedel.model.setup import Detector, Setup
+from friedel.model.uncertainty import blob_uncertainty
+
+GRAIN_NUDGE = np.array([1e-4, 1e-4, 1e-4, 0.5, 0.5, 0.5])
+NUDGE = np.array([0.5, 0.5, 0.02, 0.02, 0.02])
+ROUNDS = 6
+CLIP = 3.0
+"""Residuals beyond so many standard deviations count less (Huber)."""
+LEAST_SPOTS = 12
+SHOWN = 3.0
+UNKNOWN = "left alone, since spots do not tell: the height of the centre along the axis and flips; the scale is the lattice's"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Assigned:
+    """Spots with their row of the grain table, `B h` (n,3) in the crystal, measured omega (rad), row, col."""
+
+    grain: Indices
+    crystal: Floats
+    omega: Floats
+    row: Floats
+    col: Floats
+
+
+def refine_setup(blobs: BlobTable, grains: GrainTable, setup: Setup, phases: Sequence[Phase]) -> Calibration:
+    """The detector that fits all assigned spots best, grains moving along; lattices are trusted.
+
+    Cut, touching and shared spots are left out, and so are grains with fewer than 12 spots. Changes that are not
+    shown with three standard deviations are not made. `pairs_before` and the like stay zero.
+    """
+    spots = _assigned(blobs, grains, setup, phases)
+    if len(spots.grain) < 3 * LEAST_SPOTS:
+        return Calibration(setup, lines=("geometry stays: too few assigned spots", UNKNOWN))
+    free = np.ones(len(STEPS), dtype=bool)
+    while True:
+        step, error, before, after = _fit(spots, grains, setup, free)
+        weak = [i for i in range(2, 5) if free[i] and not abs(step[i]) >= SHOWN * error[i]]
+        if not weak:
+            break
+        free[min(weak, key=lambda i: abs(step[i]) / error[i])] = False
+    refined = replace(setup, detector=moved(setup.detector, step))
+    accepted = bool((np.abs(step[free]) >= SHOWN * error[free]).any())
+    old, new = in_words(setup.detector), in_words(refined.detector)
+    changes = [
+        Change(old.centre_name, old.centre_px, new.centre_px, float(error[0]) / old.pixel_um, "px"),
+        Change("distance", old.distance_um, new.distance_um, float(error[1]), "um"),
+    ]
+    for i, axis in enumerate("xyz"):
+        if free[2 + i]:
+            changes.append(Change(f"tilt {axis}", old.tilt_deg[i], new.tilt_deg[i], float(error[2 + i]), "deg"))
+    shown = ", ".join(f"{b:.4f} -> {a:.4f} {u}" for b, a, u in zip(before, after, ("deg", "px", "px"), strict=True))
+    lines = (
+        f"geometry {'refined' if accepted else 'stays'}: {len(spots.grain)} spots of {len(np.unique(spots.grain))} "
+        f"grains; median residuals of omega, row, col {shown}",
+        *(change.line for change in changes),
+        UNKNOWN,
+    )
+    return Calibration(
+        refined if accepted else setup, tuple(changes) if accepted else (), accepted=accepted, lines=lines
+    )
+
+
+def _assigned(blobs: BlobTable, grains: GrainTable, setup: Setup, phases: Sequence[Phase]) -> Assigned:
+    owner = np.repeat(np.arange(len(grains)), np.diff(grains.blob_pointer))
+    unsure = blob_uncertainty(blobs).unsure
+    rows = np.asarray(grains.blobs, dtype=np.int64)
+    use = ~unsure[rows] & ~np.asarray(grains.shared, dtype=bool)
+    use &= np.bincount(owner[use], minlength=max(len(grains), 1))[owner] >= LEAST_SPOTS
+    rows, owner, hkl = rows[use], owner[use], grains.hkl[use]
+    crystal = np.zeros((len(rows), 3))
+    for number, phase in enumerate(phases):
+        mine = np.asarray(grains.phase)[owner] == number
+        crystal[mine] = hkl[mine] @ phase.B.T
+    omega = setup.lab_omega_rad(blobs["omega"][rows])
+    return Assigned(owner, crystal, omega, blobs["sc"][rows], blobs["fc"][rows])
+
+
+def _fit(spots: Assigned, grains: GrainTable, setup: Setup, free: Mask) -> tuple[Floats, Floats, Floats, Floats]:
+    """Step and error of the detector (5), medians of the residuals (3) before and after."""
+    U, position = np.array(grains.U, dtype=float), np.array(grains.position_um, dtype=float)
+    wavelength = setup.beam.wavelength
+    step, error = np.zeros(len(STEPS)), np.zeros(len(STEPS))
+    before = after = np.zeros(3)
+
+    def residuals(step: Floats, U: Floats, position: Floats) -> Floats:
+        return residuals_of(spots, U, position, wavelength, moved(setup.detector, step))
+
+    for number in range(ROUNDS + 1):
+        off = residuals(step, U, position)
+        after = np.median(np.abs(off), axis=0)
+        before = before if number else after
+        if number == ROUNDS:
+            break
+        deviation = np.maximum(after / 0.6745, [1e-5, 1e-4, 1e-4])
+        z = np.abs(off) / deviation
+        weight = np.sqrt(np.minimum(1.0, CLIP / np.maximum(z, 1e-12))) * (z < 10 * CLIP) / deviation
+        shared, own = _derivatives(residuals, step, U, position, free)
+        shared, own = shared * weight[..., None], own * weight[..., None]
+        change, mine, error = _solve(spots.grain, len(U), off * weight, shared, own, free)
+        step = step + change
+        U, position = _nudged(U, position, mine)
+    return step, error, before, after
+
+
+def _derivatives(
+    residuals: Callable[[Floats, Floats, Floats], Floats], step: Floats, U: Floats, position: Floats, free: Mask
+) -> tuple[Floats, Floats]:
+    """Of the residuals (n,3): by the detector's numbers (n,3,5) and by those of each spot's own grain (n,3,6)."""
+    shared, own = [], []
+    for i in range(len(STEPS)):
+        nudge = np.where(np.arange(len(STEPS)) == i, NUDGE[i] * free[i], 0.0)
+        apart = residuals(step + nudge, U, position) - residuals(step - nudge, U, position)
+        shared.append(apart / (2 * NUDGE[i]))
+    for i in range(6):
+        nudge = np.where(np.arange(6) == i, GRAIN_NUDGE[i], 0.0)
+        every = np.tile(nudge, (len(U), 1))
+        apart = residuals(step, *_nudged(U, position, every)) - residuals(step, *_nudged(U, position, -every))
+        own.append(apart / (2 * GRAIN_NUDGE[i]))
+    return np.stack(shared, axis=-1), np.stack(own, axis=-1)
+
+
+def _nudged(U: Floats, position: Floats, change: Floats) -> tuple[Floats, Floats]:
+    """All grains turned by small rotation vectors (rad) and moved (um)."""
+    angle = np.linalg.norm(change[:, :3], axis=1)
+    axis = change[:, :3] / np.maximum(angle, 1e-30)[:, None]
+    cross = np.zeros((len(U), 3, 3))
+    cross[:, 0, 1], cross[:, 0, 2], cross[:, 1, 2] = -axis[:, 2], axis[:, 1], -axis[:, 0]
+    cross -= np.swapaxes(cross, 1, 2).copy()
+    sine, versine = np.sin(angle)[:, None, None], (1 - np.cos(angle))[:, None, None]
+    turn = np.eye(3) + sine * cross + versine * (cross @ cross)
+    return turn @ U, position + change[:, 3:]
+
+
+def _solve(grain: Indices, off: Floats, shared: Floats, own: Floats, free: Mask) -> tuple[Floats, Floats, Floats]:
+    """Gauss-Newton steps of the detector (5) and of all grains (n,6), and the detector's errors."""
+    order = np.argsort(grain, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(grain[order]) != 0])
+    system, right = np.zeros((int(free.sum()),) * 2), np.zeros(int(free.sum()))
+    pieces = []
+    for rows in np.split(order, starts[1:]):
+        J, G, r = shared[rows].reshape(-1, len(STEPS))[:, free], own[rows].reshape(-1, 6), off[rows].ravel()
+        inverse = np.linalg.pinv(G.T @ G, hermitian=True)
+        cross = J.T @ G
+        system += J.T @ J - cross @ inverse @ cross.T
+        right -= J.T @ r - cross @ (inverse @ (G.T @ r))
+        pieces.append((int(grain[rows[0]]), inverse, cross, G.T @ r))
+    change, error = np.zeros(len(STEPS)), np.full(len(STEPS), np.inf)
+    change[free] = np.linalg.solve(system, right)
+    error[free] = np.sqrt(np.diag(np.linalg.inv(system)))
+    mine = np.zeros((grains, 6))
+    for number, inverse, cross, projected in pieces:
+        mine[number] = -inverse @ (projected + cross.T @ change[free])
+    return change, mine, error
+
+
+def residuals_of(spots: Assigned, U: Floats, position: Floats, wavelength: float, detector: Detector) -> Floats:
+    """Predicted minus measured (n,3): omega times |sin eta| (deg), row, col; the solution nearest in omega."""
+    g = np.einsum("nij,nj->ni", U[spots.grain], spots.crystal)
+    in_plane = np.hypot(g[:, 0], g[:, 1])
+    needed = -0.5 * wavelength * (g**2).sum(axis=1) / np.maximum(in_plane, 1e-12)
+    half, phi = np.arccos(np.clip(needed, -1, 1)), np.arctan2(g[:, 1], g[:, 0])
+    both = np.stack([-phi + half, -phi - half])
+    off = np.mod(both - spots.omega + np.pi, 2 * np.pi) - np.pi
+    nearer = np.argmin(np.abs(off), axis=0)
+    off, omega = off[nearer, np.arange(len(g))], both[nearer, np.arange(len(g))]
+    c, s = np.cos(omega), np.sin(omega)
+
+    def turned(v: Floats) -> Floats:
+        return np.column_stack([c * v[:, 0] - s * v[:, 1], s * v[:, 0] + c * v[:, 1], v[:, 2]])
+
+    k = wavelength * turned(g) + np.array([1.0, 0.0, 0.0])
+    place = turned(position[spots.grain])
+    origin, normal, dual_u, dual_v = bragg.detector_frame(detector.origin_um, detector.u_um, detector.v_um)
+    hit = place + ((origin - place) @ normal / (k @ normal))[:, None] * k - origin
+    sine = np.abs(k[:, 1]) / np.hypot(k[:, 1], k[:, 2])
+    return np.column_stack([np.degrees(off) * sine, hit @ dual_v - spots.row, hit @ dual_u - spots.col])
