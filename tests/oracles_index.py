@@ -1,8 +1,10 @@
 """Pairs made from the truth, true and false ones, and what an index result is worth."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from friedel.model.blobs import BlobTable
+from friedel.model.blobs import BlobTable, Voxels
 from friedel.model.pairs import PAIR_COLUMNS, PairTable
 
 
@@ -101,3 +103,49 @@ def worth(grains, truth, phases, far_px=6.0, pixel_um=3.5):
 def spots_of(blobs: BlobTable, grain: int):
     """Rows of the blobs of one true grain."""
     return np.flatnonzero(blobs["grain"] == grain)
+
+
+def pick(blobs: BlobTable, rows, **columns):
+    """Some rows of a table (no rejected ones), renumbered; `columns` replace."""
+    n = len(rows)
+    taken = {name: values[rows].copy() for name, values in blobs.columns.items()} | columns
+    taken["spot3d_id"] = np.arange(n)
+    nothing = np.zeros(0)
+    return replace(
+        blobs,
+        columns=taken,
+        extra={name: values[rows].copy() for name, values in blobs.extra.items()},
+        reason=np.zeros(n, dtype=np.uint8),
+        voxels=Voxels(np.zeros(n + 1, dtype=np.int64), nothing, nothing, nothing, nothing),
+    )
+
+
+def harsh(blobs: BlobTable, px=1.0, deg=0.1, missing=0.4, wrong=0.5, seed=0):
+    """Blobs with noise on their places and intensities; some are missing, some belong to no grain (-1)."""
+    rng = np.random.default_rng(seed)
+    keep = np.flatnonzero(rng.random(len(blobs)) >= missing)
+    copies = rng.choice(keep, int(wrong * len(keep)))
+    out = pick(blobs, np.concatenate([keep, copies]))
+    c, fake, n = out.columns, slice(len(keep), None), len(out)
+    middle = np.array(blobs.shape[1:]) / 2
+    y, z = c["fc"] - middle[1], c["sc"] - middle[0]
+    radius, angle = np.hypot(y, z)[fake], rng.uniform(0, 2 * np.pi, len(copies))
+    sine = np.maximum(np.abs(y) / np.hypot(y, z), 0.1)
+    c["omega"][fake] = rng.uniform(0, 360, len(copies))
+    c["sc"][fake], c["fc"][fake] = middle[0] + radius * np.cos(angle), middle[1] + radius * np.sin(angle)
+    out.extra["grain"][fake] = -1
+    c["omega"] += deg * rng.normal(size=n) / sine
+    for name in ("sc", "fc"):
+        c[name] += px * rng.normal(size=n)
+    c["s_raw"], c["f_raw"] = c["sc"].copy(), c["fc"].copy()
+    c["sum_intensity"] *= np.exp(0.15 * rng.normal(size=n))
+    c["frame"] = (c["omega"] - blobs.omega_start_deg) / blobs.omega_step_deg - 0.5
+    return pick(out, rng.permutation(n))
+
+
+def right_entries(scan, grains):
+    """Part of the entries whose blob is of the grain nearest to where theirs is."""
+    truth = scan.truth
+    away = np.linalg.norm(grains.position_um[:, None] - truth.grains.position_um, axis=2)
+    belongs = np.repeat(away.argmin(axis=1), np.diff(grains.blob_pointer))
+    return float((truth.blobs["grain"][grains.blobs] == belongs).mean())
