@@ -10,6 +10,9 @@ import pytest
 
 import friedel
 from friedel.errors import RecipeError
+from friedel.io import open_scan
+from friedel.recipe import load_recipe
+from friedel.runner.pipeline import plan_for
 
 
 def datasets(path: Path) -> dict[str, np.ndarray]:
@@ -202,3 +205,16 @@ def test_the_log_keeps_what_was_said(finished):
     text = (finished / "log.txt").read_text()
     assert "240 × 112 × 120" in text
     assert "blobs" in text
+
+
+def test_the_plan_counts_the_chunks_that_reading_keeps(recipe, tmp_path):
+    with h5py.File(tmp_path / "s.h5", "w") as file:
+        file.create_dataset("frames", (40, 2000, 2000), "u2", chunks=(10, 2000, 2000), compression="lzf")
+        file.create_dataset("same", (40, 2000, 2000), "u2", chunks=(10, 2000, 2000), compression="gzip")
+    options = {"scan.dark": 0, "scan.omega": {"step_deg": 1.0}, "preprocess.margin": "auto"}
+    plans = {}
+    for name in ("frames", "same"):
+        settings = {**options, "scan.frames": f"{tmp_path / 's.h5'}::/{name}", "run.memory_gb": 3.0}
+        values = load_recipe(recipe, settings)
+        plans[name] = plan_for(values, open_scan(values.scan.frames, values.scan))
+    assert plans["same"].ring_bytes == plans["frames"].ring_bytes + 2 * 10 * 2000 * 2000 * 2

@@ -15,7 +15,7 @@ from friedel.io import codecs
 from friedel.io.chunks import ChunkFrames, ContiguousFrames
 from friedel.io.codecs import encode_bitshuffle
 from friedel.io.h5_frames import PlainFrames, h5_frames
-from friedel.io.sources import GridFrames, JoinedFrames, SelectedFrames
+from friedel.io.sources import GridFrames, JoinedFrames, SelectedFrames, held_bytes
 from friedel.io.store import RawWriter
 from friedel.kernels.lz4_blocks import blocks_fit
 from friedel.model.scan import ArrayFrames, FrameSource
@@ -299,6 +299,41 @@ def test_a_chunk_of_several_frames_is_decoded_once_for_all_threads(tmp_path, mon
         read = list(pool.map(lambda k: source.read(k, k + 1)[0], range(24)))
     np.testing.assert_array_equal(read, frames)
     assert sorted(decoded) == [0, 6, 12, 18]
+
+
+def test_chunks_that_are_kept_take_bounded_memory_also_over_many_files(tmp_path, monkeypatch):
+    monkeypatch.setattr("friedel.io.recent.ROOM_BYTES", 20_000)
+    frames = stack(60, 30, 31)
+    for number in range(5):
+        written(tmp_path / f"{number}.h5", frames[12 * number : 12 * number + 12], chunks=3, **BITSHUFFLE)
+    layout = h5py.VirtualLayout(frames.shape, frames.dtype)
+    for number in range(5):
+        source = h5py.VirtualSource(f"{number}.h5", "frames", (12, 30, 31))
+        layout[12 * number : 12 * number + 12] = source
+    with h5py.File(tmp_path / "all.h5", "w") as file:
+        file.create_virtual_dataset("frames", layout)
+    joined = opened(tmp_path / "all.h5")
+    recents = {id(part._recent): part._recent for part in joined._parts}
+    assert len(recents) == 1
+    recent = next(iter(recents.values()))
+    with ThreadPoolExecutor(3) as pool:
+        read = list(pool.map(lambda k: joined.read(k, k + 1)[0], range(60)))
+    np.testing.assert_array_equal(read, frames)
+    kept = sum(slot.chunk.nbytes for slot in recent._slots.values())
+    assert kept <= held_bytes(joined) == 20_000
+    assert held_bytes(SelectedFrames(joined, (1, 2, 3))) == 20_000
+    assert held_bytes(GridFrames(joined, 2, 1)) == 20_000
+    monkeypatch.setattr("friedel.io.recent.ROOM_BYTES", 1_000)
+    assert held_bytes(joined) == 2 * 3 * 30 * 31 * 2
+    joined.read(0, 60)
+    assert sum(slot.chunk.nbytes for slot in recent._slots.values()) <= held_bytes(joined)
+
+
+def test_frames_that_are_not_kept_take_no_memory(tmp_path):
+    np.save(tmp_path / "a.npy", stack())
+    assert held_bytes(ArrayFrames(np.load(tmp_path / "a.npy", mmap_mode="r"))) == 0
+    assert held_bytes(ArrayFrames(stack())) == stack().nbytes
+    assert held_bytes(written(tmp_path / "a.h5", stack(), chunks=1, **BITSHUFFLE)) == 0
 
 
 def test_a_damaged_chunk_of_several_frames_names_them_all(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from friedel.errors import RecipeError, ScanError
 from friedel.io import ScanParams, open_scan
 from friedel.io.angles import Angles, regular
+from friedel.io.fingerprint import same_frames
 from friedel.model.scan import Box
 from tests.scan_files import stack
 
@@ -258,11 +259,57 @@ def test_the_fingerprint_knows_another_scan_and_the_same_one(folder, tmp_path_fa
         fingerprint(folder, saturation=100),
         fingerprint(folder, grid=[2, 2]),
     ]
-    frames = stack()
-    frames[3, 0, 0] += 1
-    np.save(folder / "a.npy", frames)
-    changed.append(fingerprint(folder))
+    assert all(same_frames(one, other) for other in changed)
+    for frame in range(7):
+        frames = stack()
+        frames[frame, 0, 0] += 1
+        np.save(folder / "a.npy", frames)
+        changed.append(fingerprint(folder))
+        assert not same_frames(one, changed[-1])
     assert len({one, *changed}) == 1 + len(changed)
+
+
+@pytest.mark.parametrize("per_chunk", [1, 4])
+def test_in_a_scan_too_large_to_be_hashed_every_frame_counts_where_it_is_compressed(
+    tmp_path, monkeypatch, per_chunk
+):
+    monkeypatch.setattr("friedel.io.fingerprint.SAMPLE_BYTES", 0)
+    found = set()
+    for frame in (None, *range(40)):
+        frames = stack(40)
+        if frame is not None:
+            frames[frame] //= 256
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            file.create_dataset("frames", data=frames, chunks=(per_chunk, 12, 10), compression="gzip")
+        scan = open_scan("a.h5", params(), tmp_path)
+        found.add(scan.fingerprint)
+    assert len(found) == 41
+
+
+@pytest.mark.parametrize("layout", ["plain", "quadrants of a virtual dataset", "joined"])
+def test_frames_in_other_files_than_the_one_that_is_named_count(tmp_path, layout):
+    def opened(frames, name):
+        folder = tmp_path / name
+        folder.mkdir()
+        with h5py.File(folder / "source.h5", "w") as file:
+            file["data"] = frames
+        source = h5py.VirtualSource("source.h5", "data", frames.shape)
+        virtual = h5py.VirtualLayout(frames.shape, frames.dtype)
+        if layout == "plain":
+            virtual[...] = source
+        elif layout == "joined":
+            virtual[:3], virtual[3:] = source[:3], source[3:]
+        else:
+            virtual[:, :6], virtual[:, 6:] = source[:, :6], source[:, 6:]
+        with h5py.File(folder / "a.h5", "w") as file:
+            file.create_virtual_dataset("frames", virtual)
+        return open_scan("a.h5", params(), folder).fingerprint
+
+    frames = stack()
+    one = opened(frames, "one")
+    assert opened(frames, "same") == one
+    frames[1, 5, 5] += 1
+    assert opened(frames, "other") != one
 
 
 def test_a_scan_opens_although_a_frame_is_damaged(tmp_path):

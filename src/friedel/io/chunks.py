@@ -12,7 +12,7 @@ import numpy as np
 from friedel.errors import ScanError
 from friedel.io.codecs import Codec, DamagedChunkError, codec_of
 from friedel.io.raw_file import Bytes, RawFile
-from friedel.io.recent import Recent
+from friedel.io.recent import Recent, room_for
 from friedel.model.arrays import AnyArray
 
 
@@ -40,12 +40,29 @@ class ChunkFrames:
     `places` says where each chunk is, by its first frame.
     """
 
-    def __init__(self, file: RawFile, layout: Layout, places: dict[int, Place]) -> None:
+    def __init__(
+        self, file: RawFile, layout: Layout, places: dict[int, Place], recent: Recent | None = None
+    ) -> None:
         self._file, self._layout, self._places = file, layout, places
         self.shape, self.dtype = layout.shape, layout.stored.newbyteorder("=")
         each = "one frame" if layout.per_chunk == 1 else f"{layout.per_chunk} frames"
         self.about = f"{layout.codec.name}, {each} a chunk, read by several threads"
-        self._recent = Recent()
+        self._recent = recent or Recent()
+        self.at_once = layout.per_chunk
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory for the chunks that are kept."""
+        return room_for(self._chunk_bytes) if self._layout.per_chunk > 1 else 0
+
+    @property
+    def marks(self) -> tuple[tuple[int, ...], ...]:
+        """Place and size of every chunk: compressed ones change their size with their content."""
+        return tuple((first, *place) for first, place in sorted(self._places.items()))
+
+    @property
+    def _chunk_bytes(self) -> int:
+        return self._layout.per_chunk * self.shape[1] * self.shape[2] * self._layout.stored.itemsize
 
     def read(self, start: int, stop: int) -> AnyArray:
         """Frames [start, stop). Raises `ScanError` that names the file, the dataset and the frame."""
@@ -67,7 +84,7 @@ class ChunkFrames:
             self._decode(first, chunk)
             return chunk
 
-        return self._recent.get(first, decode)
+        return self._recent.get((self._file.path, self._layout.name, first), self._chunk_bytes, decode)
 
     def _decode(self, first: int, out: AnyArray) -> None:
         place = self._places.get(first)
@@ -100,6 +117,7 @@ class ContiguousFrames:
     ) -> None:
         self._pieces, self._name, self.shape = pieces, name, shape
         self._stored, self.dtype = stored, stored.newbyteorder("=")
+        self.marks = tuple(tuple(place) for _, place in pieces)
 
     def read(self, start: int, stop: int) -> AnyArray:
         """Frames [start, stop). Raises `ScanError` that names the file, the dataset and the frame."""
@@ -125,8 +143,11 @@ class ContiguousFrames:
         return done
 
 
-def direct_frames(dataset: h5py.Dataset) -> ChunkFrames | ContiguousFrames | None:
-    """A source that reads the dataset [frame, row, col] without h5py, or None where the layout is unusual."""
+def direct_frames(dataset: h5py.Dataset, recent: Recent | None = None) -> ChunkFrames | ContiguousFrames | None:
+    """A source that reads the dataset [frame, row, col] without h5py, or None where the layout is unusual.
+
+    `recent` keeps chunks of several frames, together with those of the scan's other datasets.
+    """
     if dataset.file.userblock_size or dataset.dtype.kind not in "uif":
         return None
     name = f"{dataset.file.filename}::{dataset.name}"
@@ -151,4 +172,4 @@ def direct_frames(dataset: h5py.Dataset) -> ChunkFrames | ContiguousFrames | Non
         return None
     fill = np.asarray(dataset.fillvalue, dataset.dtype)
     layout = Layout(dataset.name, dataset.shape, dataset.dtype, codec, dataset.chunks[0], fill)
-    return ChunkFrames(RawFile(dataset.file.filename), layout, places)
+    return ChunkFrames(RawFile(dataset.file.filename), layout, places, recent)

@@ -1,6 +1,7 @@
 """An HDF5 dataset as a frame source: directly where its layout allows, through its virtual sources, or by h5py."""
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -10,6 +11,7 @@ from friedel.errors import ScanError
 from friedel.io.chunks import ContiguousFrames, Place, direct_frames
 from friedel.io.hdf5_file import open_h5, opened
 from friedel.io.raw_file import RawFile
+from friedel.io.recent import Recent
 from friedel.io.sources import JoinedFrames, SelectedFrames
 from friedel.model.arrays import AnyArray
 from friedel.model.scan import FrameSource
@@ -18,11 +20,13 @@ _DEEPEST = 8
 """Virtual datasets of virtual datasets (a BLISS master, its scan file, the detector's files) go no deeper."""
 
 
-def h5_frames(dataset: h5py.Dataset, depth: int = 0) -> FrameSource:
+def h5_frames(dataset: h5py.Dataset, depth: int = 0, recent: Recent | None = None) -> FrameSource:
     """A source of the frames of a dataset [frame, row, col]; the file may be closed afterwards.
 
-    Raises `ScanError` when it has no frames in it, or virtual parts that are not there.
+    `depth` and `recent` are for the parts of virtual datasets. Raises `ScanError` when it has no frames in it, or
+    virtual parts that are not there.
     """
+    recent = recent or Recent()
     if dataset.ndim != 3 or dataset.dtype.kind not in "uif":
         raise ScanError(
             f"{dataset.file.filename}::{dataset.name}",
@@ -30,10 +34,10 @@ def h5_frames(dataset: h5py.Dataset, depth: int = 0) -> FrameSource:
             got=f"{dataset.dtype} of shape {dataset.shape}",
         )
     if dataset.is_virtual:
-        return _virtual_frames(dataset, depth)
+        return _virtual_frames(dataset, depth, recent)
     if dataset.external is not None:
         return _external_frames(dataset)
-    return direct_frames(dataset) or PlainFrames(dataset)
+    return direct_frames(dataset, recent) or PlainFrames(dataset)
 
 
 class PlainFrames:
@@ -47,6 +51,7 @@ class PlainFrames:
         self.shape: tuple[int, int, int] = dataset.shape
         self.dtype: np.dtype[np.generic] = dataset.dtype.newbyteorder("=")
         self._lock = threading.Lock()
+        self.marks = tuple(_marks(dataset))
 
     def __reduce__(self) -> tuple[object, tuple[Path, str]]:
         return _reopened, (self._path, self._name)
@@ -76,6 +81,16 @@ class PlainFrames:
             return self._file[self._name]
 
 
+def _marks(dataset: h5py.Dataset) -> Iterator[tuple[int, ...]]:
+    """Bytes that a dataset takes in its file, or the sizes of the files that a virtual one is made of."""
+    if not dataset.is_virtual:
+        yield (dataset.id.get_storage_size(),)
+        return
+    for mapping in dataset.virtual_sources():
+        path = _source_path(dataset, mapping.file_name)
+        yield (path.stat().st_size,)
+
+
 def _reopened(path: Path, name: str) -> PlainFrames:
     with opened(path) as file:
         return PlainFrames(file[name])
@@ -95,7 +110,7 @@ def _external_frames(dataset: h5py.Dataset) -> FrameSource:
     return ContiguousFrames(pieces, f"{dataset.file.filename}::{dataset.name}", dataset.shape, dataset.dtype)
 
 
-def _virtual_frames(dataset: h5py.Dataset, depth: int) -> FrameSource:
+def _virtual_frames(dataset: h5py.Dataset, depth: int, recent: Recent) -> FrameSource:
     """The sources of a virtual dataset, one after the other, where each gives whole frames in order."""
     parts: list[tuple[int, FrameSource]] = []
     simple = depth < _DEEPEST
@@ -112,7 +127,7 @@ def _virtual_frames(dataset: h5py.Dataset, depth: int) -> FrameSource:
             if not simple or target is None or picked is None or len(target) != len(picked) or source.ndim != 3:
                 simple = False
                 continue
-            frames = h5_frames(source, depth + 1)
+            frames = h5_frames(source, depth + 1, recent)
         whole = picked == range(frames.shape[0])
         parts.append((target.start, frames if whole else SelectedFrames(frames, tuple(picked))))
     parts.sort(key=lambda part: part[0])

@@ -1,6 +1,5 @@
 """`open_scan`: from what the user names to a `Scan`."""
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import numpy as np
 from friedel.errors import ScanError
 from friedel.io.angles import Angles, Steps, regular
 from friedel.io.edf import read_edf
+from friedel.io.fingerprint import fingerprint
 from friedel.io.found import Found
 from friedel.io.hdf5 import read_hdf5
 from friedel.io.images import dark_image, mask_image, read_angles, read_images
@@ -52,7 +52,7 @@ def open_scan(frames: str | Path, params: ScanParams | None = None, base: Path |
         saturation=saturation,
         tiles=asked.tiles(shape[1:]),
         name=found.name,
-        fingerprint=_fingerprint(found, source, (omega, saturation), dark, mask),
+        fingerprint=fingerprint(found, (source.shape, omega, saturation, asked.params.grid_kind), dark, mask),
         notes=tuple(_notes(found, asked.params)),
     )
 
@@ -183,23 +183,3 @@ def _read(where: Where) -> Found:
     if len(where.files) > 1:
         raise ScanError(str(first.parent), rule="must be one file of this format", got=f"{len(where.files)} files")
     return read_hdf5(first, where.inner) if where.kind is HDF5 else read_npy(first, where.inner)
-
-
-def _fingerprint(found: Found, source: FrameSource, facts: tuple[Steps, float], dark: Image, mask: Mask) -> str:
-    """What makes this scan another: sizes and names of files, a few frames, and all that belongs to them.
-
-    No times: a copied scan is the same. A frame that cannot be read is part of the picture.
-    """
-    digest = hashlib.sha256()
-    files = [(file.name, file.stat().st_size) for file in found.files]
-    inner = found.name.partition("::")[2]
-    digest.update(repr((files, inner, source.shape, source.dtype.str, facts)).encode())
-    count = source.shape[0]
-    for frame in sorted({0, count // 2, count - 1}):
-        try:
-            digest.update(source.read(frame, frame + 1).tobytes())
-        except ScanError:
-            digest.update(b"unreadable")
-    digest.update(dark.tobytes())
-    digest.update(np.packbits(mask).tobytes())
-    return digest.hexdigest()

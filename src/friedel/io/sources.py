@@ -7,12 +7,29 @@ import numpy as np
 
 from friedel.errors import ScanError
 from friedel.model.arrays import AnyArray
-from friedel.model.scan import FrameSource
+from friedel.model.scan import ArrayFrames, FrameSource
 
 
 def about(frames: FrameSource) -> str:
     """How the frames are stored and read, in a few words; empty where there is nothing to say."""
     return str(getattr(frames, "about", ""))
+
+
+def held_bytes(frames: FrameSource) -> int:
+    """Memory that a source keeps between two reads."""
+    if isinstance(frames, ArrayFrames):
+        return 0 if isinstance(frames.array, np.memmap) else frames.array.nbytes
+    return int(getattr(frames, "held_bytes", 0))
+
+
+def at_once(frames: FrameSource) -> int:
+    """Frames that cost no more to read than one of them."""
+    return int(getattr(frames, "at_once", 1))
+
+
+def marks(frames: FrameSource) -> tuple[tuple[int, ...], ...]:
+    """Places and sizes in files, which tell one input from another; empty where the source knows none."""
+    return tuple(getattr(frames, "marks", ()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +54,21 @@ class SelectedFrames:
         """How the frames are stored."""
         return about(self.source)
 
+    @property
+    def held_bytes(self) -> int:
+        """Memory between two reads."""
+        return held_bytes(self.source)
+
+    @property
+    def at_once(self) -> int:
+        """Frames that cost no more to read than one."""
+        return at_once(self.source)
+
+    @property
+    def marks(self) -> tuple[tuple[int, ...], ...]:
+        """Places and sizes in files."""
+        return marks(self.source)
+
     def read(self, start: int, stop: int) -> AnyArray:
         """Frames [start, stop)."""
         wanted = self.indices[start:stop]
@@ -60,6 +92,13 @@ class JoinedFrames:
         self.shape = (self._starts[-1], rows, cols)
         self.dtype = parts[0].dtype
         self.about = f"in {len(parts)} parts; {about(parts[0])}"
+        self.at_once = at_once(parts[0])
+        self.marks = tuple(mark for part in parts for mark in marks(part))
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory between two reads: HDF5 parts share what they keep."""
+        return max(held_bytes(part) for part in self._parts)
 
     def read(self, start: int, stop: int) -> AnyArray:
         """Frames [start, stop)."""
@@ -106,6 +145,11 @@ class GridFrames:
     def about(self) -> str:
         """How the frames are stored."""
         return about(self.source)
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory between two reads."""
+        return held_bytes(self.source)
 
     def read(self, start: int, stop: int) -> AnyArray:
         """Frames [start, stop)."""
