@@ -58,21 +58,23 @@ def pixel_gains(gains, tiles, shape):
 def clean(raw, params, scan, baseline):
     """Clean frames of a whole raw stack (without corrupt frames)."""
     boxes = {"margin": baseline.margins, "beam": (baseline.beam,), "none": ()}[params.normalise]
-    gain = gains(raw, scan.dark, scan.mask, scan.saturation, scan.tiles, boxes, baseline.reference_level)
+    mask = scan.mask if baseline.dead is None else scan.mask | baseline.dead
+    gain = gains(raw, scan.dark, mask, scan.saturation, scan.tiles, boxes, baseline.reference_level)
     gain = pixel_gains(gain, scan.tiles, scan.dark.shape)
-    above = raw.astype(np.float32) - scan.dark
-    void = ~np.isfinite(raw.astype(np.float32)) | scan.mask
+    raw = raw.astype(np.float32)
+    void = ~np.isfinite(raw)
+    if void.any():
+        raw = np.where(void, scan.dark + baseline.stand_in / gain.astype(np.float32), raw)
+    above = raw - scan.dark
     if params.arithmetic == "fixed":
-        with np.errstate(invalid="ignore"):
-            value = above * (gain * baseline.scale).astype(np.float32) + np.float32(baseline.offset + 0.5)
-        value = np.where(void, np.float32(baseline.offset), np.floor(value)).clip(0, 65535)
+        value = above * (gain * baseline.scale).astype(np.float32) + np.float32(baseline.offset + 0.5)
+        value = np.where(mask, np.float32(baseline.offset), np.floor(value)).clip(0, 65535)
         offset, scale = baseline.offset, baseline.scale
     else:
-        with np.errstate(invalid="ignore"):
-            value = np.where(void, np.float32(0), above * gain.astype(np.float32))
+        value = np.where(mask, np.float32(0), above * gain.astype(np.float32))
         offset, scale = 0.0, 1.0
     value = value.astype(np.float32)
     background = moving_median(value, params) if params.background == "moving_median" else np.float32(offset)
-    difference = np.where(void, np.float32(0), (value - background) / np.float32(scale))
+    difference = np.where(void | mask, np.float32(0), (value - background) / np.float32(scale))
     out = np.stack([median_filter(frame, params.despeckle, mode="nearest") for frame in difference])
-    return np.where(void, np.float32(0), out)
+    return np.where(mask, np.float32(0), np.where(void, np.float32(np.nan), out))

@@ -78,5 +78,7 @@ def test_saturated_pixels_are_runs():
 
 def test_void_pixels_are_runs():
     raw = np.array([np.nan, 1, 2, np.inf, np.nan], np.float32)
-    assert void_runs(raw).tolist() == [[0, 1], [3, 5]]
-    assert void_runs(np.zeros(4, np.float32)).tolist() == []
+    keep = np.ones(8, np.bool_)  # padded to whole tiles
+    assert void_runs(raw, keep).tolist() == [[0, 1], [3, 5]]
+    assert void_runs(raw, keep & (np.arange(8) != 3)).tolist() == [[0, 1], [4, 5]]
+    assert void_runs(np.zeros(4, np.float32), keep).tolist() == []

@@ -188,16 +188,36 @@ def test_values_beyond_fixed_point_are_counted():
     assert notes.clips == 3
 
 
-def test_missing_numbers_count_as_masked_in_their_frame_only():
+@pytest.mark.parametrize("arithmetic", ["fixed", "float32"])
+def test_missing_numbers_are_missing_in_their_frame_only(arithmetic):
     raw = beam_scan(40).astype(np.float32)
     raw[8, 4:6, 4:7] = np.nan
     raw[9, 40, 40] = np.inf
+    missing = ~np.isfinite(raw)
+    scan, params = scan_of(raw), SMALL.replaced(arithmetic=arithmetic)
+    baseline = measure(scan, params)
+    frames, *_ = cleaned(scan, params, baseline)
+    np.testing.assert_array_equal(np.isnan(frames), missing)
+    np.testing.assert_array_equal(frames, oracles.clean(raw, params, scan, baseline))
+    void = [
+        block.void + block.start * raw[0].size
+        for block in clean_blocks(scan, params, baseline, windows_per_block=2)
+    ]
+    np.testing.assert_array_equal(np.concatenate(void), np.flatnonzero(missing))
+
+
+@pytest.mark.parametrize("share", [0.2, 0.4, 0.8, 1.0])
+def test_missing_numbers_do_not_pull_the_background_down(share):
+    rng = np.random.default_rng(11)
+    raw = rng.normal(300, 5, (200, 24, 40)).astype(np.float32)
+    raw[rng.random(200) < share, 10:14, 20:24] = np.nan
     scan = scan_of(raw)
-    baseline = measure(scan, SMALL)
-    frames, *_ = cleaned(scan, SMALL, baseline)
-    assert np.isfinite(frames).all()
-    assert not frames[8, 4:6, 4:7].any()
-    np.testing.assert_array_equal(frames, oracles.clean(raw, SMALL, scan, baseline))
+    params = PLAIN.replaced(half_window=50, half_step=5)
+    baseline = measure(scan, params)
+    frames, *_ = cleaned(scan, params, baseline)
+    assert np.nanmax(np.abs(frames)) < 15  # 200 where they counted as 0
+    assert (baseline.dead is not None) == (share > 0.5)
+    assert any("16 pixels are no numbers" in text for text in baseline.warnings) == (share > 0.5)
 
 
 @pytest.mark.parametrize("bad", [7, 0, 79])

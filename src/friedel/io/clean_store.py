@@ -18,15 +18,23 @@ BLOCK_BYTES = 64_000_000
 
 
 class CleanStore(CleanWriter):
-    """Writes blocks with their flags: also `saturated` (flat voxel numbers) and `bridged` (frames)."""
+    """Writes blocks with their flags: also `saturated`, `void` (flat voxel numbers) and `bridged` (frames).
+
+    Voxels without a number, which whole numbers cannot hold, are 0 in the file.
+    """
 
     def append_block(self, block: CleanBlock, executor: Executor | None = None) -> None:
         """Write the next block. Raises `OutputError` when the disk cannot take it."""
-        self._flags.append((block.saturated + block.start * block.frames[0].size, block.bridged.copy()))
-        self.append(block.frames, executor)
+        first = block.start * block.frames[0].size
+        self._flags.append((block.saturated + first, block.void + first, block.bridged.copy()))
+        frames = block.frames
+        if len(block.void):
+            frames = frames.copy()
+            frames.reshape(-1)[block.void] = 0
+        self.append(frames, executor)
 
     def __enter__(self) -> "CleanStore":
-        self._flags: list[tuple[Indices, Mask]] = []
+        self._flags: list[tuple[Indices, Indices, Mask]] = []
         super().__enter__()
         return self
 
@@ -34,9 +42,9 @@ class CleanStore(CleanWriter):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            saturated = [part for part, _ in self._flags]
-            bridged = [part for _, part in self._flags]
+            saturated, void, bridged = zip(*self._flags, strict=True) if self._flags else ((), (), ())
             self._entry.create_dataset("saturated", data=np.concatenate([*saturated, np.empty(0, np.int64)]))
+            self._entry.create_dataset("void", data=np.concatenate([*void, np.empty(0, np.int64)]))
             self._entry.create_dataset("bridged", data=np.concatenate([*bridged, np.empty(0, np.bool_)]))
         super().__exit__(kind, error, trace)
 
@@ -48,7 +56,7 @@ def read_clean(path: str | Path, executor: Executor | None = None) -> Iterator[C
         try:
             dataset = file["entry/data/frames"]
             scale = np.float32(dataset.attrs["scale"])
-            saturated, bridged = file["entry/saturated"][()], file["entry/bridged"][()]
+            saturated, void, bridged = (file[f"entry/{name}"][()] for name in ("saturated", "void", "bridged"))
         except KeyError as error:
             raise InputError(str(path), rule="is not a file of clean frames", got=str(error).strip('"')) from None
         source = h5_frames(dataset)
@@ -66,5 +74,12 @@ def read_clean(path: str | Path, executor: Executor | None = None) -> Iterator[C
         out = np.empty((stop - start, rows, cols), np.float32)
         for index, image in enumerate(executor.map(read, range(start, stop))):
             out[index] = image
-        low, high = np.searchsorted(saturated, [start * size, stop * size])
-        yield CleanBlock(start, out, saturated[low:high] - start * size, bridged[start:stop])
+        flooded, unknown = (_within(places, start * size, stop * size) for places in (saturated, void))
+        out.reshape(-1)[unknown] = np.nan
+        yield CleanBlock(start, out, flooded, bridged[start:stop], unknown)
+
+
+def _within(places: Indices, start: int, stop: int) -> Indices:
+    """Those of the ascending flat `places` in [start, stop), counted from there."""
+    low, high = np.searchsorted(places, [start, stop])
+    return places[low:high] - start

@@ -215,40 +215,35 @@ def _append(runs: NDArray[np.int64], count: int, start: int, stop: int) -> NDArr
 
 
 @njit(cache=True, nogil=True)
-def saturated_runs(raw: Raw, threshold: Any) -> NDArray[np.int64]:
-    """Runs [run, (start, stop)] of flat pixels >= `threshold`: few numbers even for a flooded beam."""
+def _runs(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Runs [run, (start, stop)] of flat pixels that are True: few numbers even for a flooded beam."""
     runs = np.empty((0, 2), np.int64)
     count = 0
-    if not _reaches(raw, threshold):
-        return runs
     start = -1
-    for p in range(raw.size):
-        if raw[p] >= threshold:
+    for p in range(flags.size):
+        if flags[p]:
             start = p if start < 0 else start
         elif start >= 0:
             runs = _append(runs, count, start, p)
             count += 1
             start = -1
     if start >= 0:
-        runs = _append(runs, count, start, raw.size)
+        runs = _append(runs, count, start, flags.size)
         count += 1
     return runs[:count].copy()
 
 
 @njit(cache=True, nogil=True)
-def void_runs(raw: Raw) -> NDArray[np.int64]:
-    """Runs [run, (start, stop)] of flat pixels that are not finite."""
-    runs = np.empty((0, 2), np.int64)
-    count = 0
-    start = -1
-    for p in range(raw.size):
-        if not np.isfinite(raw[p]):
-            start = p if start < 0 else start
-        elif start >= 0:
-            runs = _append(runs, count, start, p)
-            count += 1
-            start = -1
-    if start >= 0:
-        runs = _append(runs, count, start, raw.size)
-        count += 1
-    return runs[:count].copy()
+def saturated_runs(raw: Raw, threshold: Any) -> NDArray[np.int64]:
+    """Runs [run, (start, stop)] of flat pixels >= `threshold`."""
+    if not _reaches(raw, threshold):
+        return np.empty((0, 2), np.int64)
+    runs: NDArray[np.int64] = _runs(raw >= threshold)
+    return runs
+
+
+@njit(cache=True, nogil=True)
+def void_runs(raw: Raw, keep: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Runs [run, (start, stop)] of flat pixels that are kept, but not finite."""
+    runs: NDArray[np.int64] = _runs(keep[: raw.size] & ~np.isfinite(raw))
+    return runs

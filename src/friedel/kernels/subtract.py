@@ -146,12 +146,12 @@ def _subtract_keys(
 
 
 @njit(cache=True, nogil=True)
-def _blank(pixels: NDArray[np.int64], start: int, stop: int, out: NDArray[Any]) -> None:
-    """Zero those of the ascending flat `pixels` that lie in [start, stop) of a frame; `out` begins at `start`."""
+def _put(value: Any, pixels: NDArray[np.int64], start: int, stop: int, out: NDArray[Any]) -> None:
+    """`value` at those of the ascending flat `pixels` in [start, stop) of a frame; `out` begins at `start`."""
     for i in range(np.searchsorted(pixels, start), pixels.size):
         if pixels[i] >= stop:
             break
-        out[pixels[i] - start] = 0
+        out[pixels[i] - start] = value
 
 
 @njit(cache=True, nogil=True)
@@ -181,7 +181,7 @@ def _band_in_16_bits(
     for f in range(WORD):
         if which[f] >= 0:
             flat = differences[n, shift : shift + (below - above) * cols]
-            _blank(void[void_pointer[f] : void_pointer[f + 1]], above * cols, below * cols, flat)
+            _put(0, void[void_pointer[f] : void_pointer[f + 1]], above * cols, below * cols, flat)
             image = flat.reshape(below - above, cols)
             despeckle(image, size, start - above, stop - above, median[: stop - start])
             flat_median = median[: stop - start].reshape((stop - start) * cols)
@@ -226,7 +226,7 @@ def _band_in_floats(
                 _subtract_fixed(low, f, tiles, background, inverse, flat)
             else:
                 _subtract_keys(low, high, f, tiles, background, flat)
-            _blank(void[void_pointer[f] : void_pointer[f + 1]], above * cols, below * cols, flat[shift:])
+            _put(0, void[void_pointer[f] : void_pointer[f + 1]], above * cols, below * cols, flat[shift:])
             despeckle(image, size, start - above, stop - above, out[n, start:stop])
             n += 1
 
@@ -250,9 +250,9 @@ def clean_word(
     """Rows [row0, row1) of the clean frames of one word into `out` [frame, row, col], in counts.
 
     Frame f of the word is taken where its row of `backgrounds` [.., pixel], `which[f]`, is >= 0; those frames
-    follow each other in `out`. `masked` are flat pixels that are 0 in every frame, and
-    `void[void_pointer[f]:void_pointer[f + 1]]` those that are 0 in frame f; both count as 0 in the median of
-    `size` × `size` and are 0 after it.
+    follow each other in `out`. `masked` are flat pixels that are nothing in any frame, and
+    `void[void_pointer[f]:void_pointer[f + 1]]` those that are not known in frame f; both count as 0 in the median
+    of `size` × `size`, after which masked ones are 0 and unknown ones NaN.
     """
     rows, cols = shape
     halo = size // 2
@@ -273,6 +273,6 @@ def clean_word(
         for f in range(WORD):
             if which[f] >= 0:
                 clean = out[n, start:stop].reshape((stop - start) * cols)
-                _blank(void[void_pointer[f] : void_pointer[f + 1]], start * cols, stop * cols, clean)
-                _blank(masked, start * cols, stop * cols, clean)
+                _put(np.nan, void[void_pointer[f] : void_pointer[f + 1]], start * cols, stop * cols, clean)
+                _put(0, masked, start * cols, stop * cols, clean)
                 n += 1

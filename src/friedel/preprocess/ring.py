@@ -7,7 +7,7 @@ import numpy as np
 
 from friedel.kernels.normalise import normalise_word, saturated_runs, void_runs
 from friedel.kernels.select_bits import TILE, WORD
-from friedel.model.arrays import AnyArray, Floats, Indices
+from friedel.model.arrays import AnyArray, Floats, Image, Indices
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.preprocess.params import PreprocessParams
@@ -42,7 +42,7 @@ class Word:
 class Ring:
     """Words of the scan: `planes` uint16 [half, tile, slot, bit, pixel], word w in slot w % slots.
 
-    `used` [half, tile, slot] holds the bits that any value there has.
+    `used` [half, tile, slot] holds the bits that any value there has, `stand_in` [pixel] the baseline's.
     """
 
     scan: Scan
@@ -54,6 +54,7 @@ class Ring:
     bias: float
     planes: AnyArray
     used: AnyArray
+    stand_in: Image
     words: dict[int, Word] = field(default_factory=dict)
 
     @classmethod
@@ -73,6 +74,7 @@ class Ring:
             bias=baseline.offset + 0.5 if fixed else 0.0,
             planes=np.empty((halves(params), tiles, slots, WORD, TILE), np.uint16),
             used=np.empty((halves(params), tiles, slots), np.uint16),
+            stand_in=np.zeros(0, np.float32) if baseline.stand_in is None else baseline.stand_in.ravel(),
         )
 
     def slot(self, word: int) -> int:
@@ -85,6 +87,8 @@ class Ring:
         gains = np.array([self.gains.of_frame(frame) for frame in raw])
         factors = (gains * self.factor).astype(np.float32)
         constants = self.constants
+        void = tuple(NOTHING if raw.dtype.kind == "u" else void_runs(frame, constants.keep) for frame in raw)
+        raw = self._known(raw, void, gains)
         clipped = np.zeros(len(frames), np.int64)
         normalise_word(
             raw,
@@ -100,8 +104,18 @@ class Ring:
         )
         threshold = _threshold(raw, self.scan.saturation)
         saturated = tuple(NOTHING if threshold is None else saturated_runs(frame, threshold) for frame in raw)
-        void = tuple(NOTHING if raw.dtype.kind == "u" else void_runs(frame) for frame in raw)
         return Word(frames, gains, saturated, void, bridged, clipped)
+
+    def _known(self, raw: AnyArray, void: tuple[Indices, ...], gains: Floats) -> AnyArray:
+        """The frames with a usual value where they hold no number: as 0 counts, it would pull the median down."""
+        if not (len(self.stand_in) and any(map(len, void))):
+            return raw
+        known = raw.copy()
+        for frame, runs, gain in zip(known, void, gains.astype(np.float32), strict=True):
+            flat = expand(runs)
+            dark, part = self.constants.dark[flat], self.constants.part[flat]
+            frame[flat] = dark + self.stand_in[flat] / gain[part]
+        return known
 
     def _read(self, word: int) -> tuple[Indices, AnyArray, dict[int, str]]:
         """Scan frames of a word, across the ends of the scan where windows go on there."""

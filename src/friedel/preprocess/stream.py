@@ -195,11 +195,13 @@ def _block(ring: Ring, start: int, stop: int, frames: Frames) -> CleanBlock:
     number, at = divmod(start + ring.schedule.lead, WORD)
     word = ring.words[number]
     saturated: list[Indices] = []
+    void: list[Indices] = []
     for f in range(stop - start):
         flat = expand(word.saturated[at + f])
         saturated.append(flat[ring.constants.keep[flat]] + f * pixels)
+        void.append(expand(word.void[at + f]) + f * pixels)
     bridged = np.array([k in word.bridged for k in range(start, stop)])
-    return CleanBlock(start, frames, np.concatenate(saturated), bridged)
+    return CleanBlock(start, frames, np.concatenate(saturated), bridged, np.concatenate(void))
 
 
 class _Census:

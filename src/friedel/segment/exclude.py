@@ -57,6 +57,8 @@ def left_out(
             )
     if mask is not None:
         area |= mask
+    if baseline is not None and baseline.dead is not None:
+        area |= baseline.dead
     if noise is not None:
         area |= ~(np.isfinite(noise) & (noise > 0))
     return area
