@@ -169,6 +169,7 @@ def test_families_can_be_chosen():
         (lambda: Phase.from_cif("data_x\n_cell_length_a 4\n"), "a cell, a space group and atoms"),
         (lambda: Phase.from_cif("nonsense"), "one readable crystal"),
         (lambda: AL.reflections(0.0), "must be positive"),
+        (lambda: Phase("Al", (4, 4, 4, 90, 90, 90), "F m 3 q", AL.sites), "spacegroup of Al: must be a Hermann"),
     ],
 )
 def test_a_crystal_that_cannot_be_is_refused(build, message):

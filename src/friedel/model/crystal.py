@@ -103,10 +103,7 @@ class Phase:
             raise SetupError(f"lattice of {self.name}", rule="lengths > 0, angles in (0, 180)", got=self.lattice)
         if not (math.isfinite(self._cell.volume) and self._cell.volume > 0):
             raise SetupError(f"lattice of {self.name}", rule="angles must close a cell", got=self.lattice)
-            raise SetupError(
-                f"spacegroup of {self.name}", rule="must be a setting gemmi knows", got=self.spacegroup
-            )
-        self._check_lattice()
+        self._check_lattice()  # which also asks gemmi for the space group
         if not self.sites:
             raise SetupError(f"atoms of {self.name}", rule="must not be empty")
 
