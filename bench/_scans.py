@@ -4,6 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
+import numpy as np
+
 
 def friedel(*arguments: str | Path) -> None:
     """Run the command `friedel` as a user would; its failure is the bench's."""
@@ -20,3 +23,21 @@ def simulated(folder: Path, *settings: str, seed: int = 3) -> tuple[Path, Path]:
     friedel("simulate", scan, "--seed", str(seed), *options)
     friedel("init", scan, "-o", recipe)
     return scan, recipe
+
+
+def datasets(path: Path) -> dict[str, np.ndarray]:
+    """Every dataset of a file."""
+    found: dict[str, np.ndarray] = {}
+    with h5py.File(path) as file:
+        file.visititems(
+            lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
+        )
+    return found
+
+
+def identical(one: Path, other: Path) -> bool:
+    """Whether two files hold the same datasets, to the byte."""
+    a, b = datasets(one), datasets(other)
+    return a.keys() == b.keys() and all(
+        a[name].dtype == b[name].dtype and a[name].tobytes() == b[name].tobytes() for name in a
+    )
