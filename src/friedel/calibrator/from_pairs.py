@@ -14,14 +14,13 @@ from friedel.calibrator.result import Calibration, Change
 from friedel.calibrator.robust import Fit, fit_rings
 from friedel.kernels import pairs as kernel
 from friedel.kernels.rings import ring_scores
-from friedel.match import (
+from friedel.match import MatchParams
+from friedel.match.matching import best_pairs
+from friedel.match.scene import check_turn, make_scene
+from friedel.match.tolerances import (
     LEAST_SCALE,
-    MatchParams,
-    best_pairs,
-    check_turn,
     deviations,
     fit_mixture,
-    make_scene,
     scrambled,
     some_of,
     tolerance_scale,
@@ -43,7 +42,8 @@ CERTAIN = 10.0
 """A change without improvement counts when the fit shows it with so many standard deviations."""
 UNKNOWN = (
     "left alone, since pairs do not tell: the height of the centre along the axis (it moves the whole map), the "
-    "sense of the rotation, and flips; the scale is the lattice's: distance and energy were fitted to it and not checked"
+    "sense of the rotation, and flips; the scale is the lattice's: distance and energy are "
+    "not checked against it"
 )
 
 

@@ -26,7 +26,10 @@ CLIP = 3.0
 """Residuals beyond so many standard deviations count less (Huber)."""
 LEAST_SPOTS = 12
 SHOWN = 3.0
-UNKNOWN = "left alone, since spots do not tell: the height of the centre along the axis and flips; the scale is the lattice's"
+UNKNOWN = (
+    "left alone, since spots do not tell: the height of the centre along the axis, and flips; "
+    "the scale is the lattice's"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,7 +152,9 @@ def _nudged(U: Floats, position: Floats, change: Floats) -> tuple[Floats, Floats
     return turn @ U, position + change[:, 3:]
 
 
-def _solve(grain: Indices, off: Floats, shared: Floats, own: Floats, free: Mask) -> tuple[Floats, Floats, Floats]:
+def _solve(
+    grain: Indices, grains: int, off: Floats, shared: Floats, own: Floats, free: Mask
+) -> tuple[Floats, Floats, Floats]:
     """Gauss-Newton steps of the detector (5) and of all grains (n,6), and the detector's errors."""
     order = np.argsort(grain, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(grain[order]) != 0])

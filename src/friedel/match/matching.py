@@ -1,0 +1,113 @@
+"""Match: Friedel pairs among blobs, with tolerances that the blobs themselves give.
+
+Two blobs are a pair when they are half a turn apart, the angle between their line and the beam is on a ring of the
+lattice, the line passes through the sample, and they look alike (PIPELINE 4). The pairs' own residuals, told from
+chance by a mixture fit, scale the blobs' uncertainties; then each blob is given to at most one pair, best first.
+Method of pairs: Ludwig et al., J. Appl. Cryst. 42 (2009) 302. The fit of tolerances is ours.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from friedel.kernels import pairs as kernel
+from friedel.match.params import MatchParams
+from friedel.match.scene import check_turn, make_scene, pairable_fraction
+from friedel.match.tolerances import deviations, scrambled, tolerance_scale
+from friedel.model.arrays import Floats, Indices
+from friedel.model.blobs import BlobTable
+from friedel.model.crystal import Phase
+from friedel.model.families import phase_rings
+from friedel.model.pairs import PairTable, Tolerances
+from friedel.model.setup import Setup
+
+
+def match(
+    blobs: BlobTable, setup: Setup, phases: Sequence[Phase], params: MatchParams, *, seed: int = 0
+) -> PairTable:
+    """Pairs of kept blobs, in the order of their first blob; `seed` scrambles omega for the null.
+
+    Families are those of `model.families.used_reflections`. Where fewer pairs than chance allows to judge are
+    found, the tolerances are the blobs' own, unscaled. Raises `InputError` for a scan of half a turn or less:
+    no blob of it has a partner.
+    """
+    check_turn(blobs)
+    rings, phase, family = phase_rings(phases, setup, blobs.shape[1:])
+    scene = make_scene(blobs, setup, rings, params)
+    rng = np.random.default_rng([seed, 301])
+    scale, tuned = tolerance_scale(scene, rng) if params.tune else (np.ones(kernel.RESIDUALS), False)
+    gates = scene.gates._replace(factor=params.factor if params.tune else np.inf)
+    spots = scene.scaled(scale)
+    rows, residuals, candidates = best_pairs(spots, rings, gates)
+    repeats = params.null_repeats if len(rows) else 0
+    null = [float(len(best_pairs(scrambled(spots, rng), rings, gates)[0])) for _ in range(repeats)]
+    tolerances = _tolerances(spots, rows, residuals, gates, tuned)
+    return _table(
+        blobs, setup, (rows, residuals), (phase, family), float(np.mean(null or [0.0])), tolerances, candidates
+    )
+
+
+def best_pairs(spots: kernel.Spots, rings: Floats, gates: kernel.Gates) -> tuple[Indices, Floats, int]:
+    """One-to-one pairs: the smallest total residual first, ties by the rows; and how many candidates there were."""
+    rows, residuals = kernel.find_candidates(spots, rings, gates)
+    order = np.lexsort((rows[:, 1], rows[:, 0], residuals[:, kernel.TOTAL]))
+    rows, residuals = rows[order], residuals[order]
+    keep = np.zeros(len(rows), np.bool_)
+    kernel.take_best(rows, np.zeros(len(spots.omega), np.bool_), keep)
+    kept = np.flatnonzero(keep)
+    kept = kept[np.argsort(rows[kept, 0], kind="stable")]
+    return rows[kept], residuals[kept], len(rows)
+
+
+def _tolerances(
+    spots: kernel.Spots, rows: Indices, residuals: Floats, gates: kernel.Gates, tuned: bool
+) -> Tolerances:
+    """What a typical pair was allowed to be off by."""
+    if not len(rows):
+        return Tolerances(0.0, 0.0, gates.factor, tuned)
+    deviation = np.median(deviations(spots, rows), axis=0)
+    allowed = np.minimum(gates.factor * deviation[:2], [gates.omega, gates.two_theta])
+    return Tolerances(float(np.degrees(allowed[0])), float(np.degrees(allowed[1])), gates.factor, tuned)
+
+
+def _table(
+    blobs: BlobTable,
+    setup: Setup,
+    pairs: tuple[Indices, Floats],
+    rings: tuple[Indices, Indices],
+    null: float,
+    tolerances: Tolerances,
+    candidates: int,
+) -> PairTable:
+    rows, residuals = pairs
+    stage = blobs["omega"]
+    # the first blob of a pair is the one that came first in the scan
+    later = stage[rows[:, 0]] > stage[rows[:, 1]]
+    a, b = np.where(later, rows[:, 1], rows[:, 0]), np.where(later, rows[:, 0], rows[:, 1])
+    position = setup.detector.position_um(blobs["sc"], blobs["fc"])
+    omega = setup.lab_omega_rad(stage)
+    lines = kernel.friedel_lines(position[a], position[b], omega[a], omega[b])
+    ids = blobs["spot3d_id"]
+    order = np.lexsort((ids[b], ids[a]))
+    columns = {
+        "blob_a": ids[a],
+        "blob_b": ids[b],
+        "phase": rings[0][rows[:, 2]],
+        "family": rings[1][rows[:, 2]],
+        "two_theta": np.degrees(lines.two_theta),
+        "eta": np.degrees(lines.eta),
+        "omega": np.degrees(lines.omega),
+        **{f"line_{axis}": lines.point[:, i] for i, axis in enumerate("xyz")},
+        **{f"direction_{axis}": lines.direction[:, i] for i, axis in enumerate("xyz")},
+        "residual": np.sqrt(residuals[:, kernel.TOTAL] / kernel.RESIDUALS),
+        "omega_residual": np.degrees(np.where(later, -residuals[:, 0], residuals[:, 0])),
+        "two_theta_residual": np.degrees(residuals[:, 1]),
+    }
+    return PairTable(
+        {name: values[order] for name, values in columns.items()},
+        null_pairs=null,
+        candidates=candidates,
+        tolerances=tolerances,
+        pairable=pairable_fraction(blobs),
+        blobs=len(blobs),
+    )

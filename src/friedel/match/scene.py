@@ -1,0 +1,127 @@
+"""Blobs as matching sees them: in the lab, with what is known about their precision, and the widest gates."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from friedel.errors import InputError
+from friedel.kernels import pairs as kernel
+from friedel.match.params import MatchParams
+from friedel.model.arrays import Floats, Mask
+from friedel.model.blobs import BlobTable
+from friedel.model.setup import Setup
+from friedel.model.uncertainty import blob_uncertainty
+
+LEAST_SIN_ETA = 0.1
+"""Nearer to the axis omega says nothing."""
+HALF_TURN = 180.0
+TRUSTED_PX, TRUSTED_STEP = 0.05, 0.03
+"""No centroid is trusted beyond this part of a pixel and of a frame, whatever the pairs say."""
+UNLIKE = np.array([0.7, 0.7, 0.35, 0.35, 0.25])
+"""How unlike a blob of which a part is missing may be: standard deviations of the features."""
+ALIKE = np.array([0.02, 0.05, 0.0, 0.0, 0.02])
+"""The least standard deviations of the features of whole blobs; boxes are known to a pixel."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """Blobs as matching sees them: spots with the least of their variances, and all that limits a pair."""
+
+    spots: kernel.Spots
+    cut: Floats
+    unsure: Mask
+    rings: Floats
+    gates: kernel.Gates
+
+    def scaled(self, scale: Floats) -> kernel.Spots:
+        """The spots with variances scaled by squares of (RESIDUALS) factors; what is cut comes on top, unscaled."""
+        squares = np.concatenate([scale[:1], scale[1:2], scale[1:2], scale[2:]]) ** 2
+        return self.spots._replace(spread=self.spots.spread * squares + self.cut)
+
+
+def make_scene(blobs: BlobTable, setup: Setup, rings: Floats, params: MatchParams) -> Scene:
+    """Blobs in the lab, with what is known about their precision."""
+    omega = np.mod(setup.lab_omega_rad(blobs["omega"]), kernel.TURN)
+    omega[omega >= kernel.TURN] = 0.0
+    position = setup.detector.position_um(blobs["sc"], blobs["fc"])
+    known = blob_uncertainty(blobs)
+    whole = np.flatnonzero(~known.unsure)
+    step = abs(blobs.omega_step_deg)
+    hit = np.hypot(position[:, 1], position[:, 2])
+    sin_eta = np.maximum(np.abs(position[:, 1]) / np.maximum(hit, 1e-9), LEAST_SIN_ETA)
+    rows, cols = blobs["row_stop"] - blobs["row_start"], blobs["col_stop"] - blobs["col_start"]
+    features = np.column_stack(
+        [
+            np.log(np.maximum(blobs["sum_intensity"], 1e-30)),
+            np.log(np.maximum(blobs["Number_of_pixels"], 1)),
+            np.log(np.maximum(rows, 1)),
+            np.log(np.maximum(cols, 1)),
+            blobs["covsf"],
+        ]
+    )
+    alike = np.tile(ALIKE**2, (len(omega), 1))
+    alike[:, :2] += known.intensity[:, None] ** 2
+    alike[:, 2] += (0.7 / np.maximum(rows, 1)) ** 2
+    alike[:, 3] += (0.7 / np.maximum(cols, 1)) ** 2
+    alike[:, 4] += known.intensity**2
+    regular = _lab_variances(setup, known.row, known.col, known.omega, sin_eta)
+    # nobody knows which blob is the best: none is trusted much more than the typical one
+    regular += np.median(regular[whole], axis=0) if len(whole) else 0.0
+    # what no scale takes away: centroids are never trusted beyond a part of a pixel and of a frame
+    row, col = np.hypot(known.cut_row, TRUSTED_PX), np.hypot(known.cut_col, TRUSTED_PX)
+    cut = _lab_variances(setup, row, col, np.hypot(known.cut_omega, TRUSTED_STEP * step), sin_eta)
+    unlike = known.unsure[:, None] * UNLIKE**2
+    spots = kernel.Spots(omega, position, np.column_stack([regular, alike]), features)
+    return Scene(spots, np.column_stack([cut, unlike]), known.unsure, rings, _gates(setup, params))
+
+
+def _lab_variances(setup: Setup, row: Floats, col: Floats, omega_deg: Floats, sin_eta: Floats) -> Floats:
+    """Variances (n,3) of omega |sin eta| (rad^2), lab y and z (um^2)."""
+    u, v = setup.detector.u_um, setup.detector.v_um
+    return np.column_stack(
+        [
+            (np.radians(omega_deg) * sin_eta) ** 2,
+            (u[1] * col) ** 2 + (v[1] * row) ** 2,
+            (u[2] * col) ** 2 + (v[2] * row) ** 2,
+        ]
+    )
+
+
+def _gates(setup: Setup, params: MatchParams) -> kernel.Gates:
+    """The widest gates."""
+    sample = setup.sample
+    kind = {"cylinder": kernel.CYLINDER, "box": kernel.BOX}.get(sample.kind, kernel.ANYWHERE)
+    pixel = max(float(np.linalg.norm(setup.detector.u_um)), float(np.linalg.norm(setup.detector.v_um)))
+    return kernel.Gates(
+        omega=float(np.radians(params.omega_tol_deg)),
+        two_theta=float(np.radians(params.two_theta_tol_deg)),
+        least_sin_eta=LEAST_SIN_ETA,
+        factor=np.inf,
+        intensity=float(np.log(params.intensity_ratio)),
+        area=float(np.log(params.area_ratio)),
+        box=float(np.log(params.box_ratio)),
+        correlation=2.0,
+        kind=kind,
+        half_x=sample.size_um[0] / 2,
+        half_y=sample.size_um[1] / 2,
+        half_z=sample.size_um[2] / 2,
+        margin=params.margin_px * pixel,
+    )
+
+
+def check_turn(blobs: BlobTable) -> None:
+    """Raise `InputError` where the scan is too short for any pair."""
+    covered = blobs.shape[0] * abs(blobs.omega_step_deg)
+    if covered <= HALF_TURN + 1e-6 + 2 * abs(blobs.omega_step_deg):
+        raise InputError(
+            "Friedel pairs",
+            rule="need a scan of more than half a turn",
+            got=f"{covered:g} deg",
+            way_out="a spot's partner is 180 deg away: record a full turn, or stop after segment (--to segment)",
+        )
+
+
+def pairable_fraction(blobs: BlobTable) -> float:
+    """The part of the scan whose partner angle was recorded too: 1 for a full turn, 0 for half of one."""
+    covered = blobs.shape[0] * abs(blobs.omega_step_deg)
+    return float(np.clip(2.0 * (covered - HALF_TURN) / covered, 0.0, 1.0)) if covered < 2 * HALF_TURN else 1.0
