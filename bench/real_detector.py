@@ -3,7 +3,7 @@
     python -m bench.real_detector DATA_FOLDER
 
 There is no truth; what is checked is what any right answer has: it runs from the raw file with `friedel init`'s
-recipe, finds the bright features, and two different cuts of the scan give the same bytes (every column, voxel and reason).
+recipe, finds the bright features, and two different cuts of the scan give the same bytes: columns, voxels, reasons.
 """
 
 import json
