@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy import ndimage
-from scipy.spatial import ConvexHull
+from scipy.spatial import ConvexHull, QhullError
 
 from friedel.errors import InputError
 from friedel.model.arrays import AnyArray, Floats, Mask
@@ -55,7 +55,7 @@ def absorption_mask(
     y, z = place[..., 1], place[..., 2]
     reach = float(np.abs(y).max())
     count = 2 * int(np.ceil(reach / voxel))
-    y_line = (np.arange(count) + 0.5 - count / 2) * voxel
+    y_line: Floats = np.asarray((np.arange(count) + 0.5 - count / 2) * voxel, dtype=np.float64)
     low, high = float(np.floor(z.min() / voxel)), float(np.ceil(z.max() / voxel))
     z_line: Floats = np.asarray((np.arange(low, high) + 0.5) * voxel, dtype=np.float64)
     at_row, at_col = _pixels_at(setup, box, y_line, z_line)
@@ -129,15 +129,17 @@ def shape_mask(sample: SampleShape, origin_um: Floats, shape: tuple[int, int, in
 
 
 def hull_mask(inside: Mask) -> Mask:
-    """Voxels [z,y,x] whose centre is in the convex hull of the given ones, corners included."""
+    """Voxels [z,y,x] in the convex hull of the given ones, centre by centre (corners would add a layer)."""
     sure = ndimage.binary_opening(inside, ndimage.generate_binary_structure(3, 1), iterations=SPURS)
     if not sure.any():
         return inside.copy()
     border = np.argwhere(sure & ~ndimage.binary_erosion(sure))
-    away = np.array(np.meshgrid(*[(-0.5, 0.5)] * 3)).reshape(3, -1).T
-    corners = np.unique((border[:, None, :] + away).reshape(-1, 3), axis=0)
+    try:
+        facets = ConvexHull(border).equations
+    except QhullError:  # all in one plane
+        return inside.copy()
     # facets in one plane come as triangles: each plane is asked once
-    planes = np.unique(np.round(ConvexHull(corners).equations, 9), axis=0)
+    planes = np.unique(np.round(facets, 9), axis=0)
     unknown = np.argwhere(~inside)
     chunk = max(1, PIECE // len(planes))
     out = inside.copy()

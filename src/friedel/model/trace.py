@@ -44,8 +44,8 @@ def trace(
 def voxel_at(volume: GrainVolume, position_um: Floats) -> Indices:
     """Indices (n,3) as z, y, x of the voxels at positions (n,3) as x, y, z; -1 outside the map."""
     index = np.floor((position_um - volume.origin_um) / volume.voxel_um).astype(np.int64)[:, ::-1]
-    inside = ((index >= 0) & (index < np.array(volume.grain_id.shape))).all(axis=1)
-    return np.asarray(np.where(inside[:, None], index, -1))
+    inside = np.all((index >= 0) & (index < np.array(volume.grain_id.shape)), axis=1, keepdims=True)
+    return np.asarray(np.where(inside, index, -1))
 
 
 def grain_at(volume: GrainVolume, position_um: Floats) -> Indices:

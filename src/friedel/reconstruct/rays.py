@@ -93,6 +93,13 @@ class Optics:
         return np.asarray(hkl[found.reflection[(turn**2 + down**2 + right**2).argmin(axis=1)]])
 
 
+def sample_directions(rays: Rays) -> Floats:
+    """Unit directions (n,3) of the diffracted beams in the sample frame."""
+    c, s = np.cos(rays.omega), np.sin(rays.omega)
+    x, y, z = rays.k.T
+    return np.column_stack([c * x + s * y, -s * x + c * y, z])
+
+
 def _wrapped(angle: Floats) -> Floats:
     return np.asarray(np.mod(angle + np.pi, 2 * np.pi) - np.pi)
 
