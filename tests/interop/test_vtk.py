@@ -67,7 +67,7 @@ def test_an_exported_volume_opens_with_its_colours(tmp_path):
 
 def test_an_xdmf_file_opens_with_its_layers_in_place(tmp_path):
     heavy = export_xdmf(tmp_path / "map.xdmf", VOLUME, GRAINS, PHASES)
-    assert heavy == tmp_path / "map.h5"
+    assert heavy == tmp_path / "map.xdmf.h5"
     image = opened(vtkXdmfReader(), tmp_path / "map.xdmf")
     check(image)
     assert layer(image, "ipf_colour").shape == (*VOLUME.grain_id.shape, 3)

@@ -7,7 +7,10 @@ from friedel.errors import OutputError
 from friedel.model.scan import Scan
 from friedel.runner.provenance import RECORD, RunRecord, read_record
 
-VIEWS = ("report.html", "evaluation.json", "blobs.csv", "blobs.parquet")
+VIEWS = (
+    "report.html", "evaluation.json", "blobs.csv", "blobs_grains.csv", "blobs.parquet", "map.vtkhdf", "map.xdmf",
+    "map.xdmf.h5", "map.dream3d", "grains.map", "grains.par",
+)  # fmt: skip
 """Made from the results by other commands, under the names that these choose: they must not outlive them."""
 RESULTS = ("clean.h5", "background.h5", "blobs.h5", "pairs.h5", "grains.h5", "shapes.h5", "volume.h5")
 OURS = (*RESULTS, *VIEWS, "recipe.toml", RECORD)

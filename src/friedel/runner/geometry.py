@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from friedel.errors import InputError
 from friedel.io.store import read_attributes
 from friedel.model.setup import Axis, Detector, Setup
 
@@ -22,7 +23,9 @@ def setup_record(setup: Setup) -> dict[str, Any]:
 
 
 def load_setup(path: Path, given: Setup) -> Setup:
-    """The set-up in a file of ours; beam and sample are those of `given`."""
-    values = read_attributes(path)["setup"]
+    """The set-up in a file of ours, with beam and sample of `given`. Raises `InputError` where there is none."""
+    values = read_attributes(path).get("setup")
+    if not isinstance(values, dict):
+        raise InputError(str(path), rule="does not say which set-up it was made with", way_out="--from match")
     detector = Detector(*(np.array(values[name]) for name in ("origin_um", "u_um", "v_um")))
     return Setup(given.beam, detector, Axis(1 if values["rotation"] == "+z" else -1), given.sample)

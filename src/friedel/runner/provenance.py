@@ -34,7 +34,8 @@ class Output:
 class StageRecord:
     """One finished stage: `hash` of its parameters and inputs, when, how long, what came out.
 
-    `measured` holds what the stage found out about the scan (levels, boxes, noise), `counts` numbers of things.
+    `handed_on` are files that a later stage, which vouches for them now, has written anew. `measured` holds what
+    the stage found out about the scan (levels, boxes, noise), `counts` numbers of things.
     """
 
     hash: str
@@ -44,10 +45,12 @@ class StageRecord:
     measured: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     outputs: dict[str, Output] = field(default_factory=dict)
+    handed_on: list[str] = field(default_factory=list)
 
-    def giving_up(self, names: Container[str]) -> "StageRecord":
-        """The same without the files that a later stage has replaced by its own (grains.h5 by the map's)."""
-        return replace(self, outputs={name: output for name, output in self.outputs.items() if name not in names})
+    def handing_on(self, names: Container[str]) -> "StageRecord":
+        """The same, where a later stage has written some of its files anew (the map adds to grains.h5)."""
+        mine = {name: output for name, output in self.outputs.items() if name not in names}
+        return replace(self, outputs=mine, handed_on=sorted({*self.handed_on, *(set(self.outputs) - set(mine))}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class RunRecord:
     def with_stage(self, name: str, record: StageRecord) -> "RunRecord":
         """The same with one stage finished; what stood for it and for later stages is void."""
         void = self.without(name)
-        before = {stage: one.giving_up(record.outputs) for stage, one in void.stages.items()}
+        before = {stage: one.handing_on(record.outputs) for stage, one in void.stages.items()}
         return replace(void, stages={**before, name: record})
 
     def without(self, name: str) -> "RunRecord":
@@ -79,7 +82,11 @@ class RunRecord:
         record = self.stages.get(name)
         if record is None or record.hash != expected_hash:
             return False
-        return all(_size(out / file) == output.bytes for file, output in record.outputs.items())
+        later = {file: output for stage in self.stages.values() for file, output in stage.outputs.items()}
+        if not all(file in later for file in record.handed_on):
+            return False
+        mine = record.outputs | {file: later[file] for file in record.handed_on}
+        return all(_size(out / file) == output.bytes for file, output in mine.items())
 
 
 def new_record(scan: Scan) -> RunRecord:

@@ -22,12 +22,12 @@ def export_xdmf(
     *,
     axis: tuple[float, float, float] = (0.0, 0.0, 1.0),
 ) -> Path:
-    """Write `path` (XML) and, beside it, the layers as `.h5`; gives the path of the second.
+    """Write `path` (XML) and, beside it, the layers as `path.h5`; gives the path of the second.
 
     The layers are those of `export_vtkhdf`, and the second file is one. Raises `OutputError`.
     """
     path = Path(path)
-    heavy = path.with_suffix(".h5")
+    heavy = path.with_name(f"{path.name}.h5")  # never the name of a result: grains.h5 is one
     extra = coloured_layers(volume, grains, phases, axis)
     write_volume(heavy, volume, extra=extra)
     layers = {**{name: getattr(volume, name).astype(kind) for name, kind in LAYERS.items()}, **extra}
