@@ -1,5 +1,7 @@
 """Frames written block by block, and files that are whole or not there."""
 
+import errno
+import io
 import resource
 import subprocess
 import sys
@@ -163,6 +165,30 @@ def test_after_an_error_the_old_file_stands_and_nothing_lies_about(tmp_path, err
 def test_errors_that_are_not_about_the_disk_pass_unchanged(tmp_path):
     with pytest.raises(RuntimeError, match="of my own"), atomic(tmp_path / "file") as partial:
         fail_after_writing(partial, RuntimeError("of my own"))
+
+
+def read_from_a_broken_disk():
+    raise OSError(errno.EIO, "Input/output error", "raw.h5")
+
+
+def test_an_error_of_another_file_is_not_blamed_on_the_one_that_is_written(tmp_path):
+    with pytest.raises(OSError, match=r"raw\.h5") as caught, atomic(tmp_path / "a"):
+        read_from_a_broken_disk()
+    assert type(caught.value) is OSError
+    with pytest.raises(OSError, match=r"raw\.h5") as caught, raw_writer(tmp_path / "r.h5", (3, 4, 4)):
+        read_from_a_broken_disk()
+    assert type(caught.value) is OSError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_breaks_while_it_is_written_to_is_named(tmp_path, monkeypatch):
+    def broken(self, data):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("friedel.io.h5_output.FileIO", type("Broken", (io.FileIO,), {"write": broken}))
+    with pytest.raises(OutputError, match=r"cannot write .*r\.h5: input/output error"):
+        write_background(tmp_path / "r.h5", np.zeros((2, 3, 4)), np.arange(2), np.ones((3, 1)))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_is_refused_in_one_line(tmp_path):

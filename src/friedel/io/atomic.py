@@ -17,7 +17,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
     After any error, an interrupt included, the hidden file is removed and what stood at `path` is untouched.
     The hidden name is always the same, so that a run that was killed leaves at most one of them, which the next
-    run overwrites. Raises `OutputError` with one line when the disk or the folder cannot take the file.
+    run overwrites. Raises `OutputError` with one line when the disk or the folder cannot take the file; errors of
+    other files that are used inside, e.g. one that cannot be read, pass as they are.
     """
     final = Path(path)
     partial = final.with_name(f".{final.name}.part")
@@ -29,7 +30,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
         with suppress(OSError):  # some network disks cannot do it for a folder, and the file is in place
             _flush(final.parent)
     except (OSError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not _from_hdf5(error):
+        if not (_from_hdf5(error) if isinstance(error, RuntimeError) else _from_writing(error, final, partial)):
             raise
         raise OutputError(f"cannot write {final}", rule=_reason(error)) from error
     finally:
@@ -46,6 +47,13 @@ def _flush(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _from_writing(error: OSError, final: Path, partial: Path) -> bool:
+    """Whether it names the file, its hidden twin or their folder, or says that there is no room."""
+    ours = {str(final), str(partial), *map(str, final.parents)}
+    no_room = error.errno in _REASONS or any(f"errno = {number}," in str(error) for number in _REASONS)
+    return no_room or str(error.filename) in ours
 
 
 def _from_hdf5(error: RuntimeError) -> bool:

@@ -18,14 +18,14 @@ class _Sink:
     fault at exit. So failures are kept from it, and raised by `check`.
     """
 
-    def __init__(self, file: FileIO) -> None:
-        self._file = file
+    def __init__(self, file: FileIO, path: Path) -> None:
+        self._file, self._path = file, path
         self._error: OSError | None = None
 
     def check(self) -> None:
-        """Raise the first error, if there was one."""
+        """Raise the first error, if there was one; it names the file."""
         if self._error is not None:
-            raise self._error
+            raise OSError(self._error.errno, self._error.strerror, str(self._path)) from self._error
 
     def write(self, data: bytes) -> int:
         """All of the data, also where the system takes them in pieces."""
@@ -84,7 +84,7 @@ class H5Output(NamedTuple):
 def h5_output(path: str | Path) -> Iterator[H5Output]:
     """An HDF5 file that appears at `path` when the block ends well, see `atomic`. Raises `OutputError`."""
     with atomic(path) as partial, FileIO(partial, "w+") as file:
-        sink = _Sink(file)
+        sink = _Sink(file, partial)
         output = h5py.File(sink, "w")
         try:
             yield H5Output(output, sink)
