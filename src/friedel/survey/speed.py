@@ -24,10 +24,6 @@ class Speed:
     read_s: float
     work_s: float
 
-    def total_s(self, frames: int) -> float:
-        """For a whole scan; reading and working take turns."""
-        return frames * (self.read_s + self.work_s)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Repeated:
