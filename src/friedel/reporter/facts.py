@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from friedel.reporter.grain_tiles import grain_tiles
 from friedel.reporter.ink import short
 from friedel.reporter.material import Material
 from friedel.reporter.panel import Panel, Table, Tile
@@ -17,7 +18,7 @@ SHOWN_PARAMETERS = {
 
 def tiles(material: Material) -> list[Tile]:
     """The headline numbers."""
-    shown = []
+    shown = grain_tiles(material)
     blobs = material.blobs
     shape = blobs.shape if blobs is not None else material.run.get("input", {}).get("shape")
     if blobs is not None:
@@ -32,8 +33,9 @@ def tiles(material: Material) -> list[Tile]:
     seconds = sum(float(stage.get("seconds", 0)) for stage in material.stages.values())
     if seconds and shape:
         rate = np.prod([float(n) for n in shape]) / seconds / 1e6
-        shown.append(Tile(duration(seconds), "from raw to blobs", f"{rate:,.0f} million voxels a second"))
-    if material.sigma:
+        goal = "map" if "assemble" in material.stages else "blobs"
+        shown.append(Tile(duration(seconds), f"from raw to {goal}", f"{rate:,.0f} million voxels a second"))
+    if material.sigma and material.grains is None:
         threshold = material.setting("segment", "seed_threshold")
         scale = 1.0 if material.setting("segment", "unit") == "sigma" else material.sigma
         note = f"seeds from {threshold / scale:.1f} sigma on" if threshold else "of a clean frame"

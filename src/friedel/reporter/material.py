@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,10 +14,16 @@ from friedel.io import open_scan
 from friedel.io.background_reader import Backgrounds
 from friedel.io.images import read_images
 from friedel.io.scan_params import ScanParams
-from friedel.io.store import read_blobs
+from friedel.io.store import read_blobs, read_description, read_grains, read_pairs, read_volume
 from friedel.model.arrays import AnyArray, Floats, Image
 from friedel.model.blobs import BlobTable
+from friedel.model.crystal import Phase
+from friedel.model.description import Description
+from friedel.model.grains import GrainTable, GrainVolume
+from friedel.model.pairs import PairTable
 from friedel.model.scan import Box, Scan
+from friedel.model.setup import Setup
+from friedel.recipe import PhaseParams, SetupParams
 
 Part = TypeVar("Part")
 Place = int | slice | AnyArray
@@ -39,6 +45,12 @@ class Material:
     scan: Scan | None = None
     evaluation: Mapping[str, Any] = field(default_factory=dict)
     noise: Image | None = None
+    pairs: PairTable | None = None
+    grains: GrainTable | None = None
+    description: Description | None = None
+    volume: GrainVolume | None = None
+    setup: Setup | None = None
+    phases: Sequence[Phase] = ()
     missing: tuple[str, ...] = ()
 
     def setting(self, section: str, name: str, default: Any = None) -> Any:
@@ -135,9 +147,58 @@ def load_material(folder: Path) -> Material:
         backgrounds=part("background.h5", Backgrounds.open, None, needed=_has_background(recipe)),
         scan=_scan(recipe, folder, missing),
         evaluation=evaluation,
+        pairs=part("pairs.h5", read_pairs, None, needed=_got_to(folder, run, 0)),
+        grains=part("grains.h5", read_grains, None, needed=_got_to(folder, run, 1)),
+        description=part("grains.h5", read_description, None, needed=False),
+        volume=part("volume.h5", read_volume, None, needed=_got_to(folder, run, 2)),
+        setup=_setup(recipe, missing),
+        phases=_phases(recipe, missing),
     )
+    material = _fitting(material, missing)
     noise = _noise(material, missing)
     return replace(material, noise=noise, missing=tuple(missing))
+
+
+MAP_FILES = (("pairs.h5", "match"), ("grains.h5", "index"), ("volume.h5", "assemble"))
+
+
+def _got_to(folder: Path, run: Mapping[str, Any], number: int) -> bool:
+    """Whether the file that this stage writes is to be expected: it ran, or what comes after it is there."""
+    return any(stage in run.get("stages", {}) or (folder / name).exists() for name, stage in MAP_FILES[number:])
+
+
+def _fitting(material: Material, missing: list[str]) -> Material:
+    """Without parts that speak of grains, blobs or phases which are not there: they are of another result."""
+    blobs, grains, volume = material.blobs, material.grains, material.volume
+    if grains is not None and (
+        (blobs is not None and int(grains.blobs.max(initial=-1)) >= len(blobs))
+        or (material.phases and int(grains.phase.max(initial=0)) >= len(material.phases))
+    ):
+        missing.append("grains.h5 is of other blobs or phases")
+        grains = None
+    if volume is not None and grains is not None and int(volume.grain_id.max(initial=0)) > len(grains):
+        missing.append("volume.h5 is of other grains")
+        volume = None
+    description = material.description if grains is not None else None
+    return replace(material, grains=grains, description=description, volume=volume)
+
+
+def _setup(recipe: Mapping[str, Any], missing: list[str]) -> Setup | None:
+    if "setup" not in recipe:
+        return None
+    try:
+        return SetupParams.build(recipe["setup"], "setup").setup()
+    except FriedelError as error:
+        missing.append(f"[setup] of the recipe cannot be used: {error}")
+        return None
+
+
+def _phases(recipe: Mapping[str, Any], missing: list[str]) -> tuple[Phase, ...]:
+    try:
+        return tuple(PhaseParams.build(section, "phase").phase() for section in recipe.get("phase", ()))
+    except FriedelError as error:
+        missing.append(f"[[phase]] of the recipe cannot be used: {error}")
+        return ()
 
 
 def _noise(material: Material, missing: list[str]) -> Image | None:

@@ -8,11 +8,16 @@ from jinja2 import Environment, StrictUndefined
 
 from friedel.errors import ScanError
 from friedel.reporter.accuracy import truth_panels
+from friedel.reporter.boundaries import description_panels
 from friedel.reporter.facts import input_panels, tiles, timing_panels
 from friedel.reporter.frame_pictures import background_panel, frame_panels
 from friedel.reporter.frames import FrameLooker, frame_looker
+from friedel.reporter.grains import grain_panels, trust_panel
+from friedel.reporter.map_accuracy import map_truth_panels
 from friedel.reporter.material import Material
+from friedel.reporter.orientations import orientation_panel
 from friedel.reporter.overview import projection_panel
+from friedel.reporter.pairs import pair_panels
 from friedel.reporter.panel import Panel, Section
 from friedel.reporter.preprocessing import course_panel, histogram_panel, intensity_panel
 from friedel.reporter.segmentation import (
@@ -25,6 +30,7 @@ from friedel.reporter.segmentation import (
 from friedel.reporter.statistics import flag_panel, ledger_panel, rotation_panel, size_panel
 from friedel.reporter.statistics import intensity_panel as brightness_panel
 from friedel.reporter.subject import Subject, look_at
+from friedel.reporter.volume import slice_panels, solid_panel
 
 
 def render(material: Material) -> str:
@@ -46,7 +52,12 @@ def render(material: Material) -> str:
         css=(here / "page.css").read_text(encoding="utf-8"),
         name=_name(material),
         tiles=tiles(material),
-        hero=projection_panel(material),
+        hero=_hero(material),
+        goal="a map of grains"
+        if material.volume is not None
+        else "grains"
+        if material.grains is not None
+        else "blobs",
         sections=[section for section in sections if section.panels],
         warnings=material.warnings,
         missing=missing,
@@ -60,6 +71,12 @@ def own_ids(svg: str, prefix: str) -> str:
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', svg)
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", svg)
     return re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', svg)
+
+
+def _hero(material: Material) -> Panel | None:
+    if material.volume is not None and material.grains is not None and len(material.grains):
+        return solid_panel(material, material.grains, material.volume)
+    return projection_panel(material)
 
 
 def _sections(material: Material, looker: FrameLooker | None) -> list[Section]:
@@ -80,10 +97,22 @@ def _sections(material: Material, looker: FrameLooker | None) -> list[Section]:
             tuple(_segment_panels(material, looker, subject)),
         ),
         Section(
+            "match",
+            "Match",
+            "Friedel pairs: two spots half a turn apart, from the same planes of the same grain.",
+            tuple(pair_panels(material, material.pairs)) if material.pairs is not None else (),
+        ),
+        Section(
+            "index", "Index", "Which spots are one grain's, and how it is turned.", tuple(_grain_panels(material))
+        ),
+        Section(
+            "map", "Map", "Each grain rebuilt from its spots, all in one volume.", tuple(_map_panels(material))
+        ),
+        Section(
             "truth",
             "Against truth",
             "What a simulation, or somebody else's reference, says about this result.",
-            tuple(truth_panels(evaluation)) if evaluation else (),
+            (*(truth_panels(evaluation) if evaluation else ()), *map_truth_panels(material.evaluation)),
         ),
         Section("run", "How it ran", "Time and versions.", timing_panels(material)),
     ]
@@ -118,12 +147,37 @@ def _segment_panels(material: Material, looker: FrameLooker | None, subject: Sub
         for start, stop in ((0, blobs.shape[0] // 2), (blobs.shape[0] // 2, blobs.shape[0])):
             yield outlined_panel(material, looker, blobs, busiest_frame(blobs, start, stop))
         yield section_panel(material, subject, blobs)
+    if material.volume is not None:  # which is the picture at the top
+        projection = projection_panel(material)
+        if projection is not None:
+            yield projection
     if len(blobs):
         yield size_panel(material, blobs)
         yield brightness_panel(blobs)
         yield rotation_panel(blobs)
     yield ledger_panel(blobs)
     yield flag_panel(blobs)
+
+
+def _grain_panels(material: Material) -> Iterable[Panel]:
+    grains = material.grains
+    if grains is None or not len(grains):
+        return
+    yield from grain_panels(material, grains)
+    if material.phases:
+        diameter = material.description.grains["diameter_um"] if material.description is not None else None
+        yield orientation_panel(material, grains, diameter)
+    yield trust_panel(material, grains)
+
+
+def _map_panels(material: Material) -> Iterable[Panel]:
+    grains = material.grains
+    if grains is None or not len(grains):
+        return
+    if material.volume is not None:
+        yield from slice_panels(material, grains, material.volume)
+    if material.description is not None:
+        yield from description_panels(material, grains, material.description)
 
 
 def _name(material: Material) -> str:

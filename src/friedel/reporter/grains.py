@@ -1,0 +1,222 @@
+"""Panels about indexed grains: their spots, how complete they are, what is left over, whom to trust least."""
+
+import numpy as np
+
+from friedel.model.arrays import AnyArray, Floats
+from friedel.model.blobs import BlobTable
+from friedel.model.grains import GrainTable, Status
+from friedel.reporter.colours import by_number
+from friedel.reporter.ink import BLUE, INK, ON_IMAGE_BOX, SOFT, TEAL, WARM, Sheet
+from friedel.reporter.material import Material
+from friedel.reporter.panel import Panel, Table
+from friedel.reporter.pictures import draw_box, show_image
+
+LEAST_TRUSTED = 12
+NIGHT = np.array([0.02, 0.027, 0.05])
+
+
+def grain_panels(material: Material, grains: GrainTable) -> list[Panel]:
+    """Everything about the grains that needs no map."""
+    panels = []
+    blobs = material.blobs
+    if blobs is not None and len(blobs):
+        panels.append(spots_panel(material, blobs, grains))
+    panels.append(_completeness(grains))
+    if len(grains.hkl) and material.setup is not None:
+        panels.append(_eta_omega(material, grains))
+    if len(grains.residuals):
+        panels.append(_residuals(grains))
+    return panels
+
+
+def owners(grains: GrainTable) -> AnyArray:
+    """The grain of every entry of `blobs`."""
+    return np.repeat(np.arange(len(grains)), np.diff(grains.blob_pointer))
+
+
+def grain_of_blob(grains: GrainTable, count: int) -> AnyArray:
+    """Row of the grain of each of `count` blobs, -1 for none; a shared blob goes to one of its grains."""
+    found = np.full(count, -1, np.int64)
+    known = grains.blobs < count
+    found[grains.blobs[known]] = owners(grains)[known]
+    return found
+
+
+def spots_panel(material: Material, blobs: BlobTable, grains: GrainTable) -> Panel:
+    """The brightest voxel of every pixel, coloured by the grain that it belongs to."""
+    brightest, blob = brightest_blob(blobs)
+    grain = grain_of_blob(grains, len(blobs))
+    colours = np.vstack([by_number(len(grains)), np.full(3, 0.42)])
+    level = np.arcsinh(np.clip(brightest / max(float(np.percentile(brightest[blob >= 0], 97)), 1e-9), 0, 1) * 8)
+    shade = (0.25 + 0.75 * level / np.arcsinh(8))[..., None]
+    picture = np.where((blob >= 0)[..., None], colours[grain[np.maximum(blob, 0)]] * shade, NIGHT)
+    share = float((grain >= 0).mean())
+    with Sheet(740, 740 * blobs.shape[1] / blobs.shape[2], crop=True) as sheet:
+        axes = sheet.axes()[0]
+        show_image(axes, picture)
+        if material.beam is not None:
+            draw_box(axes, material.beam, ON_IMAGE_BOX, dashed=True)
+    return Panel(
+        "Spots by grain",
+        f"Every pixel's brightest spot in the colour of its grain; grey belongs to none. {100 * share:.0f} % of the "
+        f"{len(blobs):,} blobs have a grain. Good: colours mixed all over. Bad: bright spots in grey (a grain that "
+        "was not found, another phase), one colour on one side.",
+        sheet.svg,
+        span=4,
+    )
+
+
+def brightest_blob(blobs: BlobTable) -> tuple[AnyArray, AnyArray]:
+    """Brightest kept voxel of each pixel [row, col] in counts, 0 for none, and its blob, -1 for none."""
+    kept = slice(0, int(blobs.voxels.pointer[len(blobs)]))
+    intensity = blobs.voxels.intensity[kept]
+    pixel = blobs.voxels.row[kept].astype(np.int64) * blobs.shape[2] + blobs.voxels.col[kept]
+    brightest = np.zeros(blobs.shape[1] * blobs.shape[2], np.float32)
+    np.maximum.at(brightest, pixel, intensity)
+    top = np.flatnonzero(intensity >= brightest[pixel])
+    blob = np.full(len(brightest), -1, np.int64)
+    blob[pixel[top]] = np.searchsorted(blobs.voxels.pointer, top, side="right") - 1
+    return brightest.reshape(blobs.shape[1:]), blob.reshape(blobs.shape[1:])
+
+
+def _completeness(grains: GrainTable) -> Panel:
+    edges = np.linspace(0, 1, 51)
+    with Sheet(350, 330) as sheet:
+        axes = sheet.axes()[0]
+        axes.stairs(*np.histogram(np.clip(grains.completeness, 0, 1), edges), fill=True, color=TEAL, alpha=0.8)
+        if len(grains.null_completeness):
+            axes.stairs(*np.histogram(grains.null_completeness, edges), fill=True, color=SOFT, alpha=0.8)
+            axes.annotate("chance", (float(np.median(grains.null_completeness)), 1), (4, 10), ha="left",
+                          textcoords="offset points", xycoords=axes.get_xaxis_transform(), color=SOFT,
+                          annotation_clip=False, va="top")  # fmt: skip
+        if len(grains.null_limit):
+            axes.axvline(float(grains.null_limit.max()), color=INK, lw=1, ls=(0, (4, 3)))
+        axes.set_xlim(0, 1)
+        axes.set_yscale("symlog", linthresh=2)
+        axes.set_yticks([0, 1, 2, 5, 10, 20, 50, 100], ["0", "1", "2", "5", "10", "20", "50", "100"])
+        axes.set_ylim(0, max(3.0, 1.6 * np.histogram(grains.completeness, edges)[0].max(initial=1)))
+        axes.set_xlabel("completeness")
+        axes.set_ylabel("grains")
+    low = float(grains.completeness.min()) if len(grains) else 0.0
+    beyond = len(grains) > 0 and (
+        not len(grains.null_limit) or bool((grains.completeness > grains.null_limit).all())
+    )
+    return Panel(
+        "How complete the grains are",
+        "Spots found over spots expected on the detector. Grey: what the same search reaches by chance on average; "
+        f"dashed: what chance does not reach. Good: a narrow hump, far to the right. The least has {low:.2f}.",
+        sheet.svg,
+        span=2,
+        verdict="good" if beyond else "watch",
+    )
+
+
+def _eta_omega(material: Material, grains: GrainTable) -> Panel:
+    eta, omega = eta_omega_deg(material, grains)
+    owner = owners(grains)
+    order = np.random.default_rng(0).permutation(len(owner))[:12000]  # no grain covers another
+    with Sheet(1120, 400) as sheet:
+        axes = sheet.axes()[0]
+        pairs = material.pairs
+        if pairs is not None:
+            free = ~np.isin(pairs["blob_a"], grains.blobs)
+            axes.scatter(pairs["eta"][free], pairs["omega"][free], s=9, marker="x", color=SOFT, linewidths=0.7)
+        axes.scatter(eta[order], omega[order], s=5, color=by_number(len(grains))[owner[order]], linewidths=0,
+                     rasterized=True)  # fmt: skip
+        axes.set_xlim(-180, 180)
+        axes.set_xticks(range(-180, 181, 45))
+        axes.set_ylim(omega.min(initial=0) - 4, omega.max(initial=360) + 4)
+        axes.set_xlabel("eta / deg")
+        axes.set_ylabel("omega / deg")
+    return Panel(
+        "Eta and omega",
+        "Every spot of every grain, in the grain's colour: eta is the angle on the ring, omega the rotation; crosses "
+        "are pairs without a grain. Good: evenly filled, with gaps only at eta = 0 and ±180° (the rotation axis). "
+        "Bad: empty bands (a shadow, a missing part of the scan), dense clumps, or many crosses.",
+        sheet.svg,
+    )
+
+
+def eta_omega_deg(material: Material, grains: GrainTable) -> tuple[Floats, Floats]:
+    """Eta predicted from the grain and measured omega (of the stage) of every entry of `blobs`, in degrees."""
+    if material.setup is None or material.blobs is None:
+        return np.zeros(0), np.zeros(0)
+    stage = material.blobs["omega"][grains.blobs]
+    w = material.setup.lab_omega_rad(stage)
+    g = np.einsum("nij,nj->ni", np.linalg.inv(grains.UBI)[owners(grains)], grains.hkl)
+    y = np.sin(w) * g[:, 0] + np.cos(w) * g[:, 1]
+    return np.degrees(np.arctan2(-y, g[:, 2])), np.asarray(stage)
+
+
+def _residuals(grains: GrainTable) -> Panel:
+    labels = ("omega × |sin eta| / deg", "row / px", "col / px")
+    with Sheet(1120, 250) as sheet:
+        parts = sheet.axes(1, 3)
+        for ax, values, label, colour in zip(parts, grains.residuals.T, labels, (WARM, BLUE, TEAL), strict=True):
+            span = float(np.percentile(np.abs(values), 98.5)) * 1.2 or 1.0
+            inside = values[np.abs(values) <= span]
+            ax.stairs(*np.histogram(inside, np.linspace(-span, span, 71)), fill=True, color=colour, alpha=0.75)
+            ax.axvline(0, color=INK, lw=0.8)
+            ax.axvline(float(np.median(values)), color=INK, lw=1, ls=(0, (4, 3)))
+            ax.set_xlabel(label)
+        parts[0].set_ylabel("spots")
+    spread = 1.4826 * np.median(np.abs(grains.residuals - np.median(grains.residuals, axis=0)), axis=0)
+    return Panel(
+        "What prediction and spots differ by",
+        f"Predicted minus measured, all {len(grains.residuals):,} spots of all grains; spread {spread[0]:.2g}°, "
+        f"{spread[1]:.2g} px, {spread[2]:.2g} px (robust). Good: narrow, about zero; the dashed line is the median. "
+        "Bad: a median away from zero or two humps: the geometry is off, calibrate.",
+        sheet.svg,
+    )
+
+
+def trust_panel(material: Material, grains: GrainTable) -> Panel:
+    """The grains that most of the evidence speaks against, first."""
+    table = _evidence(material, grains)
+    doubt = np.zeros(len(grains))
+    for _, values, _, bad in table:
+        rank = np.argsort(np.argsort(bad * np.nan_to_num(values, nan=bad * np.inf), kind="stable"))
+        doubt += (rank + 0.5) / len(grains) / len(table)
+    first = np.argsort(-doubt, kind="stable")[:LEAST_TRUSTED]
+    chance = grains.null_limit if len(grains.null_limit) else np.full(len(grains), np.nan)
+    names = [grains.phases[p] if p < len(grains.phases) else str(p) for p in grains.phase.tolist()]
+    rows = tuple(
+        (
+            str(g + 1), names[g],
+            *(form.format(values[g]) for _, values, form, _ in table[:1]),
+            f"{chance[g]:.2f}",
+            *(form.format(values[g]) for _, values, form, _ in table[1:]),
+        )
+        for g in first.tolist()
+    )  # fmt: skip
+    head = ("grain_id", "phase", table[0][0], "chance reaches", *(name for name, *_ in table[1:]), "")
+    rows = tuple((*row, f"{doubt[g]:.2f}") for row, g in zip(rows, first.tolist(), strict=True))
+    return Panel(
+        "The grains to trust least",
+        f"{len(rows)} of {len(grains)}, the most doubtful first. Bar: doubt, the mean rank over the columns (1 would "
+        "be the worst grain in all of them); it compares grains and says nothing about the best or the worst being "
+        "good. A grain whose completeness is near what chance reaches may not exist. All grains: grains.h5.",
+        table=Table(
+            head[:-1] + ("doubt",), rows, tuple(float(doubt[g]) for g in first), tuple(range(2, len(head)))
+        ),
+    )
+
+
+def _evidence(material: Material, grains: GrainTable) -> list[tuple[str, Floats, str, int]]:
+    """Name, value of each grain, how to print it, and +1 where large is bad."""
+    table = [("completeness", grains.completeness, "{:.2f}", -1)]
+    counts = np.diff(grains.blob_pointer)
+    table.append(("spots", counts.astype(np.float64), "{:.0f}", -1))
+    if len(grains.residuals):
+        square = np.bincount(owners(grains), (grains.residuals[:, 1:] ** 2).sum(axis=1), minlength=len(grains))
+        table.append(("residual / px", np.sqrt(square / np.maximum(counts, 1)), "{:.3f}", 1))
+    table.append(("orientation ± / °", grains.orientation_error_deg, "{:.4f}", 1))
+    table.append(("position ± / µm", grains.position_error_um, "{:.2f}", 1))
+    volume = material.volume
+    if volume is not None:
+        label = volume.grain_id.ravel()
+        size = np.bincount(label, minlength=len(grains) + 1)[1 : len(grains) + 1]
+        sure = np.bincount(label[volume.status.ravel() == Status.MEASURED], minlength=len(grains) + 1)
+        table.append(("diameter / µm", np.cbrt(6 / np.pi * size) * volume.voxel_um, "{:.1f}", -1))
+        table.append(("measured / %", 100 * sure[1 : len(grains) + 1] / np.maximum(size, 1), "{:.0f}", -1))
+    return table

@@ -1,0 +1,128 @@
+"""Panels about Friedel pairs: where they lie, how exact they are, and what chance would have given."""
+
+import numpy as np
+
+from friedel.model.families import family_two_theta_rad, used_reflections
+from friedel.model.pairs import PairTable
+from friedel.reporter.ink import BLUE, INK, SOFT, TEAL, WARM, Sheet
+from friedel.reporter.material import Material
+from friedel.reporter.panel import Panel, Table
+
+
+def pair_panels(material: Material, pairs: PairTable) -> list[Panel]:
+    """Two-theta with the lattice, numbers against the null, residuals against their tolerances."""
+    if not len(pairs):
+        return [_numbers(pairs)]
+    return [_two_theta(material, pairs), _numbers(pairs), *_residuals(pairs)]
+
+
+def _lines(material: Material) -> list[tuple[float, str, int, int]]:
+    """Two-theta in degrees, name, row of the phase and of the family, of every ring in use."""
+    if material.setup is None or material.blobs is None:
+        return []
+    found = []
+    for row, phase in enumerate(material.phases):
+        used = used_reflections(phase, material.setup, material.blobs.shape[1:])
+        angles = np.degrees(family_two_theta_rad(used, material.setup.beam.wavelength))
+        for family, (angle, hkl) in enumerate(zip(angles, used.representative.tolist(), strict=True)):
+            name = "".join(str(i) if i >= 0 else f"{-i}̅" for i in hkl)
+            found.append((float(angle), name, row, family))
+    return sorted(found)
+
+
+def _two_theta(material: Material, pairs: PairTable) -> Panel:
+    lines, angle = _lines(material), pairs["two_theta"]
+    low, high = float(angle.min()), float(angle.max())
+    pad = 0.06 * (high - low) + 0.02
+    edges = np.linspace(low - pad, high + pad, 420)
+    counts = np.histogram(angle, edges)[0]
+    with Sheet(740, 300) as sheet:
+        axes = sheet.axes()[0]
+        # a ring is so narrow that a bar would not show: lines have a width of their own
+        at = np.flatnonzero(counts)
+        axes.vlines(edges[at] + 0.5 * (edges[1] - edges[0]), 0.8, counts[at], color=BLUE, lw=1.9)
+        axes.set_yscale("log")
+        top = float(counts.max()) * 3
+        axes.set_ylim(0.8, top * 1.6)
+        last = -np.inf
+        for two_theta, name, phase, family in lines:
+            mine = int(((pairs["phase"] == phase) & (pairs["family"] == family)).sum())
+            axes.axvline(two_theta, color=INK if mine else SOFT, lw=0.8, ls=(0, (2, 3)), zorder=0)
+            near = two_theta - last < 0.035 * (edges[-1] - edges[0])
+            axes.annotate(name, (two_theta, top * (0.55 if near else 1.0)), ha="center", va="center", fontsize=10,
+                          color=INK, bbox={"facecolor": "#040404", "edgecolor": "none", "pad": 1.2})  # fmt: skip
+            last = two_theta
+        axes.set_xlabel("2 theta of the pair / deg")
+        axes.set_ylabel("pairs")
+    return Panel(
+        "Two-theta of the pairs",
+        "Free of where the grain lies, so that every pair stands on a line of its lattice (dashed, named). Good: "
+        "all lines in use are there, each with its multiplicity's share. Bad: an empty line, or lines beside the "
+        "dashed ones: distance, energy or lattice is off.",
+        sheet.svg,
+        span=4,
+    )
+
+
+def _numbers(pairs: PairTable) -> Panel:
+    tolerance, blobs = pairs.tolerances, max(pairs.blobs, 1)
+    used = len(np.unique(np.concatenate([pairs["blob_a"], pairs["blob_b"]])))
+    rows = [("pairs", f"{len(pairs):,}"), ("with omega scrambled", f"{pairs.null_pairs:,.0f}")]
+    if pairs.blobs:
+        rows.append(("blobs that have a partner", f"{100 * used / blobs:.0f} %"))
+    if pairs.pairable < 1:
+        rows.append(("scan that can have partners", f"{100 * pairs.pairable:.0f} %"))
+    if pairs.candidates:
+        rows.append(("candidates within tolerance", f"{pairs.candidates:,}"))
+    if tolerance.factor:
+        how = "from the pairs" if tolerance.tuned else "from the blobs"
+        rows += [
+            ("omega tolerance", f"{tolerance.omega_deg:.3g}°"),
+            ("2 theta tolerance", f"{tolerance.two_theta_deg:.3g}°"),
+            ("that is", f"{tolerance.factor:g} sigma, {how}"),
+        ]
+    chance = pairs.null_pairs / max(len(pairs), 1)
+    return Panel(
+        "Against chance",
+        "How many pairs the same search finds when the angles are scrambled. Good: a few per cent. Above one half "
+        "the pairs mean nothing: check geometry, energy and lattice, or calibrate.",
+        table=Table(("", ""), tuple(rows), numeric=(1,)),
+        span=2,
+        verdict="good" if chance < 0.1 and len(pairs) else "watch",
+    )
+
+
+def _residuals(pairs: PairTable) -> list[Panel]:
+    names = [name for name in ("omega_residual", "two_theta_residual") if name in pairs.columns]
+    if not names:
+        return []
+    limits = {"omega_residual": pairs.tolerances.omega_deg, "two_theta_residual": pairs.tolerances.two_theta_deg}
+    labels = {
+        "omega_residual": "omega residual × |sin eta| / deg", "two_theta_residual": "2 theta off its line / deg",
+    }  # fmt: skip
+    with Sheet(1120, 250) as sheet:
+        parts = sheet.axes(1, len(names) + 1)
+        for ax, name, colour in zip(parts, names, (WARM, TEAL), strict=False):
+            values = pairs[name]
+            span = max(1.25 * limits[name], float(np.percentile(np.abs(values), 99))) or 1.0
+            counts, edges = np.histogram(np.clip(values, -span, span), np.linspace(-span, span, 61))
+            ax.stairs(counts, edges, fill=True, color=colour, alpha=0.75)
+            ax.axvline(0, color=INK, lw=0.8)
+            for limit in (-limits[name], limits[name]):
+                if limit:
+                    ax.axvline(limit, color=INK, lw=1, ls=(0, (4, 3)))
+            ax.set_xlabel(labels[name])
+        values = np.clip(pairs["residual"], 0, float(np.percentile(pairs["residual"], 99.5)) or 1.0)
+        parts[-1].stairs(*np.histogram(values, 60), fill=True, color=BLUE, alpha=0.75)
+        parts[-1].set_xlabel("total normalised residual")
+        parts[0].set_ylabel("pairs")
+    medians = ", ".join(f"{np.median(pairs[name]):+.2g}°" for name in names)
+    return [
+        Panel(
+            "How well the halves of a pair agree",
+            "Dashed: what a typical pair was allowed (each has its own tolerance). Good: narrow humps about zero, far "
+            "from the dashed lines. Bad: a hump beside zero (distance, energy, centre), a flat floor (pairs by "
+            f"chance), edges cut by the tolerance. Medians: {medians}.",
+            sheet.svg,
+        )
+    ]

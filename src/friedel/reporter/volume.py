@@ -1,0 +1,169 @@
+"""Panels about the map: in three dimensions, in slices, and what is known about its voxels."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+
+from friedel.model.arrays import AnyArray
+from friedel.model.grains import GrainTable, GrainVolume, Status
+from friedel.reporter.colours import by_orientation, has_key
+from friedel.reporter.ink import INK, SOFT, Sheet, short
+from friedel.reporter.material import Material
+from friedel.reporter.orientations import draw_key
+from friedel.reporter.panel import Panel
+from friedel.reporter.solid import picture_of, view_axes
+
+STATUS_COLOURS = {Status.MEASURED: "#3f7fc4", Status.CONTESTED: "#ffa23c", Status.DILATED: "#a873d9"}
+STATUS_MEANINGS = {
+    Status.MEASURED: "measured: one grain's projections say so",
+    Status.CONTESTED: "contested: two grains wanted it",
+    Status.DILATED: "dilated: filled up from beside",
+}
+FINE = 1000
+"""Pixels of the longer side of a slice, so that the lines between grains are thin."""
+
+
+def coverage(volume: GrainVolume) -> dict[Status, float]:
+    """Part of the map's voxels with each status."""
+    counts = np.bincount(volume.status.ravel(), minlength=4)
+    return {status: float(counts[status]) / max(int(counts[1:].sum()), 1) for status in STATUS_COLOURS}
+
+
+def solid_panel(material: Material, grains: GrainTable, volume: GrainVolume) -> Panel:
+    """The whole map from outside, a corner cut away, with the key of its colours."""
+    picture, pixel_um = picture_of(volume, by_orientation(grains, material.phases))
+    rows, cols = picture.shape[:2]
+    keyed = has_key(material.phases) and bool(len(grains))
+    with Sheet(640, 640 * rows / cols * 0.8 + 40, crop=True) as sheet:
+        axes = sheet.axes()[0]
+        axes.imshow(picture, interpolation="none")
+        axes.axis("off")
+        axes.set_xlim(-0.02 * cols, (1.26 if keyed else 1.05) * cols)
+        axes.set_ylim(1.09 * rows, -0.02 * rows)
+        _scale(axes, rows, cols, pixel_um)
+        _triad(axes, rows, cols)
+        if keyed:
+            draw_key(axes.inset_axes((0.83, 0.80, 0.15, 0.17)), material.phases[0])
+    sizes = np.array(volume.grain_id.shape[::-1]) * volume.voxel_um
+    colour = "Colour: which crystal direction lies along z (key)" if keyed else "Each grain has a colour of its own"
+    return Panel(
+        "The map of grains",
+        f"{len(grains)} grains in {' × '.join(short(float(s)) for s in sizes)} µm, voxels of {volume.voxel_um:g} µm, a "
+        f"corner cut away. {colour}; z is the rotation axis. Surfaces are smoothed over a voxel for the picture only. "
+        "Good: compact grains that meet in smooth faces. Bad: crumbs, shells, needles.",
+        sheet.svg,
+        span=4,
+    )
+
+
+def _scale(axes: Axes, rows: int, cols: int, pixel_um: float) -> None:
+    wanted = 0.22 * cols * pixel_um
+    power = 10.0 ** np.floor(np.log10(wanted))
+    length = max(step * power for step in (1, 2, 5) if step * power <= wanted)
+    right = 1.0 * cols
+    axes.plot([right - length / pixel_um, right], [1.035 * rows] * 2, color=INK, lw=2.5, solid_capstyle="butt")
+    axes.annotate(
+        f"{length:g} µm", (right - 0.5 * length / pixel_um, 1.05 * rows), ha="center", va="top", color=INK
+    )
+
+
+def _triad(axes: Axes, rows: int, cols: int) -> None:
+    """The sample's axes as the viewer sees them."""
+    right, up, _ = view_axes()
+    foot = np.array([0.07 * cols, 1.02 * rows])
+    for axis, name in enumerate("xyz"):
+        tip = foot + 0.1 * cols * np.array([right[axis], -up[axis]])
+        axes.annotate("", tip, foot, arrowprops={"arrowstyle": "-|>", "color": SOFT, "lw": 1.2, "shrinkA": 0,
+                                                "shrinkB": 0, "mutation_scale": 9})  # fmt: skip
+        place = foot + 0.128 * cols * np.array([right[axis], -up[axis]])
+        axes.annotate(name, place, ha="center", va="center", fontsize=11, color=INK, annotation_clip=False)
+
+
+def slice_panels(material: Material, grains: GrainTable, volume: GrainVolume) -> list[Panel]:
+    """Three slices through the middle by orientation, and the same by what is known."""
+    colours = by_orientation(grains, material.phases)
+    by_status = np.vstack([np.zeros(3), *[_rgb(colour) for colour in STATUS_COLOURS.values()]])
+    keyed = has_key(material.phases) and bool(len(grains))
+    known = coverage(volume)
+    orientation = _slices(volume, np.vstack([np.zeros(3), colours])[volume.grain_id], material if keyed else None)
+    status = _slices(volume, by_status[volume.status], None, legend=known)
+    open_share = 1.0 - known[Status.MEASURED]
+    return [
+        Panel(
+            "Slices through the middle",
+            "The voxels as they are, "
+            + ("coloured by the crystal direction along z" if keyed else "each grain in a colour of its own")
+            + ", dark where two grains meet. Good: straight or gently bent boundaries, junctions of three. Bad: ragged "
+            "edges, islands, holes.",
+            orientation,
+        ),
+        Panel(
+            "What is known, voxel by voxel",
+            f"The same slices. {100 * known[Status.MEASURED]:.1f} % of the map was measured, "
+            f"{100 * known[Status.CONTESTED]:.1f} % claimed by two grains and given to the denser one, "
+            f"{100 * known[Status.DILATED]:.1f} % filled from beside. Good: thin seams along boundaries. Bad: wide "
+            "patches of violet, which is a grain that is missing.",
+            status,
+            verdict="good" if open_share < 0.1 else "watch",
+        ),
+    ]
+
+
+def _rgb(colour: str) -> AnyArray:
+    return np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+
+
+def _slices(
+    volume: GrainVolume, colour: AnyArray, keyed: Material | None, legend: dict[Status, float] | None = None
+) -> str:
+    """x-y, x-z and y-z through the middle, to one scale."""
+    depth, rows, cols = volume.grain_id.shape
+    cuts = (
+        ("x", "y", (depth // 2, slice(None), slice(None))),
+        ("x", "z", (slice(None), rows // 2, slice(None))),
+        ("y", "z", (slice(None), slice(None), cols // 2)),
+    )
+    widths = [cols, cols, rows]
+    x0, y0, z0 = np.asarray(volume.origin_um, float)
+    starts = {"x": x0, "y": y0, "z": z0}
+    tall = max(rows, depth) / sum(widths)
+    with Sheet(1120, min(560.0, 950 * tall + 60)) as sheet:
+        wide = 0.26 * max(widths) if keyed is not None or legend else 0.01
+        parts = sheet.axes(1, 4, width_ratios=[*widths, wide])
+        for ax, (across, upwards, place) in zip(parts, cuts, strict=False):
+            label = volume.grain_id[place]
+            image = _drawn(label, colour[place])
+            (h, w), v = label.shape, volume.voxel_um
+            box = (starts[across], starts[across] + w * v, starts[upwards], starts[upwards] + h * v)
+            ax.imshow(image, extent=box, origin="lower", interpolation="none")
+            ax.grid(visible=False)
+            ax.set_xlabel(f"{across} / µm")
+            ax.set_ylabel(f"{upwards} / µm")
+            for spine in ax.spines.values():
+                spine.set_visible(False)
+        parts[3].axis("off")
+        if keyed is not None:
+            draw_key(parts[3], keyed.phases[0])
+            parts[3].set_anchor("C")
+        if legend:
+            handles = [Patch(color=STATUS_COLOURS[status]) for status in legend]
+            names = [f"{status.name.lower()}\n{100 * share:.1f} %" for status, share in legend.items()]
+            parts[3].legend(handles, names, loc="center", borderpad=0, labelspacing=1.2, handlelength=1)
+    return sheet.svg
+
+
+def _drawn(label: AnyArray, colour: AnyArray) -> AnyArray:
+    """RGBA of a slice, nothing where there is no grain, with a fine dark line between grains."""
+    times = max(1, FINE // max(label.shape))
+    big = np.repeat(np.repeat(label, times, 0), times, 1)
+    picture = np.repeat(np.repeat(colour, times, 0), times, 1)
+    line = np.zeros(big.shape, bool)
+    for axis in (0, 1):
+        differ = np.diff(big, axis=axis) != 0
+        size = big.shape[axis] - 1
+        at: list[slice] = [slice(None), slice(None)]
+        for shift in (0, 1):
+            at[axis] = slice(shift, size + shift)
+            line[tuple(at)] |= differ
+    shown = np.where((line & (big > 0))[..., None], 0.35 * picture, picture)
+    return np.concatenate([shown, (big > 0)[..., None].astype(np.float64)], axis=-1)
