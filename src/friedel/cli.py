@@ -153,7 +153,7 @@ def evaluate(
     ] = None,
 ) -> None:
     """Compare a run with the truth."""
-    for part, numbers in _commands().evaluate(out, truth, json_file=json_file).items():
+    for part, numbers in _commands().evaluate(out, truth, json_file=json_file, verbosity=0).items():
         _print_table(part, numbers)
 
 

@@ -6,15 +6,18 @@
 
 import json
 import tomllib
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from friedel.errors import InputError, OutputError, RecipeError
+from friedel.errors import FriedelWarning, InputError, OutputError, RecipeError
 from friedel.evaluator import evaluate as compare
+from friedel.io.atomic import replace_text
 from friedel.io.export import export_table
-from friedel.io.store import atomic, read_blobs, read_truth
+from friedel.io.fingerprint import same_frames
+from friedel.io.store import atomic, read_attributes, read_blobs, read_truth
 from friedel.recipe import Settings, apply_settings, build_recipe, dump, load_recipe, relative_to
 from friedel.recipe.settings import absolute, absolute_paths
 from friedel.runner.estimate import Estimate, estimate_run
@@ -90,9 +93,9 @@ def init(scan: str, out: Paths = "recipe.toml", *, settings: Settings = (), verb
         recipe, notes = guess(_with_scan(scan, settings), executor)
         head = f"Written by `friedel init {Path(scan).name}`: what was guessed says so, the rest are defaults."
         text = dump(relative_to(recipe, out.absolute().parent), notes, head=head)
-        _keep_old(out)
-        with atomic(out) as partial:
-            partial.write_text(text, encoding="utf-8")
+        kept = replace_text(out, text)
+        if kept is not None:
+            log.warning(f"{out} was already there and is now {kept}")
     return out
 
 
@@ -138,10 +141,16 @@ def run(
     return out
 
 
-def evaluate(out: Paths, truth: Paths, *, json_file: Paths | None = None) -> dict[str, Any]:
-    """Compare a run with the truth; the numbers also go to `evaluation.json` in the folder, for the report."""
-    with _session(None):
+def evaluate(
+    out: Paths, truth: Paths, *, json_file: Paths | None = None, verbosity: int | None = None
+) -> dict[str, Any]:
+    """Compare a run with the truth; the numbers also go to `evaluation.json` in the folder, for the report.
+
+    Warns when the truth is that of another scan.
+    """
+    with _session(verbosity):
         result = compare(read_truth(truth), blobs=read_blobs(Path(out) / "blobs.h5"))
+        _compare_scans(Path(out) / "blobs.h5", Path(truth))
         text = json.dumps(result, indent=1) + "\n"
         for path in (Path(out) / EVALUATION, *([Path(json_file)] if json_file is not None else [])):
             with atomic(path) as partial:
@@ -194,13 +203,12 @@ def _session(verbosity: int | None) -> Iterator[Progress]:
             yield progress
 
 
-def _keep_old(path: Path) -> None:
-    """Move what stands at `path` to the first free name with `.bak`."""
-    if path.exists():
-        names = (path.with_name(f"{path.name}.bak{number}") for number in ("", *range(2, 1000)))
-        kept = next(name for name in names if not name.exists())
-        path.rename(kept)
-        log.warning(f"{path} was already there and is now {kept}")
+def _compare_scans(blobs: Path, truth: Path) -> None:
+    """Warn when two files say that they are of different frames; older truths say nothing."""
+    marks = [str(read_attributes(path).get("scan_fingerprint", "")) for path in (blobs, truth)]
+    if all(marks) and not same_frames(*marks):
+        text = f"{truth} is the truth of another scan than that of {blobs}: the numbers mean nothing"
+        warnings.warn(text, FriedelWarning, stacklevel=3)
 
 
 def _default_folder(recipe: Path) -> Path:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import friedel
+from friedel.errors import OutputError
 
 FRAMES = (40, 24, 32)
 
@@ -251,6 +252,74 @@ def test_a_recipe_that_is_there_is_kept_by_init(scan, tmp_path, command):
     assert (tmp_path / "r.toml.bak").read_text() == "mine"
     assert (tmp_path / "r.toml.bak2").read_text() == "mine too"
     assert path.read_text().startswith("# Written by")
+
+
+def test_a_recipe_survives_an_init_that_cannot_write(scan, tmp_path, monkeypatch):
+    path = tmp_path / "r.toml"
+    path.write_text("mine")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OutputError, match="no space left"):
+        friedel.init(scan, path)
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("r.toml", "mine")]
+
+
+def test_a_recipe_that_was_edited_is_kept_by_simulate(tmp_path, command):
+    arguments = ["simulate", tmp_path / "s.h5", "--preset", "small", "--set", "frames=40", "--set", "grains=1"]
+    arguments += ["--set", "rows=48", "--set", "cols=40"]
+    assert command(*arguments)[0] == 0
+    written = (tmp_path / "s.toml").read_text()
+    assert command(*arguments)[0] == 0
+    assert not (tmp_path / "s.toml.bak").exists()  # nothing was lost
+    (tmp_path / "s.toml").write_text("mine")
+    code, _, said = command(*arguments)
+    assert code == 0
+    assert "was already there and is now" in said
+    assert (tmp_path / "s.toml.bak").read_text() == "mine"
+    assert (tmp_path / "s.toml").read_text() == written
+
+
+def test_the_truth_of_another_scan_is_warned_about(recipe_for, tmp_path, command):
+    size = {"frames": 40, "rows": 48, "cols": 40, "grains": 1}
+    files = [friedel.simulate(tmp_path / f"{n}.h5", preset="small", seed=n, settings=size) for n in (1, 2)]
+    out = tmp_path / "out"
+    settings = ("segment.max_bright_fraction=1.0", "preprocess.half_window=30", "scan.saturation=5000")
+    options = [part for setting in settings for part in ("--set", setting)]
+    assert command("run", files[0].recipe, "-o", out, "--to", "segment", *options)[0] == 0
+    assert "another scan" not in command("evaluate", out, files[0].truth)[2]
+    code, text, said = command("evaluate", out, files[1].truth)
+    assert code == 0
+    assert "precision" in text
+    assert said.count("warning: ") == 1
+    assert "2.truth.h5 is the truth of another scan" in said
+
+
+def test_detector_files_that_are_gone_or_not_written_yet_are_one_line(recipe_for, tmp_path, command):
+    frames = frames_of()
+    with h5py.File(tmp_path / "eiger_0000.h5", "w") as file:
+        file.create_dataset("entry/data", data=frames, chunks=(1, *frames.shape[1:]), compression="gzip")
+    layout = h5py.VirtualLayout(frames.shape, frames.dtype)
+    layout[...] = h5py.VirtualSource("eiger_0000.h5", "entry/data", frames.shape)
+    with h5py.File(tmp_path / "master.h5", "w") as file:
+        file.create_virtual_dataset("1.1/measurement/eiger", layout)
+        file["1.1/title"], file["1.1/measurement/omega"] = "fscan", np.arange(40.0)
+    arguments = ["run", recipe_for(tmp_path / "master.h5"), "--set", "scan.dark=100", "-o"]
+    assert command(*arguments, tmp_path / "out")[0] == 0
+    with h5py.File(tmp_path / "eiger_0000.h5", "w") as file:  # announced, half of it written
+        data = file.create_dataset("entry/data", frames.shape, "u2", chunks=(1, *FRAMES[1:]), compression="gzip")
+        data[:20] = frames[:20]
+    refused(command(*arguments, tmp_path / "half"), 2, "corrupt")
+    refused(command(*arguments, tmp_path / "out"), 1, "another scan")
+    with h5py.File(tmp_path / "eiger_0000.h5", "w") as file:
+        file.create_dataset("entry/data", data=frames[:20], chunks=(1, *FRAMES[1:]))  # shorter than announced
+    refused(command(*arguments, tmp_path / "short"), 2, "corrupt", "master.h5")
+    (tmp_path / "eiger_0000.h5").unlink()
+    for name in ("run", "inspect", "init", "estimate"):
+        where = arguments[1] if name in ("run", "estimate") else tmp_path / "master.h5"
+        refused(command(name, where, "--set", "scan.dark=100"), 2, "eiger_0000.h5: no such file")
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,25 @@ def atomic(path: str | Path) -> Iterator[Path]:
             partial.unlink()
 
 
+def replace_text(path: str | Path, text: str) -> Path | None:
+    """Write a text file that a user may have edited since: another text that stands there is kept beside it.
+
+    Returns where, `path` with `.bak` (or `.bak2`, ...), or None. The old file stands until the new one is written.
+    Raises `OutputError`.
+    """
+    path = Path(path)
+    old = path.read_bytes() if path.is_file() else b""
+    kept = None
+    with atomic(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+        if old and old != text.encode():
+            names = (path.with_name(f"{path.name}.bak{number}") for number in ("", *range(2, 1000)))
+            kept = next(name for name in names if not name.exists())
+            with atomic(kept) as copy:
+                copy.write_bytes(old)
+    return kept
+
+
 def _flush(path: Path) -> None:
     """Make sure that a file's bytes, or a folder's names, are on the disk."""
     if path.is_dir() and os.name == "nt":

@@ -1,6 +1,8 @@
 """The truth of a simulation: blobs, grains and volume in one file, each as in the files of a run."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from friedel.errors import InputError
 from friedel.io.blob_store import read_blobs_group, write_blobs_group
@@ -11,11 +13,14 @@ from friedel.io.volume_store import read_volume_group, write_volume_group
 from friedel.model.truth import Truth
 
 
-def write_truth(path: str | Path, truth: Truth) -> None:
-    """Write `SCAN.truth.h5`: blobs as in `blobs.h5`, /grains and /VTKHDF. Raises `OutputError`."""
+def write_truth(path: str | Path, truth: Truth, attributes: Mapping[str, Any] | None = None) -> None:
+    """Write `SCAN.truth.h5`: blobs as in `blobs.h5`, /grains and /VTKHDF; `attributes` go to the root.
+
+    Raises `OutputError`.
+    """
     with h5_output(path) as output:
         file = output.file
-        write_blobs_group(file, truth.blobs)
+        write_blobs_group(file, truth.blobs, attributes)
         if truth.grains is not None:
             write_grains_group(file, truth.grains)
         if truth.volume is not None:

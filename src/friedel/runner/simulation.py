@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from friedel.errors import InputError
-from friedel.io.store import RawWriter, atomic, write_truth
+from friedel.io import open_scan
+from friedel.io.atomic import replace_text
+from friedel.io.store import RawWriter, write_truth
 from friedel.model.arrays import AnyArray
 from friedel.model.crystal import Phase
 from friedel.model.stream import Executor
@@ -57,13 +59,12 @@ def write_simulation(params: SimulationParams, out: Path, executor: Executor, pr
         for start, block in simulation.blocks(executor):
             writer.append(block, executor)
             bar.reach(start + len(block))
-    write_truth(files.truth, simulation.truth)
+    write_truth(files.truth, simulation.truth, {"scan_fingerprint": open_scan(files.scan).fingerprint})
     recipe, notes = _recipe(simulation, files, executor)
-    with atomic(files.recipe) as partial:
-        partial.write_text(
-            dump(relative_to(recipe, out.absolute().parent), notes, head=f"A recipe for {files.scan.name}."),
-            encoding="utf-8",
-        )
+    text = dump(relative_to(recipe, out.absolute().parent), notes, head=f"A recipe for {files.scan.name}.")
+    kept = replace_text(files.recipe, text)
+    if kept is not None:
+        log.warning(f"{files.recipe} was already there and is now {kept}")
     return files
 
 
