@@ -176,10 +176,12 @@ def candidates_by_hand(spots, rings, gates):
     found = []
     for a in range(len(spots.omega)):
         for b in range(a + 1, len(spots.omega)):
+            off = (spots.omega[b] - spots.omega[a]) % (2 * np.pi) - np.pi
+            if abs(off) * gates.least_sin_eta > gates.omega:
+                continue
             two_theta, eta, direction, point = line_by_turning(
                 spots.position[a], spots.position[b], spots.omega[a], spots.omega[b]
             )
-            off = (spots.omega[b] - spots.omega[a]) % (2 * np.pi) - np.pi
             ring = int(np.argmin(np.abs(rings - two_theta)))
             sine = max(abs(np.sin(eta)), gates.least_sin_eta)
             other = spots.features[b].copy()

@@ -1,0 +1,156 @@
+"""Calibration from pairs, from grains and from assigned spots."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from friedel.calibrator import CalibrateParams, calibrate, choose_sense, refine_setup
+from friedel.calibrator.geometry import in_words, moved
+from friedel.errors import InputError
+from friedel.model.crystal import Phase
+from friedel.model.grains import GrainTable
+from friedel.model.setup import Axis, Beam, Detector, SampleShape, Setup
+from friedel.simulator import simulate, small
+from tests.oracles_match import spot_table
+
+AL = Phase.from_lattice("Al", [4.0495] * 3 + [90] * 3, "F m -3 m")
+SAMPLE = SampleShape("cylinder", (315.0, 315.0, 252.0))
+SETUP = Setup(Beam(40.0), Detector.from_distance(3094.0, 3.5, (255.5, 255.5)), Axis(1), SAMPLE)
+
+
+def wrong(setup, *step):
+    """The setup with its detector moved: across (um), distance (um), three tilts (deg)."""
+    return replace(setup, detector=moved(setup.detector, np.array(step, dtype=float)))
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    return spot_table(SETUP, [AL], 40, noise_px=0.3, noise_deg=0.03, dropped=0.1, false=0.1)
+
+
+@pytest.mark.parametrize(
+    "step", [(21, 0, 0, 0, 0), (-21, 0, 0, 0, 0), (0, 124, 0, 0, 0), (0, -124, 0, 0, 0), (-21, 124, 0.5, 0, -0.5)]
+)
+def test_six_pixels_and_four_percent_and_half_a_degree_come_back(blobs, step):
+    found = calibrate(blobs, wrong(SETUP, *step), [AL], CalibrateParams())
+    words = in_words(found.setup.detector)
+    assert found.accepted
+    assert words.centre_px == pytest.approx(255.5, abs=0.1)
+    assert words.distance_um == pytest.approx(3094.0, abs=3.0)
+    assert np.abs(words.tilt_deg[::2]).max() < 0.15
+    assert found.pairs_after > 2 * found.pairs_before
+    assert found.null_after < 0.2 * found.pairs_after
+    assert any("centre column" in line for line in found.lines)
+
+
+def test_errors_that_are_given_cover_the_truth(blobs):
+    found = calibrate(blobs, wrong(SETUP, 14, 60, 0.3, 0, 0.2), [AL], CalibrateParams())
+    for change in found.changes:
+        truth = {"centre column": 255.5, "distance": 3094.0}.get(change.name, 0.0)
+        assert abs(change.after - truth) < 5 * change.uncertainty + 1e-3
+        assert change.uncertainty > 0
+
+
+def test_a_right_geometry_stays_bit_by_bit(blobs):
+    found = calibrate(blobs, SETUP, [AL], CalibrateParams())
+    assert found.setup is SETUP
+    assert not found.accepted
+    assert not found.changes
+    assert "stays" in found.lines[0]
+
+
+def test_a_clockwise_stage_and_a_flipped_detector_make_no_difference():
+    setup = replace(
+        SETUP, axis=Axis(-1), detector=Detector.from_distance(3094.0, 3.5, (255.5, 255.5), flip=("cols",))
+    )
+    table = spot_table(setup, [AL], 25)
+    found = calibrate(table, wrong(setup, 18, -90, 0, 0, 0), [AL], CalibrateParams())
+    words = in_words(found.setup.detector)
+    assert words.centre_px == pytest.approx(255.5, abs=0.1)
+    assert words.distance_um == pytest.approx(3094.0, abs=3.0)
+    assert found.setup.axis.sign == -1
+
+
+def test_the_height_of_the_centre_is_left_alone_and_said(blobs):
+    found = calibrate(blobs, wrong(SETUP, 21, 0, 0, 0, 0), [AL], CalibrateParams(tilts=False))
+    assert found.setup.detector.origin_um[2] == pytest.approx(SETUP.detector.origin_um[2])
+    assert "height of the centre" in found.lines[-1]
+    assert "sense" in found.lines[-1]
+
+
+def test_scrambled_omega_changes_nothing(blobs):
+    omega = np.random.default_rng(1).permutation(blobs["omega"])
+    shuffled = replace(blobs, columns={**blobs.columns, "omega": omega})
+    found = calibrate(shuffled, wrong(SETUP, 10, 0, 0, 0, 0), [AL], CalibrateParams())
+    assert not found.accepted
+    assert not found.changes
+
+
+def test_half_a_turn_cannot_be_calibrated():
+    table = spot_table(SETUP, [AL], 2, shape=(1800, 512, 512), turn_deg=180.0)
+    with pytest.raises(InputError, match="half a turn"):
+        calibrate(table, SETUP, [AL], CalibrateParams())
+
+
+def test_too_few_blobs_leave_the_geometry():
+    table = spot_table(SETUP, [AL], 1, dropped=0.97)
+    found = calibrate(table, SETUP, [AL], CalibrateParams())
+    assert found.setup is SETUP
+    assert "too few" in found.lines[0]
+
+
+@pytest.mark.parametrize(("plus", "minus", "sign"), [(40, 0, 1), (0, 40, -1), (0, 2, 1), (20, 30, 1), (0, 0, 1)])
+def test_the_sense_changes_only_for_clearly_more_grains(plus, minus, sign):
+    found = choose_sense(SETUP, lambda setup: plus if setup.axis.sign == 1 else minus)
+    assert found.setup.axis.sign == sign
+    assert found.changed == (sign == -1)
+    assert str(plus) in found.line
+    assert str(minus) in found.line
+
+
+@pytest.mark.parametrize("tilt", [(0, 0, 0), (1.5, -2.0, 3.0)])
+@pytest.mark.parametrize("flip", [(), ("rows",), ("cols",)])
+def test_words_are_those_of_the_recipe(tilt, flip):
+    detector = Detector.from_distance(3000.0, 3.5, (250.0, 261.0), tilt_deg=tilt, flip=flip)
+    words = in_words(detector)
+    assert words.centre_px == pytest.approx(250.0)
+    assert words.distance_um == pytest.approx(3000.0)
+    np.testing.assert_allclose(words.tilt_deg, tilt, atol=1e-9)
+
+
+def assigned(truth):
+    """The grains of a truth with all their blobs."""
+    grains, blobs = truth.grains, truth.blobs
+    order = np.argsort(blobs["grain"], kind="stable")
+    hkl = np.column_stack([blobs[name] for name in "hkl"])[order]
+    pointer = np.searchsorted(blobs["grain"][order], np.arange(len(grains) + 1))
+    shared = np.zeros(len(order), dtype=bool)
+    return replace(grains, blobs=order, blob_pointer=pointer, shared=shared, hkl=hkl)
+
+
+@pytest.mark.parametrize("step", [(3.0, -10.0, 0.3, 0.3, -0.3), (0.0, 0.0, 0.0, 0.5, 0.0)])
+def test_all_assigned_spots_bring_the_whole_detector_back(step):
+    simulation = simulate(small(1))
+    grains: GrainTable = assigned(simulation.truth)
+    found = refine_setup(simulation.truth.blobs, grains, wrong(simulation.setup, *step), simulation.phases)
+    truth, words = in_words(simulation.setup.detector), in_words(found.setup.detector)
+    assert found.accepted
+    assert words.centre_px == pytest.approx(truth.centre_px, abs=0.02)
+    assert words.distance_um == pytest.approx(truth.distance_um, abs=1.0)
+    np.testing.assert_allclose(words.tilt_deg, truth.tilt_deg, atol=0.05)
+
+
+def test_no_grains_leave_the_geometry():
+    simulation = simulate(small(1))
+    grains = assigned(simulation.truth)
+    none = replace(
+        grains,
+        blobs=grains.blobs[:0],
+        shared=grains.shared[:0],
+        hkl=grains.hkl[:0],
+        blob_pointer=np.zeros(len(grains) + 1, int),
+    )
+    found = refine_setup(simulation.truth.blobs, none, simulation.setup, simulation.phases)
+    assert found.setup is simulation.setup
+    assert "too few" in found.lines[0]
