@@ -36,7 +36,7 @@ def main(folder: Path) -> int:
 
     def run() -> None:
         shutil.rmtree(folder / "out", ignore_errors=True)
-        friedel.run(recipe, folder / "out", to_stage="segment", settings={"run.threads": THREADS})
+        friedel.run(recipe, folder / "out", to_stage="segment", settings={"run.threads": THREADS}, report=False)
 
     run()  # compiles the kernels
     medians = interleaved({"read": read, "run": run}, repeats=5)

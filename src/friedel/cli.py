@@ -13,6 +13,8 @@ from friedel.errors import FriedelError
 
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """Of the command-line library that typer brings or depends on, whichever it is."""
+TAKE_PATTERNS = ("inspect", "init")
+"""Commands whose SCAN may be a pattern."""
 EPILOG = "Exit codes: 0 done, 1 failed, 2 wrong use or bad input, 3 does not fit, 130 interrupted."
 
 app = typer.Typer(
@@ -116,11 +118,12 @@ def estimate(recipe: RecipeFile, settings: Settings = None) -> None:
 def run(
     recipe: RecipeFile,
     *,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Output folder [RECIPE without .toml].")] = None,
+    out: Annotated[str | None, typer.Option("-o", "--out", help="Output folder [RECIPE without .toml].")] = None,
     from_stage: Annotated[str | None, typer.Option("--from", metavar="STAGE", help="Do again from here.")] = None,
     to_stage: Annotated[str | None, typer.Option("--to", metavar="STAGE", help="Stop after this stage.")] = None,
     settings: Settings = None,
     restart: Annotated[bool, typer.Option("--restart", help="Forget what an earlier run left in OUT.")] = False,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html at the end.")] = True,
     executor: Annotated[str | None, typer.Option(metavar="local|dask", help="Who does the work.")] = None,
     scheduler: Annotated[str | None, typer.Option(metavar="ADDR", help="Address of a Dask scheduler.")] = None,
     verbose: Verbose = 0,
@@ -137,6 +140,7 @@ def run(
         to_stage=to_stage,
         settings=settings or (),
         restart=restart,
+        report=report,
         executor=executor,
         scheduler=scheduler,
         verbosity=_verbosity(verbose, quiet),
@@ -166,8 +170,10 @@ def report(out: Output) -> None:
 @app.command()
 def export(
     out: Output,
-    format_name: Annotated[str, typer.Option("--format", metavar="parquet|csv", help="What to write.")],
-    target: Annotated[Path | None, typer.Option("-o", "--out", metavar="PATH", help="Where to [in OUT].")] = None,
+    format_name: Annotated[
+        str, typer.Option("--format", metavar="vtkhdf|xdmf|dream3d|imaged11|parquet|csv", help="What to write.")
+    ],
+    target: Annotated[str | None, typer.Option("-o", "--out", metavar="PATH", help="Where to [in OUT].")] = None,
 ) -> None:
     """Write results for other programs."""
     typer.echo(_commands().export(out, format_name, target))
@@ -188,9 +194,15 @@ def _print_table(title: str, numbers: dict[str, Any]) -> None:
     table = Table("", "", title=title, show_header=False, title_justify="left")
     for name, value in numbers.items():
         parts = value if isinstance(value, dict) else {"": value}
-        shown = (f"{key}: {part:.4g}" if key else f"{part:.4g}" for key, part in parts.items())
+        shown = (f"{key}: {_short(part)}" if key else _short(part) for key, part in parts.items())
         table.add_row(name.replace("_", " "), "   ".join(shown))
     Console(soft_wrap=True).print(table)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_short, value[:20])) + (" ..." if len(value) > 20 else "") if value else "none"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _commands() -> Any:
@@ -209,14 +221,18 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a job's end is an interrupt like Ctrl-C
     debug = "--debug" in sys.argv[1:]
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    sys.exit(run_command(["--debug", *arguments] if debug else arguments, debug=debug))
+    code = run_command(["--debug", *arguments] if debug else arguments, debug=debug)
+    for name in (signal.SIGINT, signal.SIGTERM):  # the work is over: only Python's own end is left to interrupt
+        signal.signal(name, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def run_command(arguments: list[str], *, debug: bool = False) -> int:
     """Run one command; returns its exit code, having printed one line about a failure."""
     try:
         code = typer.main.get_command(app).main(arguments, prog_name="friedel", standalone_mode=False)
-        return code if isinstance(code, int) else 0
+        # what typer makes of an interrupt that no command caught, e.g. while it imported what it needs
+        return _failed("interrupted", 130) if code == 130 else code if isinstance(code, int) else 0
     except FriedelError as error:
         if debug:
             raise
@@ -236,7 +252,10 @@ def _misused(error: Any) -> int:
         typer.echo(error.format_message(), err=True)
         return 2
     command = error.ctx.command_path if error.ctx else "friedel"
-    return _failed(f"{' '.join(error.format_message().split())} (see `{command} --help`)", 2)
+    text = " ".join(error.format_message().split())
+    if "unexpected extra argument" in text and command.split()[-1] in TAKE_PATTERNS:
+        return _failed(f"{text} (quote a pattern, so that the shell leaves it alone: '*.edf')", 2)
+    return _failed(f"{text} (see `{command} --help`)", 2)
 
 
 def _failed(text: str, code: int) -> int:

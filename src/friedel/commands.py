@@ -5,19 +5,18 @@
 """
 
 import json
+import os
 import tomllib
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from friedel.errors import FriedelWarning, InputError, OutputError, RecipeError
-from friedel.evaluator import evaluate as compare
+from friedel.errors import FriedelWarning, InputError, Interrupted, OutputError, RecipeError
 from friedel.io.atomic import replace_text
-from friedel.io.export import export_table
 from friedel.io.fingerprint import same_frames
-from friedel.io.store import atomic, read_attributes, read_blobs, read_truth
+from friedel.io.store import atomic, read_attributes, read_truth
 from friedel.recipe import Settings, apply_settings, build_recipe, dump, load_recipe, relative_to
 from friedel.recipe.settings import absolute, absolute_paths
 from friedel.runner.estimate import Estimate, estimate_run
@@ -25,23 +24,26 @@ from friedel.runner.executors import local_executor
 from friedel.runner.pipeline import clean_endings, run_pipeline
 from friedel.runner.progress import Progress, log, talking, warnings_kept
 from friedel.runner.provenance import damaged, read_record
+from friedel.runner.results import FORMATS, export_results, judge
 from friedel.survey import Facts, guess, look
 
 if TYPE_CHECKING:
     from friedel.runner.simulation import SimulatedFiles
 
-EVALUATION = "evaluation.json"
-TABLES: Mapping[str, Literal["parquet", "csv"]] = {"parquet": "parquet", "csv": "csv"}
+EVALUATION, REPORT = "evaluation.json", "report.html"
 Paths = str | Path
 
 
 def demo(folder: Paths = "friedel-demo", *, verbosity: int | None = None) -> Path:
     """Simulate a small scan, run everything on it, compare with the truth, and write the report: its path."""
     folder = Path(folder)
-    files = simulate(folder / "scan.h5", preset="small", verbosity=verbosity)
-    out = run(files.recipe, folder / "out", to_stage="segment", restart=True, verbosity=verbosity)
-    evaluate(out, files.truth)
-    return report(out)
+    try:
+        files = simulate(folder / "scan.h5", preset="small", verbosity=verbosity)
+        out = run(files.recipe, folder / "out", restart=True, report=False, verbosity=verbosity)
+        evaluate(out, files.truth)
+        return report(out)
+    except Interrupted:
+        raise Interrupted("interrupted", rule="the same command begins anew") from None
 
 
 def simulate(
@@ -64,7 +66,7 @@ def simulate(
     presets = {"default": SimulationParams(), "small": small()}
     if preset not in presets:
         raise InputError("--preset", rule=f"must be one of {', '.join(presets)}", got=preset)
-    with _session(verbosity) as progress:
+    with _session(verbosity, "files that were complete are kept, the others were not written") as progress:
         values = presets[preset].model_dump()
         if config is not None:
             values = _merged(values, absolute_paths(_toml(Path(config)), Path(config).absolute().parent))
@@ -77,13 +79,13 @@ def simulate(
             return write_simulation(params, Path(out), executor, progress)
 
 
-def inspect(scan: str, *, settings: Settings = ()) -> Facts:
+def inspect(scan: Paths, *, settings: Settings = ()) -> Facts:
     """What is in a scan: plain values by name; `problems` lists what is odd or missing."""
     with _session(None):
         return look(build_recipe(_with_scan(scan, settings)).scan)
 
 
-def init(scan: str, out: Paths = "recipe.toml", *, settings: Settings = (), verbosity: int | None = None) -> Path:
+def init(scan: Paths, out: Paths = "recipe.toml", *, settings: Settings = (), verbosity: int | None = None) -> Path:
     """Look at a scan and write a commented recipe with guessed values; returns its path.
 
     A recipe of that name may have been edited by hand: it is kept beside the new one, as `recipe.toml.bak`.
@@ -113,14 +115,18 @@ def run(
     to_stage: str | None = None,
     settings: Settings = (),
     restart: bool = False,
+    report: bool = True,
     executor: str | None = None,
     scheduler: str | None = None,
     verbosity: int | None = None,
 ) -> Path:
     """Run the stages of a recipe into the folder `out` (default: the recipe's name without `.toml`); returns it.
 
-    What an earlier run of the same scan finished with the same parameters is kept.
+    What an earlier run of the same scan finished with the same parameters is kept. The report comes last; one that
+    fails is warned of, and the results are no worse for it.
     """
+    if isinstance(out, str) and not out.strip():
+        raise InputError("-o", rule="must name a folder", got="an empty text")
     out = _default_folder(Path(recipe)) if out is None else Path(out)
     with _session(verbosity) as progress:
         with warnings_kept() as warned:
@@ -138,6 +144,8 @@ def run(
             progress=progress,
             warned=warned,
         )
+        if report and not (out / REPORT).exists():  # what is there was made of these results
+            _report_if_possible(out)
     return out
 
 
@@ -149,7 +157,7 @@ def evaluate(
     Warns when the truth is that of another scan.
     """
     with _session(verbosity):
-        result = compare(read_truth(truth), blobs=read_blobs(Path(out) / "blobs.h5"))
+        result = judge(Path(out), read_truth(truth))
         _compare_scans(Path(out) / "blobs.h5", Path(truth))
         text = json.dumps(result, indent=1) + "\n"
         for path in (Path(out) / EVALUATION, *([Path(json_file)] if json_file is not None else [])):
@@ -160,21 +168,18 @@ def evaluate(
 
 def report(out: Paths) -> Path:
     """Write `report.html` from what is in an output folder; returns its path."""
-    from friedel.reporter import write_report  # it brings matplotlib, which takes longer than most commands
-
     with _session(None):
-        return write_report(Path(out))
+        return _report(Path(out))
 
 
 def export(out: Paths, format_name: str, target: Paths | None = None) -> Path:
-    """Write the blobs for other programs, "parquet" or "csv"; returns the path."""
-    if format_name not in TABLES:
-        rule = f"must be one of {', '.join(TABLES)} (the others are not built yet)"
-        raise InputError("--format", rule=rule, got=format_name)
-    target = Path(target) if target is not None else Path(out) / f"blobs.{format_name}"
+    """Write results for other programs, in one of the formats of `friedel.runner.results.FORMATS`; the path."""
+    if format_name not in FORMATS:
+        raise InputError("--format", rule=f"must be one of {', '.join(FORMATS)}", got=format_name)
+    name = FORMATS[format_name].file
+    target = Path(out) / name if target is None else _file_in(target, name)
     with _session(None):
-        export_table(read_blobs(Path(out) / "blobs.h5"), target, TABLES[format_name])
-    return target
+        return export_results(Path(out), format_name, target)
 
 
 def verify(out: Paths) -> list[str]:
@@ -188,19 +193,50 @@ def verify(out: Paths) -> list[str]:
             raise InputError(str(out), rule="is not an output folder: it has no run.json")
         wrong = [f"{name} {what}" for name, what in damaged(Path(out), record)]
         if wrong:
-            raise OutputError(str(out), rule="; ".join(wrong), way_out="run it again with --restart")
+            again = f"friedel run {Path(out) / 'recipe.toml'} -o {out} --restart"
+            raise OutputError(str(out), rule="; ".join(wrong), way_out=f"`{again}` makes them anew")
         return [name for stage in record.stages.values() for name in stage.outputs]
 
 
 @contextmanager
-def _session(verbosity: int | None) -> Iterator[Progress]:
-    """Console and progress of one command, and one line for whatever ends it."""
-    with clean_endings():
+def _session(verbosity: int | None, kept: str = "nothing was written") -> Iterator[Progress]:
+    """Console and progress of one command, and one line for whatever ends it; `kept` is true after an interrupt."""
+    with clean_endings(kept):
         if verbosity is None:
             yield Progress()
             return
         with talking(verbosity) as progress, warnings_kept():
             yield progress
+
+
+def _report(out: Path) -> Path:
+    from friedel.reporter import write_report  # it brings matplotlib, which takes longer than most commands
+
+    return write_report(out)
+
+
+def _report_if_possible(out: Path) -> None:
+    """The report of a run that is done."""
+    log.debug("drawing the report")
+    try:
+        with clean_endings():
+            _report(out)
+    except Interrupted:
+        raise Interrupted(
+            "interrupted", rule="the run is finished, only its report is missing", way_out=f"friedel report {out}"
+        ) from None
+    except Exception as error:  # noqa: BLE001  (a picture that fails must not take the results with it)
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        log.debug("the report failed", exc_info=True)
+        warnings.warn(f"no report was written: {reason}", FriedelWarning, stacklevel=3)
+
+
+def _file_in(target: Paths, name: str) -> Path:
+    """The file that a user means: a folder stands for the usual name in it, and a suffix may be left out."""
+    path = Path(target)
+    if path.is_dir() or str(target).endswith(("/", os.sep)):
+        return path / name
+    return path if path.suffix else path.with_suffix(Path(name).suffix)
 
 
 def _compare_scans(blobs: Path, truth: Path) -> None:
@@ -217,9 +253,9 @@ def _default_folder(recipe: Path) -> Path:
     return recipe.with_suffix("")
 
 
-def _with_scan(scan: str, settings: Settings) -> dict[str, Any]:
+def _with_scan(scan: Paths, settings: Settings) -> dict[str, Any]:
     """Plain recipe values: the scan, and the settings, which overrule it."""
-    return apply_settings({"scan": {"frames": absolute(scan, Path.cwd())}}, settings, Path.cwd())
+    return apply_settings({"scan": {"frames": absolute(str(scan), Path.cwd())}}, settings, Path.cwd())
 
 
 def _toml(path: Path) -> dict[str, Any]:

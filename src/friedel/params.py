@@ -106,8 +106,9 @@ def _translate(cls: type[Params], error: ValidationError, section: str, values: 
     where = ".".join([section, *path] if section else path) or cls.__name__
     if first["type"] == "extra_forbidden":
         key = path[-1]
-        near = difflib.get_close_matches(key, _names_beside(cls, path[:-1]), n=1, cutoff=0.4)
-        way_out = f"did you mean {near[0]!r}?" if near else "see `friedel init` for all keys"
+        known = _names_beside(cls, path[:-1])
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
+        way_out = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(known)}" if known else ""
         return RecipeError(where, rule="unknown key", way_out=way_out)
     # The other ways in which the same value could have been right: a parameter may have several types.
     rules = dict.fromkeys(_sentence(e) for e in errors if _path(e["loc"], values)[: len(path)] == path)

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,14 @@ WINDOW = (
 )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_reports() -> Iterator[None]:
+    """Runs draw no report, which takes longer than they do, unless a test asks for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(friedel.run.__kwdefaults__, "report", False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`scan.h5` with its truth and recipe beside it; nobody writes into its folder."""
@@ -50,18 +58,24 @@ def command(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, 
     """`friedel ARGUMENTS...` in this process: exit code, standard output, standard error."""
 
     def call(*arguments: str | Path) -> tuple[int, str, str]:
-        code = run_command([str(argument) for argument in arguments])
+        code = run_command(_without_report(arguments))
         captured = capfd.readouterr()
         return code, captured.out, captured.err
 
     return call
 
 
+def _without_report(arguments: tuple[str | Path, ...]) -> list[str]:
+    """As text; `run` with --no-report, unless it says --report."""
+    texts = [str(argument) for argument in arguments]
+    return [*texts, "--no-report"] if texts[:1] == ["run"] and not {"--report", "--help"} & set(texts) else texts
+
+
 def spawn(*arguments: str | Path, cwd: Path | None = None, code: str = "") -> "subprocess.Popen[str]":
     """`friedel ARGUMENTS...` as a process of its own; `code` is Python to run before."""
     program = f"{code}\nimport sys\nfrom friedel.cli import main\nsys.argv = ['friedel', *sys.argv[1:]]\nmain()"
     return subprocess.Popen(
-        [sys.executable, "-c", program, *map(str, arguments)],
+        [sys.executable, "-c", program, *_without_report(arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -224,6 +224,18 @@ def test_choices_that_are_not_built_are_refused(recipe, tmp_path, command):
     refused(command(*arguments, "--scheduler", "tcp://x:1"), 2, "--scheduler")
 
 
+def test_an_empty_folder_name_is_refused(recipe, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    refused(command("run", recipe, "-o", ""), 2, "-o", "must name a folder")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pattern_that_the_shell_expanded_is_explained(tmp_path, command):
+    for name in ("inspect", "init"):
+        refused(command(name, "a.edf", "b.edf", "c.edf"), 2, "quote a pattern")
+    refused(command("report", "a", "b"), 2, "friedel report --help")
+
+
 def test_a_folder_without_results_is_no_output_folder(tmp_path, command):
     for name in ("report", "verify"):
         refused(command(name, tmp_path / "none"), 2, "none")
@@ -237,7 +249,7 @@ def test_a_file_that_has_changed_since_the_run_is_found(recipe, tmp_path, comman
     with (out / "blobs.h5").open("r+b") as file:
         file.seek(5000)
         file.write(b"x")
-    refused(command("verify", out), 1, "blobs.h5 has changed since the run")
+    refused(command("verify", out), 1, "blobs.h5 has changed since the run", f"friedel run {out}/recipe.toml")
     shutil.move(out / "background.h5", tmp_path / "b.h5")
     refused(command("verify", out), 1, "background.h5 is missing")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import friedel
+from friedel.cli import run_command
 
 HEAVY = ("numpy", "numba", "h5py", "pydantic", "scipy", "matplotlib", "rich.progress", "gemmi")
 TINY = ("frames=64", "rows=64", "cols=64", "grains=1")
@@ -145,6 +146,57 @@ def test_blobs_are_exported_with_all_their_columns(recipe, tmp_path, command):
     assert command("export", out, "--format", "vtkhdf")[0] == 2
 
 
+def test_a_run_ends_with_its_report(recipe, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    assert run_command(["run", str(recipe), "-o", str(out), "-q"]) == 0
+    page = (out / "report.html").read_text()
+    assert "<html" in page
+    monkeypatch.setattr("friedel.commands._report", lambda out: (out / "report.html").write_text("new"))
+    friedel.run(recipe, out, report=True)
+    assert (out / "report.html").read_text() == page  # it shows these results already
+    assert run_command(["run", str(recipe), "-o", str(out), "-q", "--set", "segment.seed_threshold=61"]) == 0
+    assert (out / "report.html").read_text() == "new"
+    friedel.run(recipe, tmp_path / "other", report=False)
+    assert not (tmp_path / "other" / "report.html").exists()
+
+
+@pytest.mark.parametrize("error", [IndexError("list index out of range"), OSError(28, "No space"), RuntimeError()])
+def test_a_report_that_fails_is_one_warning_and_the_run_a_success(recipe, tmp_path, monkeypatch, command, error):
+    def fail(_: Path) -> None:
+        raise error
+
+    monkeypatch.setattr("friedel.commands._report", fail)
+    code, text, said = command("run", recipe, "-o", tmp_path / "out", "--report")
+    assert (code, text) == (0, f"{tmp_path / 'out'}\n")
+    assert said.count("warning: no report was written: ") == 1
+    assert "Traceback" not in said
+    assert friedel.verify(tmp_path / "out")
+
+
+def test_every_function_takes_paths(scan, tmp_path):
+    assert friedel.inspect(scan) == friedel.inspect(str(scan))
+    recipe = friedel.init(scan, tmp_path / "r.toml", settings={"scan.frames": scan})
+    assert tomllib.loads(recipe.read_text())["scan"]["frames"] == str(scan)
+
+
+def test_one_setting_may_be_a_plain_text(scan, tmp_path):
+    recipe = friedel.init(scan, tmp_path / "r.toml", settings="segment.seed_threshold=77")
+    assert tomllib.loads(recipe.read_text())["segment"]["seed_threshold"] == 77.0
+
+
+def test_exports_go_where_the_user_says(recipe, tmp_path):
+    out = friedel.run(recipe, tmp_path / "out")
+    (tmp_path / "here").mkdir()
+    for target, expected in (
+        (tmp_path / "here", tmp_path / "here" / "blobs.csv"),
+        (f"{tmp_path}/there/", tmp_path / "there" / "blobs.csv"),
+        (tmp_path / "table", tmp_path / "table.csv"),
+        (tmp_path / "x.txt", tmp_path / "x.txt"),
+    ):
+        assert friedel.export(out, "csv", target) == expected
+        assert expected.read_text().startswith("spot3d_id,")
+
+
 def test_the_report_is_one_page(recipe, tmp_path, command):
     out = friedel.run(recipe, tmp_path / "out")
     code, text, _ = command("report", out)
@@ -163,7 +215,15 @@ def test_simulations_take_a_file_settings_and_a_seed_in_this_order(tmp_path, com
     assert len(friedel.read_truth(tmp_path / "s.truth.h5").grains) == 1
     assert command("simulate", tmp_path / "s.txt")[0] == 2
     assert command("simulate", tmp_path / "s.h5", "--preset", "huge")[0] == 2
-    assert command("simulate", tmp_path / "s.h5", "--set", "grain=1")[0] == 2
+    for setting, words in (
+        ("grain=1", "did you mean 'grains'?"),
+        ("qqq=1", "there is seed, grains, "),
+        ("grains.number=0", "grains is a number, not a table that could hold 'number'"),
+    ):
+        code, _, said = command("simulate", tmp_path / "s.h5", "--set", setting)
+        assert code == 2
+        assert words in said
+        assert "friedel init" not in said
 
 
 @pytest.mark.parametrize("kind", ["frames", "quadrants"])

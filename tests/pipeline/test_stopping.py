@@ -7,6 +7,7 @@ import random
 import signal
 import socket
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import psutil
 import pytest
 
 import friedel
-from friedel.errors import FriedelError, OutputError
+from friedel.errors import FriedelError, Interrupted, OutputError
 from friedel.runner.lock import LOCK, locked
 from tests.pipeline.conftest import spawn
 from tests.pipeline.test_run import same_blobs
@@ -114,11 +115,59 @@ def test_an_interrupt_is_one_line_and_130_and_leaves_nothing_half_written(recipe
     printed, said = process.communicate(timeout=30)
     assert process.returncode == 130
     assert printed == ""
-    assert said.splitlines()[-1].startswith("friedel: interrupted: what is finished is kept")
+    assert said.splitlines()[-1].startswith("friedel: interrupted: finished stages are kept")
     assert "Traceback" not in said
     assert leftovers(out) == []
     friedel.run(recipe, out)
     assert same_blobs(out, finished)
+
+
+IMPORTING = """
+import builtins, os, signal
+real = builtins.__import__
+def importing(name, *rest, **named):
+    if name == {name!r}:
+        builtins.__import__ = real
+        os.kill(os.getpid(), signal.SIGINT)
+    return real(name, *rest, **named)
+builtins.__import__ = importing
+"""
+
+
+@pytest.mark.parametrize("name", ["typer", "h5py", "numba"])
+def test_an_interrupt_while_things_are_imported_is_one_line(scan, name):
+    code = f"{IMPORTING.format(name=name)}\nimport runpy, sys\nsys.argv = ['friedel', 'inspect', {str(scan)!r}]\n"
+    code += "runpy.run_module('friedel', run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert done.stdout == ""
+    assert done.stderr.strip().startswith("friedel: interrupted")
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_an_interrupt_after_the_last_line_comes_too_late(scan):
+    late = "import atexit, os, signal\natexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))"
+    process = spawn("inspect", scan, code=late)
+    printed, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (0, "")
+    assert "omega" in printed
+
+
+def test_an_interrupt_says_what_is_true_for_its_command(scan, recipe, tmp_path, monkeypatch):
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    for name, where, call, words in (
+        ("look", "friedel.commands", lambda: friedel.inspect(scan), "nothing was written"),
+        ("guess", "friedel.commands", lambda: friedel.init(scan, tmp_path / "r.toml"), "nothing was written"),
+        ("measure", "friedel.runner.passes", lambda: friedel.run(recipe, tmp_path / "o"), "stages are kept"),
+        ("_report", "friedel.commands", lambda: friedel.run(recipe, tmp_path / "o", report=True), "friedel report"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"{where}.{name}", interrupt)
+            with pytest.raises(Interrupted, match=words):
+                call()
+    assert (tmp_path / "o" / "blobs.h5").exists()
 
 
 @pytest.mark.parametrize("size", [4_000, 60_000, 300_000])
@@ -160,8 +209,10 @@ def test_leftovers_of_a_killed_run_are_removed(recipe, tmp_path):
 
 
 def test_two_runs_at_once_in_one_folder_are_refused(recipe, tmp_path):
-    with locked(tmp_path / "out"), pytest.raises(OutputError, match=f"another run is at work.*{os.getpid()}"):
+    at_work = pytest.raises(OutputError, match=f"another run is at work.*{os.getpid()}")
+    with locked(tmp_path / "out"), at_work as caught:
         friedel.run(recipe, tmp_path / "out")
+    assert "delete" not in str(caught.value)  # it is alive
     friedel.run(recipe, tmp_path / "out")
 
 
@@ -237,5 +288,5 @@ def test_the_lock_of_another_machine_counts(recipe, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / LOCK).write_text(json.dumps({"host": "elsewhere", "pid": 1, "started": 0.0}))
-    with pytest.raises(FriedelError, match="process 1 on elsewhere"):
+    with pytest.raises(FriedelError, match=r"process 1 on elsewhere.*if that process has ended, delete"):
         friedel.run(recipe, out)

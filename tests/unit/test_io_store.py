@@ -33,6 +33,21 @@ def assert_equal_tables(a: BlobTable, b: BlobTable) -> None:
         np.testing.assert_array_equal(one, other, err_msg=name)
 
 
+def test_a_table_is_read_from_its_folder_too(tmp_path):
+    write_blobs(tmp_path / "blobs.h5", blob_table(4, 3))
+    assert_equal_tables(read_blobs(tmp_path), read_blobs(tmp_path / "blobs.h5"))
+    with pytest.raises(InputError, match=r"blobs\.h5: no such file"):
+        read_blobs(tmp_path.parent)
+
+
+def test_a_table_shows_itself_in_a_line_and_knows_its_columns():
+    table = blob_table(4, 3)
+    assert repr(table).startswith("<BlobTable: 4 blobs and 3 rejected seeds, ")
+    assert len(repr(table)) < 120
+    with pytest.raises(KeyError, match="did you mean 'omega'"):
+        table["omga"]
+
+
 @pytest.mark.parametrize(("kept", "rejected"), [(4, 3), (0, 3), (4, 0), (0, 0), (1, 0)])
 @pytest.mark.parametrize("truth", [False, True])
 def test_a_table_of_blobs_reads_back_equal(tmp_path, kept, rejected, truth):

@@ -138,6 +138,26 @@ def test_settings_may_be_a_mapping(recipe_file):
     assert load_recipe(recipe_file, {"run.threads": 3}).run.threads == 3
 
 
+def test_one_setting_may_be_a_plain_text(recipe_file):
+    assert load_recipe(recipe_file, "run.threads=3").run.threads == 3
+
+
+@pytest.mark.parametrize("settings", [{"segment": {"tolerance": 0.3}}, ["segment={tolerance = 0.3}"]])
+def test_a_table_given_as_a_setting_changes_what_it_names(recipe_file, settings):
+    before = load_recipe(recipe_file, ["segment.seed_threshold=77"])
+    dumped = recipe_file.with_name("d.toml")
+    dumped.write_text(dump(before))
+    after = load_recipe(dumped, settings)
+    assert after.segment == before.segment.replaced(tolerance=0.3)
+
+
+def test_a_path_among_the_settings_is_a_path(recipe_file, tmp_path):
+    recipe = load_recipe(
+        recipe_file, {"scan.frames": Path("a.h5"), "scan": {"dark": Path("d.h5")}}, folder=tmp_path
+    )
+    assert (recipe.scan.frames, recipe.scan.dark) == (str(tmp_path / "a.h5"), str(tmp_path / "d.h5"))
+
+
 def test_a_setting_may_change_one_phase_of_several(tmp_path):
     path = tmp_path / "r.toml"
     path.write_text(dump(build_recipe(FULL)))
@@ -161,6 +181,7 @@ def test_a_setting_may_change_one_phase_of_several(tmp_path):
         ("=3", "--set: must read KEY=VALUE"),
         ("run..threads=3", "--set: must read KEY=VALUE"),
         ("run.threads.x=3", "run.threads"),
+        ("segment.seed_threshold.x=3", "segment.seed_threshold is a number, not a table"),
         ("scan.frames.x=3", "scan.frames"),
     ],
 )

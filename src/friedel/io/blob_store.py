@@ -30,10 +30,13 @@ def write_blobs(path: str | Path, table: BlobTable, attributes: Mapping[str, Any
 
 
 def read_blobs(path: str | Path) -> BlobTable:
-    """Read what `write_blobs` wrote; the table equals the one written.
+    """Read what `write_blobs` wrote, a file or the output folder with it; the table equals the one written.
 
     Raises `InputError` that names the file when it is not one of ours.
     """
+    path = Path(path)
+    if path.is_dir():
+        path /= "blobs.h5"
     with opened(path, InputError) as file:
         return read_blobs_group(file, str(path))
 

@@ -1,5 +1,6 @@
 """Blobs: one schema of columns (name, type, unit, meaning), and the voxels by pointer."""
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
@@ -140,7 +141,7 @@ class Voxels:
         return slice(int(self.pointer[blob]), int(self.pointer[blob + 1]))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BlobTable:
     """Blobs of one scan, kept ones first, then the rejected; each part by first voxel in (frame, row, col).
 
@@ -171,9 +172,22 @@ class BlobTable:
         return int(np.count_nonzero(self.reason == Reason.KEPT))
 
     def __getitem__(self, name: str) -> AnyArray:
-        """One column of the kept blobs."""
-        values = self.columns[name] if name in self.columns else self.extra[name]
+        """One column of the kept blobs. Raises `KeyError` that names the nearest column."""
+        try:
+            values = self.columns[name] if name in self.columns else self.extra[name]
+        except KeyError:
+            near = difflib.get_close_matches(name, [*self.columns, *self.extra], n=1, cutoff=0.4)
+            hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join([*self.columns, *self.extra])}"
+            raise KeyError(f"no column {name!r}: {hint}") from None
         return values[: len(self)]
+
+    def __repr__(self) -> str:
+        frames, rows, cols = self.shape
+        rejected = len(self.reason) - len(self)
+        return (
+            f"<BlobTable: {len(self)} blobs and {rejected} rejected seeds, {len(self.voxels)} voxels, "
+            f"of {frames} frames × {rows} rows × {cols} cols>"
+        )
 
     @property
     def kept(self) -> Mask:

@@ -30,14 +30,21 @@ def parse_value(text: str) -> Any:
     return parsed["value"] if list(parsed) == ["value"] else text
 
 
-Settings = Iterable[str] | Mapping[str, Any]
-"""KEY=VALUE texts as on the command line, or a mapping from keys to values as in a notebook."""
+Settings = str | Iterable[str] | Mapping[str, Any]
+"""One or several KEY=VALUE texts as on the command line, or a mapping from keys to values as in a notebook."""
 
 
 def apply_settings(values: dict[str, Any], settings: Settings, folder: Path) -> dict[str, Any]:
-    """Plain values with every setting put in; relative paths begin at `folder`."""
+    """Plain values with every setting put in; relative paths begin at `folder`.
+
+    A table given for a section changes the keys that it names and leaves the others.
+    """
     for key, value in _pairs(settings):
-        values = _put(values, key.split("."), absolute_paths(value, folder, key), key)
+        new, old = absolute_paths(value, folder, key), values.get(key)
+        if isinstance(new, Mapping) and isinstance(old, Mapping):
+            values = {**values, key: {**old, **new}}
+        else:
+            values = _put(values, key.split("."), new, key)
     return values
 
 
@@ -45,13 +52,11 @@ def _pairs(settings: Settings) -> Iterator[tuple[str, Any]]:
     if isinstance(settings, Mapping):
         yield from settings.items()
         return
-    for setting in settings:
+    for setting in (settings,) if isinstance(settings, str) else settings:
         key, equals, text = setting.partition("=")
         key = key.strip()
         if not equals or not key or not all(key.split(".")):
-            raise RecipeError(
-                "--set", rule="must read KEY=VALUE, e.g. segment.seed_threshold=40", got=repr(setting)
-            )
+            raise RecipeError("--set", rule="must read KEY=VALUE, e.g. --set scan.dark=100", got=repr(setting))
         yield key, parse_value(text.strip())
 
 
@@ -64,9 +69,16 @@ def _put(here: Any, path: list[str], value: Any, key: str) -> Any:
             raise RecipeError(f"--set {key}", rule=f"{first!r} must be a number below {len(here)}, counted from 0")
         return [_put(item, rest, value, key) if i == int(first) else item for i, item in enumerate(here)]
     if here is not None and not isinstance(here, Mapping):
-        raise RecipeError(f"--set {key}", rule=f"what holds {first!r} is not a table", got=repr(here))
+        parent = key.removesuffix("." + ".".join(path))
+        rule = f"{parent} is {_kind(here)}, not a table that could hold {first!r}"
+        raise RecipeError(f"--set {key}", rule=rule, got=repr(here))
     table = dict(here or {})
     return {**table, first: _put(table.get(first), rest, value, key)}
+
+
+def _kind(value: Any) -> str:
+    kinds = ((bool, "a truth value"), (int | float, "a number"), (str, "a text"))
+    return next((name for kind, name in kinds if isinstance(value, kind)), "a value")
 
 
 def absolute_paths(values: Any, folder: Path, key: str = "") -> Any:
@@ -75,6 +87,8 @@ def absolute_paths(values: Any, folder: Path, key: str = "") -> Any:
         return {name: absolute_paths(value, folder, f"{key}.{name}".strip(".")) for name, value in values.items()}
     if isinstance(values, list):
         return [absolute_paths(value, folder, key) for value in values]
+    if isinstance(values, Path):
+        values = str(values)
     plain = ".".join(part for part in key.split(".") if not part.isdigit())
     if isinstance(values, str) and values and plain in PATHS and values not in PATHS[plain]:
         return absolute(values, folder)
