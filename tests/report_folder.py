@@ -106,6 +106,7 @@ normalise = "margin"
 half_window = {half_window}
 half_step = {half_step}
 despeckle = 3
+arithmetic = "float32"
 
 [segment]
 method = "double_threshold"

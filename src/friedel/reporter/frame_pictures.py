@@ -4,7 +4,8 @@ import numpy as np
 from matplotlib.colors import AsinhNorm
 
 from friedel.model.arrays import Image
-from friedel.reporter.frames import FrameLooker, robust_sigma
+from friedel.preprocess.noise import robust_sigma
+from friedel.reporter.frames import FrameLooker
 from friedel.reporter.ink import DRIFT_MAP, FRAME_MAP, ON_IMAGE_BOX, ON_IMAGE_MARGIN, Sheet, short
 from friedel.reporter.material import Material
 from friedel.reporter.panel import Panel
@@ -58,7 +59,7 @@ def _steps(material: Material, looker: FrameLooker) -> str:
 
 def clean_scale(material: Material, clean: Image) -> AsinhNorm:
     """Colours of clean frames: the noise is just visible, the brightest spots are not clipped."""
-    sigma = material.sigma or robust_sigma(clean)
+    sigma = material.sigma or robust_sigma(clean, floor=0.0)
     return stretched(-2 * sigma, max(float(clean.max()), 10 * sigma), 3 * sigma)
 
 

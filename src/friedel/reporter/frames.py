@@ -1,6 +1,6 @@
 """A few frames again, as preprocessing made them: for pictures, not for segmentation.
 
-Clean values here are float32 and may differ from the run's by half a step of its fixed-point numbers.
+Clean values here are the run's, as far as the output folder tells its gains and its fixed point.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from friedel.io.background_reader import Backgrounds
 from friedel.kernels.despeckle import despeckle
 from friedel.model.arrays import AnyArray, Frames, Image
 from friedel.model.scan import Scan
+from friedel.preprocess.normal import Normal
 from friedel.reporter.material import Material
 
 READ_AT_A_TIME = 8
@@ -24,7 +25,7 @@ class FrameLooker:
     """Raw, normalised and clean values of any frame of a run's scan.
 
     `gains` is float32 [frame, tile]; without `backgrounds` nothing is subtracted. The last good frame stands in
-    for a `corrupt` one.
+    for a `corrupt` one. `fixed` is (scale, offset) of the run's fixed point.
     """
 
     scan: Scan
@@ -32,6 +33,7 @@ class FrameLooker:
     backgrounds: Backgrounds | None
     despeckle: int
     corrupt: frozenset[int] = frozenset()
+    fixed: tuple[float, float] | None = None
 
     def raw(self, frame: int) -> Image:
         """Raw counts [row, col]."""
@@ -86,20 +88,12 @@ class FrameLooker:
 
     def normalised(self, raw: AnyArray, frame: int, rows: slice, cols: slice) -> Image:
         """A part of a raw frame without the dark, times the frame's gain, 0 at bad pixels."""
-        values = np.asarray(raw, np.float32) - self.scan.dark[rows, cols]
-        values *= self._gain(frame)[rows, cols] if self.gains.shape[1] > 1 else self.gains[frame, 0]
-        return np.where(self.scan.mask[rows, cols] | ~np.isfinite(values), np.float32(0), values)
+        return Normal(self.scan, self.fixed).values(np.asarray(raw), self.gains[frame], rows, cols)
 
     def _good(self, frame: int) -> int:
         earlier = next((number for number in range(frame, -1, -1) if number not in self.corrupt), None)
         later = (number for number in range(frame, self.scan.shape[0]) if number not in self.corrupt)
         return next(later, frame) if earlier is None else earlier
-
-    def _gain(self, frame: int) -> Image:
-        gain = np.ones(self.scan.shape[1:], np.float32)
-        for box, value in zip(self.scan.tiles, self.gains[frame], strict=False):
-            gain[box.slices] = value
-        return gain
 
     def _despeckled(self, image: Image) -> Image:
         out = np.empty(image.shape, np.float32)
@@ -124,9 +118,11 @@ def frame_looker(material: Material) -> FrameLooker | None:
         backgrounds = None
     despeckle = int(material.setting("preprocess", "despeckle", 1))
     corrupt = frozenset(int(frame) for frame in material.measured.get("corrupt_frames", ()))
-    return FrameLooker(scan, gains, backgrounds, despeckle, corrupt)
+    return FrameLooker(scan, gains, backgrounds, despeckle, corrupt, _fixed_point(material))
 
 
-def robust_sigma(values: AnyArray) -> float:
-    """Noise by the median absolute deviation, which spots do not move."""
-    return float(1.4826 * np.median(np.abs(values - np.median(values))))
+def _fixed_point(material: Material) -> tuple[float, float] | None:
+    measured = material.measured
+    if material.setting("preprocess", "arithmetic", "fixed") != "fixed" or "scale" not in measured:
+        return None
+    return float(measured["scale"]), float(measured["offset"])

@@ -4,7 +4,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from friedel.model.arrays import AnyArray, Floats
-from friedel.reporter.frames import FrameLooker, robust_sigma
+from friedel.preprocess.noise import robust_sigma
+from friedel.reporter.frames import FrameLooker
 from friedel.reporter.ink import BLUE, INK, SOFT, WARM, Sheet, plain_numbers, short
 from friedel.reporter.material import Material
 from friedel.reporter.panel import Panel, Verdict
@@ -97,7 +98,7 @@ def histogram_panel(material: Material, looker: FrameLooker) -> Panel:
     unit = np.float32(1) if noise is None else noise[outside]
     values = np.concatenate([looker.clean(int(frame))[outside] / unit for frame in frames])
     if noise is None:
-        sigma = material.sigma or robust_sigma(values) or 1.0
+        sigma = material.sigma or robust_sigma(values, floor=0.0) or 1.0
         levels = material.seed_threshold, material.in_counts(material.setting("segment", "grow_min"))
         named, kind = f"sigma {short(sigma)} counts", "counts"
     else:

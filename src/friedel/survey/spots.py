@@ -11,6 +11,7 @@ from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.model.stream import Executor
 from friedel.preprocess import PreprocessParams
+from friedel.preprocess.normal import WholeFrames
 
 CLEAR_SIGMAS = 8.0
 """White noise reaches it nowhere."""
@@ -31,12 +32,12 @@ def look_at_spots(
 
     The frames are cleaned roughly: their own median is the background, which is enough to see spots.
     """
-    keep = ~scan.mask
+    keep = ~scan.mask if baseline.dead is None else ~(scan.mask | baseline.dead)
     if baseline.beam is not None:
         keep[baseline.beam.slices] = False
     maxima: list[float] = []
     fractions = []
-    for frame in _rough(scan, baseline, executor):
+    for frame in _rough(scan, params, baseline, executor):
         image = ndimage.median_filter(frame, params.despeckle, mode="nearest") if params.despeckle > 1 else frame
         fractions.append(float(np.mean((image >= floor)[keep])) if keep.any() else 0.0)
         bright, count = ndimage.label((image >= CLEAR_SIGMAS * baseline.sigma) & keep, np.ones((3, 3)))
@@ -47,19 +48,15 @@ def look_at_spots(
     return Spots(np.sort(np.array(maxima, dtype=np.float64)), np.array(fractions))
 
 
-def _rough(scan: Scan, baseline: Baseline, executor: Executor) -> Frames:
-    """The sampled frames, normalised by the margins, less their median."""
+def _rough(scan: Scan, params: PreprocessParams, baseline: Baseline, executor: Executor) -> Frames:
+    """The sampled frames, normalised, less their median."""
+    whole = WholeFrames.of(scan, params, baseline)
 
     def read(number: int) -> Image | None:
         try:
-            frame: Image = scan.frames.read(number, number + 1)[0].astype(np.float32)
+            return whole.read(number)
         except ScanError:
             return None
-        frame = np.nan_to_num(frame - scan.dark).astype(np.float32)
-        level = np.mean([frame[box.slices].mean() for box in baseline.margins]) if baseline.margins else 0.0
-        if level > 0:
-            frame *= np.float32(baseline.reference_level / level)
-        return frame
 
     frames = np.stack([frame for frame in executor.map(read, baseline.sample) if frame is not None])
     frames -= np.median(frames, axis=0)
