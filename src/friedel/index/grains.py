@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from friedel.index.candidate import Candidate
 from friedel.index.params import IndexParams
 from friedel.index.scatter import Tolerances, measure
 from friedel.index.scene import Scene, make_lines, make_scene
-from friedel.index.search import Candidate, Null, Search, measure_null
+from friedel.index.search import Null, Search, measure_null
 from friedel.index.settle import Settled, settle_all
 from friedel.index.table import make_table
 from friedel.model.arrays import AnyArray, Indices

@@ -40,7 +40,11 @@ class Crystal:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """Instrument and blobs. `place` (n,3) lab omega rad, row, col; `slack` (n,3); `error` (3,) of one blob."""
+    """Instrument and blobs. `error` (3,) is that of one blob: omega |sin eta| rad, row px, col px.
+
+    `grid` knows where blobs are, and by how much more those may err that are cut; in `loose` every blob may err by
+    as much as it is wide: for spots that melted into another's blob.
+    """
 
     setup: Setup
     wavelength: float
@@ -49,6 +53,7 @@ class Scene:
     window: Window
     blobs: BlobTable
     grid: SpotGrid
+    loose: SpotGrid
     error: Floats
     crystals: tuple[Crystal, ...]
 
@@ -66,7 +71,8 @@ class Scene:
         place = self.grid.place.copy()
         place[:, 0] = np.mod(omega, 2 * np.pi)
         place[:, 0][place[:, 0] >= 2 * np.pi] = 0.0
-        return replace(self, grid=make_spot_grid(place, self.grid.slack, *self.shape[1:]))
+        grid, loose = (make_spot_grid(place, old.slack, *self.shape[1:]) for old in (self.grid, self.loose))
+        return replace(self, grid=grid, loose=loose)
 
     def mirrored(self) -> "Scene":
         """As if the stage turned the other way."""
@@ -118,8 +124,8 @@ def make_scene(blobs: BlobTable, setup: Setup, phases: Sequence[Phase], params: 
     detector = setup.detector
     place = np.column_stack([np.mod(setup.lab_omega_rad(blobs["omega"]), 2 * np.pi), blobs["sc"], blobs["fc"]])
     place[:, 0][place[:, 0] >= 2 * np.pi] = 0.0
-    cut = ((blobs["flags"] & CUT) != 0) * CUT_SLACK
-    slack = cut[:, None] * np.column_stack([np.radians(blobs["sigo"]), blobs["sigs"], blobs["sigf"]])
+    width = np.column_stack([np.radians(blobs["sigo"]), blobs["sigs"], blobs["sigf"]])
+    slack = ((blobs["flags"] & CUT) != 0)[:, None] * CUT_SLACK * width
     frames, rows, cols = blobs.shape
     window = Window(
         float(rows),
@@ -137,6 +143,7 @@ def make_scene(blobs: BlobTable, setup: Setup, phases: Sequence[Phase], params: 
         window,
         blobs,
         make_spot_grid(place, slack, rows, cols),
+        make_spot_grid(place, width, rows, cols),
         np.array([np.radians(abs(blobs.omega_step_deg)), 0.5, 0.5]),
         tuple(_crystal(phase, setup, blobs.shape) for phase in phases),
     )

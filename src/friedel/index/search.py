@@ -7,10 +7,12 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 from scipy.stats import binom
 
+from friedel.index.candidate import Candidate
 from friedel.index.params import IndexParams
+from friedel.index.related import related_orientations
 from friedel.index.scatter import Tolerances, family_ranges
 from friedel.index.scene import Lines, Scene
-from friedel.kernels.fit import settle, tally
+from friedel.kernels.fit import settle
 from friedel.kernels.line_grid import LineGrid, make_line_grid
 from friedel.kernels.seeds_of_grains import search_seeds
 from friedel.model.arrays import AnyArray, Floats, Indices
@@ -21,29 +23,12 @@ BATCH, CHUNK = 64, 8
 WIDEST_DEG, WIDEST_PX = 0.4, 3.0
 """A seed's spots are looked for at least this far from where it says."""
 NULL_SEEDS = 192
+DOUBTFUL, LEAST_FOUND = 0.6, 6
+"""Below this completeness, and with so many spots, a candidate is tried in related orientations."""
 NULL_SEED = 20260
 """Of the scrambled angles."""
 FAR = 0.995
 """The sample reaches as far as this part of the lines' points nearest to the axis."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
-    """A crystal and its spots: `blob`, `square`, `state` (2n) as in `kernels.spot_grid`."""
-
-    crystal: int
-    U: Floats
-    position: Floats
-    support: int
-    blob: Indices
-    square: Floats
-    state: Indices
-
-    def counts(self, claimed: AnyArray) -> tuple[int, int, int]:
-        """Expected spots whose blob nobody has, how many of them are found, expected in all."""
-        out = np.zeros(3, dtype=np.int64)
-        tally(self.blob, self.state, claimed, out)
-        return int(out[0]), int(out[1]), int(out[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +91,7 @@ class Search:
                 positions,
             )
             found += [
-                self.verified(number, Us[i], positions[i], int(support[i]))
+                self.best_related(self.verified(number, Us[i], positions[i], int(support[i])))
                 for i in np.flatnonzero(support >= least)
             ]
         return found
@@ -133,6 +118,23 @@ class Search:
             state,
         )
         return Candidate(number, U, position, support, blob, square, state)
+
+    def best_related(self, candidate: Candidate) -> Candidate:
+        """The candidate, or one that explains some of the same spots by other planes if it explains more in all.
+
+        A few pairs may belong to planes that two orientations have in common, as those of twins have.
+        """
+        nobody = np.zeros(len(self.scene.blobs), dtype=bool)
+        _, found, expected = candidate.counts(nobody)
+        if found < LEAST_FOUND or found > DOUBTFUL * expected:
+            return candidate
+        best, most = candidate, found
+        for U in related_orientations(self.scene, candidate, self.tolerances):
+            other = self.verified(candidate.crystal, U, candidate.position, candidate.support)
+            count = other.counts(nobody)[1]
+            if count > most:
+                best, most = other, count
+        return best
 
     def in_batches(self, seeds: Indices, alive: AnyArray, executor: Executor) -> Iterator[list[Candidate]]:
         """Candidates of 64 seeds at a time; whoever takes them marks in `alive` the pairs that are used up."""

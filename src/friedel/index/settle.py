@@ -5,19 +5,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from friedel.index.candidate import Candidate
 from friedel.index.params import IndexParams
 from friedel.index.scatter import FLOOR_PX, FLOOR_STEPS, NORMAL, Tolerances
 from friedel.index.scene import Scene
-from friedel.index.search import Candidate
 from friedel.kernels import bragg
 from friedel.kernels.contest import assign, lost_claims, nobody
 from friedel.kernels.fit import gauss_newton, residual_of
-from friedel.kernels.spot_grid import COUNTED, candidates, predict_spots
+from friedel.kernels.spot_grid import COUNTED, NOT_THERE, candidates, predict_spots
 from friedel.model.arrays import AnyArray, Floats, Indices
 
 CHOICES = 4
 """Blobs that a spot may want."""
 LEAST_SPOTS = 4
+WITHIN = 2.0
+"""A spot is within a blob up to so many of its standard deviations from the centre."""
 LEAST_LOG_SPREAD = 0.05
 
 
@@ -25,7 +27,8 @@ LEAST_LOG_SPREAD = 0.05
 class Settled:
     """Grains and what is theirs, one entry per spot that has a blob, grain by grain.
 
-    `grain`, `reflection`, `blob` (m), `shared`, `counted` (m) bool, `residual` (m,3) rad, px, px. Per grain:
+    `grain`, `reflection`, `blob` (m), `shared`, `counted`, `melted` (m) bool: serves another grain too, expected,
+    lies in the blob but off its centre (never fitted); `residual` (m,3) rad, px, px. Per grain:
     `crystal` (n), `U`, `position`, `expected` (n) spots to be counted on, `volume` (n) relative.
     """
 
@@ -39,6 +42,7 @@ class Settled:
     blob: Indices
     shared: AnyArray
     counted: AnyArray
+    melted: AnyArray
     residual: Floats
 
     def __len__(self) -> int:
@@ -94,6 +98,7 @@ def _start(grains: Sequence[Candidate]) -> Settled:
         none,
         none.astype(bool),
         none.astype(bool),
+        none.astype(bool),
         np.zeros((0, 3)),
     )
 
@@ -137,6 +142,7 @@ def _give(scene: Scene, settled: Settled, tolerances: Tolerances, params: IndexP
     assign(order, spot, blob, of_spot, of_blob)
     lost_claims(order, spot, blob, of_spot, wish)
     shared = _share(of_spot, of_blob, wish, g, grain_of, tolerances.direction_rad)
+    melted = _melt(scene, spots, state, g, grain_of, of_spot, of_blob, shared, tolerances.direction_rad)
     has = np.flatnonzero(of_spot >= 0)
     places = scene.grid.place[of_spot[has]]
     off = spots[has, :3] - places
@@ -153,6 +159,7 @@ def _give(scene: Scene, settled: Settled, tolerances: Tolerances, params: IndexP
         blob=of_spot[has],
         shared=shared[has],
         counted=counted[has],
+        melted=melted[has],
         residual=off,
     )
 
@@ -198,9 +205,45 @@ def _share(
     return shared
 
 
+def _melt(
+    scene: Scene,
+    spots: Floats,
+    state: Indices,
+    g: Floats,
+    grain_of: Indices,
+    of_spot: Indices,
+    of_blob: Indices,
+    shared: AnyArray,
+    direction: float,
+) -> AnyArray:
+    """Spots of parallel planes of several grains that melted into one blob share it (twins); which do (total).
+
+    The blob's centre is nobody's then: it is enough that a spot lies within it. Changes of_spot and shared.
+    """
+    melted = np.zeros(len(of_spot), dtype=bool)
+    lost = np.flatnonzero((of_spot < 0) & (state != NOT_THERE))
+    blobs, squares = np.full((len(lost), CHOICES), -1, dtype=np.int64), np.zeros((len(lost), CHOICES))
+    candidates(spots[lost], state[lost], tuple(scene.loose), scene.error, WITHIN, blobs, squares)
+    owners: dict[int, list[int]] = {}
+    row, choice = np.nonzero(blobs >= 0)
+    for blob, spot in zip(blobs[row, choice].tolist(), lost[row].tolist(), strict=True):
+        owners.setdefault(blob, []).append(spot)
+    for blob, wanting in owners.items():
+        everybody = wanting + ([int(of_blob[blob])] if of_blob[blob] >= 0 else [])
+        for spot in wanting:
+            others = [other for other in everybody if grain_of[other] != grain_of[spot]]
+            apart = np.linalg.norm(g[others] - g[spot], axis=1)
+            if of_spot[spot] < 0 and (apart < direction * np.linalg.norm(g[spot])).any():
+                of_spot[spot] = blob
+                melted[spot] = shared[spot] = True
+                if of_blob[blob] >= 0:
+                    shared[of_blob[blob]] = True
+    return melted
+
+
 def entry_arrays(scene: Scene, settled: Settled, i: int) -> tuple[Floats, Floats, Floats]:
-    """hkl (m,3), what was seen (m,3) and its errors (m,3) of grain i's spots."""
-    mine = settled.grain == i
+    """hkl (m,3), what was seen (m,3) and its errors (m,3) of the spots that grain i is fitted to."""
+    mine = (settled.grain == i) & ~settled.melted
     blob = settled.blob[mine]
     hkl = scene.crystals[settled.crystal[i]].hkl[settled.reflection[mine]]
     return hkl, scene.grid.place[blob], np.sqrt(scene.error**2 + scene.grid.slack[blob] ** 2)
@@ -234,7 +277,7 @@ def _fitted(scene: Scene, settled: Settled) -> Settled:
 
 def _errors(scene: Scene, settled: Settled) -> Floats:
     """Robust standard deviation of the residuals of whole blobs, each axis; as before where there are few."""
-    whole = scene.grid.slack[settled.blob].max(axis=1, initial=0.0) == 0
+    whole = (scene.grid.slack[settled.blob].max(axis=1, initial=0.0) == 0) & ~settled.melted
     if whole.sum() < 5 * LEAST_SPOTS:
         return scene.error
     spread = NORMAL * np.median(np.abs(settled.residual[whole]), axis=0)
