@@ -1,8 +1,8 @@
 """What one sees of labelled voxels from outside: rays through a volume of grains, a corner of it cut away.
 
-Boundaries are where two grains have the same weight of a cubic B-spline over the voxels (Sigg & Hadwiger, GPU Gems 2,
-chapter 20): a picture has no steps, however few voxels there are. Places are in voxels (z, y, x), the first voxel's
-centre at 0.
+Boundaries are where two grains have the same weight of a cubic B-spline over the voxels (Sigg & Hadwiger, GPU
+Gems 2, chapter 20), made wider: a picture has no steps, however few voxels there are. Places are in voxels
+(z, y, x), the first voxel's centre at 0.
 """
 
 import math
@@ -16,6 +16,10 @@ NEAR = 1.8
 FINE = 0.5
 STEP_OF_SLOPE = 1.0
 CANDIDATES = 8
+SPREAD = 1.7
+"""How much wider than voxels the B-splines of labels are: 1 leaves the steps of slanted boundaries to be seen."""
+REACH = 4
+"""Voxels to either side that such a spline covers."""
 
 
 @njit(cache=True, nogil=True)
@@ -24,13 +28,13 @@ def look(
 ) -> None:
     """Follow one ray a pixel; `out` [row, col, 5] gets label, depth, normal (z, y, x); depth inf for a miss.
 
-    `label` [z,y,x]; `solid` float32 is above 0.5 in the sample, `distance` float32 in voxels from it. Ray (row, col)
-    begins at `start + row * down + col * right` and goes along `forward` (unit). What lies beyond `cut` (3,)
-    in all of z (above), y (below) and x (above) is not there.
+    `label` [z,y,x]; `solid` float32 is above 0.5 in the sample, `distance` float32 in voxels from it. A ray begins at
+    `start + row * down + col * right` and goes along `forward` (unit). What lies beyond `cut` (3,) in all of z
+    (above), y (below) and x (above) is not there.
     """
     reach = 2.0 * math.sqrt(label.shape[0] ** 2 + label.shape[1] ** 2 + label.shape[2] ** 2)
     ray, place = np.empty(3), np.empty(3)
-    work, names = np.empty((4, CANDIDATES)), np.empty(CANDIDATES, np.int64)
+    work, names = np.empty((4, 2 * REACH)), np.empty(CANDIDATES, np.int64)
     for row in range(out.shape[0]):
         for col in range(out.shape[1]):
             for axis in range(3):
@@ -39,7 +43,7 @@ def look(
             out[row, col, 1] = depth
             if depth < np.inf:
                 _normal(solid, place, cut, out[row, col, 2:5])
-                out[row, col, 0] = _vote(label, place, work, names)
+                out[row, col, 0] = vote(label, place, work, names)
 
 
 @njit(cache=True, nogil=True)
@@ -134,33 +138,59 @@ def _normal(solid: Any, place: Any, cut: Any, out: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _spline(part: float, weights: Any) -> None:
-    """Weights of the four voxels around, for a place `part` of the way between the middle two."""
-    rest = 1.0 - part
-    weights[0] = rest * rest * rest / 6.0
-    weights[1] = 2.0 / 3.0 - 0.5 * part * part * (2.0 - part)
-    weights[2] = 2.0 / 3.0 - 0.5 * rest * rest * (2.0 - rest)
-    weights[3] = part * part * part / 6.0
+def _weigh(part: float, weights: Any) -> None:
+    """Weights of the voxels around, for a place `part` of the way between the middle two."""
+    for i in range(2 * REACH):
+        far = abs(i - (REACH - 1) - part) / SPREAD
+        if far < 1.0:
+            weights[i] = 2.0 / 3.0 - 0.5 * far * far * (2.0 - far)
+        elif far < 2.0:
+            weights[i] = (2.0 - far) ** 3 / 6.0
+        else:
+            weights[i] = 0.0
 
 
 @njit(cache=True, nogil=True)
-def _vote(label: Any, place: Any, work: Any, names: Any) -> int:
-    """The label with most weight among the 64 voxels around."""
-    votes, weights = work[0], work[1:4]
-    z0, y0, x0 = int(math.floor(place[0])), int(math.floor(place[1])), int(math.floor(place[2]))
-    _spline(place[0] - z0, weights[0])
-    _spline(place[1] - y0, weights[1])
-    _spline(place[2] - x0, weights[2])
-    used = 0
-    for i in range(4):
-        z = min(max(z0 + i - 1, 0), label.shape[0] - 1)
-        for j in range(4):
-            y = min(max(y0 + j - 1, 0), label.shape[1] - 1)
-            for k in range(4):
-                name = label[z, y, min(max(x0 + k - 1, 0), label.shape[2] - 1)]
+def _alone(label: Any, z0: int, y0: int, x0: int) -> int:
+    """The only label at the middle and at the corners of what a spline covers, 0 where there are several."""
+    found = 0
+    for i in range(-REACH, REACH + 2, REACH):
+        z = min(max(z0 + i, 0), label.shape[0] - 1)
+        for j in range(-REACH, REACH + 2, REACH):
+            y = min(max(y0 + j, 0), label.shape[1] - 1)
+            for k in range(-REACH, REACH + 2, REACH):
+                name = label[z, y, min(max(x0 + k, 0), label.shape[2] - 1)]
                 if name == 0:
                     continue
-                weight = weights[0, i] * weights[1, j] * weights[2, k]
+                if found != 0 and name != found:
+                    return 0
+                found = name
+    return found
+
+
+@njit(cache=True, nogil=True)
+def vote(label: Any, place: Any, work: Any, names: Any) -> int:
+    """The label with most weight around a place."""
+    votes, weights = work[0], work[1:4]
+    z0, y0, x0 = math.floor(place[0]), math.floor(place[1]), math.floor(place[2])
+    only: int = _alone(label, int(z0), int(y0), int(x0))
+    if only != 0:
+        return only
+    _weigh(place[0] - z0, weights[0])
+    _weigh(place[1] - y0, weights[1])
+    _weigh(place[2] - x0, weights[2])
+    used = 0
+    for i in range(2 * REACH):
+        z = min(max(int(z0) + i - REACH + 1, 0), label.shape[0] - 1)
+        for j in range(2 * REACH):
+            y = min(max(int(y0) + j - REACH + 1, 0), label.shape[1] - 1)
+            beside = weights[0, i] * weights[1, j]
+            if beside == 0.0:
+                continue
+            for k in range(2 * REACH):
+                name = label[z, y, min(max(int(x0) + k - REACH + 1, 0), label.shape[2] - 1)]
+                if name == 0:
+                    continue
                 slot = 0
                 while slot < used and names[slot] != name:
                     slot += 1
@@ -169,7 +199,7 @@ def _vote(label: Any, place: Any, work: Any, names: Any) -> int:
                         continue
                     names[slot], votes[slot] = name, 0.0
                     used += 1
-                votes[slot] += weight
+                votes[slot] += beside * weights[2, k]
     best, winner = 0.0, 0
     for slot in range(used):
         if votes[slot] > best:

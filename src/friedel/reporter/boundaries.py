@@ -39,8 +39,8 @@ def _sizes(description: Description) -> Panel:
     return Panel(
         "How large the grains are",
         "Diameter of the sphere of the same volume; strong colour: grains that the sample's surface does not cut. "
-        f"Median {np.median(diameter) if len(diameter) else 0:.3g} µm (dashed), {np.mean(neighbours):.1f} neighbours "
-        "each. Bad: a pile of tiny grains, which are often pieces of others.",
+        f"Median {np.median(diameter) if len(diameter) else 0:.3g} µm (dashed), {np.mean(neighbours):.1f} "
+        "neighbours each. Bad: a pile of tiny grains, which are often pieces of others.",
         sheet.svg,
         span=2,
     )
@@ -76,9 +76,9 @@ def _misorientations(material: Material, grains: GrainTable, description: Descri
     low = float(area[angle < LOW_ANGLE_DEG].sum()) / total
     return Panel(
         "Across the boundaries",
-        f"Misorientation of {len(angle):,} boundaries by area, and what crystals without texture would have (for cubic "
-        f"ones Mackenzie's curve). {100 * low:.0f} % lie below {LOW_ANGLE_DEG:g}°. A peak at 60° in cubic metals is "
-        "twins; one near 0 is a grain found twice, or subgrains.",
+        f"Misorientation of {len(angle):,} boundaries by area, and what crystals without texture would have (for "
+        f"cubic ones Mackenzie's curve). {100 * low:.0f} % lie below {LOW_ANGLE_DEG:g}°. A peak at 60° in cubic "
+        "metals is twins; one near 0 is a grain found twice, or subgrains.",
         sheet.svg,
         span=2,
     )
@@ -99,8 +99,8 @@ def _schmid(description: Description) -> Panel:
     soft = int(np.nansum(factor > 0.49))
     return Panel(
         "Which grains slip first",
-        f"Largest Schmid factor for a load along [{axis}] of the sample, against size; 0.5 is the most there can be. "
-        f"{soft} grains above 0.49 yield first. Plane and direction of every grain's system: grains.h5.",
+        f"Largest Schmid factor for a load along [{axis}] of the sample, against size; 0.5 is the most there can "
+        f"be. {soft} grains above 0.49 yield first. Plane and direction of every grain's system: grains.h5.",
         sheet.svg,
         span=2,
     )

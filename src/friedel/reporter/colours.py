@@ -18,7 +18,7 @@ TRIANGLES = ("cubic", "hexagonal", "trigonal", "tetragonal")
 
 def by_number(count: int) -> AnyArray:
     """Distinct colours (count, 3) in 0..1, the same on light and dark."""
-    shades = ((0.56, 0.72), (0.66, 0.62), (0.48, 0.66))
+    shades = ((0.60, 0.58), (0.72, 0.55), (0.50, 0.50))
     return np.array(
         [hls_to_rgb(i * GOLDEN % 1.0, *shades[i % len(shades)]) for i in range(count)], dtype=np.float64
     ).reshape(-1, 3)

@@ -1,6 +1,9 @@
 """Panels about indexed grains: their spots, how complete they are, what is left over, whom to trust least."""
 
+from dataclasses import replace
+
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from friedel.model.arrays import AnyArray, Floats
 from friedel.model.blobs import BlobTable
@@ -8,6 +11,7 @@ from friedel.model.grains import GrainTable, Status
 from friedel.reporter.colours import by_number
 from friedel.reporter.ink import BLUE, INK, ON_IMAGE_BOX, SOFT, TEAL, WARM, Sheet
 from friedel.reporter.material import Material
+from friedel.reporter.overview import projection_panel
 from friedel.reporter.panel import Panel, Table
 from friedel.reporter.pictures import draw_box, show_image
 
@@ -20,6 +24,8 @@ def grain_panels(material: Material, grains: GrainTable) -> list[Panel]:
     panels = []
     blobs = material.blobs
     if blobs is not None and len(blobs):
+        projection = projection_panel(material) if material.volume is not None else None  # else it is at the top
+        panels += [replace(projection, span=3)] if projection is not None else []
         panels.append(spots_panel(material, blobs, grains))
     panels.append(_completeness(grains))
     if len(grains.hkl) and material.setup is not None:
@@ -51,18 +57,18 @@ def spots_panel(material: Material, blobs: BlobTable, grains: GrainTable) -> Pan
     shade = (0.25 + 0.75 * level / np.arcsinh(8))[..., None]
     picture = np.where((blob >= 0)[..., None], colours[grain[np.maximum(blob, 0)]] * shade, NIGHT)
     share = float((grain >= 0).mean())
-    with Sheet(740, 740 * blobs.shape[1] / blobs.shape[2], crop=True) as sheet:
+    with Sheet(560, 560 * blobs.shape[1] / blobs.shape[2], crop=True) as sheet:
         axes = sheet.axes()[0]
         show_image(axes, picture)
         if material.beam is not None:
             draw_box(axes, material.beam, ON_IMAGE_BOX, dashed=True)
     return Panel(
         "Spots by grain",
-        f"Every pixel's brightest spot in the colour of its grain; grey belongs to none. {100 * share:.0f} % of the "
-        f"{len(blobs):,} blobs have a grain. Good: colours mixed all over. Bad: bright spots in grey (a grain that "
-        "was not found, another phase), one colour on one side.",
+        f"Every pixel's brightest spot in the colour of its grain; grey belongs to none. {100 * share:.0f} % of "
+        f"the {len(blobs):,} blobs have a grain; rings that are not in use are grey too. Good: colours mixed all "
+        "over. Bad: bright grey spots among coloured ones (a grain that was not found, another phase).",
         sheet.svg,
-        span=4,
+        span=3,
     )
 
 
@@ -102,7 +108,7 @@ def _completeness(grains: GrainTable) -> Panel:
         not len(grains.null_limit) or bool((grains.completeness > grains.null_limit).all())
     )
     return Panel(
-        "How complete the grains are",
+        "How complete they are",
         "Spots found over spots expected on the detector. Grey: what the same search reaches by chance on average; "
         f"dashed: what chance does not reach. Good: a narrow hump, far to the right. The least has {low:.2f}.",
         sheet.svg,
@@ -115,7 +121,7 @@ def _eta_omega(material: Material, grains: GrainTable) -> Panel:
     eta, omega = eta_omega_deg(material, grains)
     owner = owners(grains)
     order = np.random.default_rng(0).permutation(len(owner))[:12000]  # no grain covers another
-    with Sheet(1120, 400) as sheet:
+    with Sheet(740, 360) as sheet:
         axes = sheet.axes()[0]
         pairs = material.pairs
         if pairs is not None:
@@ -130,10 +136,11 @@ def _eta_omega(material: Material, grains: GrainTable) -> Panel:
         axes.set_ylabel("omega / deg")
     return Panel(
         "Eta and omega",
-        "Every spot of every grain, in the grain's colour: eta is the angle on the ring, omega the rotation; crosses "
-        "are pairs without a grain. Good: evenly filled, with gaps only at eta = 0 and ±180° (the rotation axis). "
-        "Bad: empty bands (a shadow, a missing part of the scan), dense clumps, or many crosses.",
+        "Every spot of every grain, in the grain's colour: eta is the angle on the ring, omega the rotation; "
+        "crosses are pairs without a grain. Good: evenly filled, with gaps only at eta = 0 and ±180° (the rotation "
+        "axis). Bad: empty bands (a shadow, a missing part of the scan), dense clumps, or many crosses.",
         sheet.svg,
+        span=4,
     )
 
 
@@ -153,9 +160,11 @@ def _residuals(grains: GrainTable) -> Panel:
     with Sheet(1120, 250) as sheet:
         parts = sheet.axes(1, 3)
         for ax, values, label, colour in zip(parts, grains.residuals.T, labels, (WARM, BLUE, TEAL), strict=True):
-            span = float(np.percentile(np.abs(values), 98.5)) * 1.2 or 1.0
-            inside = values[np.abs(values) <= span]
-            ax.stairs(*np.histogram(inside, np.linspace(-span, span, 71)), fill=True, color=colour, alpha=0.75)
+            middle = float(np.median(values))
+            span = abs(middle) + 10 * float(np.median(np.abs(values - middle))) or 1.0
+            counts, edges = np.histogram(np.clip(values, -span, span), np.linspace(-span, span, 71))
+            ax.stairs(counts, edges, fill=True, color=colour, alpha=0.75)
+            ax.xaxis.set_major_locator(MaxNLocator(5, symmetric=True))
             ax.axvline(0, color=INK, lw=0.8)
             ax.axvline(float(np.median(values)), color=INK, lw=1, ls=(0, (4, 3)))
             ax.set_xlabel(label)
@@ -164,7 +173,8 @@ def _residuals(grains: GrainTable) -> Panel:
     return Panel(
         "What prediction and spots differ by",
         f"Predicted minus measured, all {len(grains.residuals):,} spots of all grains; spread {spread[0]:.2g}°, "
-        f"{spread[1]:.2g} px, {spread[2]:.2g} px (robust). Good: narrow, about zero; the dashed line is the median. "
+        f"{spread[1]:.2g} px, {spread[2]:.2g} px (robust). The outermost "
+        "bars hold all beyond: cut or merged blobs. Good: narrow, about zero; the dashed line is the median. "
         "Bad: a median away from zero or two humps: the geometry is off, calibrate.",
         sheet.svg,
     )
@@ -193,12 +203,10 @@ def trust_panel(material: Material, grains: GrainTable) -> Panel:
     rows = tuple((*row, f"{doubt[g]:.2f}") for row, g in zip(rows, first.tolist(), strict=True))
     return Panel(
         "The grains to trust least",
-        f"{len(rows)} of {len(grains)}, the most doubtful first. Bar: doubt, the mean rank over the columns (1 would "
-        "be the worst grain in all of them); it compares grains and says nothing about the best or the worst being "
-        "good. A grain whose completeness is near what chance reaches may not exist. All grains: grains.h5.",
-        table=Table(
-            head[:-1] + ("doubt",), rows, tuple(float(doubt[g]) for g in first), tuple(range(2, len(head)))
-        ),
+        f"{len(rows)} of {len(grains)}, the most doubtful first. Bar: doubt, the mean rank over the columns (1 "
+        "would be the worst grain in all of them); it compares grains and says nothing about the best or the worst "
+        "being good. A grain whose completeness is near what chance reaches may not exist. All grains: grains.h5.",
+        table=Table((*head[:-1], "doubt"), rows, tuple(float(doubt[g]) for g in first), tuple(range(2, len(head)))),
     )
 
 
@@ -208,8 +216,10 @@ def _evidence(material: Material, grains: GrainTable) -> list[tuple[str, Floats,
     counts = np.diff(grains.blob_pointer)
     table.append(("spots", counts.astype(np.float64), "{:.0f}", -1))
     if len(grains.residuals):
-        square = np.bincount(owners(grains), (grains.residuals[:, 1:] ** 2).sum(axis=1), minlength=len(grains))
-        table.append(("residual / px", np.sqrt(square / np.maximum(counts, 1)), "{:.3f}", 1))
+        off = np.hypot(grains.residuals[:, 1], grains.residuals[:, 2])
+        parts = np.split(off, grains.blob_pointer[1:-1])
+        medians = np.array([np.median(part) if len(part) else np.nan for part in parts])
+        table.append(("residual / px", medians, "{:.3f}", 1))
     table.append(("orientation ± / °", grains.orientation_error_deg, "{:.4f}", 1))
     table.append(("position ± / µm", grains.position_error_um, "{:.2f}", 1))
     volume = material.volume

@@ -23,7 +23,8 @@ def map_truth_panels(evaluation: Mapping[str, Any]) -> list[Panel]:
 def _pairs(pairs: Mapping[str, Any]) -> Panel:
     rows = _shown(pairs, (
         ("truth", "true pairs", "{:,.0f}"), ("findable", "of these, both halves are blobs", "{:,.0f}"),
-        ("result", "pairs", "{:,.0f}"), ("precision", "precision", "{:.4f}"), ("recall", "recall of findable", "{:.4f}"),
+        ("result", "pairs", "{:,.0f}"), ("precision", "precision", "{:.4f}"),
+        ("recall", "recall of findable", "{:.4f}"),
     ))  # fmt: skip
     good = float(pairs.get("precision", 0)) >= 0.95
     return _panel("Pairs", "A pair is right when both halves are one grain's opposite reflections.", rows, good)

@@ -85,9 +85,9 @@ def _edge(system: str) -> Floats:
 
 def _within(d: Floats, system: str) -> AnyArray:
     if system == "cubic":
-        return (d[..., 1] >= 0) & (d[..., 0] >= d[..., 1]) & (d[..., 2] >= d[..., 0])
+        return np.asarray((d[..., 1] >= 0) & (d[..., 0] >= d[..., 1]) & (d[..., 2] >= d[..., 0]))
     angle = np.arctan2(d[..., 1], d[..., 0])
-    return (angle >= 0) & (angle <= np.radians(SECTOR_DEG[system])) & (d[..., 2] >= 0)
+    return np.asarray((angle >= 0) & (angle <= np.radians(SECTOR_DEG[system])) & (d[..., 2] >= 0))
 
 
 def _unfolded(d: Floats, system: str) -> Floats:
@@ -109,23 +109,23 @@ def orientation_panel(material: Material, grains: GrainTable, diameter_um: Float
     size = np.full(len(U), 16.0) if diameter_um is None else _areas(diameter_um[mine])
     colours = by_orientation(grains, material.phases)[mine]
     keyed = has_key((phase,))
-    with Sheet(1120, 300) as sheet:
+    with Sheet(1120, 300, crop=True) as sheet:
         parts = sheet.axes(1, 4 if keyed else 1)
         if keyed:
             for ax, (name, axis) in zip(parts, AXES.items(), strict=False):
                 draw_key(ax, phase, alpha=0.32)
                 place = on_paper(in_sector(np.swapaxes(U, 1, 2) @ np.array(axis), phase.crystal_system))
-                ax.scatter(*place.T, s=size, color=softened(ipf_colours(U, phase, axis) / 255.0),
+                ax.scatter(place[:, 0], place[:, 1], s=size, color=softened(ipf_colours(U, phase, axis) / 255.0),
                            edgecolors=INK, linewidths=0.6, zorder=3)  # fmt: skip
                 ax.set_title(f"along {name}", color=SOFT)
         hkl = _draw_poles(parts[-1], phase, U, colours)
     random = "Good for a random texture: dots evenly over the triangles. "
     return Panel(
         f"Orientations of the {len(U)} grains" + (f" of {phase.name}" if len(material.phases) > 1 else ""),
-        "Which crystal direction lies along x (the beam at omega = 0), y and z (the rotation axis); the area of a dot "
-        f"is the grain's. Right: where the {{{hkl}}} plane normals point, looking down z, colours of z. {random}"
-        "Clusters are a texture, or grains found twice; many dots in one corner of a map that should be random: "
-        "check the lattice.",
+        "Which crystal direction lies along x (the beam at omega = 0), y and z (the rotation axis); the area of a "
+        f"dot is the grain's. Right: where the {{{hkl}}} plane normals point, looking down z, colours of z. "
+        f"{random}Clusters are a texture, or grains found twice; many dots in one corner of a map that should be "
+        "random: check the lattice.",
         sheet.svg,
     )
 
@@ -144,7 +144,8 @@ def _draw_poles(axes: Axes, phase: Phase, U: Floats, colours: AnyArray) -> str:
     owner = np.repeat(np.arange(len(U)), normals.shape[1])
     flat = normals.reshape(-1, 3)
     up = flat[:, 2] >= 0
-    axes.scatter(*on_paper(flat[up]).T, s=9, color=colours[owner[up]], linewidths=0)
+    place = on_paper(flat[up])
+    axes.scatter(place[:, 0], place[:, 1], s=9, color=colours[owner[up]], linewidths=0)
     turn = np.linspace(0, 2 * np.pi, 181)
     axes.plot(np.cos(turn), np.sin(turn), color=SOFT, lw=0.9)
     for name, (x, y) in (("x", (1.09, 0)), ("y", (0, 1.09))):
@@ -152,5 +153,5 @@ def _draw_poles(axes: Axes, phase: Phase, U: Floats, colours: AnyArray) -> str:
     axes.set_aspect("equal")
     axes.axis("off")
     hkl = "".join(str(i) for i in found.representative[0]) if len(found) else "100"
-    axes.set_title(f"poles {{{hkl}}}", color=SOFT)
+    axes.set_title(f"poles {{{hkl}}}", color=SOFT, pad=16)
     return hkl

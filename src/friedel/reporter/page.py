@@ -147,10 +147,6 @@ def _segment_panels(material: Material, looker: FrameLooker | None, subject: Sub
         for start, stop in ((0, blobs.shape[0] // 2), (blobs.shape[0] // 2, blobs.shape[0])):
             yield outlined_panel(material, looker, blobs, busiest_frame(blobs, start, stop))
         yield section_panel(material, subject, blobs)
-    if material.volume is not None:  # which is the picture at the top
-        projection = projection_panel(material)
-        if projection is not None:
-            yield projection
     if len(blobs):
         yield size_panel(material, blobs)
         yield brightness_panel(blobs)

@@ -69,17 +69,18 @@ def _numbers(pairs: PairTable) -> Panel:
     used = len(np.unique(np.concatenate([pairs["blob_a"], pairs["blob_b"]])))
     rows = [("pairs", f"{len(pairs):,}"), ("with omega scrambled", f"{pairs.null_pairs:,.0f}")]
     if pairs.blobs:
-        rows.append(("blobs that have a partner", f"{100 * used / blobs:.0f} %"))
+        rows.append(("blobs with a partner", f"{100 * used / blobs:.0f} %"))
     if pairs.pairable < 1:
-        rows.append(("scan that can have partners", f"{100 * pairs.pairable:.0f} %"))
+        rows.append(("scan with partners", f"{100 * pairs.pairable:.0f} %"))
     if pairs.candidates:
-        rows.append(("candidates within tolerance", f"{pairs.candidates:,}"))
+        rows.append(("candidates", f"{pairs.candidates:,}"))
     if tolerance.factor:
-        how = "from the pairs" if tolerance.tuned else "from the blobs"
+        how = "the pairs" if tolerance.tuned else "the blobs"
         rows += [
             ("omega tolerance", f"{tolerance.omega_deg:.3g}°"),
             ("2 theta tolerance", f"{tolerance.two_theta_deg:.3g}°"),
-            ("that is", f"{tolerance.factor:g} sigma, {how}"),
+            ("which are", f"{tolerance.factor:g} sigma"),
+            ("and come from", how),
         ]
     chance = pairs.null_pairs / max(len(pairs), 1)
     return Panel(
@@ -104,7 +105,7 @@ def _residuals(pairs: PairTable) -> list[Panel]:
         parts = sheet.axes(1, len(names) + 1)
         for ax, name, colour in zip(parts, names, (WARM, TEAL), strict=False):
             values = pairs[name]
-            span = max(1.25 * limits[name], float(np.percentile(np.abs(values), 99))) or 1.0
+            span = 1.6 * limits[name] or float(np.percentile(np.abs(values), 99)) or 1.0
             counts, edges = np.histogram(np.clip(values, -span, span), np.linspace(-span, span, 61))
             ax.stairs(counts, edges, fill=True, color=colour, alpha=0.75)
             ax.axvline(0, color=INK, lw=0.8)
@@ -120,9 +121,9 @@ def _residuals(pairs: PairTable) -> list[Panel]:
     return [
         Panel(
             "How well the halves of a pair agree",
-            "Dashed: what a typical pair was allowed (each has its own tolerance). Good: narrow humps about zero, far "
-            "from the dashed lines. Bad: a hump beside zero (distance, energy, centre), a flat floor (pairs by "
-            f"chance), edges cut by the tolerance. Medians: {medians}.",
+            "Dashed: what a typical pair was allowed (each has its own tolerance; the outermost bars hold all "
+            "beyond). Good: narrow humps about zero, far from the dashed lines. Bad: a hump beside zero (distance, "
+            f"energy, centre), a flat floor (pairs by chance), edges cut by the tolerance. Medians: {medians}.",
             sheet.svg,
         )
     ]

@@ -1,4 +1,4 @@
-"""A picture of the volume of grains in three dimensions, made without a display: light, shade, a corner cut away."""
+"""A picture of the volume of grains, made without a display: light, shade, a corner cut away."""
 
 import numpy as np
 from scipy import ndimage
@@ -12,9 +12,9 @@ MOST_VOXELS = 320
 SOFTEN = 1.3
 """Voxels by which the sample's surface is smoothed, so that its steps do not catch the light."""
 AZIMUTH_DEG, ELEVATION_DEG = 38.0, 27.0
-LIGHTS = ((-0.35, -0.6, 0.72, 0.52), (0.75, -0.62, 0.2, 0.34))
+LIGHTS = ((-0.35, -0.6, 0.72, 0.48), (0.6, -0.75, 0.25, 0.40))
 """Directions (right, up is the third, towards the viewer is minus the second) and strength."""
-AMBIENT = 0.42
+AMBIENT = 0.47
 BOUNDARY = 0.62
 """How much darker the line between two grains is."""
 

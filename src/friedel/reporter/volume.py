@@ -19,8 +19,7 @@ STATUS_MEANINGS = {
     Status.CONTESTED: "contested: two grains wanted it",
     Status.DILATED: "dilated: filled up from beside",
 }
-FINE = 1000
-"""Pixels of the longer side of a slice, so that the lines between grains are thin."""
+LINES = "#12161d"
 
 
 def coverage(volume: GrainVolume) -> dict[Status, float]:
@@ -48,9 +47,9 @@ def solid_panel(material: Material, grains: GrainTable, volume: GrainVolume) -> 
     colour = "Colour: which crystal direction lies along z (key)" if keyed else "Each grain has a colour of its own"
     return Panel(
         "The map of grains",
-        f"{len(grains)} grains in {' × '.join(short(float(s)) for s in sizes)} µm, voxels of {volume.voxel_um:g} µm, a "
-        f"corner cut away. {colour}; z is the rotation axis. Surfaces are smoothed over a voxel for the picture only. "
-        "Good: compact grains that meet in smooth faces. Bad: crumbs, shells, needles.",
+        f"{len(grains)} grains in {' × '.join(short(float(s)) for s in sizes)} µm, voxels of {volume.voxel_um:g} "
+        f"µm, a corner cut away. {colour}; z is the rotation axis. Surfaces are smoothed over a voxel for the "
+        "picture only. Good: compact grains that meet in smooth faces. Bad: crumbs, shells, needles.",
         sheet.svg,
         span=4,
     )
@@ -70,12 +69,12 @@ def _scale(axes: Axes, rows: int, cols: int, pixel_um: float) -> None:
 def _triad(axes: Axes, rows: int, cols: int) -> None:
     """The sample's axes as the viewer sees them."""
     right, up, _ = view_axes()
-    foot = np.array([0.07 * cols, 1.02 * rows])
+    foot = (0.07 * cols, 1.02 * rows)
     for axis, name in enumerate("xyz"):
-        tip = foot + 0.1 * cols * np.array([right[axis], -up[axis]])
+        way = cols * float(right[axis]), -cols * float(up[axis])
+        tip, place = ((foot[0] + part * way[0], foot[1] + part * way[1]) for part in (0.1, 0.128))
         axes.annotate("", tip, foot, arrowprops={"arrowstyle": "-|>", "color": SOFT, "lw": 1.2, "shrinkA": 0,
                                                 "shrinkB": 0, "mutation_scale": 9})  # fmt: skip
-        place = foot + 0.128 * cols * np.array([right[axis], -up[axis]])
         axes.annotate(name, place, ha="center", va="center", fontsize=11, color=INK, annotation_clip=False)
 
 
@@ -93,8 +92,8 @@ def slice_panels(material: Material, grains: GrainTable, volume: GrainVolume) ->
             "Slices through the middle",
             "The voxels as they are, "
             + ("coloured by the crystal direction along z" if keyed else "each grain in a colour of its own")
-            + ", dark where two grains meet. Good: straight or gently bent boundaries, junctions of three. Bad: ragged "
-            "edges, islands, holes.",
+            + ", dark where two grains meet. Good: straight or gently bent boundaries, junctions of three. Bad: "
+            "ragged edges, islands, holes.",
             orientation,
         ),
         Panel(
@@ -127,15 +126,18 @@ def _slices(
     x0, y0, z0 = np.asarray(volume.origin_um, float)
     starts = {"x": x0, "y": y0, "z": z0}
     tall = max(rows, depth) / sum(widths)
-    with Sheet(1120, min(560.0, 950 * tall + 60)) as sheet:
+    with Sheet(1120, min(560.0, 950 * tall + 60), crop=True) as sheet:
         wide = 0.26 * max(widths) if keyed is not None or legend else 0.01
         parts = sheet.axes(1, 4, width_ratios=[*widths, wide])
         for ax, (across, upwards, place) in zip(parts, cuts, strict=False):
             label = volume.grain_id[place]
-            image = _drawn(label, colour[place])
+            image = np.concatenate([colour[place], (label > 0)[..., None]], axis=-1)
             (h, w), v = label.shape, volume.voxel_um
             box = (starts[across], starts[across] + w * v, starts[upwards], starts[upwards] + h * v)
             ax.imshow(image, extent=box, origin="lower", interpolation="none")
+            _between(ax, label, box)
+            ax.set_xlim(box[:2])
+            ax.set_ylim(box[2:])
             ax.grid(visible=False)
             ax.set_xlabel(f"{across} / µm")
             ax.set_ylabel(f"{upwards} / µm")
@@ -152,18 +154,22 @@ def _slices(
     return sheet.svg
 
 
-def _drawn(label: AnyArray, colour: AnyArray) -> AnyArray:
-    """RGBA of a slice, nothing where there is no grain, with a fine dark line between grains."""
-    times = max(1, FINE // max(label.shape))
-    big = np.repeat(np.repeat(label, times, 0), times, 1)
-    picture = np.repeat(np.repeat(colour, times, 0), times, 1)
-    line = np.zeros(big.shape, bool)
-    for axis in (0, 1):
-        differ = np.diff(big, axis=axis) != 0
-        size = big.shape[axis] - 1
-        at: list[slice] = [slice(None), slice(None)]
-        for shift in (0, 1):
-            at[axis] = slice(shift, size + shift)
-            line[tuple(at)] |= differ
-    shown = np.where((line & (big > 0))[..., None], 0.35 * picture, picture)
-    return np.concatenate([shown, (big > 0)[..., None].astype(np.float64)], axis=-1)
+def _between(axes: Axes, label: AnyArray, box: tuple[float, float, float, float]) -> None:
+    """Lines between grains, along the edges of voxels; neighbouring edges become one stroke."""
+    left, right, bottom, top = box
+    strokes = [*_strokes(label), *((y, x) for x, y in _strokes(label.T))]
+    path = np.array([[*zip(x, y, strict=True), (np.nan, np.nan)] for x, y in strokes], float).reshape(-1, 2)
+    if len(path):
+        x = left + (right - left) * path[:, 0] / label.shape[1]
+        y = bottom + (top - bottom) * path[:, 1] / label.shape[0]
+        axes.plot(x, y, color=LINES, lw=0.9, solid_capstyle="projecting")
+
+
+def _strokes(label: AnyArray) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Ends ((x, x), (y, y)) of the lines along x below which lies another grain, in voxels from the corner."""
+    above, below = label[1:], label[:-1]
+    edge = np.pad((above != below) & (above > 0) & (below > 0), ((0, 0), (1, 1))).astype(np.int8)
+    turn = np.diff(edge, axis=1)
+    row, begin = np.nonzero(turn == 1)
+    end = np.nonzero(turn == -1)[1]
+    return [((b, e), (r + 1, r + 1)) for r, b, e in zip(row.tolist(), begin.tolist(), end.tolist(), strict=True)]
