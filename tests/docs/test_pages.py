@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import friedel
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -31,3 +33,8 @@ def test_the_recipe_page_is_what_the_declarations_say():
 def test_links_between_pages_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_changelog_has_an_entry_for_this_version():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## \[([^\]]+)\]", text, re.MULTILINE)[0] == friedel.__version__
