@@ -6,6 +6,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+AS_IT_IS = """
+[preprocess]
+normalise = "none"
+background = "none"
+despeckle = 1
+beam = "none"
+"""
+"""Part of a recipe: frames that are clean already."""
+
 
 def interleaved(candidates: Mapping[str, Callable[[], Any]], repeats: int = 5) -> dict[str, float]:
     """Seconds of each candidate, the median of `repeats` runs taken in turns, so that load hits all alike."""

@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 from scipy import ndimage
 
+from bench._bench import AS_IT_IS
 from bench._scans import friedel
 
 RECIPE = """
@@ -22,12 +23,7 @@ RECIPE = """
 frames = "{stack}::/stack"
 dark = 0
 omega = {{ start_deg = 0.0, step_deg = 1.0 }}
-[preprocess]
-normalise = "none"
-background = "none"
-despeckle = 1
-beam = "none"
-[segment]
+{as_it_is}[segment]
 seed_threshold = 100.0
 tolerance = 0.1
 min_size = [1, 1, 1]
@@ -101,7 +97,7 @@ def main(data: Path) -> int:
         labels = file["labels"][:]
     with tempfile.TemporaryDirectory() as temporary:
         recipe = Path(temporary) / "recipe.toml"
-        recipe.write_text(RECIPE.format(stack=(folder / "ti_hcp_stack.h5").resolve()))
+        recipe.write_text(RECIPE.format(as_it_is=AS_IT_IS, stack=(folder / "ti_hcp_stack.h5").resolve()))
         friedel("run", recipe, "-o", Path(temporary) / "out", "--to", "segment")
         figures = compare(labels, spots, Path(temporary) / "out")
     met = (

@@ -17,6 +17,7 @@ import h5py
 import hdf5plugin
 import numpy as np
 
+from bench._bench import AS_IT_IS
 from bench._scans import friedel
 
 RECIPE = """
@@ -24,12 +25,7 @@ RECIPE = """
 frames = "scan.h5::/frames"
 dark = 0
 omega = {{ start_deg = {start}, step_deg = {step} }}
-[preprocess]
-normalise = "none"
-background = "none"
-despeckle = 1
-beam = "none"
-[segment]
+{as_it_is}[segment]
 seed_threshold = 4.0
 grow_min = 4.0
 min_size = [1, 1, 1]
@@ -108,7 +104,9 @@ def main(data: Path) -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         densify(spots, folder / "scan.h5")
-        text = RECIPE.format(start=float(spots["omega_start_deg"]), step=float(spots["omega_step_deg"]))
+        text = RECIPE.format(
+            as_it_is=AS_IT_IS, start=float(spots["omega_start_deg"]), step=float(spots["omega_step_deg"])
+        )
         (folder / "recipe.toml").write_text(text)
         friedel("run", folder / "recipe.toml", "-o", folder / "out", "--to", "segment")
         figures = compare(spots, folder / "out")
