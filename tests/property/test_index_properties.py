@@ -16,7 +16,7 @@ from tests.oracles_index import pick, true_pairs
 
 AL = Phase.from_lattice("Al", (4.0495, 4.0495, 4.0495, 90, 90, 90), "F m -3 m")
 REFLECTIONS = AL.reflections(1.1)
-BUSY = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+BUSY = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def instrument(tilt=(0.0, 0.0, 0.0), sign=1, flip=()):
