@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import friedel
-from friedel.errors import RecipeError
+from friedel.errors import OutputError, RecipeError
 from friedel.io import open_scan
 from friedel.recipe import load_recipe
 from friedel.runner.pipeline import plan_for
@@ -122,6 +122,30 @@ def test_another_image_under_the_same_name_is_another_parameter(recipe, finished
     np.save(tmp_path / "image.npy", image[:-1])
     with pytest.raises(RecipeError, match=rf"segment\.{key}: must have the shape of a frame"):
         friedel.run(recipe, out, settings=settings)
+
+
+def test_the_file_says_how_frames_and_omega_belong_together(finished):
+    with h5py.File(finished / "blobs.h5") as file:
+        values = {"frame": file["peaks/frame"][()], **{name: file.attrs[name] for name in file.attrs}}
+        omega = eval(str(file.attrs["omega_of_frame"]), {}, values)
+        np.testing.assert_allclose(omega, file["peaks/omega"][()])
+
+
+def test_an_image_without_noise_anywhere_is_refused(recipe, tmp_path):
+    np.save(tmp_path / "n.npy", np.full((112, 120), np.nan))
+    settings = ["segment.unit=sigma", f"segment.noise={tmp_path / 'n.npy'}"]
+    with pytest.raises(RecipeError, match=r"segment\.noise: must be positive somewhere"):
+        friedel.run(recipe, tmp_path / "out", settings=settings)
+
+
+def test_other_settings_of_the_same_scan_are_named(recipe, finished):
+    for setting, words in (
+        ({"scan.omega": {"start_deg": 10.0, "step_deg": 1.5}}, "omega_start_deg was 0.0 and is 10.0"),
+        ({"scan.saturation": 4000}, "saturation was 65535.0 and is 4000.0"),
+        ({"scan.dark": 99}, "dark or mask"),
+    ):
+        with pytest.raises(OutputError, match=f"this scan with other settings: .*{words}"):
+            friedel.run(recipe, finished, settings=setting)
 
 
 def test_what_was_made_from_blobs_does_not_outlive_them(recipe, scan, tmp_path):

@@ -205,6 +205,15 @@ def test_thresholds_in_sigma_of_each_pixel_follow_the_noise():
     assert same_bytes(table, image)
 
 
+@pytest.mark.parametrize(("noise", "unit"), [("scan", "counts"), ("local", "sigma")])
+def test_the_table_says_what_its_thresholds_are(noise, unit):
+    params = parameters(unit="sigma", noise=noise, seed_threshold=20.0, grow_min=5.0, tolerance=0.0)
+    table = run(spot(), params, baseline=baseline(2.0))
+    assert table.threshold_unit == unit
+    assert run(spot(), parameters()).threshold_unit == "counts"
+    assert (table["threshold"] == (5.0 if noise == "local" else 10.0)).all()
+
+
 def test_a_run_in_sigma_without_noise_is_refused():
     with pytest.raises(InputError, match=r"segment\.unit"):
         run(spot(), parameters(unit="sigma"))

@@ -163,6 +163,41 @@ def test_an_image_of_another_shape_than_the_frames_is_refused_with_both(folder, 
         open_scan("a.npy", params(**{kind: "image.npy"}), folder)
 
 
+def test_a_dark_in_the_file_of_another_shape_is_refused_by_name(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["entry/data/frames"], file["entry/dark"] = stack(), np.zeros((12, 11))
+    with pytest.raises(
+        ScanError, match=r"dark /entry/dark of .*a\.h5::/entry/data/frames: .*got 12 × 11"
+    ) as caught:
+        open_scan("a.h5", params(dark=None), tmp_path)
+    assert caught.value.part == "dark"
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        file["dark"] = np.full((12, 10), 7.0)  # farther away, but of the right shape
+    assert (open_scan("a.h5", params(dark=None), tmp_path).dark == 7).all()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_too_few_frames_are_said_before_anything_else_is_missing(tmp_path, count):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["entry/data/frames"], file["entry/omega"] = stack()[:count], np.arange(float(count))
+    with pytest.raises(ScanError, match=f"at least 3 frames, got {count}"):
+        open_scan("a.h5", ScanParams(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("mask", "words"),
+    [
+        (np.ones((12, 10)), "leaves no pixel"),
+        (np.full((12, 10), 0.5), "whole numbers"),
+        (np.full((12, 10), np.nan), "whole numbers"),
+    ],
+)
+def test_an_image_that_is_no_mask_is_refused(folder, mask, words):
+    np.save(folder / "mask.npy", mask)
+    with pytest.raises(ScanError, match=rf"mask mask\.npy.*{words}"):
+        open_scan("a.npy", params(mask="mask.npy"), folder)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_dark_with_something_else_than_numbers_is_refused(folder, bad):
     dark = np.zeros((12, 10), "f4")

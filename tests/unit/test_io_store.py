@@ -1,6 +1,7 @@
 """Our files give back what was put into them, and nothing depends on when they were written."""
 
 import json
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -31,6 +32,15 @@ def assert_equal_tables(a: BlobTable, b: BlobTable) -> None:
         one, other = getattr(a.voxels, name), getattr(b.voxels, name)
         assert one.dtype == other.dtype
         np.testing.assert_array_equal(one, other, err_msg=name)
+
+
+@pytest.mark.parametrize("unit", ["counts", "sigma"])
+def test_the_file_says_what_its_numbers_are(tmp_path, unit):
+    write_blobs(tmp_path / "blobs.h5", replace(blob_table(4, 3), threshold_unit=unit))
+    with h5py.File(tmp_path / "blobs.h5") as file:
+        assert file["peaks/threshold"].attrs["units"] == file["rejected/threshold"].attrs["units"] == unit
+        assert file["peaks/IMax_int"].attrs["units"] == "counts"
+    assert read_blobs(tmp_path).threshold_unit == unit
 
 
 def test_a_table_is_read_from_its_folder_too(tmp_path):

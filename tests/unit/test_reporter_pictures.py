@@ -11,10 +11,10 @@ from friedel.reporter.frames import frame_looker
 from friedel.reporter.ink import short
 from friedel.reporter.material import load_material
 from friedel.reporter.outline import border_segments, labels_at
-from friedel.reporter.overview import maximum_projection
+from friedel.reporter.overview import maximum_projection, parts
 from friedel.reporter.pictures import pooled
 from friedel.reporter.preprocessing import histogram_panel
-from friedel.reporter.segmentation import threshold_panel
+from friedel.reporter.segmentation import busiest_frame, threshold_panel
 from friedel.reporter.statistics import MEANINGS
 from friedel.reporter.subject import choose_blob, crops, look_at, peak
 from tests.report_folder import make_folder
@@ -60,6 +60,15 @@ def test_the_projection_holds_the_brightest_voxel_and_its_frame(material):
     top = np.argmax(material.blobs["IMax_int"])
     frame, row, col = peak(material.blobs, int(top))
     assert (brightest[row, col], when[row, col]) == (brightest.max(), frame)
+
+
+def test_voxels_are_looked_at_some_at_a_time(material, monkeypatch):
+    blobs = material.blobs
+    expected, frame = maximum_projection(blobs), busiest_frame(blobs, 0, blobs.shape[0])
+    monkeypatch.setattr("friedel.reporter.overview.VOXELS_AT_A_TIME", 7)
+    assert max(here.stop - here.start for here in parts(blobs)) == 7
+    np.testing.assert_array_equal(maximum_projection(blobs), expected)
+    assert busiest_frame(blobs, 0, blobs.shape[0]) == frame
 
 
 def test_clean_frames_of_the_report_are_those_that_were_segmented(material):

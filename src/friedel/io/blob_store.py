@@ -51,13 +51,15 @@ def write_blobs_group(file: h5py.Group, table: BlobTable, attributes: Mapping[st
     """Put /peaks, /rejected and /voxels into an open file."""
     kept = len(table)
     columns = [*COLUMNS, *(_extra_column(name, values) for name, values in table.extra.items())]
+    units = {"threshold": table.threshold_unit}
     values = {**table.columns, **table.extra}
     peaks, rejected = file.create_group("peaks"), file.create_group("rejected")
     peaks.attrs["ImageD11_type"] = "peaks"
     for column in columns:
         array = np.asarray(values[column.name], dtype=column.dtype)
-        _write_column(peaks, column, array[:kept])
-        _write_column(rejected, column, array[kept:])
+        unit = units.get(column.name, column.unit)
+        _write_column(peaks, column, array[:kept], unit)
+        _write_column(rejected, column, array[kept:], unit)
     reasons = np.array([reason.text for reason in Reason], dtype=_REASON_TYPE)[table.reason[kept:]]
     rejected.create_dataset("reason", data=reasons)
     voxels = file.create_group("voxels")
@@ -67,6 +69,7 @@ def write_blobs_group(file: h5py.Group, table: BlobTable, attributes: Mapping[st
     file.attrs["shape"] = np.asarray(table.shape, dtype=np.int64)
     file.attrs["omega_start_deg"] = float(table.omega_start_deg)
     file.attrs["omega_step_deg"] = float(table.omega_step_deg)
+    file.attrs["omega_of_frame"] = "omega_start_deg + (frame + 0.5) * omega_step_deg"
     file.attrs["wrapped"] = bool(table.wrapped)
     for name, value in (attributes or {}).items():
         file.attrs[name] = json.dumps(value, default=str) if isinstance(value, Mapping) else value
@@ -89,6 +92,7 @@ def read_blobs_group(file: h5py.Group, name: str) -> BlobTable:
             omega_start_deg=float(file.attrs["omega_start_deg"]),
             omega_step_deg=float(file.attrs["omega_step_deg"]),
             wrapped=bool(file.attrs["wrapped"]),
+            threshold_unit=str(peaks["threshold"].attrs["units"]),
         )
     except KeyError as error:
         raise InputError(name, rule="is not a table of blobs", got=str(error).strip('"')) from error
@@ -96,9 +100,9 @@ def read_blobs_group(file: h5py.Group, name: str) -> BlobTable:
         raise InputError(name, rule="is damaged", got=str(error).splitlines()[0]) from error
 
 
-def _write_column(group: h5py.Group, column: Column, values: AnyArray) -> None:
+def _write_column(group: h5py.Group, column: Column, values: AnyArray, unit: str) -> None:
     dataset = group.create_dataset(column.name, data=values)
-    dataset.attrs["units"] = column.unit
+    dataset.attrs["units"] = unit
     dataset.attrs["meaning"] = column.meaning
     if column.name == "flags":
         dataset.attrs["bits"] = ", ".join(f"{int(bit)} {text}" for bit, text in FLAG_MEANINGS.items())

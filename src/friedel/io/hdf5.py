@@ -106,10 +106,13 @@ def _angles(file: h5py.File, path: str, stack: h5py.Dataset) -> Angles | Steps |
 
 
 def _dark(file: h5py.File, path: str, stack: h5py.Dataset) -> tuple[AnyArray, str] | None:
-    for name, item in _around(file, path, _DARKS):
-        if item.ndim in {2, 3} and item.shape[-2:] == stack.shape[1:]:
-            return np.asarray(item[:MOST_DARKS] if item.ndim == 3 else item[()]), name
-    return None
+    """The nearest of the frames' shape; else the nearest of another, which is then refused by its name."""
+    found = [(name, item) for name, item in _around(file, path, _DARKS) if item.ndim in {2, 3}]
+    found.sort(key=lambda one: one[1].shape[-2:] != stack.shape[1:])
+    if not found:
+        return None
+    name, item = found[0]
+    return np.asarray(item[:MOST_DARKS] if item.ndim == 3 else item[()]), name
 
 
 def _around(file: h5py.File, path: str, names: tuple[str, ...]) -> Iterator[tuple[str, h5py.Dataset]]:

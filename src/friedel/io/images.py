@@ -66,12 +66,19 @@ def dark_image(images: AnyArray, shape: tuple[int, int], where: str) -> Image:
 def mask_image(images: AnyArray, shape: tuple[int, int], where: str) -> Mask:
     """The mask of a frame [row, col], True = bad; of a stack, a pixel bad in any image.
 
-    Raises `ScanError` when it has another shape than a frame.
+    Every whole number but 0 is bad (detectors write bits that say why). Raises `ScanError` when it has another
+    shape than a frame, holds fractions, or leaves no pixel.
     """
     stack = images if images.ndim == 3 else images[None]
     if stack.shape[1:] != shape:
         raise _wrong_shape("mask", where, stack.shape[1:], shape)
-    return np.asarray((stack != 0).any(axis=0))
+    if stack.dtype.kind == "f" and not (np.floor(stack) == stack).all():
+        raise ScanError(f"mask {where}", rule="must hold whole numbers, 0 for good pixels", got="fractions")
+    mask = np.asarray((stack != 0).any(axis=0))
+    if mask.all():
+        way_out = "0 is good, everything else is bad"
+        raise ScanError(f"mask {where}", rule="leaves no pixel", way_out=way_out)
+    return mask
 
 
 def _wrong_shape(what: str, where: str, got: tuple[int, ...], shape: tuple[int, int]) -> ScanError:

@@ -20,7 +20,7 @@ from friedel.io.scan_params import OmegaParams, ScanParams
 from friedel.io.sources import GridFrames, about, split_grid
 from friedel.io.tiff import read_tiff
 from friedel.model.arrays import AnyArray, Image, Mask
-from friedel.model.scan import Box, FrameSource, Scan
+from friedel.model.scan import FEWEST_FRAMES, Box, FrameSource, Scan
 
 
 def open_scan(frames: str | Path, params: ScanParams | None = None, base: Path | None = None) -> Scan:
@@ -36,6 +36,8 @@ def open_scan(frames: str | Path, params: ScanParams | None = None, base: Path |
     shape = source.shape
     if min(shape) < 1:
         raise ScanError(found.name, rule="must not be empty", got=f"shape {shape}")
+    if shape[0] < FEWEST_FRAMES:
+        raise ScanError(found.name, rule=f"a scan has at least {FEWEST_FRAMES} frames", got=shape[0])
     with _naming("omega"):
         omega = asked.steps(found, source)
     with _naming("dark"):
@@ -133,7 +135,7 @@ class _Asked:
             raise ScanError(
                 found.name, rule="has no dark", way_out="give scan.dark = 'file::/path', or a number such as 100"
             )
-        return dark_image(self._cut(found.dark, shape), shape, f"of {found.name}")
+        return dark_image(self._cut(found.dark, shape), shape, f"{found.dark_from} of {found.name}".lstrip())
 
     def mask(self, found: Found, shape: tuple[int, int]) -> Mask:
         """Bad pixels."""

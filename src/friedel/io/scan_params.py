@@ -44,7 +44,7 @@ class ScanParams(Params):
     grid_kind: Literal["frames", "quadrants"] = parameter(
         "frames", "What the parts are: frames in reading order, or read-outs of one frame with their own gain."
     )
-    mask: str = parameter("", "Bad pixels: an image, 1 = bad.")
+    mask: str = parameter("", "Bad pixels: an image of whole numbers, 0 = good, all others = bad.")
     saturation: float | None = parameter(
         None,
         "Raw value from which a pixel is saturated; left out: the largest of its type.",

@@ -103,7 +103,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("col_start", "i8", "px", "first column"),
     Column("col_stop", "i8", "px", "one past the last column"),
     Column("seed_voxels", "i8", "voxels", "voxels of the seed component"),
-    Column("threshold", "f8", "counts", "what the blob grew down to (sigma where the noise is per pixel)"),
+    Column("threshold", "f8", "counts", "what the blob grew down to; in sigma where the noise is per pixel"),
     Column("n_saturated", "i8", "voxels", "voxels whose raw value was saturated"),
     Column("n_absorbed", "i8", "", "seed components that this blob absorbed"),
     Column("flags", "i8", "", "bits, named in the attribute `bits`"),
@@ -148,6 +148,7 @@ class BlobTable:
     `columns` maps every name of `COLUMNS` to an array over all blobs, `extra` further columns (the truth's).
     `reason` [blob] holds `Reason` codes, 0 for kept. `shape` is the scan's (frames, rows, cols), and frame f has
     its middle at `omega_start_deg + (f + 0.5) * omega_step_deg`. `wrapped` says whether last and first frame touch.
+    `threshold_unit` is that of the column `threshold`: "counts", or "sigma" where the noise is per pixel.
     """
 
     columns: Mapping[str, AnyArray]
@@ -158,6 +159,7 @@ class BlobTable:
     omega_step_deg: float
     wrapped: bool = False
     extra: Mapping[str, AnyArray] = field(default_factory=dict)
+    threshold_unit: str = "counts"
 
     def __post_init__(self) -> None:
         missing = set(COLUMN) - set(self.columns)

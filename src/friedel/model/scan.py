@@ -8,6 +8,8 @@ import numpy as np
 from friedel.errors import ScanError
 from friedel.model.arrays import AnyArray, Image, Mask
 
+FEWEST_FRAMES = 3
+
 
 class Box(NamedTuple):
     """A half-open rectangle on the detector, x first as on a screen: columns, then rows."""
@@ -96,8 +98,8 @@ class Scan:
 
     def __post_init__(self) -> None:
         frames, rows, cols = self.frames.shape
-        if frames < 3:
-            raise ScanError(self.name, rule="a scan has at least 3 frames", got=frames)
+        if frames < FEWEST_FRAMES:
+            raise ScanError(self.name, rule=f"a scan has at least {FEWEST_FRAMES} frames", got=frames)
         for label, image in (("dark", self.dark), ("mask", self.mask)):
             if image.shape != (rows, cols):
                 raise ScanError(

@@ -1,5 +1,7 @@
 """The whole scan in one picture: the brightest voxel of every pixel, coloured by when it fired."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from friedel.model.arrays import AnyArray
@@ -8,6 +10,8 @@ from friedel.reporter.ink import ON_IMAGE_BOX, TURN_MAP, Sheet
 from friedel.reporter.material import Material
 from friedel.reporter.panel import Panel
 from friedel.reporter.pictures import colour_ramp, draw_box, ramp_of, show_image
+
+VOXELS_AT_A_TIME = 1 << 20
 
 
 def projection_panel(material: Material) -> Panel | None:
@@ -38,13 +42,25 @@ def projection_panel(material: Material) -> Panel | None:
     )
 
 
+def parts(blobs: BlobTable) -> Iterator[slice]:
+    """The voxels of the kept blobs, some at a time: what is made of them all at once would double the memory."""
+    count = int(blobs.voxels.pointer[len(blobs)])
+    for start in range(0, count, VOXELS_AT_A_TIME):
+        yield slice(start, min(start + VOXELS_AT_A_TIME, count))
+
+
 def maximum_projection(blobs: BlobTable) -> tuple[AnyArray, AnyArray]:
     """Brightest kept voxel of each pixel [row, col] in counts, 0 for none, and its frame."""
-    kept = slice(0, int(blobs.voxels.pointer[len(blobs)]))
-    intensity = blobs.voxels.intensity[kept]
-    order = np.argsort(intensity)  # the last one written to a pixel stays
-    pixel = blobs.voxels.row[kept].astype(np.int64)[order] * blobs.shape[2] + blobs.voxels.col[kept][order]
+    voxels = blobs.voxels
     brightest, when = np.zeros((2, blobs.shape[1] * blobs.shape[2]), np.float32)
-    brightest[pixel] = intensity[order]
-    when[pixel] = blobs.voxels.frame[kept][order]
+
+    def pixels(here: slice) -> AnyArray:
+        return voxels.row[here].astype(np.int64) * blobs.shape[2] + voxels.col[here]
+
+    for here in parts(blobs):
+        np.maximum.at(brightest, pixels(here), voxels.intensity[here])
+    for here in parts(blobs):
+        pixel = pixels(here)
+        first = voxels.intensity[here] == brightest[pixel]
+        when[pixel[first]] = voxels.frame[here][first]
     return brightest.reshape(blobs.shape[1:]), when.reshape(blobs.shape[1:])

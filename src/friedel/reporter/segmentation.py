@@ -20,6 +20,7 @@ from friedel.reporter.ink import (
 )
 from friedel.reporter.material import Material
 from friedel.reporter.outline import labels_at, outline
+from friedel.reporter.overview import parts
 from friedel.reporter.panel import Panel
 from friedel.reporter.pictures import colour_ramp, draw_box, show_image
 from friedel.reporter.subject import Subject, crops
@@ -161,7 +162,8 @@ def section_panel(material: Material, subject: Subject, blobs: BlobTable) -> Pan
 
 def busiest_frame(blobs: BlobTable, start: int, stop: int) -> int:
     """The frame with the most blob voxels in [start, stop), which is cut to the scan."""
-    kept = blobs.voxels.frame[: int(blobs.voxels.pointer[len(blobs)])]
-    voxels: Floats = np.bincount(kept, minlength=blobs.shape[0]).astype(np.float64)
+    voxels = np.zeros(blobs.shape[0], np.int64)
+    for here in parts(blobs):
+        voxels += np.bincount(blobs.voxels.frame[here], minlength=blobs.shape[0])
     start = min(max(0, start), blobs.shape[0] - 1)
     return start + int(np.argmax(voxels[start : max(stop, start + 1)]))

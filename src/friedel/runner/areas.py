@@ -44,6 +44,9 @@ def read_areas(params: SegmentParams, scan: Scan) -> Areas:
     noise = None
     if params.noise not in {"scan", "local"}:
         noise = _image("segment.noise", params.noise, scan).astype(np.float32)
+        if not (np.isfinite(noise) & (noise > 0) & ~scan.mask).any():
+            rule = "must be positive somewhere: pixels without noise belong to nothing"
+            raise RecipeError("segment.noise", rule=rule, got=params.noise)
     excluded: Mask | None = None
     for path in params.excluded_images:
         area = _image("segment.exclude", path, scan) != 0

@@ -4,8 +4,9 @@ from collections.abc import Set
 from pathlib import Path
 
 from friedel.errors import OutputError
+from friedel.io.fingerprint import same_frames
 from friedel.model.scan import Scan
-from friedel.runner.provenance import RECORD, RunRecord, read_record
+from friedel.runner.provenance import RECORD, RunRecord, new_record, read_record
 
 VIEWS = (
     "report.html", "evaluation.json", "blobs.csv", "blobs_grains.csv", "blobs.parquet", "map.vtkhdf", "map.xdmf",
@@ -35,10 +36,24 @@ def earlier_record(out: Path, scan: Scan, *, restart: bool) -> RunRecord | None:
         if foreign:
             raise OutputError(str(out), rule="holds results without a run.json", got=foreign[0], way_out=way_out)
     elif record.input.get("fingerprint") != scan.fingerprint:
-        raise OutputError(
-            str(out), rule="holds the results of another scan", got=record.input.get("name"), way_out=way_out
-        )
+        rule, got = _difference(record, scan)
+        raise OutputError(str(out), rule=rule, got=got, way_out=way_out)
     return record
+
+
+def _difference(record: RunRecord, scan: Scan) -> tuple[str, object]:
+    """What is not as it was: the scan, or what was said about it."""
+    known = record.input
+    if not same_frames(str(known.get("fingerprint", "")), scan.fingerprint):
+        return "holds the results of another scan", known.get("name")
+    now = new_record(scan).input
+    changed = [
+        f"{name} was {known[name]} and is {now[name]}"
+        for name in ("shape", "omega_start_deg", "omega_step_deg", "saturation")
+        if name in known and known[name] != now[name]
+    ]
+    what = ", ".join(changed) or "its name, dark or mask, or how its images are cut, is another"
+    return f"holds the results of this scan with other settings: {what}", None
 
 
 def remove_views(out: Path) -> None:

@@ -62,6 +62,7 @@ def apply_limits(table: BlobTable, params: SegmentParams) -> BlobTable:
         table.omega_step_deg,
         table.wrapped,
         {name: values[order] for name, values in table.extra.items()},
+        table.threshold_unit,
     )
 
 
@@ -90,7 +91,11 @@ def build_table(
     order = _order(_joined([part.first for part in parts], np.int64), reason)
     columns = {name: np.ascontiguousarray(columns[name][order]) for name in COLUMN}
     columns["spot3d_id"] = np.arange(len(order))
-    return BlobTable(columns, reason[order], pile.voxels(order), shape, omega_start_deg, omega_step_deg, wrapped)
+    local = params.unit == "sigma" and params.noise != "scan"
+    return BlobTable(
+        columns, reason[order], pile.voxels(order), shape, omega_start_deg, omega_step_deg, wrapped,
+        threshold_unit="sigma" if local else "counts",
+    )  # fmt: skip
 
 
 def _joined(parts: list[AnyArray], kind: type) -> AnyArray:

@@ -25,7 +25,9 @@ def export_table(table: BlobTable, path: str | Path, format: Literal["parquet", 
     values = {column.name: np.asarray(table.columns[column.name], column.dtype) for column in COLUMNS}
     values |= {name: np.asarray(array) for name, array in table.extra.items()}
     values["reason"] = np.array([reason.text for reason in Reason])[table.reason]
-    write_table(Path(path), values, format, {**COLUMN, **{column.name: column for column in TRUTH_COLUMNS}})
+    known = {**COLUMN, **{column.name: column for column in TRUTH_COLUMNS}}
+    known["threshold"] = known["threshold"]._replace(unit=table.threshold_unit)
+    write_table(Path(path), values, format, known)
 
 
 def write_table(
