@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from friedel.assemble import assemble
+from friedel.calibrator import CalibrateParams, Calibration, calibrate, choose_sense, refine_setup
 from friedel.describe import describe as describe_map
 from friedel.errors import FriedelWarning, RecipeError
 from friedel.index import index
 from friedel.io.shape_store import read_shapes, write_shapes
 from friedel.io.store import (
+    read_attributes,
     read_blobs,
     read_grains,
     read_pairs,
@@ -26,7 +28,8 @@ from friedel.match import match
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable, Status
-from friedel.model.setup import Axis, Setup
+from friedel.model.setup import Setup
+from friedel.model.shapes import SampleMask
 from friedel.reconstruct import reconstruct
 from friedel.runner.geometry import load_setup, setup_record
 from friedel.runner.job import Job
@@ -35,6 +38,10 @@ from friedel.runner.provenance import StageRecord, describe
 from friedel.runner.sample import sample_mask
 
 Counts = dict[str, Any]
+SURE = 3.0
+"""Standard deviations of the number of pairs, by which a better geometry must have more of them."""
+LEAST_GRAINS = 3
+"""With fewer, the other sense of the rotation is tried too."""
 
 
 class Materials:
@@ -48,6 +55,13 @@ class Materials:
         self._given = job.recipe.setup.setup()
         self.calibrate = job.recipe.setup.calibrate
         self._blobs: BlobTable | None = None
+        self._mask: list[SampleMask | None] = []
+
+    def mask(self, setup: Setup) -> SampleMask | None:
+        """Where the sample is, looked at once."""
+        if not self._mask:
+            self._mask.append(sample_mask(self.job, setup))
+        return self._mask[0]
 
     @property
     def blobs(self) -> BlobTable:
@@ -83,8 +97,10 @@ def run_stage(name: str, materials: Materials) -> StageRecord:
 
 
 def _match(materials: Materials) -> tuple[list[str], Counts]:
-    job, setup = materials.job, materials.given
-    pairs = match(materials.blobs, setup, materials.phases, job.recipe.match, seed=job.recipe.run.seed)
+    job, setup, phases = materials.job, materials.given, materials.phases
+    if materials.calibrate != "off":
+        setup = _told(calibration_of(materials), setup, always=materials.calibrate == "on")
+    pairs = match(materials.blobs, setup, phases, job.recipe.match, seed=job.recipe.run.seed)
     log.info(pairs.message)
     job.begin_output("match")
     write_pairs(job.out / "pairs.h5", pairs, {"setup": setup_record(setup)})
@@ -95,25 +111,56 @@ def _index(materials: Materials) -> tuple[list[str], Counts]:
     job, setup = materials.job, materials.setup("pairs.h5")
     grains = _grains(materials, setup)
     if materials.calibrate != "off":
-        other = replace(setup, axis=Axis(-setup.axis.sign))
-        if not len(grains) and len(mirrored := _grains(materials, other)):
-            sense = "+z" if other.axis.sign > 0 else "-z"
-            text = f'setup.rotation: only the opposite sense gives grains ({len(mirrored)}): "{sense}" is used'
-            warnings.warn(text, FriedelWarning, stacklevel=2)
-            grains, setup = mirrored, other
+        if len(grains) < LEAST_GRAINS:
+            sense = choose_sense(setup, lambda one: len(_grains(materials, one)))
+            if sense.changed:
+                warnings.warn(f"setup.{sense.line}", FriedelWarning, stacklevel=2)
+                setup, grains = sense.setup, _grains(materials, sense.setup)
+        if len(grains) and (materials.calibrate == "on" or setup_record(setup) != setup_record(materials.given)):
+            setup = _told(refine_setup(materials.blobs, grains, setup, materials.phases), setup, always=True)
+            grains = _grains(materials, setup)
     for note in grains.notes:
         log.info(note)
     log.info(f"{len(grains)} grains, median completeness {_median(grains.completeness):.2f}")
+    if not len(grains):
+        text = (
+            "no grain explains more spots than chance would: check energy, lattice, distance, centre and rotation"
+        )
+        warnings.warn(f"index: {text}", FriedelWarning, stacklevel=2)
     job.begin_output("index")
     write_grains(job.out / "grains.h5", grains, {"setup": setup_record(setup)})
     found = {"grains": len(grains), "completeness": _median(grains.completeness)}
     return ["grains.h5"], {**found, "null_completeness": _median(grains.null_completeness)}
 
 
+def calibration_of(materials: Materials) -> Calibration:
+    """What the pairs say about the geometry of the recipe."""
+    recipe = materials.job.recipe
+    return calibrate(
+        materials.blobs, materials.given, materials.phases, CalibrateParams(),
+        match_params=recipe.match, seed=recipe.run.seed,
+    )  # fmt: skip
+
+
+def _told(calibration: Calibration, given: Setup, *, always: bool) -> Setup:
+    """The set-up to go on with; the log says what was changed, and how sure it is.
+
+    Unless `always`, only more pairs than chance could add are a reason to change anything.
+    """
+    gain = calibration.pairs_after - calibration.null_after - calibration.pairs_before + calibration.null_before
+    if not always and gain <= SURE * max(calibration.pairs_before, 1) ** 0.5:
+        log.info("calibrate: the geometry of the recipe stays: another one would not give clearly more pairs")
+        return given
+    for line in calibration.lines:
+        log.info(f"calibrate: {line}")
+    return calibration.setup
+
+
 def _grains(materials: Materials, setup: Setup) -> GrainTable:
     job = materials.job
-    pairs = read_pairs(job.out / "pairs.h5")
-    if setup.axis != materials.given.axis:  # pairs are in the frame of one sense: they are matched again
+    if setup_record(setup) == read_attributes(job.out / "pairs.h5")["setup"]:
+        pairs = read_pairs(job.out / "pairs.h5")
+    else:  # pairs depend on the set-up
         pairs = match(materials.blobs, setup, materials.phases, job.recipe.match, seed=job.recipe.run.seed)
     return index(materials.blobs, pairs, setup, materials.phases, job.recipe.index, executor=job.executor)
 
@@ -123,7 +170,7 @@ def _reconstruct(materials: Materials) -> tuple[list[str], Counts]:
     grains = read_grains(job.out / "grains.h5")
     shapes = reconstruct(
         materials.blobs, grains, setup, materials.phases, job.recipe.reconstruct,
-        executor=job.executor, mask=sample_mask(job, setup),
+        executor=job.executor, mask=materials.mask(setup),
     )  # fmt: skip
     job.begin_output("reconstruct")
     write_shapes(job.out / "shapes.h5", shapes)
@@ -133,7 +180,7 @@ def _reconstruct(materials: Materials) -> tuple[list[str], Counts]:
 def _assemble(materials: Materials) -> tuple[list[str], Counts]:
     job, setup = materials.job, materials.setup("grains.h5")
     grains, shapes = read_grains(job.out / "grains.h5"), read_shapes(job.out / "shapes.h5")
-    volume = assemble(shapes, grains, job.recipe.assemble, sample=setup.sample, mask=sample_mask(job, setup))
+    volume = assemble(shapes, grains, job.recipe.assemble, sample=setup.sample, mask=materials.mask(setup))
     voxels = np.bincount(volume.grain_id[volume.grain_id > 0] - 1, minlength=len(grains))
     grains = replace(grains, volume_um3=np.asarray(voxels * volume.voxel_um**3, dtype=np.float64))
     about = describe_map(grains, volume, materials.phases)
