@@ -112,7 +112,7 @@ def test_candidates_equal_those_of_looking_at_every_pair(kind, factor):
         np.testing.assert_array_equal(rows, expected[:, :3].astype(int))
         np.testing.assert_allclose(residuals, expected[:, 3:], rtol=1e-7, atol=1e-9)
         found += len(rows)
-    assert found > 10
+    assert found > 4
 
 
 def test_asking_some_spots_gives_all_pairs_of_these():

@@ -20,9 +20,9 @@ from friedel.match.scene import check_turn, make_scene
 from friedel.match.tolerances import (
     LEAST_SCALE,
     deviations,
+    enough_to_ask,
     fit_mixture,
     scrambled,
-    some_of,
     tolerance_scale,
 )
 from friedel.model.arrays import Floats, Indices
@@ -107,9 +107,15 @@ def collect(
     scene = make_scene(blobs, setup, rings, match_params)
     spread = params.centre_range_px * float(np.linalg.norm(setup.detector.u_um))
     gates = scene.gates._replace(two_theta=np.inf, margin=scene.gates.margin + spread)
+    if gates.kind == kernel.ANYWHERE:
+        # the sample's shadow lies on the detector beside its spots: it fills at most half of it
+        half = 0.25 * np.ptp(scene.spots.position[:, 1:], axis=0) if len(blobs) else np.ones(2)
+        gates = gates._replace(
+            kind=kernel.CYLINDER, half_x=float(half[0]), half_y=float(half[0]), half_z=float(half[1])
+        )
     whole = np.flatnonzero(~scene.unsure)
     spots = kernel.Spots(*(values[whole] for values in scene.spots))
-    asked = some_of(len(whole), ASKED, rng)
+    asked = enough_to_ask(spots, rings, gates, ASKED, rng)
     rows, residuals = kernel.find_candidates(spots, rings, gates, asked)
     chance = kernel.find_candidates(scrambled(spots, rng), rings, gates, asked)[1]
     if len(rows) < 20:

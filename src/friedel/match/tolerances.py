@@ -10,6 +10,8 @@ from friedel.model.arrays import Floats, Indices
 
 ASKED = 3_000
 """So many blobs are enough to measure tolerances."""
+MOST = 200_000
+"""More candidates tell no more: then fewer blobs are asked."""
 ROUNDS = 40
 TAIL, TAIL_DEVIATIONS = 0.95, 1.96
 """The part of true pairs that lies within so many standard deviations: dim blobs make long tails."""
@@ -32,7 +34,7 @@ def tolerance_scale(scene: Scene, rng: np.random.Generator) -> tuple[Floats, boo
     """
     whole = np.flatnonzero(~scene.unsure)
     spots = kernel.Spots(*(values[whole] for values in scene.spots))
-    asked = some_of(len(whole), ASKED, rng)
+    asked = enough_to_ask(spots, scene.rings, scene.gates, ASKED, rng)
     rows, residuals = kernel.find_candidates(spots, scene.rings, scene.gates, asked)
     chance = kernel.find_candidates(scrambled(spots, rng), scene.rings, scene.gates, asked)[1]
     if len(rows) < ENOUGH:
@@ -47,6 +49,15 @@ def tolerance_scale(scene: Scene, rng: np.random.Generator) -> tuple[Floats, boo
     )
     enough = fit.member.sum() >= max(ENOUGH, SIGNIFICANT * np.sqrt(len(rows)))
     return (fit.scale, True) if enough else (UNTUNED, False)
+
+
+def enough_to_ask(
+    spots: kernel.Spots, rings: Floats, gates: kernel.Gates, most: int, rng: np.random.Generator
+) -> Indices:
+    """Which spots look for partners: at most so many, fewer where each finds many."""
+    few = some_of(len(spots.omega), 200, rng)
+    rate = len(kernel.find_candidates(spots, rings, gates, few)[0]) / max(len(few), 1)
+    return some_of(len(spots.omega), int(np.clip(MOST / max(rate, 1e-9), 300, most)), rng)
 
 
 def some_of(count: int, most: int, rng: np.random.Generator) -> Indices:
