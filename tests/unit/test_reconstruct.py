@@ -165,7 +165,8 @@ def test_the_voxel_may_differ_from_the_pixel(plain, voxel_um):
     for shape in shapes_of(plain, ReconstructParams(voxel_um=voxel_um)):
         assert shape.voxel_um == voxel_um
         true = np.count_nonzero(volume.grain_id == shape.grain + 1) * volume.voxel_um**3
-        assert shape.volume_um3 == pytest.approx(true, rel=0.15)
+        # reading between pixels widens a grain of 10 px by a few tenths of a pixel
+        assert shape.volume_um3 == pytest.approx(true, rel=0.2)
 
 
 def test_few_projections_still_give_a_shape(plain):
@@ -245,6 +246,14 @@ def test_shared_spots_are_left_out_where_others_do(plain):
     shared[::4] = True
     shapes = shapes_of(plain, grains=replace(grains, shared=shared))
     assert not np.isin(np.concatenate([shape.blobs for shape in shapes]), grains.blobs[::4]).any()
+
+
+def test_blobs_that_belong_elsewhere_are_left_out(plain):
+    grains = with_hkl(plain.truth)
+    wrong = grains.blobs.copy()
+    wrong[::5] = np.random.default_rng(0).permutation(len(wrong))[: len(wrong[::5])]
+    shapes = shapes_of(plain, grains=replace(grains, blobs=wrong))
+    assert min(dice(shape, plain.truth.volume) for shape in shapes) > 0.94
 
 
 def test_nothing_grows_outside_the_mask(plain):

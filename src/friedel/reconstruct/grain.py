@@ -31,6 +31,11 @@ ENOUGH = 20
 CHOICE = 60
 """At least so many bright spots are looked at for their directions: fewer of them alone may look from one side."""
 REACH_QUANTILE = 0.9
+LONGEST = 2.5
+"""Reach of a grain over that of its typical spot, at most."""
+ASTRAY_PX = 4.0
+ASTRAY_RAD = np.radians(1.0)
+"""A spot is not this grain's when the grain's centre falls so far outside its blob's box."""
 AGREE = 0.8
 """Part of the projections that must see a voxel as lit for it to be in the support."""
 MASS_SPREAD = 0.35
@@ -57,11 +62,14 @@ class Work(NamedTuple):
 def reconstruct_grain(work: Work, grain: int) -> GrainShape:
     """The shape of one grain; an empty density where it has too few spots."""
     params, grid = work.params, work.grid
-    rays, weight = _best(work.optics.rays(work.grains, grain, work.blobs), work.blobs, params.projections)
+    rays = work.optics.rays(work.grains, grain, work.blobs)
+    rays = rays.take(_there(rays, work.blobs))
+    rays, weight = _best(rays, work.blobs, params.projections)
     if len(rays.blob) < params.fewest_projections:
         return _nothing(grain, grid)
     centre = work.grains.position_um[grain]
-    reach = np.quantile(extents(rays, work.blobs, work.optics.plane), REACH_QUANTILE, axis=0)
+    each = extents(rays, work.blobs, work.optics.plane)
+    reach = np.minimum(np.quantile(each, REACH_QUANTILE, axis=0), LONGEST * np.median(each, axis=0))
     box = make_box(centre, reach + params.margin_px * grid.voxel_um, grid)
     spots = project_blobs(rays, work.claims, work.optics.plane, centre, box, grid)
     support = _support(work, box.start, tuple(box.size.tolist()), centre, box.radius)
@@ -86,6 +94,20 @@ def _nothing(grain: int, grid: Grid) -> GrainShape:
         grain, np.zeros((0, 0, 0), np.float32), np.zeros(3), grid.voxel_um, 0.5, 1.0, 0,
         np.zeros(0, np.int64), empty, empty,
     )  # fmt: skip
+
+
+def _there(rays: Rays, blobs: BlobTable) -> Mask:
+    """Whether each blob is where, and when, its spot is expected: others are mistakes of the indexing."""
+    ok = np.ones(len(rays.blob), dtype=bool)
+    for name, centre in (("row", rays.row), ("col", rays.col)):
+        start, stop = blobs[f"{name}_start"][rays.blob], blobs[f"{name}_stop"][rays.blob]
+        ok &= (centre > start - 0.5 - ASTRAY_PX) & (centre < stop - 0.5 + ASTRAY_PX)
+    width = (
+        0.5
+        * np.radians(abs(blobs.omega_step_deg))
+        * (blobs["frame_stop"][rays.blob] - blobs["frame_start"][rays.blob])
+    )
+    return np.asarray(ok & (np.abs(rays.early) < width + ASTRAY_RAD))
 
 
 def _best(rays: Rays, blobs: BlobTable, most: int) -> tuple[Rays, Floats]:

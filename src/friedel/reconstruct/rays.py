@@ -21,7 +21,7 @@ class Rays(NamedTuple):
     """Spots of one grain: `blob` (n) rows of the blob table, `shared` (n) whether it serves another grain too,
     `hkl` (n,3); from the grain's orientation and position: `omega` (n) of the equations in radians, `k` (n,3) unit
     direction in the lab, `row`, `col` (n) where the grain's centre falls; `strength` (n) = |F|^2 * Lorentz *
-    polarisation."""
+    polarisation; `early` (n) = omega minus the measured one, in radians."""
 
     blob: Indices
     shared: AnyArray
@@ -31,6 +31,7 @@ class Rays(NamedTuple):
     row: Floats
     col: Floats
     strength: Floats
+    early: Floats
 
     def take(self, which: AnyArray) -> "Rays":
         """Some of them."""
@@ -67,7 +68,8 @@ class Optics:
         f_squared = np.array([listed.get(tuple(one), 0.0) for one in hkl[of].tolist()])
         strength = f_squared * bragg.lorentz(found.two_theta, found.eta)
         strength = strength * bragg.polarisation(found.two_theta, found.eta)
-        rays = Rays(rows[of], shared[of], hkl[of], found.omega, found.k, found.row, found.col, strength)
+        early = _wrapped(found.omega - omega[of])
+        rays = Rays(rows[of], shared[of], hkl[of], found.omega, found.k, found.row, found.col, strength, early)
         return rays.take(strength > 0)
 
     def _predict(self, grains: GrainTable, grain: int, hkl: Indices, omega: Floats) -> tuple[bragg.Spots, Indices]:
