@@ -193,17 +193,10 @@ def test_without_a_setup_the_run_says_where_it_ends(recipe, tmp_path, command):
     assert "no [setup] and [[phase]]: the run ends with the blobs" in said
 
 
-def test_with_a_setup_the_run_says_what_is_not_built(scan, tmp_path, command):
-    settings = ["--set", "segment.max_bright_fraction=1.0"]
-    code, _, said = command("run", scan.with_suffix(".toml"), "-o", tmp_path / "out", *settings)
-    assert code == 0
-    assert "match, index, reconstruct and assemble are not built yet" in said
-
-
-def test_a_stage_that_is_not_built_is_refused(recipe, tmp_path, command):
+def test_a_stage_after_segment_needs_geometry_and_crystal(recipe, tmp_path, command):
     code, _, said = command("run", recipe, "-o", tmp_path / "out", "--to", "index")
-    assert code == 1
-    assert said == "friedel: --to index: this stage is not built yet (use --to segment)\n"
+    assert code == 2
+    assert said.endswith("friedel: --to index: needs [setup] and [[phase]] in the recipe (--to segment)\n")
 
 
 def test_the_default_folder_is_the_recipes_name(recipe, tmp_path):

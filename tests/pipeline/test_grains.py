@@ -1,0 +1,144 @@
+"""From a raw scan to the map through the pipeline: what it finds, what it refuses to find, and what it resumes."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+import friedel
+from friedel.errors import FriedelWarning
+from friedel.io.store import read_description, read_grains, read_pairs, read_volume
+from friedel.runner.provenance import read_record
+from friedel.runner.results import FORMATS
+
+SCAN = (
+    "frames=720",
+    "rows=192",
+    "cols=192",
+    "grains=6",
+    "pixel_um=9.3",
+    "sample.radius_um=120",
+    "sample.height_um=150",
+    "light.spot_counts=60",
+)
+WINDOW = ("preprocess.half_window=80", "preprocess.half_step=10")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A scan with six grains, and the recipe of `init` with the simulation's geometry."""
+    folder = tmp_path_factory.mktemp("grains")
+    files = friedel.simulate(folder / "scan.h5", preset="small", seed=2, settings=SCAN)
+    recipe = friedel.init(folder / "scan.h5", folder / "recipe.toml", settings=WINDOW)
+    text = files.recipe.read_text(encoding="utf-8")
+    recipe.write_text(recipe.read_text(encoding="utf-8") + "\n" + _geometry(text), encoding="utf-8")
+    return recipe, files.truth
+
+
+def _geometry(text: str) -> str:
+    """The sections [setup] and [[phase]] of a recipe."""
+    lines, keep = [], False
+    for line in text.splitlines():
+        if line.startswith("["):
+            keep = line.startswith(("[setup", "[[phase"))
+        if keep and not line.startswith("#"):
+            lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="module")
+def out(made, tmp_path_factory):
+    """A finished run."""
+    recipe, _ = made
+    return friedel.run(recipe, tmp_path_factory.mktemp("map") / "out", settings={"setup.calibrate": "off"})
+
+
+def test_every_grain_is_found_where_it_is_and_none_is_invented(made, out):
+    numbers = friedel.evaluate(out, made[1])
+    assert numbers["grains"]["found"] == numbers["grains"]["truth"] == 6
+    assert numbers["grains"]["false"] == numbers["grains"]["duplicate"] == 0
+    assert numbers["grains"]["misorientation_deg"]["median"] < 0.05
+    assert numbers["volume"]["voxel_agreement"] > 0.9
+    assert numbers["pairs"]["precision"] > 0.9
+
+
+def test_the_files_of_the_map_fit_together(out):
+    grains, volume = read_grains(out / "grains.h5"), read_volume(out / "volume.h5")
+    assert volume.grain_id.max() == len(grains)
+    voxels = np.bincount(volume.grain_id.ravel(), minlength=len(grains) + 1)[1:]
+    assert np.allclose(grains.volume_um3, voxels * volume.voxel_um**3)
+    about = read_description(out / "grains.h5")
+    assert about is not None
+    assert np.array_equal(about.grains["n_voxels"], voxels)
+    assert len(read_pairs(out / "pairs.h5")) > 3 * read_pairs(out / "pairs.h5").null_pairs
+    assert friedel.verify(out)
+
+
+def test_a_finished_run_has_nothing_to_do_and_later_stages_run_alone(made, out, command):
+    code, _, said = command("run", made[0], "-o", out, "--set", "setup.calibrate=off")
+    assert code == 0
+    assert "nothing to do" in said
+    before = read_record(out).stages
+    friedel.run(made[0], out, settings={"setup.calibrate": "off", "assemble.fill": "none"})
+    after = read_record(out).stages
+    assert after["index"] == before["index"]
+    assert after["assemble"].hash != before["assemble"].hash
+    assert not np.any(read_volume(out / "volume.h5").status == 3)
+    friedel.run(made[0], out, settings={"setup.calibrate": "off"})
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_every_format_is_exported(out, tmp_path, format_name):
+    path = friedel.export(out, format_name, tmp_path / FORMATS[format_name].file)
+    assert path.stat().st_size > 100
+
+
+def test_the_same_grains_for_any_number_of_threads(made, out, tmp_path):
+    one = friedel.run(made[0], tmp_path / "one", settings={"setup.calibrate": "off", "run.threads": 1})
+    for name in ("pairs.h5", "grains.h5", "shapes.h5", "volume.h5"):
+        with h5py.File(one / name) as a, h5py.File(out / name) as b:
+            a.visititems(
+                lambda key, item, b=b: (
+                    None
+                    if not isinstance(item, h5py.Dataset)
+                    else np.testing.assert_array_equal(item[()], b[key][()])
+                )
+            )
+
+
+def test_a_mirrored_rotation_gives_no_grain_and_says_so(made, tmp_path, command):
+    settings = ("--set", "setup.rotation=-z", "--set", "setup.calibrate=off", "--to", "index")
+    code, _, said = command("run", made[0], "-o", tmp_path / "out", *settings)
+    assert code == 0
+    assert len(read_grains(tmp_path / "out" / "grains.h5")) == 0
+    assert "no grain explains more spots than chance" in said
+
+
+def test_calibration_finds_the_sense_of_the_rotation(made, tmp_path, command):
+    settings = ("--set", "setup.rotation=-z", "--set", "setup.calibrate=auto", "--to", "index")
+    code, _, said = command("run", made[0], "-o", tmp_path / "out", *settings)
+    assert code == 0
+    assert len(read_grains(tmp_path / "out" / "grains.h5")) == 6
+    assert "+z" in said
+
+
+def test_a_wrong_lattice_gives_no_false_map(made, tmp_path):
+    recipe, _ = made
+    text = recipe.read_text(encoding="utf-8").replace("4.0495", "3.6150")
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text(text.replace('frames = "', f'frames = "{recipe.parent}/', 1), encoding="utf-8")
+    with pytest.warns(FriedelWarning, match="no grain explains"):
+        out = friedel.run(wrong, tmp_path / "out", to_stage="index", settings={"setup.calibrate": "off"})
+    assert len(read_grains(out / "grains.h5")) == 0
+
+
+def test_half_a_turn_ends_with_the_blobs_and_says_why(tmp_path, command):
+    settings = [part for setting in (*SCAN, "turn_deg=180", "frames=360") for part in ("--set", setting)]
+    assert command("simulate", tmp_path / "scan.h5", "--preset", "small", *settings)[0] == 0
+    arguments = ("--set", "preprocess.half_window=80", "--set", "segment.max_bright_fraction=1.0")
+    code, _, said = command("run", tmp_path / "scan.toml", "-o", tmp_path / "out", *arguments)
+    assert code == 0
+    assert "half a turn holds no Friedel pairs" in said
+    assert not (tmp_path / "out" / "pairs.h5").exists()
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["stages"].keys() == {"preprocess", "segment"}
