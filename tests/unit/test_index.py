@@ -174,6 +174,7 @@ def test_a_wrong_lattice_or_energy_gives_few_grains_or_none(factor):
     wrong = Phase.from_lattice("Al", (a, a, a, 90, 90, 90), "F m -3 m")
     grains = grains_of(scan.truth.blobs, scan.setup, [wrong])
     assert len(grains) <= 1
+    assert any("lattice" in note for note in grains.notes)
     setup = replace(scan.setup, beam=Beam(40.0 * factor))
     assert len(grains_of(scan.truth.blobs, setup, scan.phases)) <= 1
 

@@ -24,6 +24,8 @@ SAME_DEG, SAME_LINES = 1.0, 3.0
 ORDER_SEED = 77
 """Of the order in which pairs become seeds: neighbours in the table are often of one grain."""
 
+OFF_RINGS = 0.005
+"""Rings that are larger by this part are worth a word: calibration is usually ten times better."""
 MIRROR_SUSPECT = 0.4
 """A completeness with the other sense of rotation that is worth a word."""
 
@@ -53,12 +55,12 @@ def index(
     nulls = measure_null(search, executor)
     grains, tried = _search(search, nulls, executor)
     if not grains:
-        return _nothing(scene, params, [_no_grains(len(lines), tried, nulls)])
+        return _nothing(scene, params, [_no_grains(len(lines), tried, nulls), *_off_rings(tolerances)])
     settled, scene = settle_all(scene, grains, tolerances, params)
     settled, limits = _believed(scene, settled, grains, tolerances, nulls, len(lines), params)
     if not len(settled):
-        return _nothing(scene, params, [_no_grains(len(lines), tried, nulls)])
-    return make_table(scene, settled, nulls, limits, params, [])
+        return _nothing(scene, params, [_no_grains(len(lines), tried, nulls), *_off_rings(tolerances)])
+    return make_table(scene, settled, nulls, limits, params, _off_rings(tolerances))
 
 
 def _search(search: Search, nulls: Sequence[Null], executor: Executor) -> tuple[list[Candidate], int]:
@@ -139,6 +141,13 @@ def _no_pairs(blobs: BlobTable) -> str:
             "indexing starts from pairs and cannot be done"
         )
     return "no Friedel pairs, no grains: check energy, lattice, centre and distance (or calibrate)"
+
+
+def _off_rings(tolerances: Tolerances) -> list[str]:
+    if abs(tolerances.off_rings) < OFF_RINGS:
+        return []
+    percent = 100 * tolerances.off_rings
+    return [f"rings differ from the lattice's by {percent:+.1f} %: check lattice, energy and distance"]
 
 
 def _no_grains(pairs: int, tried: int, nulls: Sequence[Null]) -> str:
