@@ -10,7 +10,20 @@ __version__ = "0.1.0"
 
 _HOMES = {
     **dict.fromkeys(
-        ("demo", "estimate", "evaluate", "export", "init", "inspect", "report", "run", "simulate", "verify"),
+        (
+            "calibrate",
+            "demo",
+            "estimate",
+            "evaluate",
+            "export",
+            "import_parameters",
+            "init",
+            "inspect",
+            "report",
+            "run",
+            "simulate",
+            "verify",
+        ),
         "friedel.commands",
     ),
     "open_scan": "friedel.io",

@@ -180,6 +180,24 @@ def export(
 
 
 @app.command()
+def calibrate(out: Output) -> None:
+    """Say what the pairs and grains tell about centre, distance and tilts; nothing is changed."""
+    for line in _commands().calibrate(out):
+        typer.echo(line)
+
+
+@app.command("import-parameters")
+def import_parameters(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="ImageD11's .par, or ESRF DCT's parameters.h5.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="RECIPE", help="The recipe to write.")] = Path(
+        "recipe.toml"
+    ),
+) -> None:
+    """Write a recipe with the geometry and crystals that another program wrote down."""
+    typer.echo(_commands().import_parameters(file, out))
+
+
+@app.command()
 def verify(out: Output) -> None:
     """Check an output folder against its hashes."""
     for name in _commands().verify(out):

@@ -16,15 +16,18 @@ from typing import TYPE_CHECKING, Any
 from friedel.errors import FriedelWarning, InputError, Interrupted, OutputError, RecipeError
 from friedel.io.atomic import replace_text
 from friedel.io.fingerprint import same_frames
+from friedel.io.import_parameters import import_parameters as read_parameters
 from friedel.io.store import atomic, read_attributes, read_truth
 from friedel.recipe import Settings, apply_settings, build_recipe, dump, load_recipe, relative_to
 from friedel.recipe.settings import absolute, absolute_paths
+from friedel.recipe.text import as_toml
 from friedel.runner.estimate import Estimate, estimate_run
 from friedel.runner.executors import local_executor
+from friedel.runner.geometry import setup_record
 from friedel.runner.pipeline import clean_endings, run_pipeline
 from friedel.runner.progress import Progress, log, talking, warnings_kept
 from friedel.runner.provenance import damaged, read_record
-from friedel.runner.results import FORMATS, export_results, judge
+from friedel.runner.results import FORMATS, calibrated, export_results, judge
 from friedel.survey import Facts, guess, look
 
 if TYPE_CHECKING:
@@ -180,6 +183,32 @@ def export(out: Paths, format_name: str, target: Paths | None = None) -> Path:
     target = Path(out) / name if target is None else _file_in(target, name)
     with _session(None):
         return export_results(Path(out), format_name, target)
+
+
+def calibrate(out: Paths) -> tuple[str, ...]:
+    """What the blobs and grains of a run say about its geometry: lines that end with `detector = ...` for a recipe.
+
+    Nothing is changed: put the last line under [setup] where it convinces.
+    """
+    with _session(None):
+        found = calibrated(Path(out))
+        plane = setup_record(found.setup)
+        vectors = {name: [round(x, 4) for x in plane[name]] for name in ("origin_um", "u_um", "v_um")}
+        return (*found.lines, f"detector = {as_toml(vectors)}")
+
+
+def import_parameters(file: Paths, out: Paths = "recipe.toml") -> Path:
+    """Write a recipe with geometry and crystals from ImageD11's `.par` or ESRF DCT's `parameters.h5`; its path."""
+    with _session(None):
+        found = read_parameters(file)
+        sections = {"setup": found.setup, "preprocess": found.preprocess, "segment": found.segment}
+        values: dict[str, Any] = {name: dict(part) for name, part in sections.items() if part}
+        values["phase"] = [dict(phase) for phase in found.phase]
+        head = "\n".join(
+            [f"Geometry and crystals of {Path(file).name}; scan.frames is yet to be filled in.", *found.notes]
+        )
+        replace_text(Path(out), dump(build_recipe(values), head=head))
+    return Path(out)
 
 
 def verify(out: Paths) -> list[str]:

@@ -137,7 +137,7 @@ def calibration_of(materials: Materials) -> Calibration:
     """What the pairs say about the geometry of the recipe."""
     recipe = materials.job.recipe
     return calibrate(
-        materials.blobs, materials.given, materials.phases, CalibrateParams(),
+        materials.blobs, materials.given, materials.phases, CalibrateParams(accept=materials.calibrate == "on"),
         match_params=recipe.match, seed=recipe.run.seed,
     )  # fmt: skip
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from friedel.errors import InputError
+from friedel.calibrator import CalibrateParams, Calibration, calibrate, refine_setup
+from friedel.errors import InputError, RecipeError
 from friedel.evaluator import evaluate
 from friedel.io.export import (
     export_dream3d,
@@ -83,6 +84,23 @@ def judge(out: Path, truth: Truth) -> dict[str, Any]:
         volume=results.volume,
         phases=results.phases,
     )
+
+
+def calibrated(out: Path) -> Calibration:
+    """The geometry that a run's blobs ask for: from assigned spots where there are grains, else from pairs.
+
+    Raises `RecipeError` for a run whose recipe has no geometry and crystal.
+    """
+    results = Results(out)
+    recipe = results.recipe
+    if recipe.setup is None or not recipe.phase:
+        raise RecipeError("calibrate", rule="needs [setup] and [[phase]] in the recipe")
+    setup, grains = results.setup, results.grains
+    if setup is not None and grains is not None and len(grains):
+        return refine_setup(results.blobs, grains, setup, results.phases)
+    params = CalibrateParams(accept=recipe.setup.calibrate == "on")
+    given = recipe.setup.setup()
+    return calibrate(results.blobs, given, results.phases, params, match_params=recipe.match, seed=recipe.run.seed)
 
 
 def export_results(out: Path, format_name: str, target: Path) -> Path:
