@@ -28,8 +28,8 @@ def look(
 ) -> None:
     """Follow one ray a pixel; `out` [row, col, 5] gets label, depth, normal (z, y, x); depth inf for a miss.
 
-    `label` [z,y,x]; `solid` float32 is above 0.5 in the sample, `distance` float32 in voxels from it. A ray begins at
-    `start + row * down + col * right` and goes along `forward` (unit). What lies beyond `cut` (3,) in all of z
+    `label` [z,y,x]; `solid` float32 is above 0.5 in the sample, `distance` float32 in voxels from it. A ray begins
+    at `start + row * down + col * right` and goes along `forward` (unit). What lies beyond `cut` (3,) in all of z
     (above), y (below) and x (above) is not there.
     """
     reach = 2.0 * math.sqrt(label.shape[0] ** 2 + label.shape[1] ** 2 + label.shape[2] ** 2)
@@ -162,7 +162,7 @@ def _alone(label: Any, z0: int, y0: int, x0: int) -> int:
                 name = label[z, y, min(max(x0 + k, 0), label.shape[2] - 1)]
                 if name == 0:
                     continue
-                if found != 0 and name != found:
+                if found > 0 and name != found:
                     return 0
                 found = name
     return found

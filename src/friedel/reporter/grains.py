@@ -24,7 +24,7 @@ def grain_panels(material: Material, grains: GrainTable) -> list[Panel]:
     panels = []
     blobs = material.blobs
     if blobs is not None and len(blobs):
-        projection = projection_panel(material) if material.volume is not None else None  # else it is at the top
+        projection = projection_panel(material) if has_map(material) else None  # else it is at the top
         panels += [replace(projection, span=3)] if projection is not None else []
         panels.append(spots_panel(material, blobs, grains))
     panels.append(_completeness(grains))
@@ -33,6 +33,11 @@ def grain_panels(material: Material, grains: GrainTable) -> list[Panel]:
     if len(grains.residuals):
         panels.append(_residuals(grains))
     return panels
+
+
+def has_map(material: Material) -> bool:
+    """Whether there is a map with a grain in it."""
+    return material.volume is not None and material.grains is not None and bool(material.volume.grain_id.any())
 
 
 def owners(grains: GrainTable) -> AnyArray:

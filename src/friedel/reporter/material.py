@@ -180,7 +180,12 @@ def _fitting(material: Material, missing: list[str]) -> Material:
         missing.append("volume.h5 is of other grains")
         volume = None
     description = material.description if grains is not None else None
-    return replace(material, grains=grains, description=description, volume=volume)
+    evaluation = dict(material.evaluation)
+    for name, table in (("pairs", material.pairs), ("grains", grains)):
+        if name in evaluation and (table is None or evaluation[name].get("result", len(table)) != len(table)):
+            del evaluation[name]
+            missing.append(f"{name} of evaluation.json are of another result; `friedel evaluate` makes a new one")
+    return replace(material, grains=grains, description=description, volume=volume, evaluation=evaluation)
 
 
 def _setup(recipe: Mapping[str, Any], missing: list[str]) -> Setup | None:

@@ -1,5 +1,7 @@
 """Orientations in pictures: the key of the colours, inverse pole figures, pole figures."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -101,10 +103,23 @@ def _unfolded(d: Floats, system: str) -> Floats:
     )  # fmt: skip
 
 
-def orientation_panel(material: Material, grains: GrainTable, diameter_um: Floats | None) -> Panel:
-    """Inverse pole figures along x, y, z, and a pole figure."""
-    phase = material.phases[0]
-    mine = grains.phase == 0
+def draw_keys(axes: Axes, phases: Sequence[Phase]) -> None:
+    """A key for each kind of lattice, one above the other, in axes that show nothing else."""
+    axes.axis("off")
+    kinds: dict[str, list[Phase]] = {}
+    for phase in phases:
+        kinds.setdefault(phase.crystal_system, []).append(phase)
+    for number, alike in enumerate(kinds.values()):
+        part = axes.inset_axes((0.0, 1 - (number + 0.84) / len(kinds), 1.0, 0.68 / len(kinds)))
+        draw_key(part, alike[0])
+        if len(kinds) > 1:
+            part.set_title(", ".join(phase.name for phase in alike), color=SOFT, pad=14)
+
+
+def orientation_panel(material: Material, grains: GrainTable, row: int, diameter_um: Floats | None) -> Panel:
+    """Inverse pole figures along x, y, z, and a pole figure, of the grains of one phase."""
+    phase = material.phases[row]
+    mine = grains.phase == row
     U = grains.U[mine]
     size = np.full(len(U), 16.0) if diameter_um is None else _areas(diameter_um[mine])
     colours = by_orientation(grains, material.phases)[mine]

@@ -12,7 +12,7 @@ from friedel.reporter.boundaries import description_panels
 from friedel.reporter.facts import input_panels, tiles, timing_panels
 from friedel.reporter.frame_pictures import background_panel, frame_panels
 from friedel.reporter.frames import FrameLooker, frame_looker
-from friedel.reporter.grains import grain_panels, trust_panel
+from friedel.reporter.grains import grain_panels, has_map, trust_panel
 from friedel.reporter.map_accuracy import map_truth_panels
 from friedel.reporter.material import Material
 from friedel.reporter.orientations import orientation_panel
@@ -67,14 +67,25 @@ def render(material: Material) -> str:
 
 
 def own_ids(svg: str, prefix: str) -> str:
-    """The same SVG with ids that no other picture on the page has."""
-    svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', svg)
+    """The same SVG with ids that no other picture on the page has, each once.
+
+    matplotlib names what looks the same alike, and writes it again for every axes.
+    """
+    known: set[str] = set()
+
+    def renamed(match: re.Match[str]) -> str:
+        if match[1] in known:
+            return ""
+        known.add(match[1])
+        return f' id="{prefix}-{match[1]}"'
+
+    svg = re.sub(r'\sid="([^"]+)"', renamed, svg)
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", svg)
     return re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', svg)
 
 
 def _hero(material: Material) -> Panel | None:
-    if material.volume is not None and material.grains is not None and len(material.grains):
+    if material.volume is not None and material.grains is not None and has_map(material):
         return solid_panel(material, material.grains, material.volume)
     return projection_panel(material)
 
@@ -131,10 +142,9 @@ def _preprocess_panels(material: Material, looker: FrameLooker | None, subject: 
     if subject is not None:
         yield intensity_panel(subject, looker)
         yield course_panel(material, subject, looker)
-    background = background_panel(looker)
-    if background is not None:
-        yield background
-    yield histogram_panel(material, looker)
+    for panel in (background_panel(looker), histogram_panel(material, looker)):
+        if panel is not None:
+            yield panel
 
 
 def _segment_panels(material: Material, looker: FrameLooker | None, subject: Subject | None) -> Iterable[Panel]:
@@ -162,7 +172,8 @@ def _grain_panels(material: Material) -> Iterable[Panel]:
     yield from grain_panels(material, grains)
     if material.phases:
         diameter = material.description.grains["diameter_um"] if material.description is not None else None
-        yield orientation_panel(material, grains, diameter)
+        for row in sorted(set(grains.phase.tolist())):
+            yield orientation_panel(material, grains, row, diameter)
     yield trust_panel(material, grains)
 
 
@@ -170,7 +181,7 @@ def _map_panels(material: Material) -> Iterable[Panel]:
     grains = material.grains
     if grains is None or not len(grains):
         return
-    if material.volume is not None:
+    if material.volume is not None and has_map(material):
         yield from slice_panels(material, grains, material.volume)
     if material.description is not None:
         yield from description_panels(material, grains, material.description)

@@ -7,6 +7,8 @@ from friedel.kernels.solid import look
 from friedel.model.arrays import AnyArray, Floats
 from friedel.model.grains import GrainVolume
 
+SIZE = 1400
+"""Pixels of the larger side, before the picture is halved."""
 MOST_VOXELS = 320
 """Along one side; finer maps are thinned, since a picture would not show more."""
 SOFTEN = 1.3
@@ -28,11 +30,11 @@ def view_axes() -> tuple[Floats, Floats, Floats]:
     return right, np.cross(right, forward), forward
 
 
-def picture_of(volume: GrainVolume, colours: AnyArray, size: int = 1400) -> tuple[AnyArray, float]:
+def picture_of(volume: GrainVolume, colours: AnyArray) -> tuple[AnyArray, float]:
     """RGBA [row, col, 4] in 0..1 on nothing, and the length of a pixel in micrometres.
 
-    `colours` (grains, 3) in 0..1; `size` is the larger side, drawn and then halved, which smooths the edges. The
-    corner towards the viewer, a quarter of the upper half, is cut out.
+    `colours` (grains, 3) in 0..1. Drawn twice as large and then halved, which smooths the edges. The corner towards
+    the viewer, a quarter of the upper half, is cut out.
     """
     label, voxel_um = _bounded(volume)
     full = label > 0
@@ -46,7 +48,7 @@ def picture_of(volume: GrainVolume, colours: AnyArray, size: int = 1400) -> tupl
     corners = np.array(np.meshgrid(*[[-1.0, n] for n in label.shape], indexing="ij")).reshape(3, -1).T
     seen = np.argwhere(full & ~ndimage.binary_erosion(full)) if full.any() else corners
     spans = [(float(c.min()) - 1.5, float(c.max()) + 1.5) for c in (seen @ right, seen @ up, corners @ forward)]
-    pixel = max(spans[0][1] - spans[0][0], spans[1][1] - spans[1][0]) / size
+    pixel = max(spans[0][1] - spans[0][0], spans[1][1] - spans[1][0]) / SIZE
     cols, rows = (2 * max(1, round((high - low) / pixel / 2)) for low, high in spans[:2])
     start = right * spans[0][0] + up * spans[1][1] + forward * (spans[2][0] - 2.0)
     found = np.zeros((rows, cols, 5), np.float32)

@@ -9,7 +9,7 @@ from friedel.model.grains import GrainTable, GrainVolume, Status
 from friedel.reporter.colours import by_orientation, has_key
 from friedel.reporter.ink import INK, SOFT, Sheet, short
 from friedel.reporter.material import Material
-from friedel.reporter.orientations import draw_key
+from friedel.reporter.orientations import draw_keys
 from friedel.reporter.panel import Panel
 from friedel.reporter.solid import picture_of, view_axes
 
@@ -42,7 +42,7 @@ def solid_panel(material: Material, grains: GrainTable, volume: GrainVolume) -> 
         _scale(axes, rows, cols, pixel_um)
         _triad(axes, rows, cols)
         if keyed:
-            draw_key(axes.inset_axes((0.83, 0.80, 0.15, 0.17)), material.phases[0])
+            draw_keys(axes.inset_axes((0.83, 0.72, 0.15, 0.28)), material.phases)
     sizes = np.array(volume.grain_id.shape[::-1]) * volume.voxel_um
     colour = "Colour: which crystal direction lies along z (key)" if keyed else "Each grain has a colour of its own"
     return Panel(
@@ -145,8 +145,7 @@ def _slices(
                 spine.set_visible(False)
         parts[3].axis("off")
         if keyed is not None:
-            draw_key(parts[3], keyed.phases[0])
-            parts[3].set_anchor("C")
+            draw_keys(parts[3], keyed.phases)
         if legend:
             handles = [Patch(color=STATUS_COLOURS[status]) for status in legend]
             names = [f"{status.name.lower()}\n{100 * share:.1f} %" for status, share in legend.items()]
