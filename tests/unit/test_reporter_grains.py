@@ -19,7 +19,7 @@ from friedel.reporter.boundaries import random_misorientations_deg
 from friedel.reporter.colours import by_number, by_orientation
 from friedel.reporter.grains import brightest_blob, eta_omega_deg, grain_of_blob, trust_panel
 from friedel.reporter.material import load_material
-from friedel.reporter.orientations import in_sector
+from friedel.reporter.orientations import _unfolded, in_sector
 from friedel.reporter.solid import halved, picture_of
 from friedel.reporter.volume import _strokes, coverage
 from tests.grain_maps import AL, TI, grains_of, volume_of
@@ -244,12 +244,9 @@ def test_eta_of_a_spot_is_that_of_its_diffracted_beam(out):
 def test_directions_keep_their_colour_in_the_sector_of_the_key(phase):
     directions = np.random.default_rng(0).normal(size=(200, 3))
     moved = in_sector(directions, phase.crystal_system)
-    again = in_sector(moved, phase.crystal_system)
-    if phase is AL:
-        assert np.allclose(moved, again)
-        frames = np.zeros((2, 200, 3, 3))
-        frames[0, :, 2], frames[1, :, 2] = directions, moved
-        assert np.array_equal(ipf_colours(frames[0], phase), ipf_colours(frames[1], phase))
+    frames = np.zeros((2, 200, 3, 3))
+    frames[0, :, 2], frames[1, :, 2] = directions, _unfolded(moved, phase.crystal_system)
+    assert np.abs(np.diff([ipf_colours(U, phase).astype(int) for U in frames], axis=0)).max() <= 1
     assert np.allclose(np.linalg.norm(moved, axis=1), 1)
     assert (moved[:, 1] >= -1e-12).all()
     assert (moved[:, 0] >= moved[:, 1] - 1e-12).all()

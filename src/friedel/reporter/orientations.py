@@ -16,7 +16,7 @@ from friedel.reporter.panel import Panel
 
 NAMES = {
     "cubic": ("001", "101", "111"),
-    "hexagonal": ("0001", "2̅1̅1̅0", "1̅0̅10"),
+    "hexagonal": ("0001", "21\u03051\u03050", "101\u03050"),
     "trigonal": ("0001", "a", "a*"),
     "tetragonal": ("001", "100", "110"),
 }
@@ -109,6 +109,7 @@ def draw_keys(axes: Axes, phases: Sequence[Phase]) -> None:
     kinds: dict[str, list[Phase]] = {}
     for phase in phases:
         kinds.setdefault(phase.crystal_system, []).append(phase)
+    axes.set_box_aspect(len(kinds))
     for number, alike in enumerate(kinds.values()):
         part = axes.inset_axes((0.0, 1 - (number + 0.84) / len(kinds), 1.0, 0.68 / len(kinds)))
         draw_key(part, alike[0])

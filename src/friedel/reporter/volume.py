@@ -147,6 +147,7 @@ def _slices(
         if keyed is not None:
             draw_keys(parts[3], keyed.phases)
         if legend:
+            parts[3].set_box_aspect(1)
             handles = [Patch(color=STATUS_COLOURS[status]) for status in legend]
             names = [f"{status.name.lower()}\n{100 * share:.1f} %" for status, share in legend.items()]
             parts[3].legend(handles, names, loc="center", borderpad=0, labelspacing=1.2, handlelength=1)
