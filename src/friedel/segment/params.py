@@ -25,9 +25,7 @@ class SegmentParams(Params):
     noise: str = parameter(
         "scan", 'The noise behind "sigma": "scan" (one number), "local" (per pixel) or an image of it.'
     )
-    seed_threshold: float = parameter(
-        50.0, "A blob starts where voxels reach this.", unit="counts or sigma", gt=0
-    )
+    seed_threshold: float = parameter(50.0, "A blob starts where voxels reach this.", unit="counts or sigma", gt=0)
     tolerance: float = parameter(0.1, "A blob grows down to this fraction of its seed's maximum.", ge=0, le=1)
     grow_min: float = parameter(7.0, "A blob never grows below this.", unit="counts or sigma", ge=0)
     grow_max: float = parameter(
