@@ -29,7 +29,8 @@ class GrainTable:
     What only indexing knows may be empty (length 0). Per entry of `blobs`: `hkl` (m,3), and `residuals` (m,3) =
     predicted minus measured omega * |sin eta| (deg), row, col (px). Per grain: `expected` (n) spots on the
     detector, `null_completeness` (n) what the same search reaches by chance on average and `null_limit` (n)
-    the completeness that chance does not reach, `strain` (n,6) xx yy zz yz xz xy in the sample frame. `notes` say what went wrong.
+    the completeness that chance does not reach, `strain` (n,6) xx yy zz yz xz xy in the sample
+    frame. `notes` say what went wrong.
     """
 
     U: Floats
