@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from friedel.errors import FriedelError, NoiseError
-from friedel.kernels.runs import CLOSED, MIXED, OPEN, beside_odd, block_states, smallest_float32
+from friedel.kernels.runs import CLOSED, MIXED, OPEN, beside_odd, block_states, smallest_float32, surely_dark
 from friedel.model.stream import CleanBlock, Serial
 from friedel.segment import bright_voxels
 from friedel.segment.bright import Stencil, look
@@ -137,3 +140,16 @@ def test_blocks_that_skip_a_frame_are_refused():
     for wrong in (blocks[1:], [blocks[0], blocks[2]], blocks[:2]):
         with pytest.raises(FriedelError, match="clean blocks"):
             bright_voxels(wrong, volume.shape, parameters())
+
+
+@given(
+    hnp.arrays(np.float32, 40, elements=st.floats(0, 1e6, width=32)),
+    hnp.arrays(np.float32, 40, elements=st.floats(0, 1e4, width=32)),
+    st.floats(0, 100),
+)
+def test_what_is_surely_dark_is_below_the_floor(values, noise, floor):
+    dark = surely_dark(floor, noise)
+    lit = noise > 0
+    with np.errstate(over="ignore"):
+        level = values[lit] / noise[lit]
+    assert not np.any((values[lit] < dark[lit]) & (level >= smallest_float32(floor)))

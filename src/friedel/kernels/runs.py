@@ -65,12 +65,23 @@ def block_states(left_out: AnyArray) -> AnyArray:
     return np.where(some_out & some_kept, MIXED, np.where(some_out, CLOSED, OPEN)).astype(np.uint8)
 
 
+def surely_dark(floor: float, noise: AnyArray) -> AnyArray:
+    """Values (float32, of the shape of `noise`) below which value / noise is below `floor`, roundings included.
+
+    They let whole blocks be tested without dividing, which takes four times as long.
+    """
+    product = np.float64(floor) * noise.astype(np.float64)
+    safe = product - 1e-6 * np.abs(product) - 1e-30
+    return np.where(noise > 0, safe, np.inf).astype(np.float32)
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def extract_runs(
     frames: AnyArray,
     first: int,
     floor: np.float32,
     noise: AnyArray | None,
+    dark: AnyArray | None,
     left_out: AnyArray,
     states: AnyArray,
     limit: int,
@@ -82,9 +93,9 @@ def extract_runs(
     """Append the runs of `frames` [frame, row, col], float32, the first of which is number `first`.
 
     What is compared is the level: the value, or with an image `noise` [row, col] the float32 quotient
-    value / noise. Voxels with floor <= level <= largest float32 are bright; NaN, infinities and pixels of
-    `left_out` are in nothing. Levels go to `level`, with `noise` also values to `intensity` (else None), runs
-    to `runs` (not their offset). `odd` [frame] counts the values that are not finite.
+    value / noise, `dark` being its `surely_dark` values. Voxels with floor <= level <= largest float32 are bright;
+    NaN, infinities and pixels of `left_out` are in nothing. Levels go to `level`, with `noise` also values to
+    `intensity` (else None), runs to `runs` (not their offset). `odd` [frame] counts the values that are not finite.
     Returns (runs, voxels, -1), or as third the index of the first frame with more than `limit` bright voxels.
     """
     count, rows, cols = frames.shape
@@ -103,7 +114,7 @@ def extract_runs(
                 start = b * BLOCK
                 stop = min(start + BLOCK, cols)
                 hits = np.int32(0)
-                if noise is None:
+                if noise is None or dark is None:
                     if stop - start == BLOCK:
                         piece = line[start : start + BLOCK]
                         for i in range(BLOCK):
@@ -111,9 +122,14 @@ def extract_runs(
                     else:
                         for i in range(start, stop):
                             hits += int(not (line[i] < floor))
+                elif stop - start == BLOCK:
+                    piece = line[start : start + BLOCK]
+                    least = dark[j, start : start + BLOCK]
+                    for i in range(BLOCK):
+                        hits = np.int32(hits | np.int32(not (piece[i] < least[i])))
                 else:
                     for i in range(start, stop):
-                        hits += int(not (line[i] / noise[j, i] < floor))
+                        hits += int(not (line[i] < dark[j, i]))
                 if hits == 0:
                     continue
                 mixed = states[j, b] == MIXED

@@ -14,6 +14,7 @@ from friedel.kernels.runs import (
     empty_runs,
     extract_runs,
     smallest_float32,
+    surely_dark,
 )
 from friedel.model.arrays import AnyArray, Frames, Image, Indices, Mask
 from friedel.model.baseline import Baseline
@@ -57,11 +58,15 @@ class BrightVoxels:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stencil:
-    """What every frame is looked at through: the floor, the noise per pixel (or None), pixels to leave out."""
+    """What every frame is looked at through: floor, noise per pixel and what is dark with it, pixels to leave out.
+
+    `noise` and `dark` (see `surely_dark`) are None where one noise serves for the whole scan.
+    """
 
     shape: tuple[int, int, int]
     floor: float
     noise: Image | None
+    dark: Image | None
     left_out: Mask
     states: AnyArray
     limit: int
@@ -84,7 +89,8 @@ class Stencil:
         area = left_out(params, rows, cols, baseline=baseline, exclude=exclude, mask=mask, noise=noise)
         level = Rules.of(params, sigma_of(baseline)).floor if floor is None else float(floor)
         limit = max(int(params.max_bright_fraction * (area.size - np.count_nonzero(area))), LEAST_BRIGHT)
-        return cls(scan_shape, level, noise, area, block_states(area), limit)
+        dark = None if noise is None else surely_dark(level, noise)
+        return cls(scan_shape, level, noise, dark, area, block_states(area), limit)
 
 
 class _Piece(NamedTuple):
@@ -196,8 +202,8 @@ def _extract(frames: Frames, first: int, stencil: Stencil) -> _Piece:
     odd = np.zeros(len(frames), np.int64)
     floor = smallest_float32(stencil.floor)
     n_runs, n_voxels, too_bright = extract_runs(
-        frames, first, floor, stencil.noise, stencil.left_out, stencil.states, stencil.limit, runs, level,
-        intensity, odd,
+        frames, first, floor, stencil.noise, stencil.dark, stencil.left_out, stencil.states, stencil.limit, runs,
+        level, intensity, odd,
     )  # fmt: skip
     if too_bright >= 0:
         raise _too_bright(frames[too_bright], first + too_bright, stencil)
