@@ -14,7 +14,7 @@ from friedel.io import open_scan
 from friedel.io.background_reader import Backgrounds
 from friedel.io.images import read_images
 from friedel.io.scan_params import ScanParams
-from friedel.io.store import read_blobs, read_description, read_grains, read_pairs, read_volume
+from friedel.io.store import read_attributes, read_blobs, read_description, read_grains, read_pairs, read_volume
 from friedel.model.arrays import AnyArray, Floats, Image
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
@@ -24,6 +24,7 @@ from friedel.model.pairs import PairTable
 from friedel.model.scan import Box, Scan
 from friedel.model.setup import Setup
 from friedel.recipe import PhaseParams, SetupParams
+from friedel.runner.geometry import load_setup
 
 Part = TypeVar("Part")
 Place = int | slice | AnyArray
@@ -151,7 +152,7 @@ def load_material(folder: Path) -> Material:
         grains=part("grains.h5", read_grains, None, needed=_got_to(folder, run, 1)),
         description=part("grains.h5", read_description, None, needed=False),
         volume=part("volume.h5", read_volume, None, needed=_got_to(folder, run, 2)),
-        setup=_setup(recipe, missing),
+        setup=_setup(folder, recipe, missing),
         phases=_phases(recipe, missing),
     )
     material = _fitting(material, missing)
@@ -188,11 +189,14 @@ def _fitting(material: Material, missing: list[str]) -> Material:
     return replace(material, grains=grains, description=description, volume=volume, evaluation=evaluation)
 
 
-def _setup(recipe: Mapping[str, Any], missing: list[str]) -> Setup | None:
+def _setup(folder: Path, recipe: Mapping[str, Any], missing: list[str]) -> Setup | None:
+    """The geometry that the grains were found with, which calibration may have changed, else the recipe's."""
     if "setup" not in recipe:
         return None
     try:
-        return SetupParams.build(recipe["setup"], "setup").setup()
+        given = SetupParams.build(recipe["setup"], "setup").setup()
+        used = next((folder / name for name in ("grains.h5", "pairs.h5") if (folder / name).exists()), None)
+        return given if used is None or "setup" not in read_attributes(used) else load_setup(used, given)
     except FriedelError as error:
         missing.append(f"[setup] of the recipe cannot be used: {error}")
         return None
