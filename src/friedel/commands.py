@@ -241,7 +241,10 @@ def _session(verbosity: int | None, kept: str = "nothing was written") -> Iterat
 def _report(out: Path) -> Path:
     from friedel.reporter import write_report  # it brings matplotlib, which takes longer than most commands
 
-    return write_report(out)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # what matplotlib thinks of a picture (tests hear it)
+        warnings.simplefilter("always", FriedelWarning)
+        return write_report(out)
 
 
 def _report_if_possible(out: Path) -> None:

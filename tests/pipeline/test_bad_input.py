@@ -1,6 +1,7 @@
 """Bad input: one line, the right exit code, nothing lost."""
 
 import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 import friedel
 from friedel.errors import OutputError
+from friedel.reporter import write_report
 
 FRAMES = (40, 24, 32)
 
@@ -181,13 +183,41 @@ def test_a_file_where_the_folder_should_be_is_refused(recipe_for, tmp_path, comm
 
 
 def test_a_dark_brighter_than_the_frames_is_warned_about(recipe_for, tmp_path, command):
-    recipe = recipe_for(write_scan(tmp_path / "s.h5", frames_of(), dark=5000))
+    recipe = recipe_for(write_scan(tmp_path / "s.h5", frames_of(), dark=30000))
     code, _, said = command("run", recipe, "-o", tmp_path / "out")
     assert code == 0
     assert "warning: scan.dark: the dark is brighter than the frames" in said
+    assert "float32" not in said  # that would hold them, but not help
     code, seen, _ = command("inspect", tmp_path / "s.h5")
     assert code == 0
     assert "brighter than the frames" in seen
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"scan.mask": "one.npy"},
+        {"scan.mask": "one.npy", "segment.unit": "sigma", "segment.noise": "local"},
+        {"segment.seed_threshold": 1e6},
+        {"segment.seed_min_voxels": 10**6},
+        {"preprocess.background": "none", "segment.max_bright_fraction": 1.0},
+        {"preprocess.beam": [0, 0, 32, 24], "segment.exclude": "beam"},
+        {"dead": 16},
+    ],
+)
+def test_a_run_with_little_to_show_has_a_report(recipe_for, tmp_path, settings, command):
+    frames = frames_of("f4")
+    frames[:, :, : settings.pop("dead", 0)] = np.nan
+    recipe = recipe_for(write_scan(tmp_path / "s.h5", frames))
+    mask = np.ones(FRAMES[1:], np.uint8)
+    mask[12, 12] = 0  # all but one pixel
+    np.save(tmp_path / "one.npy", mask)
+    settings = {key: str(tmp_path / value) if value == "one.npy" else value for key, value in settings.items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", friedel.FriedelWarning)
+        out = friedel.run(recipe, tmp_path / "out", settings=settings)
+    page = write_report(out).read_text()  # warnings, also those of matplotlib, are errors here
+    assert "nan" not in page.lower().replace("name", "")
 
 
 def test_a_beam_box_outside_the_image_is_refused(recipe, tmp_path, command):
@@ -208,6 +238,84 @@ def test_a_margin_that_the_sample_shadows_is_warned_about(recipe_for, tmp_path, 
     code, _, said = command("run", recipe, "-o", tmp_path / "out", *options)
     assert code == 0
     assert "warning: preprocess.margin: the sample shadows the margin" in said
+
+
+def beam_scan() -> np.ndarray:
+    """A direct beam [20:60, 20:80] whose middle a turning sample shadows, a glow, an oscillating source."""
+    rng, frames = np.random.default_rng(3), 40
+    y, x = np.mgrid[:80, :100]
+    image = 60 + 900 * np.exp(-np.hypot(x - 50, y - 40) / 20)
+    image = np.repeat(image[None], frames, axis=0)
+    image[:, 20:60, 20:80] = 6000
+    for k in range(frames):
+        reach = 14 + 4 * np.cos(np.pi * k / frames)
+        image[k, 20:60, round(50 - reach) : round(50 + reach)] *= 0.55
+    source = 1 + 0.05 * np.sin(np.arange(frames) * 0.7)
+    return np.clip(rng.poisson(image * source[:, None, None]) + rng.normal(100, 4, image.shape), 0, 65535).astype(
+        "u2"
+    )
+
+
+@pytest.mark.parametrize(
+    ("beam", "margin", "words"),
+    [
+        ("[20, 20, 80, 60]", "[[23, 20, 27, 60], [73, 20, 77, 60]]", ""),
+        ("[20, 20, 80, 60]", "[[23, 20, 27, 60]]", ""),
+        ("[20, 20, 80, 60]", "5", ""),
+        ('"auto"', '"auto"', ""),
+        ("[18, 18, 82, 62]", "[[25, 25, 29, 55]]", ""),
+        ("[20, 20, 80, 60]", "[[45, 25, 55, 55]]", "preprocess.margin: the sample shadows the margin"),
+        ("[20, 20, 80, 60]", "[[31, 25, 35, 55], [65, 25, 69, 55]]", "preprocess.margin: the sample shadows"),
+        ("[20, 20, 80, 60]", "[[33, 20, 37, 60]]", "preprocess.margin: the sample shadows the margin"),
+        ("[20, 20, 80, 60]", "25", "preprocess.margin: the sample shadows the margin"),
+        ("[20, 20, 80, 60]", "[[0, 0, 10, 10]]", "preprocess.margin: it lies outside the direct beam"),
+        (
+            "[26, 20, 80, 60]",
+            "[[28, 20, 30, 60]]",
+            "preprocess.beam: the direct beam goes on beyond the box (left)",
+        ),
+        ("[30, 30, 70, 50]", "3", "preprocess.beam: the direct beam goes on beyond the box (top, bottom, "),
+    ],
+)
+def test_a_margin_or_a_beam_box_that_does_not_fit_is_warned_about(
+    recipe_for, tmp_path, command, beam, margin, words
+):
+    recipe = recipe_for(write_scan(tmp_path / "s.h5", beam_scan()))
+    settings = [f"preprocess.beam={beam}", f"preprocess.margin={margin}", "preprocess.normalise=margin"]
+    settings += ["segment.max_bright_fraction=1.0", "segment.seed_threshold=400", "segment.grow_min=200"]
+    options = [part for setting in settings for part in ("--set", setting)]
+    code, _, said = command("run", recipe, "-o", tmp_path / "out", *options)
+    assert code == 0, said
+    warned = [line for line in said.splitlines() if line.startswith("warning: preprocess.")]
+    assert any(words in line for line in warned) if words else warned == []
+
+
+def test_init_warns_of_what_a_run_would_warn_of_or_stop_at(tmp_path, command):
+    frames = frames_of()
+    write_scan(tmp_path / "dark.h5", frames, dark=5000)
+    code, _, said = command("init", tmp_path / "dark.h5", "-o", tmp_path / "r.toml")
+    assert code == 0
+    assert "warning: scan.dark: the dark is brighter than the frames" in said
+    frames[::5] = 0
+    write_scan(tmp_path / "zeros.h5", frames)
+    code, _, said = command("init", tmp_path / "zeros.h5", "-o", tmp_path / "r.toml")
+    assert code == 0
+    assert "have one value everywhere: a run stops at more than 2%" in said
+    refused(command("run", tmp_path / "r.toml", "-o", tmp_path / "out"), 2, "corrupt")
+
+
+def test_init_chooses_a_window_that_a_short_scan_can_fill(tmp_path, command):
+    write_scan(tmp_path / "s.h5", frames_of())
+    assert command("init", tmp_path / "s.h5", "-o", tmp_path / "r.toml")[0] == 0
+    text = (tmp_path / "r.toml").read_text()
+    assert "half_window = 9\n" in text
+    assert "half_step = 1\n" in text
+    assert "The scan has 40 frames" in text
+    code, _, said = command("run", tmp_path / "r.toml", "-o", tmp_path / "out")
+    assert code == 0
+    assert "longer than the scan" not in said
+    friedel.init(tmp_path / "s.h5", tmp_path / "r.toml", settings="preprocess.half_window=250")
+    assert "half_window = 250\n" in (tmp_path / "r.toml").read_text()
 
 
 def test_a_run_that_does_not_fit_is_refused_with_what_would(recipe, tmp_path, command):

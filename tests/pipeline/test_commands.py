@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import tomllib
+import warnings
 from pathlib import Path
 
 import pytest
@@ -89,12 +90,12 @@ def test_init_writes_a_commented_recipe_that_says_where_its_numbers_come_from(sc
 
 
 def test_init_leaves_alone_what_the_user_settled(scan, tmp_path):
-    settings = {"segment.seed_threshold": 77, "preprocess.beam": [40, 45, 80, 66], "scan.saturation": 5000}
+    settings = {"segment.seed_threshold": 77, "preprocess.beam": [40, 45, 80, 66], "scan.saturation": 50000}
     values = tomllib.loads(friedel.init(str(scan), tmp_path / "r.toml", settings=settings).read_text())
     assert values["segment"]["seed_threshold"] == 77.0
     assert values["segment"]["unit"] == "counts"
     assert values["preprocess"]["beam"] == [40, 45, 80, 66]
-    assert values["scan"]["saturation"] == 5000.0
+    assert values["scan"]["saturation"] == 50000.0
 
 
 def test_frames_given_as_a_setting_overrule_the_scan(scan, tmp_path):
@@ -171,6 +172,17 @@ def test_a_report_that_fails_is_one_warning_and_the_run_a_success(recipe, tmp_pa
     assert said.count("warning: no report was written: ") == 1
     assert "Traceback" not in said
     assert friedel.verify(tmp_path / "out")
+
+
+def test_what_matplotlib_thinks_of_a_picture_is_no_warning_of_ours(tmp_path, monkeypatch, recwarn):
+    def odd(out: Path) -> Path:
+        warnings.warn("constrained_layout not applied", UserWarning, stacklevel=1)
+        warnings.warn("the noise is odd", friedel.FriedelWarning, stacklevel=1)
+        return out
+
+    monkeypatch.setattr("friedel.reporter.write_report", odd)
+    friedel.report(tmp_path)
+    assert [str(warning.message) for warning in recwarn] == ["the noise is odd"]
 
 
 def test_every_function_takes_paths(scan, tmp_path):

@@ -90,6 +90,23 @@ def test_the_page_of_a_run_holds_every_section_and_picture(folder):
     assert len(text) < 6_000_000
 
 
+def test_compiling_is_told_apart_from_working(copy):
+    run = json.loads((copy / "run.json").read_text())
+    for stage in run["stages"].values():  # both of one pass
+        stage["started"], stage["measured"] = "2026", {**stage.get("measured", {}), "compiling_s": 15.2}
+    (copy / "run.json").write_text(json.dumps(run))
+    _, text = read(write_report(copy))
+    assert "without 15.2 s of compiling, once per installation" in text
+    assert "15.2 s of all this went into compiling kernels" in text
+
+
+def test_labels_say_whose_wrap_it_is(copy):
+    recipe = copy / "recipe.toml"
+    recipe.write_text(recipe.read_text().replace("despeckle = 3", "despeckle = 3\nwrap = true"))
+    _, text = read(write_report(copy))
+    assert "wrap (the median)" in text
+
+
 def test_pictures_follow_light_and_dark_pages(folder):
     _, text = read(write_report(folder))
     assert "prefers-color-scheme: dark" in text

@@ -13,7 +13,7 @@ from friedel.reporter.material import load_material
 from friedel.reporter.outline import border_segments, labels_at
 from friedel.reporter.overview import maximum_projection, parts
 from friedel.reporter.pictures import pooled
-from friedel.reporter.preprocessing import histogram_panel
+from friedel.reporter.preprocessing import histogram_panel, intensity_panel
 from friedel.reporter.segmentation import busiest_frame, threshold_panel
 from friedel.reporter.statistics import MEANINGS
 from friedel.reporter.subject import choose_blob, crops, look_at, peak
@@ -93,6 +93,22 @@ def test_sections_courses_and_crops_agree_with_the_frames(material):
     numbers, images, (row, col) = crops(looker, material.blobs, subject.blob)
     inside = images[numbers.index(subject.frame)][2:-2, 2:-2]
     np.testing.assert_allclose(inside, clean[row + 2 :, col + 2 :][: inside.shape[0], : inside.shape[1]], atol=1e-3)
+
+
+def test_normalisation_is_called_good_only_where_the_scatter_fell(material):
+    looker = frame_looker(material)
+    subject = look_at(material, looker)
+    assert subject.glow_pixels > 100
+    assert intensity_panel(subject, looker).verdict == "good"
+    wave = 1 + 0.1 * np.sin(np.arange(len(subject.glow_before)))
+    level = np.full(len(wave), 200.0)
+    for after, verdict in ((wave, ""), (0.7 * wave + 0.3, ""), (0.4 * wave + 0.6, "good"), (2 * wave, "")):
+        changed = replace(subject, glow_before=level * wave, glow_after=level * after)
+        assert intensity_panel(changed, looker).verdict == verdict
+    worse = replace(subject, glow_before=level * wave, glow_after=level * (2 * wave - 1))
+    assert intensity_panel(worse, looker).verdict == "watch"
+    steady = level + 0.01 * wave
+    assert intensity_panel(replace(subject, glow_before=steady, glow_after=steady), looker).verdict == "good"
 
 
 def in_units_of_the_noise(folder, noise="local"):

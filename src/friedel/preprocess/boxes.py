@@ -16,6 +16,12 @@ _LEAST_SIGMAS = 20.0
 _UNSHADOWED = 0.97
 _STEADY = 0.03
 _INSET = 3
+_OUTSIDE = 0.3
+"""A margin below this part of the beam's edges is not in the beam."""
+_DIMMER, _DIMMER_AT_THE_EDGE = 0.93, 0.8
+"""Below this part of the dimmer edge something is in between: without a sample, the middle is the brightest."""
+_GOES_ON = 0.7
+"""A beam that keeps this part of its level two pixels beyond the box has not ended there."""
 _WIDEST = 0.12
 
 
@@ -62,18 +68,25 @@ def _extent(counts: AnyArray) -> tuple[int, int]:
 
 def _has_edges(image: Image, box: Box) -> bool:
     """Whether the level falls to less than half across three edges; an edge of the image counts as one."""
+    seen = [(within, beyond) for within, beyond in _across(image, box).values() if beyond.size]
+    sharp = sum(_high(within) > _CONTRAST * max(_high(beyond), 0.0) for within, beyond in seen)
+    return len(seen) >= 2 and sharp >= min(3, len(seen))
+
+
+def _across(image: Image, box: Box) -> dict[str, tuple[Image, Image]]:
+    """By edge of the box, a strip inside of it and one that begins two pixels outside; empty beyond the image."""
     rows, cols = image.shape
     inside = image[box.slices]
     depth = max(1, min(4, min(inside.shape) // 4))
-    strips = (
-        (inside[:depth], image[max(box.row0 - 2 - depth, 0) : max(box.row0 - 2, 0), box.col0 : box.col1]),
-        (inside[-depth:], image[min(box.row1 + 2, rows) : box.row1 + 2 + depth, box.col0 : box.col1]),
-        (inside[:, :depth], image[box.row0 : box.row1, max(box.col0 - 2 - depth, 0) : max(box.col0 - 2, 0)]),
-        (inside[:, -depth:], image[box.row0 : box.row1, min(box.col1 + 2, cols) : box.col1 + 2 + depth]),
-    )
-    seen = [(within, beyond) for within, beyond in strips if beyond.size]
-    sharp = sum(_high(within) > _CONTRAST * max(_high(beyond), 0.0) for within, beyond in seen)
-    return len(seen) >= 2 and sharp >= min(3, len(seen))
+    return {
+        "top": (inside[:depth], image[max(box.row0 - 2 - depth, 0) : max(box.row0 - 2, 0), box.col0 : box.col1]),
+        "bottom": (inside[-depth:], image[min(box.row1 + 2, rows) : box.row1 + 2 + depth, box.col0 : box.col1]),
+        "left": (
+            inside[:, :depth],
+            image[box.row0 : box.row1, max(box.col0 - 2 - depth, 0) : max(box.col0 - 2, 0)],
+        ),
+        "right": (inside[:, -depth:], image[box.row0 : box.row1, min(box.col1 + 2, cols) : box.col1 + 2 + depth]),
+    }
 
 
 def _high(values: AnyArray) -> float:
@@ -89,7 +102,7 @@ def margin_boxes(
     """
     if isinstance(params.margin, tuple):
         boxes = tuple(_checked("preprocess.margin", box, scan) for box in params.margin)
-        return boxes, _shadow_warning(scan, sample, boxes)
+        return boxes, _shadow_warning(scan, sample, boxes) or _margin_warning(scan, sample, boxes, beam)
     if beam is None:
         return (), ""
     if params.margin == "auto":
@@ -102,7 +115,7 @@ def margin_boxes(
             way_out="give a smaller width, or boxes",
         )
     boxes = _strips(beam, 0, params.margin, params.margin)
-    return boxes, _shadow_warning(scan, sample, boxes)
+    return boxes, _shadow_warning(scan, sample, boxes) or _margin_warning(scan, sample, boxes, beam)
 
 
 def _find_margins(scan: Scan, sample: Sample, beam: Box) -> tuple[tuple[Box, ...], str]:
@@ -157,6 +170,63 @@ def _shadow_warning(scan: Scan, sample: Sample, boxes: tuple[Box, ...]) -> str:
     return (
         f"preprocess.margin: the sample shadows the margin (its parts differ by up to {100 * swing:.0f} % from "
         f"frame to frame); draw boxes that it never reaches, or set preprocess.normalise"
+    )
+
+
+def _margin_warning(scan: Scan, sample: Sample, boxes: tuple[Box, ...], beam: Box | None) -> str:
+    """The margin that a user gave against the left and right edge of the beam, which the sample reaches last."""
+    if beam is None or beam.col1 - beam.col0 < 4 * _LEAST_EDGE or beam.row1 - beam.row0 < 2 * _LEAST_EDGE:
+        return ""
+    columns = _column_levels(scan, sample, beam)
+    width, inset = beam.col1 - beam.col0, _INSET + 1
+    edges = np.stack([columns[:, inset : inset + 2], columns[:, width - inset - 2 : width - inset]]).mean(axis=2)
+    core = Box(beam.col0 + inset, beam.row0 + _INSET, beam.col1 - inset, beam.row1 - _INSET)
+    inner = [part for box in boxes if (part := _common(box, core)).inside(*scan.shape[1:])]
+    least = _DIMMER if inner else _DIMMER_AT_THE_EDGE
+    used = inner or list(boxes)
+    areas = np.array([max(box.area, 1) for box in used], np.float64)
+    levels = np.array([[_level(frame[box.slices], scan, box) for box in used] for frame in sample.raw])
+    margin = levels @ (areas / areas.sum())
+    share = float(np.median(margin / np.maximum(edges.min(axis=0), 1e-9)))
+    if share < _OUTSIDE:
+        return (
+            f"preprocess.margin: it lies outside the direct beam (its level is {100 * share:.0f} % of that of the "
+            f"beam's edges): frames are normalised on something else"
+        )
+    against = margin / np.maximum(edges.mean(axis=0), 1e-9)
+    swing = float(np.ptp(against) / max(np.median(against), 1e-9)) if len(against) >= 4 else 0.0
+    if share >= least and swing <= 2 * _STEADY:
+        return ""
+    told = f"varies by {100 * swing:.0f} % against" if share >= least else f"is {100 * share:.0f} % of"
+    return (
+        f"preprocess.margin: the sample shadows the margin (its level {told} that of the beam's left and right "
+        f"edges); draw boxes that it never reaches, or set preprocess.normalise"
+    )
+
+
+def _common(one: Box, other: Box) -> Box:
+    low, high = np.maximum(one[:2], other[:2]).tolist(), np.minimum(one[2:], other[2:]).tolist()
+    return Box(*low, *high)
+
+
+def beam_warning(scan: Scan, params: PreprocessParams, sample: Sample, beam: Box | None) -> str:
+    """A box that a user gave, and that is smaller than the beam: what it leaves out is taken for spots."""
+    if beam is None or not isinstance(params.beam, tuple) or min(beam.row1 - beam.row0, beam.col1 - beam.col0) < 4:
+        return ""
+    image = np.where(scan.mask, np.float32(0), sample.median)
+    bright = _high(image[beam.slices])
+    if bright < _LEAST_SIGMAS * sample.noise:
+        return ""
+    on = [
+        name
+        for name, (within, beyond) in _across(image, beam).items()
+        if beyond.size and _high(within) > 0.3 * bright and _high(beyond) > _GOES_ON * _high(within)
+    ]
+    if not on:
+        return ""
+    return (
+        f"preprocess.beam: the direct beam goes on beyond the box ({', '.join(on)}): what is left of it will be "
+        f"taken for spots; draw a larger box"
     )
 
 

@@ -10,7 +10,7 @@ from friedel.model.arrays import AnyArray, Floats, Mask
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Box, Scan
 from friedel.model.stream import Executor, Serial
-from friedel.preprocess.boxes import beam_box, margin_boxes
+from friedel.preprocess.boxes import beam_box, beam_warning, margin_boxes
 from friedel.preprocess.noise import local_sigma, robust_sigma
 from friedel.preprocess.params import PreprocessParams
 from friedel.preprocess.raw import MOST_SATURATED, Constants, Gains, without
@@ -48,6 +48,7 @@ def measure(scan: Scan, params: PreprocessParams, executor: Executor | None = No
     sample = take_sample(numbers, raw, constants, shape, executor)
     warnings.append(_dark_warning(scan, sample))
     beam = beam_box(scan, params, sample)
+    warnings.append(beam_warning(scan, params, sample, beam))
     margins, shadowed = margin_boxes(scan, params, sample, beam) if params.normalise == "margin" else ((), "")
     warnings.append(shadowed)
     baseline = Baseline(

@@ -18,7 +18,7 @@ def frame_panels(material: Material, looker: FrameLooker, frame: int) -> list[Pa
     size = 540, 500 * raw.shape[0] / raw.shape[1] + 70
     with Sheet(*size, crop=True) as before:
         axes = before.axes()[0]
-        low, middle, high = np.percentile(raw, [0.5, 50, 99.95])
+        low, middle, high = np.percentile(raw[np.isfinite(raw)], [0.5, 50, 99.95])
         shown = show_image(axes, raw - low, cmap=FRAME_MAP, norm=stretched(0, high - low, 2 * (middle - low)))
         if material.beam is not None:
             draw_box(axes, material.beam, ON_IMAGE_BOX)
@@ -71,7 +71,8 @@ def background_panel(looker: FrameLooker) -> Panel | None:
     numbers = sorted({0, len(backgrounds) // 2, len(backgrounds) - 1})
     images = [backgrounds.image(number) for number in numbers]
     drift = images[-1] - images[0]
-    reach = max(float(np.percentile(np.abs(drift)[~looker.scan.mask], 98)), 1e-3)
+    drifts = np.abs(drift)[~looker.scan.mask]
+    reach = max(float(np.percentile(drifts, 98)) if drifts.size else 0.0, 1e-3)
     low, middle, high = np.percentile(images[0], [0.5, 50, 99.9])
     scale = stretched(0, high - low, 2 * (middle - low))
     rows, cols = drift.shape

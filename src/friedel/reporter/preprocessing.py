@@ -35,18 +35,30 @@ def intensity_panel(subject: Subject, looker: FrameLooker) -> Panel:
         glow.margins(y=0.3)
         glow.set_ylabel("glow / %")
         glow.set_xlabel("frame")
-    better = after <= before * 1.02
+    verdict, judged = _fell(subject, looker, before, after)
     told = (
         "Above: the source's level in the margin (1/gain). Below: a check on pixels that normalisation did not "
         f"use, the glow outside the beam; it scatters by {before:.2f} % before and {after:.2f} % after. "
     )
-    told += (
-        "Good: flat after normalisation." if better else "Look: it got worse; does the sample shadow the margin?"
-    )
     if not normalised:
-        told = f"Normalisation is off; the glow outside the beam scatters by {before:.2f} %."
-    verdict: Verdict = "good" if better else "watch"
-    return Panel("Intensity over the rotation", told, sheet.svg, span=3, verdict=verdict if normalised else "")
+        judged, told = "", f"Normalisation is off; the glow outside the beam scatters by {before:.2f} %."
+    return Panel(
+        "Intensity over the rotation", told + judged, sheet.svg, span=3, verdict=verdict if normalised else ""
+    )
+
+
+def _fell(subject: Subject, looker: FrameLooker, before: float, after: float) -> tuple[Verdict, str]:
+    """Whether normalisation did what it is for: at least half of the scatter is gone, or nothing but noise is left.
+
+    The noise of the glow's mean, a lower limit: of so many pixels with one electron a count.
+    """
+    level = float(np.nanmean(subject.glow_after)) if len(subject.glow_after) else 0.0
+    noise = 100 / np.sqrt(max(level * subject.glow_pixels, 1e-9)) if level > 0 else 0.0
+    if after <= max(0.5 * before, noise):
+        return "good", "Good: flat after normalisation."
+    if after <= before * 1.02:
+        return "", "It fell by less than half: the source was steady, or something else changes the glow."
+    return "watch", "Look: it got worse; does the sample shadow the margin?"
 
 
 def course_panel(material: Material, subject: Subject, looker: FrameLooker) -> Panel:
@@ -86,8 +98,11 @@ def course_panel(material: Material, subject: Subject, looker: FrameLooker) -> P
     return Panel(f"One pixel, row {subject.row}, column {subject.col}", told, sheet.svg, span=3)
 
 
-def histogram_panel(material: Material, looker: FrameLooker) -> Panel:
-    """Clean values of some frames, with the thresholds: in counts, or over the noise where that is per pixel."""
+def histogram_panel(material: Material, looker: FrameLooker) -> Panel | None:
+    """Clean values of some frames, with the thresholds: in counts, or over the noise where that is per pixel.
+
+    None where no pixel is left to show.
+    """
     frames = np.unique(np.linspace(0, looker.scan.shape[0] - 1, SAMPLE).astype(int))
     outside = ~looker.scan.mask
     if material.beam is not None:
@@ -95,6 +110,8 @@ def histogram_panel(material: Material, looker: FrameLooker) -> Panel:
     noise = material.noise
     if noise is not None:
         outside &= np.isfinite(noise) & (noise > 0)
+    if not outside.any():
+        return None
     unit = np.float32(1) if noise is None else noise[outside]
     values = np.concatenate([looker.clean(int(frame))[outside] / unit for frame in frames])
     if noise is None:
@@ -139,7 +156,7 @@ def _draw_histogram(
     axes: Axes, values: AnyArray, sigma: float, levels: dict[str, tuple[float | None, str]]
 ) -> None:
     known = [level for level, _ in levels.values() if level is not None and np.isfinite(level)]
-    high = max(float(values.max()), 20 * sigma, *(2 * level for level in known)) * 1.05
+    high = max(float(np.nanmax(values)), 20 * sigma, *(2 * level for level in known)) * 1.05
     edges = np.sinh(np.linspace(np.arcsinh(-8), np.arcsinh(high / sigma), 180)) * sigma
     counts, _ = np.histogram(values, edges)
     axes.stairs(counts / np.diff(edges), edges, color=BLUE, fill=True, alpha=0.25, lw=0)

@@ -23,7 +23,8 @@ class Subject:
 
     `blob` is its row in the table, (`frame`, `row`, `col`) its brightest voxel. `course` [frame] is that pixel
     normalised, `course_background` what the moving median made of it. `glow_before`, `glow_after` [frame] are the
-    mean of the middle half of the pixels outside the beam (spots do not move it) before and after normalisation.
+    mean of the middle half of the pixels outside the beam (spots do not move it) before and after normalisation,
+    `glow_pixels` of them.
     `along_cols` [frame, col] and `along_rows` [frame, row] are clean sections through the brightest voxel, from
     frame `section_start` on.
     """
@@ -37,6 +38,7 @@ class Subject:
     course_background: Floats
     glow_before: Floats
     glow_after: Floats
+    glow_pixels: int
     section_start: int
     along_cols: Image
     along_rows: Image
@@ -91,7 +93,8 @@ def look_at(material: Material, looker: FrameLooker) -> Subject | None:
     return Subject(
         blob=blob, frame=frame, row=row, col=col, start=start,
         course=course, course_background=_background_course(looker, start, stop, row, col),
-        glow_before=np.array(before), glow_after=np.array(after), section_start=first,
+        glow_before=np.array(before), glow_after=np.array(after), glow_pixels=int(outside.sum()) // 2,
+        section_start=first,
         along_cols=clean_across[:, row - rows.start], along_rows=clean_down[:, :, col - cols.start],
     )  # fmt: skip
 

@@ -31,6 +31,7 @@ from friedel.model.grains import GrainTable, Status
 from friedel.model.setup import Setup
 from friedel.model.shapes import SampleMask
 from friedel.reconstruct import reconstruct
+from friedel.runner.compiling import compiling
 from friedel.runner.geometry import load_setup, setup_record
 from friedel.runner.job import Job
 from friedel.runner.progress import log, warnings_kept
@@ -84,13 +85,14 @@ def run_stage(name: str, materials: Materials) -> StageRecord:
     """Do one of the stages after segment; its files are in their places when it returns."""
     job = materials.job
     started, begin = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
-    with warnings_kept() as warned:
+    with warnings_kept() as warned, compiling() as compiled:
         files, counts = STAGE[name](materials)
     return StageRecord(
         hash=job.hashes[name],
         started=started,
         seconds=time.perf_counter() - begin,
         counts={**counts, "threads": job.executor.threads},
+        measured={"compiling_s": round(compiled(), 2)},
         warnings=list(warned),
         outputs={file: describe(job.out / file) for file in files},
     )

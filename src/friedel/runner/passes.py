@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +17,7 @@ from friedel.model.blobs import BlobTable
 from friedel.model.stream import CleanBlock, Executor
 from friedel.preprocess import clean_blocks, measure
 from friedel.runner.ahead import one_ahead
+from friedel.runner.compiling import compiling
 from friedel.runner.job import Job
 from friedel.runner.progress import Progress, log, shown, warnings_kept
 from friedel.runner.provenance import StageRecord, describe
@@ -32,7 +33,7 @@ def from_raw(job: Job, *, blobs: bool) -> Stages:
     Files appear only when the pass went through: a run that is stopped leaves no half of anything.
     """
     clock = Clock()
-    with warnings_kept() as warned:
+    with warnings_kept() as warned, compiling() as clock.compiled:
         baseline = _measured(job)
         with ExitStack() as files, shown(job.progress, "frames", job.scan.shape[0]) as progress:
             notes = Notes(files.enter_context(_background_writer(job, baseline)))
@@ -52,7 +53,8 @@ def from_raw(job: Job, *, blobs: bool) -> Stages:
             table = _segmented(job, blocks, baseline) if blobs else None
             deque(blocks, maxlen=0)  # what is left of them: all, when nobody wants blobs
             job.begin_output("preprocess")  # the files take their places when this block ends
-        notes.warn(job.scan.frames.shape)
+        wrong_dark = any(text.startswith("scan.dark:") for text in baseline.warnings)
+        notes.warn(job.scan.frames.shape, told=wrong_dark)
         preprocess = _preprocess_record(job, baseline, notes, clock, warned)
         if table is None:
             return {"preprocess": preprocess}
@@ -62,7 +64,7 @@ def from_raw(job: Job, *, blobs: bool) -> Stages:
 def from_clean(job: Job) -> Stages:
     """Segment the frames of `clean.h5` that an earlier run kept."""
     clock = Clock()
-    with warnings_kept() as warned:
+    with warnings_kept() as warned, compiling() as clock.compiled:
         baseline = _measured(job)
         with shown(job.progress, "frames", job.scan.shape[0]) as progress:
             blocks = clock.watched(read_clean(job.out / "clean.h5", job.executor), progress)
@@ -96,13 +98,13 @@ class Notes:
         """Voxels beyond the range of the fixed-point numbers."""
         self.clipped_voxels += voxels
 
-    def warn(self, shape: tuple[int, int, int]) -> None:
-        """Say once what happened many times."""
+    def warn(self, shape: tuple[int, int, int], *, told: bool) -> None:
+        """Say once what happened many times; `told` if it is known already why values leave the range."""
         if self.corrupt_frames:
             first = next(iter(self.corrupt_frames))
             text = f"{len(self.corrupt_frames)} of {shape[0]} frames were corrupt, the first is frame {first}"
             warnings.warn(f"{text} ({self.corrupt_frames[first]})", FriedelWarning, stacklevel=2)
-        if self.clipped_voxels:
+        if self.clipped_voxels and not told:
             text = f"{self.clipped_voxels} voxels left the range of the fixed-point numbers"
             warnings.warn(f'{text}; preprocess.arithmetic = "float32" holds them', FriedelWarning, stacklevel=2)
 
@@ -114,6 +116,7 @@ class Clock:
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
         self._begin = time.perf_counter()
         self.making = 0.0
+        self.compiled: Callable[[], float] = float  # in both; see `compiling`
 
     def watched(self, blocks: Iterable[CleanBlock], progress: Progress) -> Iterator[CleanBlock]:
         """The same blocks; the progress follows them."""
@@ -212,6 +215,7 @@ def _preprocess_record(job: Job, baseline: Baseline, notes: Notes, clock: Clock,
         },
         measured={
             **baseline_facts(baseline),
+            "compiling_s": round(clock.compiled(), 2),
             "corrupt_frames": {str(frame): why for frame, why in notes.corrupt_frames.items()},
         },
         warnings=list(warned),
@@ -241,6 +245,7 @@ def _segment_record(job: Job, table: BlobTable, clock: Clock, warned: list[str])
             "voxels": len(table.voxels),
             "threads": job.executor.threads,
         },
+        measured={"compiling_s": round(clock.compiled(), 2)},
         warnings=[*job.warned, *warned],
         outputs={"blobs.h5": describe(job.out / "blobs.h5")},
     )

@@ -1,16 +1,20 @@
 """Parameters that fit a scan, each with a note on where its number comes from: `friedel init`."""
 
 import math
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from friedel.errors import FriedelWarning
 from friedel.io import open_scan
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.model.stream import Executor
 from friedel.preprocess import measure
+from friedel.preprocess.sample import SAMPLE
+from friedel.preprocess.stream import CORRUPT_SHARE
 from friedel.recipe import Recipe, build_recipe
 from friedel.segment import SegmentParams
 from friedel.survey.spots import Spots, look_at_spots
@@ -30,6 +34,7 @@ SEED_VOXELS = 3
 SMALLEST, LARGEST = [2, 2, 1], [300, 300, 100]
 
 Values = dict[str, dict[str, Any]]
+Found = dict[str, tuple[Any, str]]
 
 
 def guess(values: Mapping[str, Any], executor: Executor) -> tuple[Recipe, dict[str, str]]:
@@ -40,12 +45,17 @@ def guess(values: Mapping[str, Any], executor: Executor) -> tuple[Recipe, dict[s
     """
     settled = build_recipe(values)
     scan = open_scan(settled.scan.frames, settled.scan)
+    settled, fitted = _fitted(settled, scan, values.get("preprocess", {}))
     baseline = measure(scan, settled.preprocess, executor)
+    for text in [*baseline.warnings, *_refusals(scan, baseline)]:
+        if baseline.beam is None and text.startswith("preprocess.normalise"):
+            continue  # the recipe will say "none"
+        warnings.warn(text, FriedelWarning, stacklevel=2)
     guesses, notes = _from_scan(scan), _scan_notes(scan)
     scale = RAW_SHARE[3] / RAW_SHARE[settled.preprocess.despeckle]  # the multiples of the noise are for 3 × 3
     spots = look_at_spots(scan, settled.preprocess, baseline, GROW_SIGMAS * scale * baseline.sigma, executor)
     unit = _unit(values.get("segment", {}))
-    for part in (_levels(baseline, settled), _thresholds(baseline, settled, spots, scale, unit)):
+    for part in (fitted, _levels(baseline, settled), _thresholds(baseline, settled, spots, scale, unit)):
         for key, (value, note) in part.items():
             section, name = key.split(".")
             guesses.setdefault(section, {})[name] = value
@@ -55,6 +65,33 @@ def guess(values: Mapping[str, Any], executor: Executor) -> tuple[Recipe, dict[s
         merged[section] = {**found, **values.get(section, {})}
     given = {f"{section}.{name}" for section, part in values.items() if isinstance(part, Mapping) for name in part}
     return build_recipe(merged), {key: note for key, note in notes.items() if key not in given}
+
+
+def _fitted(recipe: Recipe, scan: Scan, given: Mapping[str, Any]) -> tuple[Recipe, Found]:
+    """A median window that fits into a short scan, unless the user chose one."""
+    params, frames = recipe.preprocess, scan.shape[0]
+    if {"half_window", "half_step"} & set(given) or params.background == "none" or 2 * params.half_window < frames:
+        return recipe, {}
+    half_window = max((frames - 1) // 4, 1)
+    half_step = min(params.half_step, max(half_window // 10, 1))
+    note = f"The scan has {frames} frames: half of them, {2 * half_window + 1}, are a window."
+    fitted = params.replaced(half_window=half_window, half_step=half_step)
+    found: Found = {
+        "preprocess.half_window": (half_window, note),
+        "preprocess.half_step": (half_step, "A tenth of the window, as usual."),
+    }
+    return recipe.model_copy(update={"preprocess": fitted}), found
+
+
+def _refusals(scan: Scan, baseline: Baseline) -> Iterator[str]:
+    """What a run would stop at, as far as the frames that were looked at tell."""
+    seen = min(SAMPLE, scan.shape[0])
+    lost = seen - len(baseline.sample)
+    if lost > max(seen // 10, 1):
+        yield (
+            f"{lost} of {seen} frames looked at cannot be read or have one value everywhere: a run stops at "
+            f"more than {CORRUPT_SHARE:.0%} of them; leave them out of scan.frames"
+        )
 
 
 def _from_scan(scan: Scan) -> Values:
