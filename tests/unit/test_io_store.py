@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from friedel.errors import InputError
+from friedel.io.hdf5_file import said
 from friedel.io.store import read_attributes, read_blobs, read_truth, write_blobs, write_truth
 from friedel.model.blobs import COLUMNS, BlobTable, Reason
 from friedel.model.grains import GrainTable, GrainVolume
@@ -32,6 +33,33 @@ def assert_equal_tables(a: BlobTable, b: BlobTable) -> None:
         one, other = getattr(a.voxels, name), getattr(b.voxels, name)
         assert one.dtype == other.dtype
         np.testing.assert_array_equal(one, other, err_msg=name)
+
+
+def test_what_is_missing_or_damaged_is_said_in_our_words(tmp_path):
+    path = tmp_path / "blobs.h5"
+    for damage, words in (
+        (lambda file: file.__delitem__("voxels"), "is not a table of blobs, got no 'voxels' in it"),
+        (lambda file: file["peaks"].__delitem__("omega"), "is not a table of blobs, got "),
+        (lambda file: file.attrs.__delitem__("shape"), "is not a table of blobs, got no 'shape' in it"),
+    ):
+        write_blobs(path, blob_table(4, 3))
+        with h5py.File(path, "r+") as file:
+            damage(file)
+        with pytest.raises(InputError, match=words) as caught:
+            read_blobs(path)
+        assert not any(word in str(caught.value) for word in ("synchronously", "Unable", "object"))
+    with h5py.File(path, "w") as file:
+        for name in ("b", "a/b"):
+            file.require_dataset("a", (), "i4")
+            with pytest.raises(KeyError) as missing:
+                file[name]
+            assert said(missing.value) in ("no 'b' in it", "an entry is missing")
+    assert said(OSError("Unable to open file (errno = 13, error message = 'Permission denied', flags)")) == (
+        "permission denied"
+    )
+    assert said(OSError("Can't synchronously read data (filter returned failure during read)")) == (
+        "data that cannot be decompressed"
+    )
 
 
 @pytest.mark.parametrize("unit", ["counts", "sigma"])

@@ -9,7 +9,7 @@ import numpy as np
 
 from friedel.errors import ScanError
 from friedel.io.chunks import ContiguousFrames, Place, direct_frames
-from friedel.io.hdf5_file import open_h5, opened
+from friedel.io.hdf5_file import open_h5, opened, said
 from friedel.io.raw_file import RawFile
 from friedel.io.recent import Recent
 from friedel.io.sources import JoinedFrames, SelectedFrames
@@ -65,7 +65,7 @@ class PlainFrames:
         try:
             frames = self._dataset()[start:stop]
         except OSError as error:
-            reason = str(error).splitlines()[0]
+            reason = said(error)
             if stop - start > 1:
                 for frame in range(start, stop):  # to name the one
                     self.read(frame, frame + 1)

@@ -1,5 +1,6 @@
 """Opening other people's HDF5 files: one clear error instead of HDF5's stack."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,8 @@ import h5py
 import hdf5plugin  # noqa: F401  (registers the compression filters)
 
 from friedel.errors import FriedelError, ScanError
+
+_OF_THE_LIBRARY = ("Can't ", "Unable to ", "Unspecified error")
 
 
 def open_h5(path: str | Path, error: type[FriedelError] = ScanError) -> h5py.File:
@@ -27,7 +30,22 @@ def open_h5(path: str | Path, error: type[FriedelError] = ScanError) -> h5py.Fil
             raise error(str(where), rule="is not an HDF5 file") from cause
         if "truncated" in text or "eof" in text:
             raise error(str(where), rule="is truncated", way_out="copy it again") from cause
-        raise error(str(where), rule="cannot be read", got=str(cause).splitlines()[0]) from cause
+        raise error(str(where), rule="cannot be read", got=said(cause)) from cause
+
+
+def said(error: Exception) -> str:
+    """What h5py's texts mean to a reader of one line; they name the library's functions."""
+    text = str(error.args[0]) if error.args and isinstance(error, KeyError) else str(error)
+    if isinstance(error, KeyError) and text.startswith(_OF_THE_LIBRARY):
+        missing = re.search(r"'([^']+)'", text.replace("Can't", "").replace("can't", ""))
+        return f"no {missing[1]!r} in it" if missing else "an entry is missing"
+    system = re.search(r"error message = '([^']+)'", text)
+    if system:
+        return system[1][0].lower() + system[1][1:]
+    if "filter" in text:
+        return "data that cannot be decompressed"
+    own = text.splitlines()[0] if text else type(error).__name__
+    return "data that cannot be read" if own.startswith(_OF_THE_LIBRARY) else own
 
 
 def _open(path: Path) -> h5py.File:
