@@ -1,0 +1,162 @@
+"""Simulated scans through the command line up to the map, judged against their truth; and scans without a map.
+
+    python -m bench.grain_scans [NAME...]
+
+Without names all of them. Every scan is the default one (80 grains, 3600 frames of 512 × 512 pixels) with the
+settings below; the recipe is the one that `friedel simulate` writes, unedited, except that the scans without a map
+are not calibrated. Scans are made one after the other in a temporary folder and deleted.
+"""
+
+import json
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+
+from bench._scans import friedel
+
+TITANIUM = '{name = "Ti", lattice = [2.9505, 2.9505, 4.6826, 90, 90, 120], spacegroup = "P 63/m m c"}'
+ALUMINIUM = '{name = "Al"}'
+HARSH = (
+    "light.spot_counts=30.0",  # of 100
+    "light.beam_counts=6000.0",  # of 20000
+    "light.oscillation=0.15",  # of 0.03
+    "light.flicker=0.02",  # of 0.003
+    "light.drift=0.1",  # of 0.02
+    "camera.read_noise=12.0",  # of 3
+    "camera.zingers=30.0",  # of 3 a frame
+    "camera.hot_fraction=0.001",  # of 0.0001
+    "camera.hot_counts=2000.0",  # of 400
+    "sample.mosaicity_deg=0.08",  # of 0.04
+)
+"""What another detector, another source and a worse crystal would do, each several times the default."""
+NULL_SEED = 1
+
+
+class Case(NamedTuple):
+    """A scan: seed, settings of the simulation, the least share of the grains found, and whether the goals of the
+    default scan hold for it."""
+
+    seed: int
+    settings: tuple[str, ...] = ()
+    least: float = 0.98
+    full: bool = False
+
+
+CASES: Mapping[str, Case] = {
+    "default": Case(5, least=1.0, full=True),
+    "seed-6": Case(6),
+    "seed-7": Case(7),
+    "seed-8": Case(8),
+    "titanium": Case(5, (f"phase=[{TITANIUM}]",)),
+    "two-phases": Case(5, (f"phase=[{ALUMINIUM}, {TITANIUM}]",)),
+    "twins": Case(5, ("sample.twin_fraction=0.2",)),
+    "harsh": Case(5, HARSH, 0.9),
+}
+NULLS = ("mirrored", "scrambled", "shuffled")
+"""The default scan with the stage said to turn the other way, with every blob at the angle of another one, and with
+its frames in random order. In this order: each spoils more of the folder."""
+NO_CALIBRATION = ("--set", "setup.calibrate=off", "--to", "index")
+FULL_GOALS = {
+    "misorientation_deg": (0.03, "at most"),
+    "position_px": (0.3, "at most"),
+    "voxel_agreement": (0.94, "at least"),
+    "dice_min": (0.85, "at least"),
+    "boundary_px": (0.3, "at most"),
+}
+
+
+def judged(folder: Path, case: Case) -> dict[str, Any]:
+    """Simulate, run, evaluate: the figures of one scan, and whether its goals are met."""
+    options = [part for setting in case.settings for part in ("--set", setting)]
+    friedel("simulate", folder / "s.h5", "--seed", str(case.seed), *options)
+    friedel("run", folder / "s.toml", "-o", folder / "out")
+    friedel("evaluate", folder / "out", folder / "s.truth.h5", "--json", folder / "m.json")
+    scores = json.loads((folder / "m.json").read_text())
+    grains, volume = scores["grains"], scores["volume"]
+    figures = {
+        **{name: grains[name] for name in ("truth", "found", "false", "duplicate")},
+        "misorientation_deg": grains["misorientation_deg"]["median"],
+        "position_px": grains["position_voxels"]["median"],
+        "voxel_agreement": volume["voxel_agreement"],
+        "dice_min": volume["dice"]["min"],
+        "boundary_px": volume["boundary_px"]["mean"],
+    }
+    met = figures["found"] >= case.least * figures["truth"] and figures["false"] + figures["duplicate"] == 0
+    if case.full:
+        met = met and all(
+            figures[name] <= goal if side == "at most" else figures[name] >= goal
+            for name, (goal, side) in FULL_GOALS.items()
+        )
+    rounded = {name: round(value, 4) for name, value in figures.items()}
+    return {**rounded, "met": bool(met)}
+
+
+def without_map(folder: Path, name: str) -> dict[str, Any]:
+    """Grains found where there are none; `folder` holds the default scan and its finished run."""
+    scan, out = folder / "s.toml", folder / "out"
+    if name == "mirrored":
+        friedel("run", scan, "-o", out, "--set", "setup.rotation=-z", *NO_CALIBRATION)
+    elif name == "scrambled":
+        scramble(out / "blobs.h5")
+        friedel("run", scan, "-o", out, "--from", "match", *NO_CALIBRATION)
+    else:
+        shuffle(folder / "s.h5")
+        friedel("run", scan, "-o", out, "--restart", *NO_CALIBRATION)
+    with h5py.File(out / "grains.h5") as grains, h5py.File(out / "pairs.h5") as pairs:
+        figures = {"grains": len(grains["grains/U"]), "pairs": len(pairs["pairs/blob_a"])}
+    return {**figures, "met": figures["grains"] == 0}
+
+
+def scramble(blobs: Path) -> None:
+    """Give every blob the angle and the frame of another one."""
+    with h5py.File(blobs, "r+") as file:
+        peaks = file["peaks"]
+        order = np.random.default_rng(NULL_SEED).permutation(len(peaks["omega"]))
+        for column in ("omega", "frame"):
+            peaks[column][:] = peaks[column][:][order]
+
+
+def shuffle(scan: Path) -> None:
+    """Put the frames of a scan into random order, as they are stored."""
+    with h5py.File(scan, "r+") as file:
+        frames = file["entry/data/frames"]
+        chunks = [frames.id.read_direct_chunk((frame, 0, 0)) for frame in range(len(frames))]
+        order = np.random.default_rng(NULL_SEED).permutation(len(frames))
+        for frame, other in enumerate(order):
+            mask, chunk = chunks[other]
+            frames.id.write_direct_chunk((frame, 0, 0), chunk, filter_mask=mask)
+
+
+def main(names: Sequence[str]) -> int:
+    """Print what was found, scan by scan, and the whole as the last line."""
+    unknown = [name for name in names if name not in {*CASES, *NULLS}]
+    if unknown:
+        sys.exit(f"no such scan: {', '.join(unknown)}; there are {', '.join([*CASES, *NULLS])}")
+    chosen = names or [*CASES, *NULLS]
+    nulls = [name for name in NULLS if name in chosen]
+    figures: dict[str, dict[str, Any]] = {}
+
+    def tell(name: str, found: dict[str, Any]) -> None:
+        figures[name] = found
+        print(name, json.dumps(found), flush=True)
+
+    for name, case in CASES.items():
+        made_for_nulls = name == "default" and bool(nulls)
+        if name not in chosen and not made_for_nulls:
+            continue
+        with tempfile.TemporaryDirectory() as temporary:
+            tell(name, judged(Path(temporary), case))
+            for null in nulls if made_for_nulls else ():
+                tell(null, without_map(Path(temporary), null))
+    met = all(found["met"] for found in figures.values())
+    print(json.dumps({"claim": "grain maps of simulated scans", "figures": figures, "met": met}))
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
