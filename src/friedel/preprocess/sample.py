@@ -76,7 +76,7 @@ def take_sample(
             frame[odd] = level[odd]
     median: Image = level - constants.dark[: rows * cols]
     median[constants.masked] = 0
-    noise = _pixel_noise(raw, constants)
+    noise = _pixel_noise(raw, level, constants)
     return Sample(numbers, raw.reshape(-1, rows, cols), median.reshape(rows, cols), noise)
 
 
@@ -110,14 +110,16 @@ def _median_of_numbers(values: AnyArray) -> Image:
     return out
 
 
-def _pixel_noise(raw: AnyArray, constants: Constants) -> float:
-    """Noise of one raw pixel in counts, before anything is done, from pixels all over the frame."""
+def _pixel_noise(raw: AnyArray, level: Image, constants: Constants) -> float:
+    """Noise of one raw pixel in counts, before anything is done, from pixels all over the frame.
+
+    `level` [pixel] is the median of the frames `raw` [n, pixel].
+    """
     kept = np.flatnonzero(constants.keep)
     if len(kept) == 0:
         return 0.0
     probe = kept[:: max(len(kept) // _PROBE, 1)]
-    values = raw[:, probe].astype(np.float32)
-    return robust_sigma(values - np.median(values, axis=0), floor=0.0)
+    return robust_sigma(raw[:, probe].astype(np.float32) - level[probe], floor=0.0)
 
 
 def clean_sample(

@@ -4,9 +4,10 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from friedel.errors import FriedelWarning
 from friedel.io.clean_store import CleanStore, read_clean
@@ -36,7 +37,7 @@ def from_raw(job: Job, *, blobs: bool) -> Stages:
     with warnings_kept() as warned, compiling() as clock.compiled:
         baseline = _measured(job)
         with ExitStack() as files, shown(job.progress, "frames", job.scan.shape[0]) as progress:
-            notes = Notes(files.enter_context(_background_writer(job, baseline)))
+            notes = files.enter_context(Notes(files.enter_context(_background_writer(job, baseline))))
             blocks = clean_blocks(
                 job.scan,
                 job.recipe.preprocess,
@@ -52,13 +53,14 @@ def from_raw(job: Job, *, blobs: bool) -> Stages:
             blocks = clock.watched(blocks, progress)
             table = _segmented(job, blocks, baseline) if blobs else None
             deque(blocks, maxlen=0)  # what is left of them: all, when nobody wants blobs
+            notes.finish()
             job.begin_output("preprocess")  # the files take their places when this block ends
         wrong_dark = any(text.startswith("scan.dark:") for text in baseline.warnings)
         notes.warn(job.scan.frames.shape, told=wrong_dark)
-        preprocess = _preprocess_record(job, baseline, notes, clock, warned)
-        if table is None:
-            return {"preprocess": preprocess}
-        return {"preprocess": preprocess, "segment": _segment_record(job, table, clock, warned)}
+        with ThreadPoolExecutor(1) as beside:
+            preprocess = beside.submit(_preprocess_record, job, baseline, notes, clock, warned)
+            segmented = {} if table is None else {"segment": _segment_record(job, table, clock, warned)}
+            return {"preprocess": preprocess.result(), **segmented}
 
 
 def from_clean(job: Job) -> Stages:
@@ -74,16 +76,34 @@ def from_clean(job: Job) -> Stages:
 
 
 class Notes:
-    """Hands backgrounds and gains on to their file, and counts what preprocessing met on its way."""
+    """Hands backgrounds and gains on to their file, and counts what preprocessing met on its way.
+
+    Backgrounds are written in a thread of its own, one at a time, while preprocessing goes on.
+    """
 
     def __init__(self, writer: BackgroundWriter) -> None:
         self._writer = writer
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="friedel-background")
+        self._writing: Future[None] | None = None
         self.corrupt_frames: dict[int, str] = {}
         self.clipped_voxels = 0
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(wait=True)
+
     def background(self, index: int, centre: int, image: Image) -> None:
-        """One background image."""
-        self._writer.background(index, centre, image)
+        """One background image, which nobody changes afterwards."""
+        self.finish()
+        self._writing = self._thread.submit(self._writer.background, index, centre, image)
+
+    def finish(self) -> None:
+        """Wait for the image that is being written; what went wrong with it appears here."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
 
     def gains(self, start: int, gains: Image) -> None:
         """Gains of some frames."""
