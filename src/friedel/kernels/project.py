@@ -25,24 +25,13 @@ from numba import njit
 uint = np.uintp
 ZERO, ONE = uint(0), uint(1)
 """Unsigned indices cannot be negative: no wrap-around, so that the loops run in vectors (1.5 times faster)."""
-BLOCK = 8
-"""Columns on a side of the patch that `back_columns` finishes before it moves on: the lines they read stay near."""
-
-
-@njit(cache=True, nogil=True, fastmath={"contract"})
-def _scatter(
-    volume: Any, i: Any, j: Any, first: Any, count: Any, low: Any, high: Any, image: Any, col: Any, row: Any
-) -> None:
-    """Add voxels [first, first+count) of a column to a line: `low` of each to its own pixel, `high` to the next."""
-    image[col, row] += low * volume[i, j, first]
-    image[col, row + count] += high * volume[i, j, first + count - ONE]
-    for k in range(ONE, count):
-        image[col, row + k] += low * volume[i, j, first + k] + high * volume[i, j, first + k - ONE]
+PATCH = 8
+"""Columns on a side of the patch that goes through all projections before the next: it and its lines stay near."""
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
 def _scatter_at_edge(column: Any, col: int, row: int, a: float, b: float, image: Any) -> None:
-    """The same for both lines where some of the pixels are missing."""
+    """Add a column to both of its lines where some of the pixels are missing."""
     width, height = image.shape
     kind = image.dtype.type
     for k in range(len(column)):
@@ -54,48 +43,51 @@ def _scatter_at_edge(column: Any, col: int, row: int, a: float, b: float, image:
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def forward_columns(volume: Any, spans: Any, slope: Any, offset: Any, out: Any) -> None:
-    """Add the projections of volume [x,y,z] to out [projection,u,v]; see the module."""
-    projections, width, height = out.shape
+def _scatter_patch(volume: Any, spans: Any, i0: int, j0: int, slope: Any, offset: Any, image: Any) -> None:
+    """Add the columns of one patch to one projection."""
     across, deep, _ = volume.shape
+    width, height = image.shape
     kind = volume.dtype.type
-    for p in range(projections):
-        image = out[p]
-        for i in range(across):
-            for j in range(deep):
-                first, last = spans[i, j, 0], spans[i, j, 1]
-                u = slope[p, 0, 0] * i + slope[p, 0, 1] * j + offset[p, 0]
-                v = slope[p, 1, 0] * i + slope[p, 1, 1] * j + offset[p, 1]
-                col, row = math.floor(u), math.floor(v)
-                if first >= last or col < -1 or col >= width:
-                    continue
-                a, b = u - col, v - row
-                begin, end = row + first, row + last + 1
-                if 0 <= col < width - 1 and begin >= 0 and end <= height:
-                    x, y, z, count, v0 = uint(i), uint(j), uint(first), uint(last - first), uint(begin)
-                    low, high = kind((1.0 - a) * (1.0 - b)), kind((1.0 - a) * b)
-                    _scatter(volume, x, y, z, count, low, high, image, uint(col), v0)
-                    low, high = kind(a * (1.0 - b)), kind(a * b)
-                    _scatter(volume, x, y, z, count, low, high, image, uint(col + 1), v0)
-                else:
-                    _scatter_at_edge(volume[i, j, first:last], col, begin, a, b, image)
+    for i in range(i0, min(i0 + PATCH, across)):
+        for j in range(j0, min(j0 + PATCH, deep)):
+            first, last = spans[i, j, 0], spans[i, j, 1]
+            u = slope[0, 0] * i + slope[0, 1] * j + offset[0]
+            v = slope[1, 0] * i + slope[1, 1] * j + offset[1]
+            col, row = math.floor(u), math.floor(v)
+            if first >= last or col < -1 or col >= width:
+                continue
+            a, b = u - col, v - row
+            if not (0 <= col < width - 1 and row + first >= 0 and row + last < height):
+                _scatter_at_edge(volume[i, j, first:last], col, row + first, a, b, image)
+                continue
+            w00, w01 = kind((1.0 - a) * (1.0 - b)), kind((1.0 - a) * b)
+            w10, w11 = kind(a * (1.0 - b)), kind(a * b)
+            x, y, z, count = uint(i), uint(j), uint(first), uint(last - first)
+            near, far, v0 = uint(col), uint(col + 1), uint(row + first)
+            here, below = volume[x, y, z], volume[x, y, z + count - ONE]
+            image[near, v0] += w00 * here
+            image[far, v0] += w10 * here
+            image[near, v0 + count] += w01 * below
+            image[far, v0 + count] += w11 * below
+            for k in range(ONE, count):
+                here, below = volume[x, y, z + k], volume[x, y, z + k - ONE]
+                image[near, v0 + k] += w00 * here + w01 * below
+                image[far, v0 + k] += w10 * here + w11 * below
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def _gather(
-    image: Any, col: Any, row: Any, weights: Any, volume: Any, i: Any, j: Any, first: Any, count: Any
-) -> None:
-    """Add to voxels [first, first+count) of a column what the two lines hold beside each."""
-    w00, w01, w10, w11 = weights
-    for k in range(ZERO, count):
-        low = w00 * image[col, row + k] + w10 * image[col + ONE, row + k]
-        high = w01 * image[col, row + k + ONE] + w11 * image[col + ONE, row + k + ONE]
-        volume[i, j, first + k] += low + high
+def forward_columns(volume: Any, spans: Any, slope: Any, offset: Any, out: Any) -> None:
+    """Add the projections of volume [x,y,z] to out [projection,u,v]; see the module."""
+    across, deep, _ = volume.shape
+    for i0 in range(0, across, PATCH):
+        for j0 in range(0, deep, PATCH):
+            for p in range(len(out)):
+                _scatter_patch(volume, spans, i0, j0, slope[p], offset[p], out[p])
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
 def _gather_at_edge(image: Any, col: int, row: int, a: float, b: float, out: Any) -> None:
-    """The same where some of the pixels are missing."""
+    """Add to a column what both of its lines hold where some of the pixels are missing."""
     width, height = image.shape
     kind = image.dtype.type
     for k in range(len(out)):
@@ -107,35 +99,41 @@ def _gather_at_edge(image: Any, col: int, row: int, a: float, b: float, out: Any
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
+def _gather_patch(image: Any, spans: Any, i0: int, j0: int, slope: Any, offset: Any, volume: Any) -> None:
+    """Add to the columns of one patch what one projection holds beside them."""
+    across, deep, _ = volume.shape
+    width, height = image.shape
+    kind = image.dtype.type
+    for i in range(i0, min(i0 + PATCH, across)):
+        for j in range(j0, min(j0 + PATCH, deep)):
+            first, last = spans[i, j, 0], spans[i, j, 1]
+            u = slope[0, 0] * i + slope[0, 1] * j + offset[0]
+            v = slope[1, 0] * i + slope[1, 1] * j + offset[1]
+            col, row = math.floor(u), math.floor(v)
+            if first >= last or col < -1 or col >= width:
+                continue
+            a, b = u - col, v - row
+            if not (0 <= col < width - 1 and row + first >= 0 and row + last < height):
+                _gather_at_edge(image, col, row + first, a, b, volume[i, j, first:last])
+                continue
+            w00, w01 = kind((1.0 - a) * (1.0 - b)), kind((1.0 - a) * b)
+            w10, w11 = kind(a * (1.0 - b)), kind(a * b)
+            x, y, z = uint(i), uint(j), uint(first)
+            near, far, v0 = uint(col), uint(col + 1), uint(row + first)
+            for k in range(ZERO, uint(last - first)):
+                low = w00 * image[near, v0 + k] + w10 * image[far, v0 + k]
+                high = w01 * image[near, v0 + k + ONE] + w11 * image[far, v0 + k + ONE]
+                volume[x, y, z + k] += low + high
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
 def back_columns(images: Any, spans: Any, slope: Any, offset: Any, out: Any) -> None:
     """Add the transpose applied to images [projection,u,v] to out [x,y,z]; see the module."""
-    projections, width, height = images.shape
     across, deep, _ = out.shape
-    kind = images.dtype.type
-    for i0 in range(0, across, BLOCK):
-        for j0 in range(0, deep, BLOCK):
-            for p in range(projections):
-                image = images[p]
-                for i in range(i0, min(i0 + BLOCK, across)):
-                    for j in range(j0, min(j0 + BLOCK, deep)):
-                        first, last = spans[i, j, 0], spans[i, j, 1]
-                        u = slope[p, 0, 0] * i + slope[p, 0, 1] * j + offset[p, 0]
-                        v = slope[p, 1, 0] * i + slope[p, 1, 1] * j + offset[p, 1]
-                        col, row = math.floor(u), math.floor(v)
-                        if first >= last or col < -1 or col >= width:
-                            continue
-                        a, b = u - col, v - row
-                        if 0 <= col < width - 1 and row + first >= 0 and row + last < height:
-                            weights = (
-                                kind((1.0 - a) * (1.0 - b)),
-                                kind((1.0 - a) * b),
-                                kind(a * (1.0 - b)),
-                                kind(a * b),
-                            )
-                            v0, count = uint(row + first), uint(last - first)
-                            _gather(image, uint(col), v0, weights, out, uint(i), uint(j), uint(first), count)
-                        else:
-                            _gather_at_edge(image, col, row + first, a, b, out[i, j, first:last])
+    for i0 in range(0, across, PATCH):
+        for j0 in range(0, deep, PATCH):
+            for p in range(len(images)):
+                _gather_patch(images[p], spans, i0, j0, slope[p], offset[p], out)
 
 
 @njit(cache=True, nogil=True)
