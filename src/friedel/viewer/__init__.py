@@ -1,0 +1,1 @@
+"""The web page: parameters chosen while the whole scan answers, and everything a run made looked at."""
