@@ -121,6 +121,12 @@ def test_calibration_finds_the_sense_of_the_rotation(made, tmp_path, command):
     assert code == 0
     assert len(read_grains(tmp_path / "out" / "grains.h5")) == 6
     assert "+z" in said
+    stages = json.loads((tmp_path / "out" / "run.json").read_text())["stages"]
+    first, *_ = stages["match"]["measured"]["calibration"]
+    assert (first["by"], first["changed"]) == ("pairs", False)
+    assert first["pairs"][0] > 5 * first["null_pairs"][0]
+    assert {one["name"] for one in first["quantities"]} >= {"centre column", "distance"}
+    assert stages["index"]["measured"]["calibration"][0]["by"] == "grains"
 
 
 def test_a_wrong_lattice_gives_no_false_map(made, tmp_path):

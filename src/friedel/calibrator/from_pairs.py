@@ -204,6 +204,7 @@ def judge(
         null_after,
         accepted,
         lines,
+        changes,
     )
 
 

@@ -76,8 +76,9 @@ def refine_setup(blobs: BlobTable, grains: GrainTable, setup: Setup, phases: Seq
         *(change.line for change in changes),
         UNKNOWN,
     )
+    fitted = tuple(changes)
     return Calibration(
-        refined if accepted else setup, tuple(changes) if accepted else (), accepted=accepted, lines=lines
+        refined if accepted else setup, fitted if accepted else (), accepted=accepted, lines=lines, fitted=fitted
     )
 
 

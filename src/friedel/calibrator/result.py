@@ -28,7 +28,8 @@ class Calibration:
     """The setup to go on with, and the evidence.
 
     Pairs before and after are counted with the same tolerances, those that fit afterwards; the nulls are the means
-    with scrambled omega. `accepted` says whether `setup` is the changed one. `lines` say it all in words.
+    with scrambled omega. `accepted` says whether `setup` is the changed one; `fitted` is what the fit found, taken
+    or not, and `changes` what of it was taken. `lines` say it all in words.
     """
 
     setup: Setup
@@ -39,3 +40,4 @@ class Calibration:
     null_after: float = 0.0
     accepted: bool = False
     lines: tuple[str, ...] = ()
+    fitted: tuple[Change, ...] = ()

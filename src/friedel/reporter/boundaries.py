@@ -1,6 +1,7 @@
 """Panels about what the map says: sizes of grains, misorientations of boundaries, slip."""
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 from scipy.spatial.transform import Rotation
 
 from friedel.model.arrays import Floats
@@ -35,6 +36,7 @@ def _sizes(description: Description) -> Panel:
         axes.axvline(float(np.median(diameter)) if len(diameter) else 0, color=INK, lw=1, ls=(0, (4, 3)))
         axes.set_xlabel("equivalent diameter / µm")
         axes.set_ylabel("grains")
+        axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.legend(loc="upper right")
     return Panel(
         "How large the grains are",

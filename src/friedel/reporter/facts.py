@@ -15,6 +15,8 @@ SHOWN_PARAMETERS = {
     ),
 }  # fmt: skip
 
+HOW_CUT = ("threads", "windows_per_block")
+
 LABELS = {"preprocess.wrap": "wrap (the median)"}
 """Names that say too little without their section's comments: whether blobs wrap is another matter."""
 
@@ -29,7 +31,7 @@ def tiles(material: Material) -> list[Tile]:
         shown.append(Tile(f"{len(blobs):,}", "blobs", f"{rejected:,} seeds rejected, each with its reason"))
     score = material.evaluation.get("blobs", {}).get("f1", {}).get("0.5")
     if score is not None:
-        shown.append(Tile(f"{score:.3f}", "F1 against truth", "matched at an overlap (IoU) of 0.5"))
+        shown.append(Tile(f"{score:.3f}", "F1 of the blobs", "against truth, at an overlap (IoU) of 0.5"))
     if shape:
         frames, rows, cols = shape
         shown.append(Tile(f"{frames:,}", "frames", f"of {rows:,} × {cols:,} pixels"))
@@ -84,7 +86,7 @@ def timing_panels(material: Material) -> tuple[Panel, ...]:
     rows = tuple(
         (
             name,
-            str(stage.get("started", ""))[:19].replace("T", " "),
+            str(stage.get("started", ""))[:19].replace("T", "\u00a0").replace("-", "\u2011"),
             _counts(stage.get("counts", {})),
             duration(spent),
         )
@@ -125,6 +127,8 @@ def duration(seconds: float) -> str:
 
 def text(value: object) -> str:
     """A parameter's value as in the recipe."""
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, list | tuple):
         return "[" + ", ".join(text(part) for part in value) + "]"
     return f"{value:g}" if isinstance(value, float) else str(value)
@@ -142,7 +146,7 @@ def _scan_facts(material: Material) -> list[tuple[str, str]]:
         facts.append(("omega", f"{start:g}° to {stop:g}° in steps of {step:.4g}°"))
         facts.append(("rotation", "a full turn, periodic" if blobs.wrapped else "not periodic"))
     names = {"dtype": "type", "saturation": "saturation", "fingerprint": "fingerprint"}
-    facts += [(label, str(known[name])[:24]) for name, label in names.items() if name in known]
+    facts += [(label, text(known[name])[:16]) for name, label in names.items() if name in known]
     if material.beam is not None:
         facts.append(("direct beam", text(list(material.beam)) + " (cols, rows)"))
     if material.sigma:
@@ -152,5 +156,10 @@ def _scan_facts(material: Material) -> list[tuple[str, str]]:
 
 
 def _counts(counts: dict[str, object]) -> str:
-    plain = {name: value for name, value in counts.items() if isinstance(value, int | float)}
-    return ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in plain.items())
+    """Numbers of things; how the work was cut into pieces is in run.json."""
+    plain = {name: n for name, n in counts.items() if isinstance(n, int | float) and name not in HOW_CUT}
+    return ", ".join(f"{name.replace('_', ' ')} {_count(n)}" for name, n in plain.items())
+
+
+def _count(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"

@@ -9,7 +9,7 @@ from friedel.reporter.frames import FrameLooker
 from friedel.reporter.ink import DRIFT_MAP, FRAME_MAP, ON_IMAGE_BOX, ON_IMAGE_MARGIN, Sheet, short
 from friedel.reporter.material import Material
 from friedel.reporter.panel import Panel
-from friedel.reporter.pictures import colour_ramp, draw_box, show_image, stretched
+from friedel.reporter.pictures import colour_ramp, draw_box, label_pixels, show_image, stretched
 
 
 def frame_panels(material: Material, looker: FrameLooker, frame: int) -> list[Panel]:
@@ -20,6 +20,7 @@ def frame_panels(material: Material, looker: FrameLooker, frame: int) -> list[Pa
         axes = before.axes()[0]
         low, middle, high = np.percentile(raw[np.isfinite(raw)], [0.5, 50, 99.95])
         shown = show_image(axes, raw - low, cmap=FRAME_MAP, norm=stretched(0, high - low, 2 * (middle - low)))
+        label_pixels(axes)
         if material.beam is not None:
             draw_box(axes, material.beam, ON_IMAGE_BOX)
         for margin in material.margins:
@@ -28,6 +29,7 @@ def frame_panels(material: Material, looker: FrameLooker, frame: int) -> list[Pa
     with Sheet(*size, crop=True) as after:
         axes = after.axes()[0]
         shown = show_image(axes, clean, cmap=FRAME_MAP, norm=clean_scale(material, clean))
+        label_pixels(axes)
         colour_ramp(after, axes, shown, "clean counts")
     boxes = "Pink: the direct beam's box. Orange, dashed: the margin. " if material.beam else ""
     return [

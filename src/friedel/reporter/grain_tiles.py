@@ -1,5 +1,8 @@
 """The headline numbers about grains and their map."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from friedel.model.grains import Status
@@ -23,12 +26,27 @@ def grain_tiles(material: Material) -> list[Tile]:
     chance = f"chance reaches {100 * grains.null_limit.max():.0f} %" if len(grains.null_limit) else "median"
     shown.append(Tile(f"{100 * np.median(grains.completeness):.0f} %", "completeness, median", chance))
     turn, place = np.nanmedian(grains.orientation_error_deg), np.nanmedian(grains.position_error_um)
-    shown.append(Tile(f"{turn:.2g}°", "orientation known to", f"and the place to {place:.2g} µm (one sigma)"))
+    note = f"and the place to {place:.2g} µm, one sigma" + _off(found)
+    shown.append(Tile(f"{turn:.2g}°", "orientation known to", note))
     if volume is not None:
         known = coverage(volume)
-        note = f"{100 * known[Status.CONTESTED]:.1f} % contested, {100 * known[Status.DILATED]:.1f} % filled"
+        note = (
+            f"{100 * known[Status.CONTESTED]:.1f} % contested, {100 * known[Status.DILATED]:.1f} % filled"
+            + _right(material)
+        )
         shown.append(Tile(f"{100 * known[Status.MEASURED]:.1f} %", "of the map measured", note))
     return shown
+
+
+def _off(found: Mapping[str, Any]) -> str:
+    """What truth says of the same, where it is known."""
+    turn, place = (found.get(key, {}).get("median") for key in ("misorientation_deg", "position_um"))
+    return "" if turn is None or place is None else f"; off truth by {turn:.2g}° and {place:.2g} µm, median"
+
+
+def _right(material: Material) -> str:
+    right = material.evaluation.get("volume", {}).get("voxel_agreement")
+    return "" if right is None else f"; {100 * right:.1f} % of voxels as in the true map"
 
 
 def _pairs(material: Material) -> str:

@@ -13,7 +13,7 @@ from friedel.reporter.ink import BLUE, INK, ON_IMAGE_BOX, SOFT, TEAL, WARM, Shee
 from friedel.reporter.material import Material
 from friedel.reporter.overview import projection_panel
 from friedel.reporter.panel import Panel, Table
-from friedel.reporter.pictures import draw_box, show_image
+from friedel.reporter.pictures import draw_box, label_pixels, show_image
 
 LEAST_TRUSTED = 12
 NIGHT = np.array([0.02, 0.027, 0.05])
@@ -65,6 +65,7 @@ def spots_panel(material: Material, blobs: BlobTable, grains: GrainTable) -> Pan
     with Sheet(560, 560 * blobs.shape[1] / blobs.shape[2], crop=True) as sheet:
         axes = sheet.axes()[0]
         show_image(axes, picture)
+        label_pixels(axes)
         if material.beam is not None:
             draw_box(axes, material.beam, ON_IMAGE_BOX, dashed=True)
     return Panel(
@@ -103,9 +104,8 @@ def _completeness(grains: GrainTable) -> Panel:
         if len(grains.null_limit):
             axes.axvline(float(grains.null_limit.max()), color=INK, lw=1, ls=(0, (4, 3)))
         axes.set_xlim(0, 1)
-        axes.set_yscale("symlog", linthresh=2)
-        axes.set_yticks([0, 1, 2, 5, 10, 20, 50, 100], ["0", "1", "2", "5", "10", "20", "50", "100"])
-        axes.set_ylim(0, max(3.0, 1.6 * np.histogram(grains.completeness, edges)[0].max(initial=1)))
+        axes.set_ylim(0, max(3.0, 1.25 * np.histogram(grains.completeness, edges)[0].max(initial=1)))
+        axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.set_xlabel("completeness")
         axes.set_ylabel("grains")
     low = float(grains.completeness.min()) if len(grains) else 0.0

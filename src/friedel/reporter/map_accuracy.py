@@ -27,7 +27,11 @@ def _pairs(pairs: Mapping[str, Any]) -> Panel:
         ("recall", "recall of findable", "{:.4f}"),
     ))  # fmt: skip
     good = float(pairs.get("precision", 0)) >= 0.95
-    return _panel("Pairs", "A pair is right when both halves are one grain's opposite reflections.", rows, good)
+    caption = (
+        "A pair is right when both halves are one grain's opposite reflections. Truth counts all rings, also those "
+        "that the detector's edge cuts and that are not in use."
+    )
+    return _panel("Pairs", caption, rows, good)
 
 
 def _grains(grains: Mapping[str, Any]) -> Panel:
@@ -39,9 +43,11 @@ def _grains(grains: Mapping[str, Any]) -> Panel:
     rows += _spread(grains, "misorientation_deg", "misorientation", "°")
     rows += _spread(grains, "position_um", "position", " µm")
     good = grains.get("false") == 0 and grains.get("duplicate") == 0
-    return _panel(
-        "Grains", "Matched one to one by orientation and place; median and what 95 % stay below.", rows, good
+    caption = (
+        "Matched one to one by orientation and place; median, and what 95 % stay below. Blobs of rings that are "
+        "not in use have no grain."
     )
+    return _panel("Grains", caption, rows, good)
 
 
 def _volume(volume: Mapping[str, Any]) -> Panel:

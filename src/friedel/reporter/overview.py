@@ -9,7 +9,7 @@ from friedel.model.blobs import BlobTable
 from friedel.reporter.ink import ON_IMAGE_BOX, TURN_MAP, Sheet
 from friedel.reporter.material import Material
 from friedel.reporter.panel import Panel
-from friedel.reporter.pictures import colour_ramp, draw_box, ramp_of, show_image
+from friedel.reporter.pictures import colour_ramp, draw_box, label_pixels, ramp_of, show_image
 
 VOXELS_AT_A_TIME = 1 << 20
 
@@ -28,6 +28,7 @@ def projection_panel(material: Material) -> Panel | None:
     with Sheet(600, 600 * blobs.shape[1] / blobs.shape[2] + 60, crop=True) as sheet:
         axes = sheet.axes()[0]
         show_image(axes, colour, pool="max")
+        label_pixels(axes)
         if material.beam is not None:
             draw_box(axes, material.beam, ON_IMAGE_BOX, dashed=True)
         first, last = (blobs.omega_start_deg + f * blobs.omega_step_deg for f in (0, frames))

@@ -9,10 +9,12 @@ from jinja2 import Environment, StrictUndefined
 from friedel.errors import ScanError
 from friedel.reporter.accuracy import truth_panels
 from friedel.reporter.boundaries import description_panels
+from friedel.reporter.calibration import calibration_panels
 from friedel.reporter.facts import input_panels, tiles, timing_panels
 from friedel.reporter.frame_pictures import background_panel, frame_panels
 from friedel.reporter.frames import FrameLooker, frame_looker
 from friedel.reporter.grains import grain_panels, has_map, trust_panel
+from friedel.reporter.instrument import instrument_panels
 from friedel.reporter.map_accuracy import map_truth_panels
 from friedel.reporter.material import Material
 from friedel.reporter.orientations import orientation_panel
@@ -94,7 +96,12 @@ def _sections(material: Material, looker: FrameLooker | None) -> list[Section]:
     subject = look_at(material, looker) if looker is not None else None
     evaluation = material.evaluation.get("blobs")
     return [
-        Section("input", "What went in", "The scan, and the parameters that matter.", input_panels(material)),
+        Section(
+            "input",
+            "What went in",
+            "The scan, the instrument, and the parameters that matter.",
+            (*input_panels(material), *instrument_panels(material)),
+        ),
         Section(
             "preprocess",
             "Preprocess",
@@ -111,7 +118,7 @@ def _sections(material: Material, looker: FrameLooker | None) -> list[Section]:
             "match",
             "Match",
             "Friedel pairs: two spots half a turn apart, from the same planes of the same grain.",
-            tuple(pair_panels(material, material.pairs)) if material.pairs is not None else (),
+            tuple(_match_panels(material)),
         ),
         Section(
             "index", "Index", "Which spots are one grain's, and how it is turned.", tuple(_grain_panels(material))
@@ -165,8 +172,15 @@ def _segment_panels(material: Material, looker: FrameLooker | None, subject: Sub
     yield flag_panel(blobs)
 
 
+def _match_panels(material: Material) -> Iterable[Panel]:
+    yield from calibration_panels(material, "match")
+    if material.pairs is not None:
+        yield from pair_panels(material, material.pairs)
+
+
 def _grain_panels(material: Material) -> Iterable[Panel]:
     grains = material.grains
+    yield from calibration_panels(material, "index")
     if grains is None or not len(grains):
         return
     yield from grain_panels(material, grains)

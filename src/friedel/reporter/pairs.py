@@ -5,6 +5,7 @@ import numpy as np
 from friedel.model.families import family_two_theta_rad, used_reflections
 from friedel.model.pairs import PairTable
 from friedel.reporter.ink import BLUE, INK, SOFT, TEAL, WARM, Sheet
+from friedel.reporter.instrument import name_of
 from friedel.reporter.material import Material
 from friedel.reporter.panel import Panel, Table
 
@@ -25,8 +26,7 @@ def _lines(material: Material) -> list[tuple[float, str, int, int]]:
         used = used_reflections(phase, material.setup, material.blobs.shape[1:])
         angles = np.degrees(family_two_theta_rad(used, material.setup.beam.wavelength))
         for family, (angle, hkl) in enumerate(zip(angles, used.representative.tolist(), strict=True)):
-            name = "".join(str(i) if i >= 0 else f"{-i}̅" for i in hkl)
-            found.append((float(angle), name, row, family))
+            found.append((float(angle), name_of(hkl), row, family))
     return sorted(found)
 
 

@@ -35,6 +35,12 @@ def show_image(
     return axes.imshow(small, extent=box, interpolation="none", **how)
 
 
+def label_pixels(axes: Axes) -> None:
+    """Say that the axes are the detector's columns and rows."""
+    axes.set_xlabel("column")
+    axes.set_ylabel("row")
+
+
 def pool_factor(size: int) -> int:
     """How many pixels along one side become one."""
     return -(-size // MOST_PIXELS)

@@ -22,7 +22,7 @@ from friedel.reporter.material import Material
 from friedel.reporter.outline import labels_at, outline
 from friedel.reporter.overview import parts
 from friedel.reporter.panel import Panel
-from friedel.reporter.pictures import colour_ramp, draw_box, show_image
+from friedel.reporter.pictures import colour_ramp, draw_box, label_pixels, show_image
 from friedel.reporter.subject import Subject, crops
 
 AROUND = 22
@@ -121,6 +121,7 @@ def outlined_panel(material: Material, looker: FrameLooker, blobs: BlobTable, fr
     with Sheet(540, 500 * clean.shape[0] / clean.shape[1] + 70, crop=True) as sheet:
         axes = sheet.axes()[0]
         shown = show_image(axes, clean, cmap=FRAME_MAP, norm=clean_scale(material, clean))
+        label_pixels(axes)
         outline(axes, labels)
         if material.beam is not None:
             draw_box(axes, material.beam, ON_IMAGE_BOX, dashed=True)

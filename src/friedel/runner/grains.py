@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,17 +32,26 @@ from friedel.model.setup import Setup
 from friedel.model.shapes import SampleMask
 from friedel.reconstruct import reconstruct
 from friedel.runner.compiling import compiling
-from friedel.runner.geometry import load_setup, setup_record
+from friedel.runner.geometry import calibration_record, load_setup, sense_record, setup_record
 from friedel.runner.job import Job
 from friedel.runner.progress import log, warnings_kept
 from friedel.runner.provenance import StageRecord, describe
 from friedel.runner.sample import sample_mask
 
 Counts = dict[str, Any]
+STAYS = "the geometry of the recipe stays: another one would not give clearly more pairs"
 SURE = 3.0
 """Standard deviations of the number of pairs, by which a better geometry must have more of them."""
 LEAST_GRAINS = 3
 """With fewer, the other sense of the rotation is tried too."""
+
+
+class Done(NamedTuple):
+    """What a stage hands back: the files that it wrote, numbers of things, and what it found out."""
+
+    files: list[str]
+    counts: Counts
+    measured: Mapping[str, Any] = {}
 
 
 class Materials:
@@ -86,40 +95,47 @@ def run_stage(name: str, materials: Materials) -> StageRecord:
     job = materials.job
     started, begin = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
     with warnings_kept() as warned, compiling() as compiled:
-        files, counts = STAGE[name](materials)
+        done = STAGE[name](materials)
     return StageRecord(
         hash=job.hashes[name],
         started=started,
         seconds=time.perf_counter() - begin,
-        counts={**counts, "threads": job.executor.threads},
-        measured={"compiling_s": round(compiled(), 2)},
+        counts={**done.counts, "threads": job.executor.threads},
+        measured={"compiling_s": round(compiled(), 2), **done.measured},
         warnings=list(warned),
-        outputs={file: describe(job.out / file) for file in files},
+        outputs={file: describe(job.out / file) for file in done.files},
     )
 
 
-def _match(materials: Materials) -> tuple[list[str], Counts]:
+def _match(materials: Materials) -> Done:
     job, setup, phases = materials.job, materials.given, materials.phases
+    looked: list[dict[str, Any]] = []
     if materials.calibrate != "off":
-        setup = _told(calibration_of(materials), setup, always=materials.calibrate == "on")
+        setup, record = _told(calibration_of(materials), setup, "pairs", always=materials.calibrate == "on")
+        looked.append(record)
     pairs = match(materials.blobs, setup, phases, job.recipe.match, seed=job.recipe.run.seed)
     log.info(pairs.message)
     job.begin_output("match")
     write_pairs(job.out / "pairs.h5", pairs, {"setup": setup_record(setup)})
-    return ["pairs.h5"], {"pairs": len(pairs), "null_pairs": pairs.null_pairs, "candidates": pairs.candidates}
+    counts = {"pairs": len(pairs), "null_pairs": pairs.null_pairs, "candidates": pairs.candidates}
+    return Done(["pairs.h5"], counts, {"calibration": looked})
 
 
-def _index(materials: Materials) -> tuple[list[str], Counts]:
+def _index(materials: Materials) -> Done:
     job, setup = materials.job, materials.setup("pairs.h5")
     grains = _grains(materials, setup)
+    looked: list[dict[str, Any]] = []
     if materials.calibrate != "off":
         if len(grains) < LEAST_GRAINS:
             sense = choose_sense(setup, lambda one: len(_grains(materials, one)))
             if sense.changed:
                 warnings.warn(f"setup.{sense.line}", FriedelWarning, stacklevel=2)
+                looked.append(sense_record(sense.line))
                 setup, grains = sense.setup, _grains(materials, sense.setup)
         if len(grains) and (materials.calibrate == "on" or setup_record(setup) != setup_record(materials.given)):
-            setup = _told(refine_setup(materials.blobs, grains, setup, materials.phases), setup, always=True)
+            refined = refine_setup(materials.blobs, grains, setup, materials.phases)
+            setup, record = _told(refined, setup, "spots", always=True)
+            looked.append(record)
             grains = _grains(materials, setup)
     for note in grains.notes:
         log.info(note)
@@ -132,7 +148,8 @@ def _index(materials: Materials) -> tuple[list[str], Counts]:
     job.begin_output("index")
     write_grains(job.out / "grains.h5", grains, {"setup": setup_record(setup)})
     found = {"grains": len(grains), "completeness": _median(grains.completeness)}
-    return ["grains.h5"], {**found, "null_completeness": _median(grains.null_completeness)}
+    counts = {**found, "null_completeness": _median(grains.null_completeness)}
+    return Done(["grains.h5"], counts, {"calibration": looked})
 
 
 def calibration_of(materials: Materials) -> Calibration:
@@ -144,18 +161,18 @@ def calibration_of(materials: Materials) -> Calibration:
     )  # fmt: skip
 
 
-def _told(calibration: Calibration, given: Setup, *, always: bool) -> Setup:
-    """The set-up to go on with; the log says what was changed, and how sure it is.
+def _told(calibration: Calibration, given: Setup, by: str, *, always: bool) -> tuple[Setup, dict[str, Any]]:
+    """The set-up to go on with, and the record of it; the log says what was changed, and how sure it is.
 
     Unless `always`, only more pairs than chance could add are a reason to change anything.
     """
     gain = calibration.pairs_after - calibration.null_after - calibration.pairs_before + calibration.null_before
-    if not always and gain <= SURE * max(calibration.pairs_before, 1) ** 0.5:
-        log.info("calibrate: the geometry of the recipe stays: another one would not give clearly more pairs")
-        return given
-    for line in calibration.lines:
+    lines, setup, kept = calibration.lines, calibration.setup, calibration.lines
+    if calibration.fitted and not always and gain <= SURE * max(calibration.pairs_before, 1) ** 0.5:
+        lines, setup, kept = (STAYS,), given, (STAYS, *calibration.lines[1:])
+    for line in lines:
         log.info(f"calibrate: {line}")
-    return calibration.setup
+    return setup, calibration_record(by, calibration, kept, changed=setup is not given)
 
 
 def _grains(materials: Materials, setup: Setup) -> GrainTable:
@@ -167,7 +184,7 @@ def _grains(materials: Materials, setup: Setup) -> GrainTable:
     return index(materials.blobs, pairs, setup, materials.phases, job.recipe.index, executor=job.executor)
 
 
-def _reconstruct(materials: Materials) -> tuple[list[str], Counts]:
+def _reconstruct(materials: Materials) -> Done:
     job, setup = materials.job, materials.setup("grains.h5")
     grains = read_grains(job.out / "grains.h5")
     shapes = reconstruct(
@@ -176,10 +193,10 @@ def _reconstruct(materials: Materials) -> tuple[list[str], Counts]:
     )  # fmt: skip
     job.begin_output("reconstruct")
     write_shapes(job.out / "shapes.h5", shapes)
-    return ["shapes.h5"], {"shapes": sum(1 for shape in shapes if shape.density.size)}
+    return Done(["shapes.h5"], {"shapes": sum(1 for shape in shapes if shape.density.size)})
 
 
-def _assemble(materials: Materials) -> tuple[list[str], Counts]:
+def _assemble(materials: Materials) -> Done:
     job, setup = materials.job, materials.setup("grains.h5")
     grains, shapes = read_grains(job.out / "grains.h5"), read_shapes(job.out / "shapes.h5")
     volume = assemble(shapes, grains, job.recipe.assemble, sample=setup.sample, mask=materials.mask(setup))
@@ -195,14 +212,14 @@ def _assemble(materials: Materials) -> tuple[list[str], Counts]:
         for status in (Status.MEASURED, Status.CONTESTED, Status.DILATED)
     }
     log.info(f"map of {filled} voxels: " + ", ".join(f"{100 * part:.0f} % {name}" for name, part in share.items()))
-    return ["volume.h5", "grains.h5"], {"voxels": filled, **share}
+    return Done(["volume.h5", "grains.h5"], {"voxels": filled, **share})
 
 
 def _median(values: Any) -> float:
     return float(np.median(values)) if len(values) else 0.0
 
 
-STAGE: Mapping[str, Callable[[Materials], tuple[list[str], Counts]]] = {
+STAGE: Mapping[str, Callable[[Materials], Done]] = {
     "match": _match,
     "index": _index,
     "reconstruct": _reconstruct,

@@ -1,0 +1,107 @@
+"""Panels about calibration: what it found, what of it was taken, and whether that makes more pairs than chance."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from friedel.reporter.ink import INK, SOFT, TEAL, Sheet, short
+from friedel.reporter.material import Material
+from friedel.reporter.panel import Panel, Table
+
+Look = Mapping[str, Any]
+FULL_BAR = 20.0
+"""Standard deviations that fill the bar beside a difference."""
+TOLD_BY = {"pairs": "from the pairs", "spots": "from all spots of the grains"}
+
+
+def calibration_panels(material: Material, stage: str) -> Iterator[Panel]:
+    """What the stage's looks at the geometry found, in order; nothing where it did not look."""
+    for look in material.stages.get(stage, {}).get("measured", {}).get("calibration", ()):
+        if look.get("by") == "grains":
+            yield _sense(look)
+            continue
+        yield _quantities(look)
+        if any(look.get("pairs", ())):
+            yield _gain(look)
+
+
+def _quantities(look: Look) -> Panel:
+    found = look.get("quantities", ())
+    rows = tuple(_row(one) for one in found)
+    head = ("", "before", "fit", "±", "difference / sigma")
+    shares = tuple(min(_sigmas(one) / FULL_BAR, 1.0) for one in found)
+    lines = list(look.get("lines", ()))
+    told = [*lines[:1], *(line for line in lines[1:] if " stays: " in line or line.startswith("left alone"))]
+    caption = " ".join(f"{line[0].upper()}{line[1:]}." for line in map(_typeset, told) if line)
+    if found:
+        caption += " ±: one standard deviation of the fit; a difference below three is none (full bar: twenty)."
+    return Panel(
+        f"Geometry, {TOLD_BY.get(str(look.get('by')), 'looked at')}",
+        caption,
+        table=Table(head, rows, shares, numeric=(1, 2, 3, 4)) if rows else None,
+        span=4 if any(look.get("pairs", ())) else 6,
+        verdict="watch" if look.get("changed") else "good",
+    )
+
+
+def _typeset(line: str) -> str:
+    """A line of the log as one prints it."""
+    return line.replace("->", "→").replace("+-", "±").replace(" deg", "°").replace(" um", " µm")
+
+
+def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
+    digits = 4 if one["unit"] in ("px", "deg") else 2
+    unit = {"um": "µm", "deg": "°"}.get(one["unit"], one["unit"])
+    before, after = (f"{one[key]:.{digits}f}" for key in ("before", "after"))
+    sigma = f"{one['uncertainty']:.{digits}f}" if one["uncertainty"] is not None else "?"
+    return f"{one['name']} / {unit}", before, after, sigma, short(_sigmas(one))
+
+
+def _sigmas(one: Mapping[str, Any]) -> float:
+    error = one["uncertainty"]
+    return abs(one["after"] - one["before"]) / error if error else 0.0
+
+
+def _gain(look: Look) -> Panel:
+    """Pairs and chance with either geometry; both are searched with the tolerances that fit the second."""
+    pairs, chance = np.array(look["pairs"], float), np.array(look["null_pairs"], float)
+    more, noise = gain_of(look)
+    with Sheet(350, 210) as sheet:
+        axes = sheet.axes()[0]
+        place = np.array([1.0, 0.0])
+        axes.barh(place, pairs, 0.5, color=TEAL, alpha=0.85)
+        axes.barh(place, chance, 0.5, color=SOFT)
+        top = max(float(pairs.max()), 1.0)
+        for at, count, null in zip(place, pairs, chance, strict=True):
+            axes.annotate(f"{count:,.0f}", (count, at), (5, 0), textcoords="offset points", va="center", color=INK)
+            axes.annotate(f"by chance {null:,.0f}", (0, at - 0.29), ha="left", va="top", fontsize=10, color=SOFT)
+        axes.set_yticks(place, ["before", "fit"])
+        axes.tick_params(axis="y", length=0, labelcolor=INK)
+        axes.grid(visible=False, axis="y")
+        axes.set_xlim(0, 1.18 * top)
+        axes.set_ylim(-0.72, 1.4)
+        axes.set_xlabel("pairs")
+    return Panel(
+        "Is it worth it?",
+        f"Pairs over the null: {more:+,.0f}, where {noise:,.0f} is one standard deviation of the counts. Same "
+        "tolerances for both, those of the fit. Grey: with omega scrambled. A geometry is changed only for clearly "
+        "more pairs than chance adds.",
+        sheet.svg,
+        span=2,
+    )
+
+
+def gain_of(look: Look) -> tuple[float, float]:
+    """Pairs that the second geometry has more than the first, beyond chance, and the counts' standard deviation."""
+    (before, after), (null_before, null_after) = look["pairs"], look["null_pairs"]
+    return (after - null_after) - (before - null_before), float(np.sqrt(before + after + null_before + null_after))
+
+
+def _sense(look: Look) -> Panel:
+    return Panel(
+        "Sense of the rotation",
+        f"{'; '.join(look.get('lines', ()))}. Pairs are the same both ways; the grains that can be built from them "
+        "are not. Correct `rotation` in the recipe once you have checked it against the stage.",
+        verdict="watch",
+    )

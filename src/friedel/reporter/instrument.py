@@ -1,0 +1,152 @@
+"""Panels about the instrument and the crystals, as the recipe gives them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from friedel.errors import FriedelError
+from friedel.model.crystal import Phase
+from friedel.model.families import family_two_theta_rad, used_reflections, widest_ring_deg
+from friedel.model.setup import Setup
+from friedel.reporter.material import Material
+from friedel.reporter.panel import Panel, Table
+
+Rows = list[tuple[str, ...]]
+SENSES = {"+z": "+z: counter-clockwise from above", "-z": "-z: clockwise from above"}
+MOST_PHASES = 3
+"""So many stand beside each other in a third of the page."""
+
+
+def instrument_panels(material: Material) -> tuple[Panel, ...]:
+    """[setup], [[phase]] and the families of planes; nothing for a recipe without them."""
+    panels = []
+    section = material.recipe.get("setup")
+    if section:
+        caption = "The geometry as given; where calibration changed it, Match and Index say so."
+        table = Table(("", ""), tuple(_setup(material, section)))
+        panels.append(Panel("[setup]", caption, table=table, span=2))
+    if material.phases:
+        panels.append(_phases(material.phases))
+        families = _families(material)
+        panels += [families] if families is not None else []
+    return tuple(panels)
+
+
+def _setup(material: Material, section: Mapping[str, Any]) -> Rows:
+    setup = material.setup
+    rows: Rows = [("energy", f"{section.get('energy_keV', 0):g} keV")]
+    if setup is not None:
+        rows.append(("wavelength", f"{setup.beam.wavelength:.5f} Å"))
+    detector = section.get("detector", {})
+    for key, label, unit in (
+        ("distance_um", "distance", " µm"), ("pixel_um", "pixel", " µm"), ("centre_px", "centre", " px (col, row)"),
+        ("tilt_deg", "tilt about x, y, z", "°"), ("origin_um", "pixel (0, 0) at", " µm (x, y, z)"),
+        ("u_um", "next column", " µm"), ("v_um", "next row", " µm"),
+    ):  # fmt: skip
+        if detector.get(key) is not None:
+            rows.append((label, _numbers(detector[key]) + unit))
+    if "distance_um" in detector:
+        rows.append(("flip", " and ".join(detector.get("flip", ())) or "none"))
+    rows.append(("rotation", SENSES.get(section.get("rotation", "+z"), "")))
+    rows.append(("sample", _sample(section.get("sample", {}))))
+    rows.append(("calibrate", str(section.get("calibrate", "auto"))))
+    if setup is not None and material.blobs is not None:
+        shape = material.blobs.shape[1:]
+        rows.append(("whole rings up to", f"2θ = {widest_ring_deg(setup.detector, shape):.1f}°"))
+    return rows
+
+
+def _numbers(value: Any) -> str:
+    """One number, or several in brackets."""
+    if isinstance(value, Sequence):
+        return "[" + ", ".join(_numbers(part) for part in value) + "]"
+    return f"{value:.10g}"
+
+
+def _sample(sample: Mapping[str, Any]) -> str:
+    if sample.get("shape") == "cylinder":
+        return f"cylinder, radius {sample.get('radius_um', 0):g} µm, height {sample.get('height_um', 0):g} µm"
+    if sample.get("shape") == "box":
+        return " × ".join(f"{size:g}" for size in sample.get("size_um", ())) + " µm (x, y, z)"
+    mask = sample.get("mask") or "absorption"
+    return "where it absorbs the direct beam" if mask == "absorption" else f"mask {mask}"
+
+
+def _phases(phases: Sequence[Phase]) -> Panel:
+    """One column for each crystal."""
+    rows = [
+        ("space group", *(phase.spacegroup for phase in phases)),
+        ("Laue class", *(phase.laue_class for phase in phases)),
+        ("a, b, c / Å", *(_edges(phase) for phase in phases)),
+        ("α, β, γ / °", *(", ".join(f"{angle:g}" for angle in phase.lattice[3:]) for phase in phases)),
+        ("cell / Å³", *(f"{phase.cell_volume:.2f}" for phase in phases)),
+        ("atoms", *(_atoms(phase) for phase in phases)),
+        ("families", *("named in the recipe" if phase.families else "the strongest" for phase in phases)),
+    ]
+    return Panel(
+        "[[phase]]",
+        "The lattice sets the scale: calibration moves the distance until the rings fit it, so that a lattice or "
+        "an energy that is a little off goes unseen.",
+        table=Table(("", *(phase.name for phase in phases)), tuple(rows)),
+        span=2 if len(phases) <= MOST_PHASES else 6,
+    )
+
+
+def _edges(phase: Phase) -> str:
+    return ", ".join(f"{edge:.6g}" for edge in phase.lattice[:3])
+
+
+def _atoms(phase: Phase) -> str:
+    """Elements of the asymmetric unit, each once."""
+    return ", ".join(dict.fromkeys(site.element for site in phase.sites))
+
+
+def _families(material: Material) -> Panel | None:
+    """Every family in use: where its ring lies, how many planes it has, how many pairs were found on it."""
+    setup, blobs, pairs = material.setup, material.blobs, material.pairs
+    if setup is None or blobs is None:
+        return None
+    rows: list[tuple[float, tuple[str, ...]]] = []
+    for number, phase in enumerate(material.phases):
+        try:
+            rows += _rings(phase, setup, blobs.shape[1:], _pairs_of(pairs, number))
+        except FriedelError:  # a family that the recipe names cannot diffract: the run has said so
+            continue
+    several = len(material.phases) > 1
+    table = tuple(row if several else row[1:] for _, row in sorted(rows, key=lambda row: row[0]))
+    head = ("phase", "hkl", "d / Å", "2θ / °", "planes", "pairs")
+    return Panel(
+        "Families of planes in use",
+        "Planes: reflections h and -h count as one. Good: pairs on every ring, about in the ratio of the planes; "
+        "outer rings lose those that leave the detector.",
+        table=Table(head if several else head[1:], table, numeric=tuple(range(2, 6) if several else range(1, 5))),
+        span=2,
+    )
+
+
+def _pairs_of(pairs: Any, phase: int) -> Any:
+    """How many pairs each family of a phase has, by row; None where pairs were not looked for."""
+    if pairs is None:
+        return None
+    return np.bincount(pairs["family"][pairs["phase"] == phase].astype(np.int64), minlength=1)
+
+
+def _rings(phase: Phase, setup: Setup, shape: tuple[int, int], found: Any) -> list[tuple[float, tuple[str, ...]]]:
+    used = used_reflections(phase, setup, shape)
+    angles = family_two_theta_rad(used, setup.beam.wavelength)
+    rings: list[tuple[float, tuple[str, ...]]] = []
+    for row, (angle, hkl) in enumerate(zip(angles.tolist(), used.representative.tolist(), strict=True)):
+        spacing = 0.5 * setup.beam.wavelength / np.sin(0.5 * angle)
+        count = "" if found is None else f"{found[row] if row < len(found) else 0:,}"
+        planes = f"{int(used.multiplicity[row]) // 2}"
+        rings.append(
+            (angle, (phase.name, name_of(hkl), f"{spacing:.4f}", f"{np.degrees(angle):.3f}", planes, count))
+        )
+    return rings
+
+
+def name_of(hkl: Sequence[int]) -> str:
+    """Miller's indices, negative ones with a bar above; apart where one has two digits."""
+    parts = [str(i) if i >= 0 else f"{-i}\u0305" for i in hkl]
+    return (" " if max(abs(i) for i in hkl) > 9 else "").join(parts)
