@@ -6,6 +6,7 @@ import numpy as np
 
 from friedel.index.candidate import Candidate
 from friedel.index.params import IndexParams
+from friedel.index.pieces import join
 from friedel.index.scatter import Tolerances, measure
 from friedel.index.scene import Scene, make_lines, make_scene
 from friedel.index.search import Null, Search, measure_null
@@ -60,6 +61,7 @@ def index(
     settled, limits = _believed(scene, settled, grains, tolerances, nulls, len(lines), params)
     if not len(settled):
         return _nothing(scene, params, [_no_grains(len(lines), tried, nulls), *_off_rings(tolerances)])
+    settled, limits = join(scene, settled, limits, params)
     return make_table(scene, settled, nulls, limits, params, _off_rings(tolerances))
 
 

@@ -90,10 +90,11 @@ class Search:
                 Us,
                 positions,
             )
-            found += [
-                self.best_related(self.verified(number, Us[i], positions[i], int(support[i])))
-                for i in np.flatnonzero(support >= least)
-            ]
+            for i in np.flatnonzero(support >= least):
+                candidate = self.verified(number, Us[i], positions[i], int(support[i]))
+                better = self.best_related(candidate)
+                # a twin that explains more may be another grain: both are offered, and the better one takes first
+                found += [candidate] if better is candidate else [better, candidate]
         return found
 
     def verified(self, number: int, U: Floats, position: Floats, support: int) -> Candidate:

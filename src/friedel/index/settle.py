@@ -6,20 +6,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from friedel.index.candidate import Candidate
+from friedel.index.families import families
 from friedel.index.params import IndexParams
 from friedel.index.scatter import FLOOR_PX, FLOOR_STEPS, NORMAL, Tolerances
 from friedel.index.scene import Scene
+from friedel.index.sharing import melt, share
 from friedel.kernels import bragg
 from friedel.kernels.contest import assign, lost_claims, nobody
 from friedel.kernels.fit import gauss_newton, residual_of
-from friedel.kernels.spot_grid import COUNTED, NOT_THERE, candidates, predict_spots
+from friedel.kernels.spot_grid import COUNTED, candidates, predict_spots
 from friedel.model.arrays import AnyArray, Floats, Indices
 
 CHOICES = 4
 """Blobs that a spot may want."""
 LEAST_SPOTS = 4
-WITHIN = 2.0
-"""A spot is within a blob up to so many of its standard deviations from the centre."""
 LEAST_LOG_SPREAD = 0.05
 
 
@@ -28,21 +28,26 @@ class Settled:
     """Grains and what is theirs, one entry per spot that has a blob, grain by grain.
 
     `grain`, `reflection`, `blob` (m), `shared`, `counted`, `melted` (m) bool: serves another grain too, expected,
-    lies in the blob but off its centre (never fitted); `residual` (m,3) rad, px, px. Per grain:
-    `crystal` (n), `U`, `position`, `expected` (n) spots to be counted on, `volume` (n) relative.
+    lies in the blob but off its centre (never fitted); `solution` (m) 0 or 1 of the reflection's two spots;
+    `place` (m,3) where the spot was seen: rad, px, px; `residual` (m,3) predicted minus that. Per grain: `crystal`
+    (n), `U`, `position`, `expected` (n) spots to be counted on, `volume` (n) relative, `family` (n) the same for
+    pieces of one.
     """
 
     crystal: Indices
+    family: Indices
     U: Floats
     position: Floats
     expected: Indices
     volume: Floats
     grain: Indices
     reflection: Indices
+    solution: Indices
     blob: Indices
     shared: AnyArray
     counted: AnyArray
     melted: AnyArray
+    place: Floats
     residual: Floats
 
     def __len__(self) -> int:
@@ -58,16 +63,6 @@ class Settled:
         return self.per_grain(self.counted)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Claims:
-    """Every wish of a spot for a blob: spot number (over all grains), blob, squared distance, hkl row, ..."""
-
-    spot: Indices
-    blob: Indices
-    square: Floats
-    log_strength: Floats
-
-
 def settle_all(
     scene: Scene, grains: Sequence[Candidate], tolerances: Tolerances, params: IndexParams, rounds: int = 3
 ) -> tuple[Settled, Scene]:
@@ -76,7 +71,7 @@ def settle_all(
     A spot that loses its blob to a spot of another grain shares it when both come from parallel lattice planes
     (twins); otherwise it goes without.
     """
-    settled = _start(grains)
+    settled = _start(scene, grains)
     for _ in range(rounds):
         settled = _give(scene, settled, tolerances, params)
         settled = _fitted(scene, settled)
@@ -84,22 +79,20 @@ def settle_all(
     return _give(scene, settled, tolerances, params), scene
 
 
-def _start(grains: Sequence[Candidate]) -> Settled:
+def _start(scene: Scene, grains: Sequence[Candidate]) -> Settled:
     n = len(grains)
     none = np.zeros(0, dtype=np.int64)
+    family, U = families(scene, grains)
     return Settled(
         np.array([g.crystal for g in grains], dtype=np.int64),
-        np.array([g.U for g in grains]).reshape(n, 3, 3),
+        family,
+        U,
         np.array([g.position for g in grains]).reshape(n, 3),
         np.zeros(n, dtype=np.int64),
         np.full(n, np.nan),
-        none,
-        none,
-        none,
-        none.astype(bool),
-        none.astype(bool),
-        none.astype(bool),
-        np.zeros((0, 3)),
+        *(none,) * 4,
+        *(none.astype(bool),) * 3,
+        *(np.zeros((0, 3)),) * 2,
     )
 
 
@@ -141,8 +134,9 @@ def _give(scene: Scene, settled: Settled, tolerances: Tolerances, params: IndexP
     of_spot, of_blob, wish = nobody(total), nobody(len(scene.blobs)), nobody(total)
     assign(order, spot, blob, of_spot, of_blob)
     lost_claims(order, spot, blob, of_spot, wish)
-    shared = _share(of_spot, of_blob, wish, g, grain_of, tolerances.direction_rad)
-    melted = _melt(scene, spots, state, g, grain_of, of_spot, of_blob, shared, tolerances.direction_rad)
+    family_of, direction = settled.family[grain_of], tolerances.direction_rad
+    shared = share(of_spot, of_blob, wish, g, family_of, direction)
+    melted = melt(scene, spots, state, g, family_of, of_spot, of_blob, shared, direction)
     has = np.flatnonzero(of_spot >= 0)
     places = scene.grid.place[of_spot[has]]
     off = spots[has, :3] - places
@@ -156,10 +150,12 @@ def _give(scene: Scene, settled: Settled, tolerances: Tolerances, params: IndexP
         volume=_medians(own[whole], grain_of[has][whole], n),
         grain=grain_of[has],
         reflection=(has - first[grain_of[has]]) // 2,
+        solution=(has - first[grain_of[has]]) % 2,
         blob=of_spot[has],
         shared=shared[has],
         counted=counted[has],
         melted=melted[has],
+        place=places,
         residual=off,
     )
 
@@ -191,62 +187,12 @@ def _medians(values: Floats, grain: Indices, n: int) -> Floats:
     return out
 
 
-def _share(
-    of_spot: Indices, of_blob: Indices, wish: Indices, g: Floats, grain_of: Indices, direction: float
-) -> AnyArray:
-    """Let spots without a blob share the one they want with a parallel spot of another grain; who shares."""
-    shared = np.zeros(len(of_spot), dtype=bool)
-    losers = np.flatnonzero(wish >= 0)
-    owners = of_blob[wish[losers]]
-    apart = np.linalg.norm(g[losers] - g[owners], axis=1)
-    parallel = (apart < direction * np.linalg.norm(g[losers], axis=1)) & (grain_of[losers] != grain_of[owners])
-    of_spot[losers[parallel]] = wish[losers[parallel]]
-    shared[losers[parallel]] = shared[owners[parallel]] = True
-    return shared
-
-
-def _melt(
-    scene: Scene,
-    spots: Floats,
-    state: Indices,
-    g: Floats,
-    grain_of: Indices,
-    of_spot: Indices,
-    of_blob: Indices,
-    shared: AnyArray,
-    direction: float,
-) -> AnyArray:
-    """Spots of parallel planes of several grains that melted into one blob share it (twins); which do (total).
-
-    The blob's centre is nobody's then: it is enough that a spot lies within it. Changes of_spot and shared.
-    """
-    melted = np.zeros(len(of_spot), dtype=bool)
-    lost = np.flatnonzero((of_spot < 0) & (state != NOT_THERE))
-    blobs, squares = np.full((len(lost), CHOICES), -1, dtype=np.int64), np.zeros((len(lost), CHOICES))
-    candidates(spots[lost], state[lost], tuple(scene.loose), scene.error, WITHIN, blobs, squares)
-    owners: dict[int, list[int]] = {}
-    row, choice = np.nonzero(blobs >= 0)
-    for blob, spot in zip(blobs[row, choice].tolist(), lost[row].tolist(), strict=True):
-        owners.setdefault(blob, []).append(spot)
-    for blob, wanting in owners.items():
-        everybody = wanting + ([int(of_blob[blob])] if of_blob[blob] >= 0 else [])
-        for spot in wanting:
-            others = [other for other in everybody if grain_of[other] != grain_of[spot]]
-            apart = np.linalg.norm(g[others] - g[spot], axis=1)
-            if of_spot[spot] < 0 and (apart < direction * np.linalg.norm(g[spot])).any():
-                of_spot[spot] = blob
-                melted[spot] = shared[spot] = True
-                if of_blob[blob] >= 0:
-                    shared[of_blob[blob]] = True
-    return melted
-
-
 def entry_arrays(scene: Scene, settled: Settled, i: int) -> tuple[Floats, Floats, Floats]:
     """hkl (m,3), what was seen (m,3) and its errors (m,3) of the spots that grain i is fitted to."""
     mine = (settled.grain == i) & ~settled.melted
     blob = settled.blob[mine]
     hkl = scene.crystals[settled.crystal[i]].hkl[settled.reflection[mine]]
-    return hkl, scene.grid.place[blob], np.sqrt(scene.error**2 + scene.grid.slack[blob] ** 2)
+    return hkl, settled.place[mine], np.sqrt(scene.error**2 + scene.grid.slack[blob] ** 2)
 
 
 def _fitted(scene: Scene, settled: Settled) -> Settled:
@@ -268,7 +214,7 @@ def _fitted(scene: Scene, settled: Settled) -> Settled:
     residual, out, hit = settled.residual.copy(), np.zeros(3), np.zeros(2)
     for entry, i in enumerate(settled.grain):
         crystal = scene.crystals[settled.crystal[i]]
-        place = scene.grid.place[settled.blob[entry]]
+        place = settled.place[entry]
         h = crystal.hkl[settled.reflection[entry]]
         if residual_of(U[i] @ crystal.B, position[i], h, place, scene.wavelength, scene.plane, hit, out):
             residual[entry] = out
