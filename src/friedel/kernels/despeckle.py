@@ -1,8 +1,8 @@
 """Median of a square neighbourhood, equal to `scipy.ndimage.median_filter(mode="nearest")` bit for bit.
 
 3×3 is a network: the three values of each column are sorted once, and the median of nine is the median of (the
-largest of the smallest, the median of the middle ones, the smallest of the largest). Larger squares forget
-extremes: of k values, drop the smallest and the largest, add the next, until three are left. All lanes do the
+largest of the smallest, the median of the middle ones, the smallest of the largest). Larger squares are networks
+too (`networks`), carried out exchange by exchange on some hundred neighbouring pixels at once. All lanes do the
 same, so that whole vectors are used: values are float32, or int16, twice as many to a vector. None may be NaN.
 """
 
@@ -12,9 +12,17 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from friedel.kernels.networks import GREATER, LESSER, column_plan, square_plan
+
 Values = NDArray[Any]
 
-_LANES = 128
+_LANES = 256
+"""Pixels to a step: many, because an exchange costs some ns to begin; few enough for 49 lanes of them in L1."""
+_WIDE = _LANES + 32
+"""Columns sorted for a step: those beside it too, and whole vectors."""
+_COLUMNS_5, _COLUMNS_7 = column_plan(5), column_plan(7)
+_SQUARE_5, _MEDIAN_5 = square_plan(5)
+_SQUARE_7, _MEDIAN_7 = square_plan(7)
 
 
 @njit(inline="always")
@@ -83,62 +91,68 @@ def _median_of_nine(image: Values, first: int, last: int, out: Values) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _order(lanes: Values, low: int, high: int) -> None:
-    """Rows `low` and `high` of `lanes` [value, lane], flat, such that the first holds the smaller values."""
-    a = lanes[low * _LANES : (low + 1) * _LANES]
-    b = lanes[high * _LANES : (high + 1) * _LANES]
-    for p in range(_LANES):
-        x = a[p]
-        y = b[p]
-        sorted_already = x < y  # one comparison for both: nearly twice as fast
-        a[p] = x if sorted_already else y
-        b[p] = y if sorted_already else x
+def _carry_out(plan: NDArray[np.int64], lanes: Values, width: int) -> None:
+    """The exchanges of a plan among the lanes [lane, pixel], flat, `width` pixels each."""
+    for e in range(len(plan)):
+        low, high, needed = plan[e, 0] * width, plan[e, 1] * width, plan[e, 2]
+        a, b = lanes[low : low + width], lanes[high : high + width]
+        if needed == LESSER:
+            for p in range(width):
+                a[p] = _least(a[p], b[p])
+        elif needed == GREATER:
+            for p in range(width):
+                b[p] = _most(a[p], b[p])
+        else:
+            for p in range(width):
+                x, y = a[p], b[p]
+                a[p] = _least(x, y)
+                b[p] = _most(x, y)
 
 
 @njit(cache=True, nogil=True)
-def _forget(lanes: Values, count: int) -> int:
-    """Which row of `lanes` [value, lane], flat, holds the median of `count` (odd) values after reordering them.
-
-    Of any count // 2 + 2 values neither the least nor the most is the median of all.
-    """
-    first = 0
-    last = count // 2 + 2
-    for following in range(last, count + 1):
-        for i in range(first + 1, last):
-            _order(lanes, first, i)
-        for i in range(first + 1, last - 1):
-            _order(lanes, i, last - 1)
-        first += 1
-        if following < count:
-            lanes[(last - 1) * _LANES : last * _LANES] = lanes[following * _LANES : (following + 1) * _LANES]
-    return first
+def _copy(source: Values, start: int, target: Values, at: int, count: int) -> None:
+    """A loop, because numba assigns to slices ten times slower."""
+    a, b = source[start : start + count], target[at : at + count]
+    for p in range(count):
+        b[p] = a[p]
 
 
 @njit(cache=True, nogil=True)
-def _median_of_square(image: Values, size: int, first: int, last: int, out: Values) -> None:
+def _median_of_square(
+    image: Values,
+    size: int,
+    columns: NDArray[np.int64],
+    square: NDArray[np.int64],
+    median: int,
+    first: int,
+    last: int,
+    out: Values,
+) -> None:
     rows, cols = image.shape
     half = size // 2
-    padded = np.empty((size, cols + size - 1 + _LANES), image.dtype)
+    padded = np.empty((size, cols + half + _WIDE), image.dtype)
+    sorted_columns = np.empty(size * _WIDE, image.dtype)
     lanes = np.empty(size * size * _LANES, image.dtype)
     for j in range(first, last):
         for r in range(size):
             line = image[min(max(j + r - half, 0), rows - 1)]
             padded[r, :half] = line[0]
-            padded[r, half : half + cols] = line
+            _copy(line, 0, padded[r], half, cols)
             padded[r, half + cols :] = line[cols - 1]
         for start in range(0, cols, _LANES):
             for r in range(size):
+                _copy(padded[r], start, sorted_columns, r * _WIDE, _WIDE)
+            _carry_out(columns, sorted_columns, _WIDE)
+            for r in range(size):
                 for c in range(size):
-                    at = (r * size + c) * _LANES
-                    lanes[at : at + _LANES] = padded[r, start + c : start + c + _LANES]
-            width = min(_LANES, cols - start)
-            at = _forget(lanes, size * size) * _LANES
-            out[j - first, start : start + width] = lanes[at : at + width]
+                    _copy(sorted_columns, r * _WIDE + c, lanes, (r * size + c) * _LANES, _LANES)
+            _carry_out(square, lanes, _LANES)
+            _copy(lanes, median * _LANES, out[j - first], start, min(_LANES, cols - start))
 
 
 @njit(cache=True, nogil=True)
 def despeckle(image: Values, size: int, first: int, last: int, out: Values) -> None:
-    """Median over size × size neighbours (odd) of rows [first, last) of `image` [row, col] into `out`.
+    """Median over size × size neighbours (1, 3, 5 or 7) of rows [first, last) of `image` [row, col] into `out`.
 
     Neighbours beyond the image's edges are the nearest pixel of the image; size 1 copies.
     """
@@ -146,5 +160,7 @@ def despeckle(image: Values, size: int, first: int, last: int, out: Values) -> N
         out[:] = image[first:last]
     elif size == 3:
         _median_of_nine(image, first, last, out)
+    elif size == 5:
+        _median_of_square(image, size, _COLUMNS_5, _SQUARE_5, _MEDIAN_5, first, last, out)
     else:
-        _median_of_square(image, size, first, last, out)
+        _median_of_square(image, size, _COLUMNS_7, _SQUARE_7, _MEDIAN_7, first, last, out)
