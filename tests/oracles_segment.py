@@ -69,12 +69,15 @@ class Volume:
             yield found
 
 
-def double_threshold(volume, T, tau, low, high, smallest=1, growth="clipped", overlap="claim"):
+def double_threshold(volume, T, tau, low, high, smallest=1, growth="clipped", overlap="claim", saddle=0.0):
     """Rows in the order of claims (then the rejected); `volume` is a `Volume`."""
     level = volume.level
     seeds = []
     rejected = []
-    for component in volume.components(T):
+    components = volume.components(T)
+    if overlap == "watershed" and saddle > 0:
+        components = [part for whole in components for part in parted(volume, whole, saddle, smallest)]
+    for component in components:
         peak = min(component, key=lambda v: (-float(level[v]), v))
         if len(component) < smallest:
             rejected.append(Row("seed_too_small", sorted(component), len(component), T, peak))
@@ -105,6 +108,29 @@ def double_threshold(volume, T, tau, low, high, smallest=1, growth="clipped", ov
     if overlap == "watershed":
         kept, rejected = watershed(volume, T, kept, rejected, dict(zip([s[1] for s in seeds], seeds, strict=True)))
     return kept + rejected
+
+
+def parted(volume, component, saddle, smallest):
+    """Parts of a seed component, each the voxels that hang on one maximum; see `part_seeds`."""
+
+    def rank(v):
+        return -float(volume.level[v]), v
+
+    part_of, parts = {}, {}  # parts are named by their maximum
+    for voxel in sorted(component, key=rank):
+        near = [o for o in volume.neighbours(voxel) if o in part_of]
+        highest = min((part_of[o] for o in near), key=rank, default=voxel)
+        parts.setdefault(highest, set())
+        for other in near:
+            part = part_of[other]
+            low = float(volume.level[voxel]) < saddle * float(volume.level[part])
+            large = len(parts[part]) >= smallest and len(parts[highest]) >= smallest
+            if part != highest and not (low and large):
+                part_of |= dict.fromkeys(parts[part], highest)
+                parts[highest] |= parts.pop(part)
+        part_of[voxel] = part_of[min(near, key=rank)] if near else voxel
+        parts[part_of[voxel]].add(voxel)
+    return list(parts.values())
 
 
 def _unclaimed(level, owner, lowest, highest):

@@ -56,6 +56,7 @@ def rules(draw):
         connectivity=draw(st.sampled_from([6, 18, 26])),
         growth=draw(st.sampled_from(["clipped", "clipped", "literal"])),
         overlap=draw(st.sampled_from(["claim", "claim", "watershed"])),
+        saddle=draw(st.sampled_from([0.0, 0.6, 0.9, 1.0])),
     )
 
 
@@ -77,6 +78,7 @@ def test_partition_ledger_and_columns_equal_the_oracle(volume, params, where, wr
     rows = double_threshold(
         Volume(volume, mask, params.connectivity, wrap), params.seed_threshold, params.tolerance, params.grow_min,
         params.grow_max, params.seed_min_voxels, params.growth, params.overlap,
+        params.saddle,
     )  # fmt: skip
     rows.sort(key=lambda row: (row.reason != "kept", row.voxels[0]))
     assert [(Reason(int(code)).text) for code in table.reason] == [row.reason for row in rows]

@@ -156,6 +156,35 @@ def test_the_watershed_leaves_small_seeds_and_single_seeds_alone():
     assert spans(table) == [("kept", 1, 4), ("seed_too_small", 4, 4), ("seed_too_small", 7, 7)]
 
 
+BRIGHT_NEIGHBOURS = line(0, 25, 60, 300, 60, 50, 70, 200, 60, 0)
+
+
+def test_neighbours_above_the_seed_threshold_are_parted_where_the_saddle_is_low_for_the_dimmer_one():
+    assert spans(run(BRIGHT_NEIGHBOURS, parameters(overlap="watershed"))) == [("kept", 1, 8)]
+    table = run(BRIGHT_NEIGHBOURS, parameters(overlap="watershed", saddle=0.6))
+    assert spans(table) == [("kept", 1, 4), ("kept", 5, 8)]
+    assert table["IMax_int"].tolist() == [300.0, 200.0]
+    assert (table["flags"] & Flag.TOUCHES).tolist() == [1, 1]
+    assert spans(run(BRIGHT_NEIGHBOURS, parameters(overlap="watershed", saddle=0.25))) == [("kept", 1, 8)]
+
+
+def test_a_saddle_says_nothing_where_the_brightest_claims_all():
+    assert spans(run(BRIGHT_NEIGHBOURS, parameters(saddle=0.6))) == [("kept", 1, 8)]
+
+
+def test_a_maximum_of_few_voxels_is_no_part_of_its_own():
+    params = parameters(overlap="watershed", saddle=0.9, seed_min_voxels=3)
+    assert spans(run(line(0, 90, 200, 100, 60, 70, 45, 40, 30, 0), params)) == [("kept", 1, 8)]  # 70 after 60
+    assert spans(run(line(0, 900, 60, 90, 200, 100, 40, 30, 25, 0), params)) == [("kept", 1, 8)]  # 900 alone
+
+
+def test_a_hump_that_wraps_around_is_parted_like_any_other():
+    values = BRIGHT_NEIGHBOURS[0, 0]
+    volume = np.roll(values, 5).reshape(-1, 1, 1)
+    table = run(volume, parameters(overlap="watershed", saddle=0.6), wrap=True)
+    assert sorted(table["Number_of_pixels"].tolist()) == [4, 4]
+
+
 def test_a_literal_seed_that_lost_voxels_does_not_grow_from_those():
     volume = np.zeros((2, 3, 3), np.float32)
     volume[0] = [[0, 100, 0], [0, 16, 0], [12, 25, 60]]  # the 25 goes to the 100; the 12 hangs on the 25 alone

@@ -50,6 +50,13 @@ class SegmentParams(Params):
     overlap: Literal["claim", "watershed"] = parameter(
         "claim", "Blobs that run together: the brightest claims all, or they are split at the saddles."
     )
+    saddle: float = parameter(
+        0.0,
+        'With "watershed", maxima of one seed are blobs of their own where the saddle between them is below this '
+        "fraction of the lower one; 0: only the seed threshold parts seeds.",
+        ge=0,
+        le=1,
+    )
     wrap: Literal["auto"] | bool = parameter("auto", "Whether the last frame touches the first.")
     reject_touching_excluded: bool = parameter(False, "Discard blobs beside masked or excluded pixels.")
     reject_edge: bool = parameter(False, "Discard blobs at the edge of the detector.")

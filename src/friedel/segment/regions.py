@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from friedel.kernels import saddles
 from friedel.kernels.components import link_rows, sort_by_label, unite_runs
 from friedel.kernels.grow import Claims, Ground, claim_regions, no_claims
 from friedel.kernels.moments import (
@@ -104,6 +105,12 @@ def find_regions(batch: Batch, rules: Rules, params: SegmentParams, scene: Scene
     if not len(at):
         return None
     number, seeds = _seeds(stretches, section, at, inside, params, scene.turn)
+    if params.overlap == "watershed" and params.saddle > 0:
+        rule = (rules.seed_threshold, params.saddle, params.seed_min_voxels)
+        whole = saddles.Stretches(stretches, section, at, inside, number)
+        parted, n = saddles.part_seeds(whole, seeds.peak, batch.level, rule, scene.turn, params.connectivity)
+        stretches, section, at, inside, number = parted
+        seeds = _measured_seeds(stretches, section, at, inside, number, n)
     claims = no_claims(len(seeds.at))
     # the brightest first; equal maxima by the peak's position, which need not be the order of first voxels
     order = np.lexsort((seeds.at - runs.offset[seeds.run], seeds.run, -seeds.peak, seeds.section))
@@ -146,9 +153,15 @@ def _seeds(
     unite_runs(stretches, link_rows(stretches, section, turn), params.connectivity, parent.copy(), parent)
     number = np.empty(len(at), np.int32)
     n = number_roots(parent, number)
+    return number, _measured_seeds(stretches, section, at, inside, number, n)
+
+
+def _measured_seeds(
+    stretches: Runs, section: Indices, at: Indices, inside: AnyArray, number: AnyArray, n: int
+) -> Seeds:
     seeds = Seeds(*[np.empty(n, np.float32 if name == "peak" else np.int64) for name in Seeds._fields])
     measure_seeds(stretches, section, at, inside, number, seeds)
-    return number, seeds
+    return seeds
 
 
 def _gathered(ground: Ground, seeds: Runs, number: AnyArray, rejected: Mask) -> Stretches:
