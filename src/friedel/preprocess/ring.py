@@ -102,7 +102,7 @@ class Ring:
             self.used,
             clipped,
         )
-        threshold = _threshold(raw, self.scan.saturation)
+        threshold = saturation_of(raw, self.scan.saturation)
         saturated = tuple(NOTHING if threshold is None else saturated_runs(frame, threshold) for frame in raw)
         return Word(frames, gains, saturated, void, bridged, clipped)
 
@@ -129,7 +129,7 @@ class Ring:
         return frames, raw, {k: why for _, whys in pieces for k, why in whys.items()}
 
 
-def _threshold(raw: AnyArray, saturation: float) -> AnyArray | None:
+def saturation_of(raw: AnyArray, saturation: float) -> AnyArray | None:
     """The saturation in the type of the frames; None where no value can reach it."""
     if raw.dtype.kind == "u":
         least = np.ceil(saturation)
