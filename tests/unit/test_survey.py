@@ -120,6 +120,13 @@ def test_bright_spots_raise_the_seed_threshold_and_faint_ones_lower_it_to_the_li
     assert seeds[0] < seeds[1] < seeds[2] == 26.0
 
 
+def test_neighbours_are_parted_by_their_own_saddle_unless_the_user_says_otherwise(saved):
+    path = saved(frames())
+    segment = guess(values_for(path), Serial())[0].segment
+    assert (segment.overlap, segment.saddle) == ("watershed", 0.6)
+    assert guess(values_for(path, overlap="claim"), Serial())[0].segment.overlap == "claim"
+
+
 def test_thresholds_follow_the_noise_in_counts_too(saved):
     recipe, _ = guess(values_for(saved(frames()), unit="counts"), Serial())
     scan = scan_of(frames())

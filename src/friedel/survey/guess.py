@@ -31,6 +31,11 @@ TYPICAL_PERCENT = 80.0
 SAFE_SIGMAS = 6.0
 """A seed threshold never comes closer to the noise than this, however it was filtered."""
 SEED_VOXELS = 3
+SADDLE = 0.6
+"""Which saddle parts two spots is a matter of their own heights, not of the noise: one threshold for all cannot
+part bright ones and keep faint ones. A grain's projection bulges, so a fall to six tenths between two maxima is a
+border: two equal spots show it from 1.3 of their widths at half maximum on. Noise does not make it: a saddle lies
+above the seed threshold T, so the fall is two thirds of T or more, 5 sigma at least."""
 SMALLEST, LARGEST = [2, 2, 1], [300, 300, 100]
 
 Values = dict[str, dict[str, Any]]
@@ -162,6 +167,11 @@ def _thresholds(
         "segment.seed_min_voxels": (SEED_VOXELS, "Seeds are well above the noise, so few voxels are enough."),
         "segment.min_size": (SMALLEST, "Small enough for spots that the beam box or the detector's edge cuts."),
         "segment.max_size": (LARGEST, "Spots near the rotation axis are long in frames."),
+        "segment.overlap": ("watershed", "Neighbours share what lies between them."),
+        "segment.saddle": (
+            SADDLE,
+            "Between two spots the intensity falls at least so far; within one it does not.",
+        ),
         "segment.max_bright_fraction": (_guard(fullest), f"Up to {fullest:.1%} in the frames looked at: spots."),
     }
 
