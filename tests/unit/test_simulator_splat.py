@@ -110,6 +110,24 @@ def test_the_point_spread_is_a_convolution():
     assert point_spread(0.0).tolist() == [1.0]
 
 
+def test_frames_are_the_sum_of_their_spots():
+    position, strain, g, bend = grain()
+    spots, _ = records(position, g, bend, 0.1)
+    frames = round(360 / STEP)
+    world = scene(position, strain, point_spread(0.8))
+    boxes = np.zeros((len(spots), 6), np.int64)
+    extents(spots, world, False, boxes)
+    added = np.zeros((frames, 150, 150), np.float32)
+    add_spots(spots, boxes, world, False, 0, frames, 1.0, added)
+    expected = np.zeros(added.shape)
+    for spot, box in zip(spots, boxes, strict=True):
+        for (f, r, c), value in np.ndenumerate(spot_image(spot, box, world, False)):
+            frame, row, col = f + box[0], r + box[2], c + box[4]
+            if 0 <= row < 150 and 0 <= col < 150:
+                expected[frame % frames, row, col] += value
+    np.testing.assert_allclose(added, expected, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("direct", [False, True])
 def test_frames_are_the_same_however_they_are_cut(direct):
     position, strain, g, bend = grain()
