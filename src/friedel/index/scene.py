@@ -40,7 +40,8 @@ class Crystal:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """Instrument and blobs. `error` (3,) is that of one blob: omega |sin eta| rad, row px, col px.
+    """Instrument and blobs. `error` (3,) is that of one blob: omega |sin eta| rad, row px, col px, as far as blobs
+    are looked for; `spread` (3,) is what they scatter by, which may be much less.
 
     `grid` knows where blobs are, and by how much more those may err that are cut; in `loose` every blob may err by
     as much as it is wide: for spots that melted into another's blob.
@@ -55,6 +56,7 @@ class Scene:
     grid: SpotGrid
     loose: SpotGrid
     error: Floats
+    spread: Floats
     crystals: tuple[Crystal, ...]
 
     @property
@@ -62,9 +64,10 @@ class Scene:
         """(frames, rows, cols)."""
         return self.blobs.shape
 
-    def with_error(self, error: Floats) -> "Scene":
-        """The same with other errors of one blob: omega |sin eta| rad, row px, col px."""
-        return replace(self, error=np.asarray(error, dtype=np.float64))
+    def with_error(self, error: Floats, spread: Floats | None = None) -> "Scene":
+        """The same with other errors of one blob (omega |sin eta| rad, row px, col px), and with that spread."""
+        error = np.asarray(error, dtype=np.float64)
+        return replace(self, error=error, spread=error if spread is None else spread)
 
     def with_omega(self, omega: Floats) -> "Scene":
         """The same blobs at other angles (rad)."""
@@ -122,6 +125,7 @@ def about_z(vectors: Floats, angle: Floats) -> Floats:
 def make_scene(blobs: BlobTable, setup: Setup, phases: Sequence[Phase], params: IndexParams) -> Scene:
     """Blobs and instrument, with errors still at one step and half a pixel."""
     detector = setup.detector
+    error = np.array([np.radians(abs(blobs.omega_step_deg)), 0.5, 0.5])
     place = np.column_stack([np.mod(setup.lab_omega_rad(blobs["omega"]), 2 * np.pi), blobs["sc"], blobs["fc"]])
     place[:, 0][place[:, 0] >= 2 * np.pi] = 0.0
     width = np.column_stack([np.radians(blobs["sigo"]), blobs["sigs"], blobs["sigf"]])
@@ -144,7 +148,8 @@ def make_scene(blobs: BlobTable, setup: Setup, phases: Sequence[Phase], params: 
         blobs,
         make_spot_grid(place, slack, rows, cols),
         make_spot_grid(place, width, rows, cols),
-        np.array([np.radians(abs(blobs.omega_step_deg)), 0.5, 0.5]),
+        error,
+        error,
         tuple(_crystal(phase, setup, blobs.shape) for phase in phases),
     )
 

@@ -21,6 +21,8 @@ CHOICES = 4
 """Blobs that a spot may want."""
 LEAST_SPOTS = 4
 LEAST_LOG_SPREAD = 0.05
+LEAST = 0.002
+"""Steps and pixels: no fit relies on blobs being better than this."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +77,7 @@ def settle_all(
     for _ in range(rounds):
         settled = _give(scene, settled, tolerances, params)
         settled = _fitted(scene, settled)
-        scene = scene.with_error(_errors(scene, settled))
+        scene = scene.with_error(*_errors(scene, settled))
     return _give(scene, settled, tolerances, params), scene
 
 
@@ -192,7 +194,7 @@ def entry_arrays(scene: Scene, settled: Settled, i: int) -> tuple[Floats, Floats
     mine = (settled.grain == i) & ~settled.melted
     blob = settled.blob[mine]
     hkl = scene.crystals[settled.crystal[i]].hkl[settled.reflection[mine]]
-    return hkl, settled.place[mine], np.sqrt(scene.error**2 + scene.grid.slack[blob] ** 2)
+    return hkl, settled.place[mine], np.sqrt(scene.spread**2 + scene.grid.slack[blob] ** 2)
 
 
 def _fitted(scene: Scene, settled: Settled) -> Settled:
@@ -221,11 +223,15 @@ def _fitted(scene: Scene, settled: Settled) -> Settled:
     return replace(settled, U=U, position=position, residual=residual)
 
 
-def _errors(scene: Scene, settled: Settled) -> Floats:
-    """Robust standard deviation of the residuals of whole blobs, each axis; as before where there are few."""
+def _errors(scene: Scene, settled: Settled) -> tuple[Floats, Floats]:
+    """Robust standard deviation of the residuals of whole blobs, each axis; as before where there are few.
+
+    As blobs are looked for, which is not taken too small, and as they are weighted in a fit.
+    """
     whole = (scene.grid.slack[settled.blob].max(axis=1, initial=0.0) == 0) & ~settled.melted
     if whole.sum() < 5 * LEAST_SPOTS:
-        return scene.error
+        return scene.error, scene.spread
     spread = NORMAL * np.median(np.abs(settled.residual[whole]), axis=0)
-    step = np.radians(abs(scene.blobs.omega_step_deg))
-    return np.asarray(np.maximum(spread, [FLOOR_STEPS * step, FLOOR_PX, FLOOR_PX]), dtype=np.float64)
+    unit = np.array([np.radians(abs(scene.blobs.omega_step_deg)), 1.0, 1.0])
+    floor = np.array([FLOOR_STEPS, FLOOR_PX, FLOOR_PX])
+    return np.maximum(spread, floor * unit), np.maximum(spread, LEAST * unit)

@@ -16,6 +16,7 @@ UNSURE = Flag.TOUCHES | Flag.EDGE | Flag.EXCLUDED | Flag.SCAN_END | Flag.FULL_TU
 LEAST_PX = 0.01
 LEAST_STEP = 0.01
 """No centroid is known better than this, in pixels and parts of a frame."""
+USUAL_LEVEL = 0.1
 SHIFT_OF_CUT = 0.5
 """How far the centroid of a cut blob moves, in standard deviations of its own extent (0.3 to 0.6 where known)."""
 
@@ -59,3 +60,18 @@ def blob_uncertainty(blobs: BlobTable) -> Uncertainty:
     return Uncertainty(
         row, col, omega, relative, shift * blobs["sigs"], shift * blobs["sigf"], shift * blobs["sigo"], unsure
     )
+
+
+def cut_level(blobs: BlobTable) -> Floats:
+    """Dimmest over brightest voxel of each kept blob (n): how much of it the threshold cuts off.
+
+    A tenth where no voxels are known.
+    """
+    pointer, intensity = np.asarray(blobs.voxels.pointer, dtype=np.int64), blobs.voxels.intensity
+    n = len(blobs)
+    level = np.full(n, USUAL_LEVEL)
+    filled = np.flatnonzero(np.diff(pointer[: n + 1]) > 0)
+    if len(filled):
+        dimmest = np.minimum.reduceat(intensity[: pointer[n]], pointer[filled])
+        level[filled] = dimmest / np.maximum(blobs["IMax_int"][filled], 1e-30)
+    return level
