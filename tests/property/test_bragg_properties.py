@@ -6,12 +6,13 @@ from hypothesis import strategies as st
 
 from friedel.kernels import bragg
 from friedel.model.setup import Detector
+from tests.strategies import triples
 
 DETECTOR = Detector.from_distance(3094.0, 3.5, (255.5, 255.5))
 PLANE = bragg.detector_frame(DETECTOR.origin_um, DETECTOR.u_um, DETECTOR.v_um)
 part = st.floats(-1.2, 1.2)
 vectors = st.tuples(part, part, part).filter(lambda g: 0.05 < np.linalg.norm(g) < 1.5)
-places = st.tuples(*[st.floats(-200, 200)] * 3)
+places = triples(200)
 wavelengths = st.floats(0.1, 0.6)
 
 

@@ -13,6 +13,7 @@ from friedel.model.blobs import COLUMNS, BlobTable, Voxels
 from friedel.model.crystal import Phase
 from friedel.model.setup import Axis, Beam, Detector, SampleShape, Setup
 from tests.oracles_index import pick, true_pairs
+from tests.strategies import FLIPS, SEEDS, SENSES, triples
 
 AL = Phase.from_lattice("Al", (4.0495, 4.0495, 4.0495, 90, 90, 90), "F m -3 m")
 REFLECTIONS = AL.reflections(1.1)
@@ -75,10 +76,10 @@ def nearest(grains, turns, places):
 @BUSY
 @given(
     st.integers(1, 8),
-    st.integers(0, 10**6),
-    st.tuples(*[st.floats(-3, 3)] * 3),
-    st.sampled_from([1, -1]),
-    st.sampled_from([(), ("cols",), ("rows",), ("rows", "cols")]),
+    SEEDS,
+    triples(3),
+    SENSES,
+    FLIPS,
 )
 def test_exact_spots_give_exact_grains_on_any_detector(count, seed, tilt, sign, flip):
     setup = instrument(tilt, sign, flip)
@@ -92,7 +93,7 @@ def test_exact_spots_give_exact_grains_on_any_detector(count, seed, tilt, sign, 
 
 
 @BUSY
-@given(st.integers(0, 10**6))
+@given(SEEDS)
 def test_the_order_of_blobs_and_pairs_does_not_matter(seed):
     setup = instrument()
     turns, places = some_grains(4, seed)
@@ -106,7 +107,7 @@ def test_the_order_of_blobs_and_pairs_does_not_matter(seed):
 
 
 @BUSY
-@given(st.integers(0, 10**6), st.floats(0.2, 359.8))
+@given(SEEDS, st.floats(0.2, 359.8))
 def test_a_turned_sample_gives_turned_grains(seed, angle):
     setup = instrument()
     turns, places = some_grains(3, seed)
@@ -122,7 +123,7 @@ def test_a_turned_sample_gives_turned_grains(seed, angle):
 
 
 @BUSY
-@given(st.integers(0, 10**6), st.integers(1, 6))
+@given(SEEDS, st.integers(1, 6))
 def test_spots_at_random_angles_give_no_grain(seed, count):
     setup = instrument()
     turns, places = some_grains(count, seed)
@@ -137,7 +138,7 @@ def test_spots_at_random_angles_give_no_grain(seed, count):
 
 
 @BUSY
-@given(st.integers(0, 10**6), st.sampled_from([1, -1]))
+@given(SEEDS, SENSES)
 def test_the_wrong_sense_gives_no_grain(seed, sign):
     setup = instrument(sign=sign)
     turns, places = some_grains(5, seed)

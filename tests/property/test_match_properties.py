@@ -10,14 +10,13 @@ from friedel.match import MatchParams, match
 from friedel.model.crystal import Phase
 from friedel.model.setup import Axis, Beam, Detector, SampleShape, Setup
 from tests.oracles_match import is_true, spot_table
+from tests.strategies import FLIPS, SENSES, triples
 
 AL = Phase.from_lattice("Al", [4.0495] * 3 + [90] * 3, "F m -3 m")
 SAMPLE = SampleShape("cylinder", (315.0, 315.0, 252.0))
 
 
 def setups():
-    tilt = st.tuples(*[st.floats(-5, 5)] * 3)
-    flip = st.sampled_from([(), ("rows",), ("cols",), ("rows", "cols")])
     return st.builds(
         lambda tilt, flip, sign: Setup(
             Beam(40.0),
@@ -25,9 +24,9 @@ def setups():
             Axis(sign),
             SAMPLE,
         ),
-        tilt,
-        flip,
-        st.sampled_from([1, -1]),
+        triples(5),
+        FLIPS,
+        SENSES,
     )
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from friedel.errors import InputError
@@ -29,9 +28,9 @@ from friedel.model.pairs import PAIR_COLUMNS, PairTable
 from friedel.model.truth import Truth
 from tests import oracles_evaluate_grains as oracle
 from tests.grain_maps import AL, FE, TI, grains_of, volume_of
+from tests.strategies import SEEDS
 
 SHAPE = (36, 4, 9)
-SEEDS = st.integers(0, 2**32 - 1)
 
 
 def blobs_of(*blobs, **extra):
