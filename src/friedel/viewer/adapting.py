@@ -1,0 +1,122 @@
+"""Bright voxels that were collected once, made into those that a run with other parameters would collect."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from friedel.errors import FriedelError, NoiseError
+from friedel.kernels.runs import Runs, empty_runs, smallest_float32
+from friedel.kernels.sift import sift_runs
+from friedel.model.arrays import AnyArray, Image, Mask
+from friedel.segment import BrightVoxels
+from friedel.segment.bright import Stencil
+
+ROUNDING = 1.0 + 1e-6
+"""More than the rounding of a float32 quotient takes away."""
+
+
+class NotCollected(FriedelError):  # noqa: N818  (a state, not a failure)
+    """Parameters need voxels that were not collected: `floor` is what they need, in their own unit."""
+
+    def __init__(self, floor: float, rule: str, got: object) -> None:
+        self.floor = floor
+        super().__init__("thresholds", rule=rule, got=got, way_out="they are being collected again")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Collected:
+    """Bright voxels, and the image of the noise that their levels are multiples of (None: levels are counts)."""
+
+    bright: BrightVoxels
+    noise: Image | None
+
+    def adapted(self, stencil: Stencil) -> BrightVoxels:
+        """Just the voxels that `bright_voxels` would keep with this stencil.
+
+        Raises `NotCollected` where not all of them are here, and `NoiseError`, as a run would, where a frame is too
+        full of them.
+        """
+        bright = self.bright
+        if (bright.left_out & ~stencil.left_out).any():
+            rule = "must not look where nothing was collected: fewer pixels are left out than before"
+            raise NotCollected(stencil.floor, rule, None)
+        lowest = self.floor_in(stencil.noise, stencil.left_out)
+        if stencil.floor < lowest:
+            rule = f"must not need voxels below {lowest:.4g}, the floor of what was collected"
+            raise NotCollected(stencil.floor, rule, f"{stencil.floor:.4g}")
+        found = _sifted(bright, self._same(stencil.noise), stencil)
+        _check_fullness(found, stencil)
+        return found
+
+    def floor_in(self, noise: Image | None, left_out: Mask) -> float:
+        """All voxels with at least this level are here, levels being multiples of `noise` (None: counts)."""
+        floor, inside = self.bright.floor, ~left_out
+        if self._same(noise) or not inside.any():
+            return floor
+        factor = 1.0 if self.noise is None else self.noise[inside].astype(np.float64)
+        divisor = 1.0 if noise is None else noise[inside].astype(np.float64)
+        return float(np.max(floor * factor / divisor)) * ROUNDING
+
+    def _same(self, noise: Image | None) -> bool:
+        if noise is None or self.noise is None:
+            return noise is self.noise
+        return noise is self.noise or np.array_equal(noise, self.noise)
+
+
+def _sifted(bright: BrightVoxels, same: bool, stencil: Stencil) -> BrightVoxels:
+    """With the stencil's floor, noise and area; levels are formed anew unless the noise is the `same`."""
+    if same and stencil.floor == bright.floor and np.array_equal(bright.left_out, stencil.left_out):
+        return bright
+    room = len(bright)
+    runs, level = empty_runs(room), np.empty(room, np.float32)
+    split = stencil.noise is not None
+    intensity = np.empty(room, np.float32) if split else None
+    count = np.zeros(max(bright.stop, 1), np.int64)
+    n_runs, n_voxels = sift_runs(
+        bright.runs,
+        bright.level if same or split else bright.intensity,
+        bright.intensity if split else None,
+        None if same else stencil.noise,
+        smallest_float32(stencil.floor),
+        stencil.left_out,
+        runs,
+        level,
+        intensity,
+        count,
+    )
+    level = level[:n_voxels]
+    return replace(
+        bright,
+        floor=stencil.floor,
+        runs=_with_offsets(runs.take(slice(0, n_runs))),
+        level=level,
+        intensity=level if intensity is None else intensity[:n_voxels],
+        left_out=stencil.left_out,
+        saturated=_inside(bright.saturated, stencil.left_out),
+    )
+
+
+def _with_offsets(runs: Runs) -> Runs:
+    return runs._replace(offset=np.cumsum(runs.length, dtype=np.int64) - runs.length)
+
+
+def _inside(places: AnyArray, left_out: Mask) -> AnyArray:
+    """Flat indices into the scan, those in pixels that are left out taken away."""
+    return places[~left_out.ravel()[places % left_out.size]] if len(places) else places
+
+
+def _check_fullness(bright: BrightVoxels, stencil: Stencil) -> None:
+    """Raise `NoiseError` for the first frame that is too full of bright voxels, as a run does."""
+    count = np.bincount(bright.runs.frame, weights=bright.runs.length, minlength=1)
+    full = np.flatnonzero(count > stencil.limit)
+    if not len(full):
+        return
+    inside = max(int(np.count_nonzero(~stencil.left_out)), 1)
+    bright_there = int(count[full[0]])
+    raise NoiseError(
+        f"frame {full[0]}",
+        rule=f"at most {stencil.limit} of its voxels may be above the lowest threshold, {stencil.floor:g}",
+        got=f"{bright_there} ({bright_there / inside:.1%}), and {len(full) - 1} more frames like it",
+        way_out="raise segment.grow_min or segment.tolerance, exclude what is bright, "
+        "or raise segment.max_bright_fraction",
+    )

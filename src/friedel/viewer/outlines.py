@@ -1,0 +1,69 @@
+"""Which voxels of a frame or a section are in which blob: runs, found in the time that it takes to list them."""
+
+import threading
+
+import numpy as np
+
+from friedel.kernels.voxel_runs import count_voxel_runs, joined_crossings, place_columns, place_runs, voxel_runs
+from friedel.model.arrays import AnyArray, Indices
+from friedel.model.blobs import BlobTable
+
+FRAME, ROW, COL, LENGTH, BLOB = range(5)
+Places = tuple[Indices, Indices]
+
+
+class Outlines:
+    """An index of the voxels of a table; those of sections are built when first asked for.
+
+    All answers are int32 [run, 4]: line, start, length, row of the table. Voxels of an absorbed seed come twice:
+    as the seed's and as its absorber's.
+    """
+
+    def __init__(self, table: BlobTable) -> None:
+        voxels = table.voxels
+        self._shape = table.shape
+        self._voxels: tuple[AnyArray, ...] = (voxels.pointer, voxels.frame, voxels.row, voxels.col)
+        self._lock = threading.Lock()
+        self._runs: AnyArray | None = None
+        self._places: dict[int, Places] = {}
+
+    def frame(self, number: int) -> AnyArray:
+        """On one frame: line is the row, start the first column."""
+        runs, (order, pointer) = self._index(FRAME)
+        found = runs[_of(order, pointer, number)]
+        return np.ascontiguousarray(found[:, [ROW, COL, LENGTH, BLOB]])
+
+    def row(self, number: int, start: int, stop: int) -> AnyArray:
+        """On the section along a row of the detector, frames [start, stop): line is the frame, start the column."""
+        runs, (order, pointer) = self._index(ROW)
+        found = runs[_of(order, pointer, number)]
+        found = found[(found[:, FRAME] >= start) & (found[:, FRAME] < stop)]
+        return np.ascontiguousarray(found[:, [FRAME, COL, LENGTH, BLOB]])
+
+    def col(self, number: int, start: int, stop: int) -> AnyArray:
+        """On the section along one column, frames [start, stop): line is the frame, start the first row."""
+        runs, (order, pointer) = self._index(COL)
+        crossing = _of(order, pointer, number)
+        out = np.empty((len(crossing), 4), np.int32)
+        return out[: joined_crossings(runs, crossing, start, stop, out)]
+
+    def _index(self, axis: int) -> tuple[AnyArray, Places]:
+        with self._lock:
+            if self._runs is None:
+                runs = np.empty((count_voxel_runs(*self._voxels), 5), np.int32)
+                voxel_runs(*self._voxels, runs)
+                self._runs = runs
+            if axis not in self._places:
+                frames, rows, cols = self._shape
+                if axis == COL:
+                    self._places[axis] = place_columns(self._runs, cols)
+                else:
+                    self._places[axis] = place_runs(self._runs, axis, frames if axis == FRAME else rows)
+            return self._runs, self._places[axis]
+
+
+def _of(order: Indices, pointer: Indices, number: int) -> Indices:
+    """What lies at one place; nothing where there is no such place."""
+    if not 0 <= number < len(pointer) - 1:
+        return order[:0]
+    return order[pointer[number] : pointer[number + 1]]

@@ -1,0 +1,122 @@
+"""What the page shows: the blobs for one set of parameters, and the few sets that are kept."""
+
+import hashlib
+import json
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from friedel.errors import FriedelError
+from friedel.model.blobs import BlobTable, Voxels
+from friedel.model.scan import Scan
+from friedel.segment import BrightVoxels, SegmentParams
+from friedel.viewer.outlines import Outlines
+
+Scope = Literal["sub", "whole"]
+
+MOST_SOLUTIONS = 6
+MOST_BYTES = 600_000_000
+"""Of the voxels of all solutions that are kept; the newest two always are."""
+VOXEL_BYTES = 28
+"""Of one voxel: place, value, and its share of the indices."""
+
+
+class Overtaken(FriedelError):  # noqa: N818  (a state, not a failure)
+    """A newer request of the same page has come in."""
+
+    def __init__(self) -> None:
+        super().__init__("overtaken")
+
+
+class NotReady(FriedelError):  # noqa: N818  (a state, not a failure)
+    """What is asked for needs something that is still being made, or is gone."""
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Blobs of frames [start, stop), frames counted as in the scan, and the voxels that they were found among.
+
+    `bright` counts frames from `start`. `preview` says that the frames were cleaned roughly, `cut` that blobs may
+    go on beyond the frames: then their flags say `SCAN_END` there, and their sizes are not the last word.
+    """
+
+    id: str
+    params: SegmentParams
+    scope: Scope
+    table: BlobTable
+    bright: BrightVoxels
+    start: int
+    stop: int
+    seconds: float = 0.0
+    preview: bool = False
+    cut: bool = False
+    warnings: tuple[str, ...] = ()
+
+    @cached_property
+    def outlines(self) -> Outlines:
+        """The index behind the outlines on frames and sections."""
+        return Outlines(self.table)
+
+    @property
+    def bright_fraction(self) -> float:
+        """The part of the voxels, left-out pixels aside, at or above the lowest threshold."""
+        inside = int(np.count_nonzero(~self.bright.left_out)) * (self.stop - self.start)
+        return len(self.bright) / max(inside, 1)
+
+
+class Kept:
+    """The last solutions by id; as many as memory allows."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._solutions: OrderedDict[str, Solution] = OrderedDict()
+
+    def get(self, name: str) -> Solution:
+        """One of them, which now is the newest. Raises `NotReady` where it is forgotten."""
+        with self._lock:
+            if name not in self._solutions:
+                raise NotReady(f"solution {name[:16]}", rule="is not kept any more", way_out="solve again")
+            self._solutions.move_to_end(name)
+            return self._solutions[name]
+
+    def find(self, name: str) -> Solution | None:
+        """One of them, or None."""
+        with self._lock:
+            return self._solutions.get(name)
+
+    def put(self, solution: Solution) -> None:
+        """Keep it, and forget the oldest ones."""
+        with self._lock:
+            self._solutions[solution.id] = solution
+            self._solutions.move_to_end(solution.id)
+            while len(self._solutions) > 2 and (
+                len(self._solutions) > MOST_SOLUTIONS or self._bytes() > MOST_BYTES
+            ):
+                self._solutions.popitem(last=False)
+
+    def _bytes(self) -> int:
+        return VOXEL_BYTES * sum(len(one.table.voxels) for one in self._solutions.values())
+
+
+def name_of(scope: Scope, source: tuple[object, ...], params: SegmentParams) -> str:
+    """The id of a solution: the same parameters on the same voxels have the same."""
+    text = json.dumps([scope, *source, params.model_dump(mode="json")], default=str, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def shifted(table: BlobTable, start: int, scan: Scan) -> BlobTable:
+    """A table of frames that begin with frame `start` of the scan, with its frames counted as in the scan."""
+    if start == 0 and table.shape == scan.shape:
+        return table
+    columns = dict(table.columns)
+    for name in ("frame", "frame_start", "frame_stop"):
+        columns[name] = columns[name] + start
+    voxels = table.voxels
+    moved = Voxels(voxels.pointer, voxels.frame + np.int32(start), voxels.row, voxels.col, voxels.intensity)
+    return replace(
+        table, columns=columns, voxels=moved, shape=scan.shape, omega_start_deg=float(scan.omega_start_deg)
+    )

@@ -1,0 +1,71 @@
+"""A scan in memory as the page's solver sees it: clean frames, what was collected from them, and its noise."""
+
+import numpy as np
+
+from friedel.model.baseline import Baseline
+from friedel.model.scan import ArrayFrames, Box, Scan
+from friedel.model.stream import CleanBlock, Serial
+from friedel.segment import bright_voxels, segment
+from friedel.segment.exclude import noise_per_pixel
+from friedel.viewer.adapting import Collected
+from tests.oracles_segment import frames_in_blocks
+
+
+def spotty(shape=(12, 20, 30), seed=0, spots=25):
+    """Clean frames with noise of sigma about 1, more of it to the right, and spots of all sizes."""
+    rng = np.random.default_rng(seed)
+    noise = np.linspace(0.5, 2.0, shape[2], dtype=np.float32)
+    volume = rng.normal(0, noise, shape)
+    where = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1)
+    for _ in range(spots):
+        middle, width = rng.uniform(0, shape), rng.uniform(0.6, 1.8, 3)
+        volume += rng.uniform(8, 80) * np.exp(-0.5 * (((where - middle) / width) ** 2).sum(axis=-1))
+    return volume.astype(np.float32)
+
+
+class MemorySource:
+    """The solver's `Source` for a volume; `collected_for` tells what it was asked to collect again."""
+
+    def __init__(self, volume, params, *, floor=None, full_turn=False, mask=None, beam=None):
+        shape = volume.shape
+        self.volume, self.generation, self.collected_for = volume, 0, []
+        mask = np.zeros(shape[1:], bool) if mask is None else mask
+        frames = ArrayFrames(np.zeros(shape, np.uint16))
+        step = 360.0 / shape[0] if full_turn else 0.5
+        self.scan = Scan(frames, 10.0, step, np.zeros(shape[1:], np.float32), mask)
+        image = np.broadcast_to(np.linspace(0.5, 2.0, shape[2], dtype=np.float32), shape[1:])
+        self.baseline = Baseline((), beam and Box(*beam), (), 1.0, 1.0, 0.0, 1.25, np.ascontiguousarray(image))
+        self.saturated = volume > 70
+        self.bridged = np.zeros(shape[0], bool)
+        self.bridged[shape[0] // 2] = True
+        self.collected = Collected(self.bright(params, floor), noise_per_pixel(params, self.baseline, None))
+
+    def blocks(self, cuts=None):
+        return frames_in_blocks(self.volume, cuts, self.saturated, self.bridged)
+
+    def bright(self, params, floor=None):
+        return bright_voxels(
+            self.blocks(), self.volume.shape, params, baseline=self.baseline, mask=self.scan.mask, floor=floor
+        )
+
+    def run(self, params):
+        """What `friedel run` finds."""
+        return segment(
+            self.blocks(),
+            self.volume.shape,
+            params,
+            baseline=self.baseline,
+            exclude=None,
+            mask=self.scan.mask,
+            omega_start_deg=self.scan.omega_start_deg,
+            omega_step_deg=self.scan.omega_step_deg,
+            wrap=params.wraps(self.scan.full_turn),
+            executor=Serial(),
+        )
+
+    def clean_block(self, start, stop):
+        flat = np.flatnonzero(self.saturated[start:stop])
+        return CleanBlock(start, self.volume[start:stop].copy(), flat, self.bridged[start:stop]), False
+
+    def collect_for(self, params):
+        self.collected_for.append(params)
