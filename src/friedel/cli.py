@@ -277,5 +277,6 @@ def _misused(error: Any) -> int:
 
 
 def _failed(text: str, code: int) -> int:
-    typer.echo(f"friedel: {text}", err=True)
+    for line in text.splitlines():  # a recipe may have several mistakes
+        typer.echo(f"friedel: {line}", err=True)
     return code

@@ -35,6 +35,16 @@ if TYPE_CHECKING:
 
 EVALUATION, REPORT = "evaluation.json", "report.html"
 Paths = str | Path
+TO_THE_MAP = """
+# To go on from blobs to grains and their map, say where the detector is and what the crystal (docs/recipe.md):
+# [setup]
+# energy_keV = 40.0
+# detector = { distance_um = 5000.0, pixel_um = 3.5, centre_px = [255.5, 255.5] }   # [col, row] where the beam hits
+# [[phase]]
+# name = "Al"
+# lattice = [4.0495, 4.0495, 4.0495, 90, 90, 90]
+# spacegroup = "F m -3 m"
+"""
 
 
 def demo(folder: Paths = "friedel-demo", *, verbosity: int | None = None) -> Path:
@@ -98,6 +108,8 @@ def init(scan: Paths, out: Paths = "recipe.toml", *, settings: Settings = (), ve
         recipe, notes = guess(_with_scan(scan, settings), executor)
         head = f"Written by `friedel init {Path(scan).name}`: what was guessed says so, the rest are defaults."
         text = dump(relative_to(recipe, out.absolute().parent), notes, head=head)
+        if recipe.setup is None:
+            text += TO_THE_MAP
         kept = replace_text(out, text)
         if kept is not None:
             log.warning(f"{out} was already there and is now {kept}")

@@ -54,7 +54,12 @@ class ScanError(InputError):
 
 
 class RecipeError(InputError):
-    """A recipe whose key, rule or value is wrong."""
+    """A recipe whose key, rule or value is wrong; `others` are what else is wrong with it, one line each."""
+
+    others: tuple["RecipeError", ...] = ()
+
+    def __str__(self) -> str:
+        return "\n".join([super().__str__(), *map(str, self.others)])
 
 
 class SetupError(InputError):

@@ -100,9 +100,26 @@ def _rule(schema: Mapping[str, Any]) -> str:
 
 
 def _translate(cls: type[Params], error: ValidationError, section: str, values: Mapping[str, Any]) -> RecipeError:
-    errors = error.errors(include_url=False)
-    first = errors[0]
-    path = _path(first["loc"], values)
+    """All that is wrong, each value once: the first as the error, the rest as its others."""
+    left = [(_path(one["loc"], values), one) for one in error.errors(include_url=False)]
+    found = []
+    while left:
+        path, first = left[0]
+        # The other ways in which the same value could have been right: a parameter may have several types.
+        same = [one for other, one in left if other[: len(path)] == path]
+        found.append(_mistake(cls, first, same, path, section))
+        left = [(other, one) for other, one in left if not _about_the_same(other, path)]
+    found[0].others = tuple(found[1:])
+    return found[0]
+
+
+def _about_the_same(one: list[str], other: list[str]) -> bool:
+    """Whether one path leads to the other's value or into it."""
+    shared = min(len(one), len(other))
+    return one[:shared] == other[:shared]
+
+
+def _mistake(cls: type[Params], first: Any, same: list[Any], path: list[str], section: str) -> RecipeError:
     where = ".".join([section, *path] if section else path) or cls.__name__
     if first["type"] == "extra_forbidden":
         key = path[-1]
@@ -110,8 +127,7 @@ def _translate(cls: type[Params], error: ValidationError, section: str, values: 
         near = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
         way_out = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(known)}" if known else ""
         return RecipeError(where, rule="unknown key", way_out=way_out)
-    # The other ways in which the same value could have been right: a parameter may have several types.
-    rules = dict.fromkeys(_sentence(e) for e in errors if _path(e["loc"], values)[: len(path)] == path)
+    rules = dict.fromkeys(_sentence(one) for one in same)
     value = first.get("input")
     whole_table = first["type"] == "value_error" and isinstance(value, Mapping)  # the rule names what is in it
     shown = None if whole_table or _is_missing_key(first) else _shown(value)

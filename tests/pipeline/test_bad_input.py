@@ -220,6 +220,42 @@ def test_a_run_with_little_to_show_has_a_report(recipe_for, tmp_path, settings, 
     assert "nan" not in page.lower().replace("name", "")
 
 
+def test_warnings_that_a_script_ignores_are_kept_in_the_record_and_not_shown(recipe_for, tmp_path):
+    frames = frames_of("f4")
+    frames[:, :, :16] = np.nan
+    recipe = recipe_for(write_scan(tmp_path / "s.h5", frames))
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("ignore", friedel.FriedelWarning)
+        out = friedel.run(recipe, tmp_path / "out")
+    assert not [one for one in shown if issubclass(one.category, friedel.FriedelWarning)]
+    assert "are no numbers" in (out / "run.json").read_text()
+
+
+def test_all_mistakes_of_a_recipe_are_said_at_once(recipe, tmp_path, command):
+    settings = (
+        "--set",
+        "preprocess.half_window=-1",
+        "--set",
+        "segment.tolerance=7",
+        "--set",
+        "setup.energy_keV=-4",
+    )
+    code, out, err = command("run", recipe, "-o", tmp_path / "out", *settings)
+    assert (code, out) == (2, "")
+    assert [line.split(":")[1].strip() for line in err.splitlines() if line.startswith("friedel: ")] == [
+        "preprocess.half_window", "segment.tolerance", "setup.energy_keV", "setup.detector",
+    ]  # fmt: skip
+
+
+def test_a_dark_above_the_frames_is_named_and_nothing_else_is_compared_with_it(recipe, tmp_path, command):
+    wrong = ("scan.dark=60000", "preprocess.margin=[[8, 8, 12, 16]]", "preprocess.beam=[8, 8, 40, 24]")
+    settings = [part for setting in wrong for part in ("--set", setting)]
+    code, _, err = command("run", recipe, "-o", tmp_path / "out", "--to", "preprocess", *settings)
+    assert code == 0, err
+    assert "scan.dark: the dark is brighter than the frames" in err
+    assert "% of that of the beam" not in err
+
+
 def test_a_beam_box_outside_the_image_is_refused(recipe, tmp_path, command):
     arguments = ["run", recipe, "-o", tmp_path / "out", "--set"]
     refused(command(*arguments, "preprocess.beam=[10, 10, 500, 40]"), 2, "preprocess.beam", "500")

@@ -50,6 +50,18 @@ def test_an_error_names_the_key_the_rule_and_the_value(values, words):
         assert word in text
 
 
+def test_all_mistakes_are_named_each_value_once():
+    with pytest.raises(RecipeError) as caught:
+        Example.build({"tresholds": 3.0, "box": [1, 2, 3], "inner": {"step_deg": "x"}}, "section")
+    lines = str(caught.value).splitlines()
+    assert sorted(line.split(":")[0] for line in lines) == [
+        "section.box",
+        "section.inner.step_deg",
+        "section.tresholds",
+    ]
+    assert len(caught.value.others) == 2
+
+
 def test_no_name_of_a_type_appears_in_the_key():
     with pytest.raises(RecipeError, match=r"^s\.box\.1: "):
         Example.build({"box": [1, "x", 3, 4]}, "s")

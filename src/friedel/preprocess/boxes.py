@@ -16,6 +16,8 @@ _LEAST_SIGMAS = 20.0
 _UNSHADOWED = 0.97
 _STEADY = 0.03
 _INSET = 3
+_NO_LIGHT = 1e-9
+"""Counts above the dark that stand for none, so that shares of it exist."""
 _OUTSIDE = 0.3
 """A margin below this part of the beam's edges is not in the beam."""
 _DIMMER, _DIMMER_AT_THE_EDGE = 0.93, 0.8
@@ -148,7 +150,7 @@ def _column_levels(scan: Scan, sample: Sample, beam: Box) -> Floats:
     rows, cols = slice(beam.row0 + inset, beam.row1 - inset), slice(beam.col0, beam.col1)
     keep = ~scan.mask[rows, cols] & np.isfinite(scan.dark[rows, cols])
     values = np.where(keep, sample.raw[:, rows, cols].astype(np.float64) - scan.dark[rows, cols], 0.0)
-    return np.maximum(np.asarray(values.sum(axis=1) / np.maximum(keep.sum(axis=0), 1), np.float64), 1e-9)
+    return np.maximum(np.asarray(values.sum(axis=1) / np.maximum(keep.sum(axis=0), 1), np.float64), _NO_LIGHT)
 
 
 def _strips(beam: Box, inset: int, left: int, right: int) -> tuple[Box, ...]:
@@ -180,6 +182,10 @@ def _margin_warning(scan: Scan, sample: Sample, boxes: tuple[Box, ...], beam: Bo
     columns = _column_levels(scan, sample, beam)
     width, inset = beam.col1 - beam.col0, _INSET + 1
     edges = np.stack([columns[:, inset : inset + 2], columns[:, width - inset - 2 : width - inset]]).mean(axis=2)
+    if (
+        np.median(edges.min(axis=0)) <= 0
+    ):  # no beam above this dark: that has been said, and shares of nothing say no more
+        return ""
     core = Box(beam.col0 + inset, beam.row0 + _INSET, beam.col1 - inset, beam.row1 - _INSET)
     inner = [part for box in boxes if (part := _common(box, core)).inside(*scan.shape[1:])]
     least = _DIMMER if inner else _DIMMER_AT_THE_EDGE

@@ -5,10 +5,10 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -160,10 +160,22 @@ def log_file(path: Path) -> Iterator[None]:
         handler.close()
 
 
+def _ignored(message: str, category: type[Warning], filters: Sequence[Any]) -> bool:
+    """What the first filter that fits says; those for one module are not ours to judge."""
+    for action, text, kind, module, _ in filters:
+        if module is None and issubclass(category, kind) and (text is None or text.match(message)):
+            return bool(action == "ignore")
+    return False
+
+
 @contextmanager
 def warnings_kept() -> Iterator[list[str]]:
-    """Collect every `FriedelWarning` once, logging it as it comes; other warnings go their usual way."""
+    """Collect every `FriedelWarning` once, logging it as it comes; other warnings go their usual way.
+
+    Those that a notebook's own filters ignore are kept too, but not shown there.
+    """
     kept: list[str] = []
+    outside = list(warnings.filters)
     with warnings.catch_warnings():
         usual = warnings.showwarning
 
@@ -180,7 +192,8 @@ def warnings_kept() -> Iterator[list[str]]:
             elif str(message) not in kept:
                 kept.append(str(message))
                 log.warning(str(message))
-                if not any(isinstance(handler, _ConsoleHandler) for handler in log.handlers):
+                console = any(isinstance(handler, _ConsoleHandler) for handler in log.handlers)
+                if not console and not _ignored(str(message), category, outside):
                     usual(message, category, filename, lineno, file, line)  # a notebook shows it its own way
 
         warnings.simplefilter("always", FriedelWarning)
