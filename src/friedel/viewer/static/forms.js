@@ -1,0 +1,151 @@
+// Forms made from the parameters' schema: range, unit and sentence as they were declared once.
+
+import { el, segmented } from "./dom.js";
+import { boxField, choiceField, mixedField, numberField, switchField, textField, vectorField } from "./fields.js";
+
+/**
+ * @typedef {Object} Field  one parameter, as api/session's schema tells it
+ * @property {string} name
+ * @property {string} type
+ * @property {any} default
+ * @property {string} unit
+ * @property {string} rule
+ * @property {string} sentence
+ * @property {number} [minimum]
+ * @property {number} [exclusiveMinimum]
+ * @property {number} [maximum]
+ * @property {any[]} [choices]
+ *
+ * @typedef {Object} FormOptions
+ * @property {Object<string, any>} values
+ * @property {(name: string, value: any) => void} onChange  while a slider moves as well
+ * @property {string[]} [include]  only these, in this order
+ * @property {string[]} [exclude]
+ * @property {Object<string, {min: number, max: number, log?: boolean}>} [ranges]  of sliders
+ * @property {{title: string, names: string[]}[]} [groups]  headings; what is in none comes last under "More", folded
+ * @property {Object<string, string>} [labels]
+ *
+ * @typedef {{element: HTMLElement, set: (value: any) => void}} Control
+ */
+
+/**
+ * A form for one section.
+ * @param {HTMLElement} host
+ * @param {Field[]} fields
+ * @param {FormOptions} options
+ * @returns {{update: (values: Object<string, any>) => void, setErrors: (errors: Object<string, string>) => void,
+ *   setRange: (name: string, range: {min: number, max: number, log?: boolean}) => void, disable: (on: boolean) => void}}
+ */
+export function makeForm(host, fields, options) {
+  const { values, onChange, include, exclude = [], groups, labels = {} } = options;
+  const chosen = include ? include.map((name) => fields.find((field) => field.name === name)).filter(isField) : fields;
+  const shown = chosen.filter((field) => !exclude.includes(field.name));
+  /** @type {Map<string, {row: HTMLElement, note: HTMLElement, control: Control, field: Field}>} */
+  const rows = new Map();
+  const build = (/** @type {Field} */ field) => {
+    const control = controlFor(field, options.ranges?.[field.name], (value) => onChange(field.name, value));
+    control.set(values[field.name] ?? field.default);
+    const note = el("div.field-error", { role: "alert" });
+    const name = labels[field.name] ?? field.name;
+    const title = [field.sentence, field.rule && `Allowed: ${field.rule}.`, `Default: ${shownValue(field.default)}.`].filter(Boolean).join("\n");
+    const row = el("div.field", { title, data: { name: field.name, wide: String(isWide(field)) } },
+      el("label.field-name", { for: `${field.name}-control` }, el("span", {}, name.replaceAll("_", " ")), field.unit ? el("small", {}, field.unit) : null), control.element, note);
+    const focusable = control.element.querySelector("input, select, button") ?? control.element;
+    if (focusable && !focusable.id) focusable.id = `${field.name}-control`;
+    focusable?.setAttribute("aria-description", field.sentence);
+    rows.set(field.name, { row, note, control, field });
+    return row;
+  };
+  host.classList.add("form");
+  host.replaceChildren(...arranged(shown, groups, build));
+  return {
+    update(next) {
+      for (const [name, { control, row, field }] of rows) {
+        if (!(name in next)) continue;
+        control.set(next[name]);
+        row.classList.toggle("changed", JSON.stringify(next[name]) !== JSON.stringify(field.default));
+      }
+    },
+    setErrors(errors) {
+      for (const [name, { note, row }] of rows) {
+        note.textContent = errors[name] ?? "";
+        row.classList.toggle("wrong", name in errors);
+      }
+    },
+    setRange(name, range) {
+      /** @type {any} */ (rows.get(name)?.control)?.setRange?.(range);
+    },
+    disable(on) {
+      host.inert = on;
+      host.classList.toggle("disabled", on);
+    },
+  };
+}
+
+/** @param {Field|undefined} field @returns {field is Field} */
+function isField(field) {
+  return field !== undefined;
+}
+
+/** @param {Field[]} fields @param {FormOptions["groups"]} groups @param {(field: Field) => HTMLElement} build */
+function arranged(fields, groups, build) {
+  if (!groups) return fields.map(build);
+  const named = new Set(groups.flatMap((group) => group.names));
+  const rest = fields.filter((field) => !named.has(field.name));
+  const parts = groups.map(({ title, names }) =>
+    el("fieldset", {}, el("legend", {}, title), ...names.map((name) => fields.find((field) => field.name === name)).filter(isField).map(build)));
+  if (rest.length) parts.push(el("details.more", {}, el("summary", {}, "More"), ...rest.map(build)));
+  return parts;
+}
+
+/** @param {Field} field */
+function isWide(field) {
+  return kindOf(field) === "mixed" || kindOf(field) === "text" || kindOf(field) === "number";
+}
+
+/** What kind of control fits. @param {Field} field */
+export function kindOf(field) {
+  const parts = field.type.split(" | ");
+  const words = parts.filter((part) => part.startsWith('"')).map((part) => part.slice(1, -1));
+  const choices = field.choices ?? (words.length === parts.length ? words : null);
+  if (choices?.length) return "choice";
+  if (parts.length === 1 || (parts.length === 2 && parts.includes("null"))) {
+    const type = parts.find((part) => part !== "null") ?? "any";
+    if (type === "boolean") return "switch";
+    if (type === "number" || type === "integer") return "number";
+    if (type === "array" && Array.isArray(field.default) && field.default.every((v) => typeof v === "number")) return "vector";
+    if (type === "string") return "text";
+    if (parts[0].includes(" ") || /^\d/.test(parts[0])) return "choice";
+  }
+  if (parts.every((part) => /^-?\d+$/.test(part))) return "choice";
+  return field.name === "beam" ? "box" : "mixed";
+}
+
+/** @param {Field} field @param {{min: number, max: number, log?: boolean}|undefined} range @param {(value: any) => void} onChange @returns {Control} */
+function controlFor(field, range, onChange) {
+  const kind = kindOf(field);
+  if (kind === "switch") return switchField(onChange);
+  if (kind === "number") return numberField(field, range, onChange);
+  if (kind === "vector") return vectorField(field, onChange);
+  if (kind === "text") return textField(onChange);
+  if (kind === "box") return boxField(words(field), onChange);
+  if (kind === "mixed") return mixedField(words(field), field.type.includes("boolean"), onChange);
+  const choices = field.choices ?? field.type.split(" | ").map((part) => JSON.parse(part));
+  const short = choices.join("").length <= 22 && choices.length <= 4;
+  if (!short) return choiceField(choices, onChange);
+  const group = segmented(field.name, choices.map((value) => ({ value, text: String(value).replaceAll("_", " ") })), (value) => {
+    group.set(value);
+    onChange(value);
+  });
+  return group;
+}
+
+/** @param {Field} field */
+function words(field) {
+  return field.type.split(" | ").filter((part) => part.startsWith('"')).map((part) => part.slice(1, -1));
+}
+
+/** @param {any} value */
+function shownValue(value) {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}

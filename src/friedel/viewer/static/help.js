@@ -1,0 +1,32 @@
+// The list of shortcuts and how the pointer works, under "?".
+
+import { el, icon } from "./dom.js";
+import { bound } from "./keys.js";
+
+const TITLES = { "*": "Everywhere", frames: "Frames", segment: "Segment", grains: "Pairs and grains", volume: "Volume", run: "Run", save: "Save" };
+
+const POINTER = [
+  ["Wheel", "zoom at the pointer"],
+  ["Drag", "pan the picture"],
+  ["Click", "put the cross there: sections and course go through it"],
+  ["Double click", "fit the picture"],
+  ["Hover a name", "what a parameter means, its range and default"],
+];
+
+/** Open the help. */
+export function showHelp() {
+  const groups = Object.entries(TITLES).map(([tab, title]) => [title, bound().filter((each) => each.tab === tab).map((each) => [each.shown, each.says])]);
+  groups.splice(1, 0, ["Pictures", POINTER]);
+  const dialog = el("dialog.help", { "aria-label": "Keyboard and pointer" });
+  dialog.append(
+    el("header", {}, el("h2", {}, "Keyboard and pointer"), el("button.quiet", { type: "button", "aria-label": "Close", onclick: () => dialog.close() }, icon("close"))),
+    el("div.help-groups", {}, ...groups.filter(([, rows]) => rows.length).map(([title, rows]) =>
+      el("section", {}, el("h3", {}, title), el("dl", {}, .../** @type {string[][]} */ (rows).flatMap(([keys, says]) => [el("dt", {}, ...keys.split(" or ").flatMap((each, i) => [i ? " or " : "", el("kbd", {}, each)])), el("dd", {}, says)]))))),
+  );
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("click", (/** @type {MouseEvent} */ event) => {
+    if (event.target === dialog) dialog.close();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+}

@@ -1,0 +1,83 @@
+// Pieces that charts are drawn from.
+
+import { colour } from "./theme.js";
+
+/** A line of the readout. @param {any} name @param {string} value @param {any} [ink] */
+export function row(name, value, ink) {
+  const line = document.createElement("div");
+  if (ink) {
+    const swatch = document.createElement("i");
+    swatch.style.background = paint(ink);
+    line.append(swatch);
+  }
+  line.append(name ? `${name} ` : "", Object.assign(document.createElement("b"), { textContent: value }));
+  return line;
+}
+
+/** A colour by CSS variable or as it is. @param {string} ink */
+export function paint(ink) {
+  return ink.startsWith("--") ? colour(ink) : ink;
+}
+
+/** Range of an axis from its data. @param {import("./charts.js").Axis} axis @param {ArrayLike<number>[]} data @param {boolean} [room] above */
+export function scaleOf({ kind = "linear", min, max, knee }, data, room = false) {
+  let low = Infinity;
+  let high = -Infinity;
+  if (min === undefined || max === undefined) {
+    for (const values of data) {
+      for (let i = 0; i < values.length; i++) {
+        const v = values[i];
+        if (!Number.isFinite(v) || (kind === "log" && v <= 0)) continue;
+        if (v < low) low = v;
+        if (v > high) high = v;
+      }
+    }
+    if (low > high) [low, high] = kind === "log" ? [0.1, 1] : [0, 1];
+    if (room && kind === "log") [low, high] = [low / 1.3, high * 1.4];
+    else if (room) [low, high] = [low - 0.04 * (high - low), high + 0.08 * (high - low)];
+  }
+  const scale = { kind, min: min ?? low, max: max ?? high, knee };
+  if (!(scale.max > scale.min)) scale.max = scale.min + (Math.abs(scale.min) || 1);
+  return scale;
+}
+
+/** Outline of bars. @param {Path2D} path @param {ArrayLike<number>} x @param {ArrayLike<number>} y @param {(v: number) => number} px @param {(v: number) => number} py @param {number} ground */
+export function steps(path, x, y, px, py, ground) {
+  path.moveTo(px(x[0]), ground);
+  for (let i = 0; i < y.length; i++) {
+    const level = y[i] > 0 ? py(y[i]) : ground;
+    path.lineTo(px(x[i]), level);
+    path.lineTo(px(x[i + 1]), level);
+  }
+  path.lineTo(px(x[y.length]), ground);
+}
+
+/** One point. @param {Path2D} path @param {number} x @param {number} y @param {number} r */
+export function dot(path, x, y, r) {
+  path.moveTo(x + r, y);
+  path.arc(x, y, r, 0, 2 * Math.PI);
+}
+
+/** A line that breaks where there is no number. @param {Path2D} path @param {ArrayLike<number>} x @param {ArrayLike<number>} y @param {(v: number) => number} px @param {(v: number) => number} py */
+export function trace(path, x, y, px, py) {
+  let pen = false;
+  for (let i = 0; i < y.length; i++) {
+    if (!Number.isFinite(y[i])) pen = false;
+    else {
+      if (pen) path.lineTo(px(x[i]), py(y[i]));
+      else path.moveTo(px(x[i]), py(y[i]));
+      pen = true;
+    }
+  }
+}
+
+/** The value of a series near x = v. @param {import("./charts.js").Series} series @param {number} v */
+export function nearest({ type, x, y }, v) {
+  if (type === "bars") {
+    for (let i = 0; i < y.length; i++) if (v >= x[i] && v < x[i + 1]) return y[i];
+    return NaN;
+  }
+  let best = 0;
+  for (let i = 1; i < y.length; i++) if (Math.abs(x[i] - v) < Math.abs(x[best] - v)) best = i;
+  return y[best];
+}

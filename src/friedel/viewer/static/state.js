@@ -1,0 +1,177 @@
+// What the page shows and what is being edited, in one place; everything else listens.
+
+/**
+ * @typedef {{row: number, col: number}} Place  a pixel; row and col count from the top left of the frame
+ * @typedef {{low: number, high: number, auto: boolean}} Contrast  grey levels in counts
+ * @typedef {Object} State
+ * @property {string} tab  frames | segment | grains | volume | run | save
+ * @property {number} frame  the frame shown
+ * @property {string} kind  raw | background | clean
+ * @property {Place|null} cursor  where the sections go through
+ * @property {Contrast} contrast  that of `kind`; per kind in `contrasts` (see `contrastOf`)
+ * @property {Object<string, Contrast>} contrasts
+ * @property {string} map  name of the colour map
+ * @property {string} curve  linear | root | log
+ * @property {{x0: number, y0: number, scale: number}|null} zoom  of the frame; null: fitted
+ * @property {{blob: number|null, grain: number|null}} selection
+ * @property {Object} segment  [segment] as edited
+ * @property {Object} preprocess  [preprocess] as edited
+ * @property {string} scope  sub | whole
+ * @property {{A: Object|null, B: Object|null, shown: string|null}} slots  two settings to compare
+ * @property {Object|null} session  the answer of api/session
+ * @property {Object|null} progress  the last answer of api/progress
+ * @property {Object|null} solution  the last answer of api/solve
+ */
+
+/** Sections of the recipe that are edited with undo. */
+export const EDITED = ["preprocess", "segment"];
+
+const AUTO = Object.freeze({ low: 0, high: 1, auto: true });
+
+/** @type {State} */
+let current = Object.freeze({
+  tab: "frames",
+  frame: 0,
+  kind: "raw",
+  cursor: null,
+  contrast: AUTO,
+  contrasts: Object.freeze({ raw: AUTO, background: AUTO, clean: AUTO }),
+  map: "grey",
+  curve: "linear",
+  zoom: null,
+  selection: Object.freeze({ blob: null, grain: null }),
+  segment: Object.freeze({}),
+  preprocess: Object.freeze({}),
+  scope: "sub",
+  slots: Object.freeze({ A: null, B: null, shown: null }),
+  session: null,
+  progress: null,
+  solution: null,
+});
+
+/** @type {Set<{keys: string[], fn: (state: State, changed: Set<string>) => void}>} */
+const listeners = new Set();
+
+/** @returns {State} the state, which is never changed in place */
+export function get() {
+  return current;
+}
+
+/**
+ * Change some keys and tell those who listen to them; equal values change nothing.
+ * @param {Partial<State>} patch
+ */
+export function set(patch) {
+  const next = { ...current, ...patch };
+  next.contrast = next.contrasts[next.kind] ?? AUTO;
+  const changed = new Set(Object.keys(next).filter((key) => !same(next[key], current[key])));
+  if (!changed.size) return;
+  current = Object.freeze(next);
+  for (const { keys, fn } of [...listeners]) if (keys.some((key) => changed.has(key))) fn(current, changed);
+}
+
+/**
+ * Listen to some keys.
+ * @param {string|string[]} keys
+ * @param {(state: State, changed: Set<string>) => void} fn
+ * @returns {() => void} stops listening
+ */
+export function on(keys, fn) {
+  const entry = { keys: [keys].flat(), fn };
+  listeners.add(entry);
+  return () => listeners.delete(entry);
+}
+
+/**
+ * Contrast of one kind of frame, whichever is shown.
+ * @param {string} kind
+ * @returns {Contrast}
+ */
+export function contrastOf(kind) {
+  return current.contrasts[kind] ?? AUTO;
+}
+
+/**
+ * Change the contrast of one kind of frame.
+ * @param {string} kind
+ * @param {Partial<Contrast>} patch
+ */
+export function setContrast(kind, patch) {
+  set({ contrasts: { ...current.contrasts, [kind]: { ...contrastOf(kind), ...patch } } });
+}
+
+/** @param {Partial<{blob: number|null, grain: number|null}>} patch */
+export function select(patch) {
+  set({ selection: { ...current.selection, ...patch } });
+}
+
+// ---- edits of the recipe, with undo and redo -------------------------------------------------------------
+
+const MERGE_MS = 700;
+/** @type {{section: string, before: Object, after: Object, keys: string, at: number}[]} */
+let past = [];
+/** @type {typeof past} */
+let future = [];
+
+/**
+ * Change values of one section of the draft recipe. Changes of the same key shortly after one another (a dragged
+ * slider) are one step of undo.
+ * @param {string} section  one of EDITED
+ * @param {Object} values
+ */
+export function edit(section, values) {
+  const before = current[section];
+  const after = { ...before, ...values };
+  if (same(before, after)) return;
+  const keys = `${section}:${Object.keys(values).sort()}`;
+  const last = past.at(-1);
+  const now = performance.now();
+  if (last && last.keys === keys && now - last.at < MERGE_MS) Object.assign(last, { after, at: now });
+  else past = [...past.slice(-199), { section, before, after, keys, at: now }];
+  future = [];
+  set({ [section]: after });
+}
+
+/** Take back the last edit. @returns {boolean} whether there was one */
+export function undo() {
+  const step = past.at(-1);
+  if (!step) return false;
+  past = past.slice(0, -1);
+  future = [...future, step];
+  set({ [step.section]: step.before });
+  return true;
+}
+
+/** Do again what was taken back. @returns {boolean} whether there was something */
+export function redo() {
+  const step = future.at(-1);
+  if (!step) return false;
+  future = future.slice(0, -1);
+  past = [...past, { ...step, at: -Infinity }];
+  set({ [step.section]: step.after });
+  return true;
+}
+
+/** @returns {{undo: number, redo: number}} how many steps there are in either direction */
+export function history() {
+  return { undo: past.length, redo: future.length };
+}
+
+/**
+ * Whether two plain values are equal in depth; what is large (answers of the server) is compared by identity.
+ * @param {any} a
+ * @param {any} b
+ */
+export function same(a, b) {
+  if (Object.is(a, b)) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  if (ArrayBuffer.isView(a) || ArrayBuffer.isView(b) || "schema" in a || "columns" in a) return false;
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => key in b && same(a[key], b[key]));
+}
+
+/** How often each thing happened: tests wait on these. */
+export const counters = { frame: 0, solve: 0, draw: 0, section: 0, outline: 0, course: 0, contrast: 0, draft: 0 };
+
+/** Milliseconds that each thing took last: the bench reads these. */
+export const timings = { frame: 0, contrast: 0, draw: 0, section: 0 };
