@@ -6,7 +6,7 @@ import numpy as np
 
 from friedel.index.candidate import Candidate
 from friedel.index.params import IndexParams
-from friedel.index.pieces import join
+from friedel.index.pieces import join, wholes
 from friedel.index.scatter import Tolerances, measure
 from friedel.index.scene import Scene, make_lines, make_scene
 from friedel.index.search import Null, Search, measure_null
@@ -58,6 +58,9 @@ def index(
     if not grains:
         return _nothing(scene, params, [_no_grains(len(lines), tried, nulls), *_off_rings(tolerances)])
     settled, scene = settle_all(scene, grains, tolerances, params)
+    if more := wholes(scene, settled, grains, params):
+        grains = [*grains, *more]
+        settled, scene = settle_all(scene, grains, tolerances, params)
     settled, limits = _believed(scene, settled, grains, tolerances, nulls, len(lines), params)
     if not len(settled):
         return _nothing(scene, params, [_no_grains(len(lines), tried, nulls), *_off_rings(tolerances)])

@@ -5,10 +5,13 @@ be; where they are one before the other their common blob is there. Fitted to th
 those of the whole.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
+from friedel.index.candidate import Candidate
 from friedel.index.params import IndexParams
 from friedel.index.scene import Scene
 from friedel.index.settle import LEAST_SPOTS, Settled
@@ -23,14 +26,23 @@ FIRST_LOOK = 3.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Whole:
-    """Where the whole of a grain may have been seen: `hkl`, `place`, `error` (n,3), number of the `spot` (n), and
-    the `entries` of each."""
+    """Where the whole of a grain may have been seen: `hkl`, `place` (n,3), `error` and `spread` (n,3) as in Scene,
+    number of the `spot` (n), and the `entries` of each."""
 
     hkl: Floats
     place: Floats
     error: Floats
+    spread: Floats
     spot: Indices
     entries: tuple[Indices, ...]
+
+
+class _Guess(NamedTuple):
+    """Orientation, position and volume (logarithm, relative) of a grain."""
+
+    U: Floats
+    position: Floats
+    volume: float
 
 
 def join(scene: Scene, settled: Settled, limits: Indices, params: IndexParams) -> tuple[Settled, Indices]:
@@ -66,25 +78,32 @@ PER_ENTRY = (
 )  # fmt: skip
 
 
+def wholes(scene: Scene, settled: Settled, grains: Sequence[Candidate], params: IndexParams) -> list[Candidate]:
+    """Crystals in the middle of pieces where none was found: the spots that show the whole are theirs."""
+    found = []
+    for family in np.flatnonzero(np.bincount(settled.family, minlength=1) > 1):
+        rows = np.flatnonzero(settled.family == family)
+        entries = np.flatnonzero(np.isin(settled.grain, rows))
+        if not len(entries):
+            continue
+        best, guess = _best_guess(scene, settled, rows, _sightings(scene, settled, entries), params)
+        if best >= len(rows):
+            found.append(replace(grains[int(rows[0])], U=guess.U, position=guess.position))
+    return found
+
+
 def _joined(scene: Scene, settled: Settled, rows: Indices, params: IndexParams) -> Settled:
-    """The grain that crystals are pieces of; a grain that none of the spots show whole stays its largest piece."""
+    """The grain that crystals are pieces of."""
     entries = np.flatnonzero(np.isin(settled.grain, rows))
     whole = _sightings(scene, settled, entries)
     crystal = int(settled.crystal[rows[0]])
-    guesses = _guesses(settled, rows)
-    wide = FIRST_LOOK * params.tolerance
-    # two blobs of one spot that show the whole together also say that neither does alone
-    seen = [
-        sum(len(whole.entries[i]) for i in _near(scene, whole, crystal, U, position, wide))
-        for U, position, _ in guesses
-    ]
-    U, position, volume = guesses[int(np.argmax(seen))]
+    U, position, volume = _best_guess(scene, settled, rows, whole, params)[1]
     near = np.zeros(0, dtype=np.int64)
     for _ in range(ROUNDS):
         near = _near(scene, whole, crystal, U, position, params.tolerance)
         if len(near) >= LEAST_SPOTS:
             U, position, _ = gauss_newton(
-                U, scene.crystals[crystal].B, position, whole.hkl[near], whole.place[near], whole.error[near],
+                U, scene.crystals[crystal].B, position, whole.hkl[near], whole.place[near], whole.spread[near],
                 scene.wavelength, scene.plane, 4,
             )  # fmt: skip
     one = _with_sightings(settled, entries, [whole.entries[i] for i in near], whole.place[near])
@@ -99,10 +118,27 @@ def _joined(scene: Scene, settled: Settled, rows: Indices, params: IndexParams) 
     return _counted(scene, one)
 
 
-def _guesses(settled: Settled, rows: Indices) -> list[tuple[Floats, Floats, float]]:
-    """Orientation, position and volume (logarithm) of the whole: those of each piece, and the mean of each two."""
+def _best_guess(
+    scene: Scene, settled: Settled, rows: Indices, whole: _Whole, params: IndexParams
+) -> tuple[int, _Guess]:
+    """The guess that most blobs agree with, and its number among them.
+
+    Two blobs of one spot that show the whole together also say that neither does alone.
+    """
+    crystal, wide = int(settled.crystal[rows[0]]), FIRST_LOOK * params.tolerance
+    guesses = _guesses(settled, rows)
+    seen = [
+        sum(len(whole.entries[i]) for i in _near(scene, whole, crystal, guess.U, guess.position, wide))
+        for guess in guesses
+    ]
+    best = int(np.argmax(seen))
+    return best, guesses[best]
+
+
+def _guesses(settled: Settled, rows: Indices) -> list[_Guess]:
+    """What the whole may be: each piece, then the mean of each two."""
     volume = np.where(np.isfinite(settled.volume[rows]), settled.volume[rows], 0.0)
-    found = [(settled.U[i], settled.position[i], float(settled.volume[i])) for i in rows]
+    found = [_Guess(settled.U[i], settled.position[i], float(settled.volume[i])) for i in rows]
     for a in range(len(rows)):
         for b in range(a + 1, len(rows)):
             part = 1.0 / (1.0 + np.exp(volume[a] - volume[b]))
@@ -110,7 +146,8 @@ def _guesses(settled: Settled, rows: Indices) -> list[tuple[Floats, Floats, floa
             step = settled.U[j] @ settled.U[i].T
             axial = 0.5 * np.array([step[2, 1] - step[1, 2], step[0, 2] - step[2, 0], step[1, 0] - step[0, 1]])
             place = (1 - part) * settled.position[i] + part * settled.position[j]
-            found.append((turned(settled.U[i], part * axial), place, float(np.logaddexp(volume[a], volume[b]))))
+            total = float(np.logaddexp(volume[a], volume[b]))
+            found.append(_Guess(np.asarray(turned(settled.U[i], part * axial)), place, total))
     return found
 
 
@@ -126,7 +163,8 @@ def _sightings(scene: Scene, settled: Settled, entries: Indices) -> _Whole:
     crystal = scene.crystals[settled.crystal[settled.grain[entries[0]]]]
     hkl = crystal.hkl[settled.reflection[lead]]
     number = 2 * settled.reflection[lead] + settled.solution[lead]
-    return _Whole(hkl, place, np.sqrt(scene.error**2 + slack**2), number, tuple(groups))
+    error, spread = (np.sqrt(part**2 + slack**2) for part in (scene.error, scene.spread))
+    return _Whole(hkl, place, error, spread, number, tuple(groups))
 
 
 def _middle(scene: Scene, settled: Settled, group: Indices) -> Floats:
