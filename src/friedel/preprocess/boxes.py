@@ -182,9 +182,7 @@ def _margin_warning(scan: Scan, sample: Sample, boxes: tuple[Box, ...], beam: Bo
     columns = _column_levels(scan, sample, beam)
     width, inset = beam.col1 - beam.col0, _INSET + 1
     edges = np.stack([columns[:, inset : inset + 2], columns[:, width - inset - 2 : width - inset]]).mean(axis=2)
-    if (
-        np.median(edges.min(axis=0)) <= 0
-    ):  # no beam above this dark: that has been said, and shares of nothing say no more
+    if np.median(edges.min(axis=0)) <= 2 * _NO_LIGHT:  # no beam above this dark, which has been said
         return ""
     core = Box(beam.col0 + inset, beam.row0 + _INSET, beam.col1 - inset, beam.row1 - _INSET)
     inner = [part for box in boxes if (part := _common(box, core)).inside(*scan.shape[1:])]
