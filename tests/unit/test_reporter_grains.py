@@ -11,15 +11,16 @@ from scipy.spatial.transform import Rotation
 from friedel.describe import describe
 from friedel.io.store import read_blobs, write_grains, write_pairs, write_volume
 from friedel.kernels.solid import look, smooth, vote
+from friedel.model.colours import by_number, by_orientation
 from friedel.model.grains import GrainVolume
 from friedel.model.orientation import ipf_colours
 from friedel.model.pairs import PAIR_COLUMNS, RESIDUAL_COLUMNS, PairTable, Tolerances
+from friedel.model.pole_key import in_sector, unfolded
+from friedel.model.trace import grain_of_blob
 from friedel.reporter import write_report
 from friedel.reporter.boundaries import random_misorientations_deg
-from friedel.reporter.colours import by_number, by_orientation
-from friedel.reporter.grains import brightest_blob, eta_omega_deg, grain_of_blob, trust_panel
+from friedel.reporter.grains import brightest_blob, eta_omega_deg, trust_panel
 from friedel.reporter.material import load_material
-from friedel.reporter.orientations import _unfolded, in_sector
 from friedel.reporter.solid import halved, picture_of
 from friedel.reporter.volume import _strokes, coverage
 from tests.grain_maps import AL, TI, grains_of, volume_of
@@ -245,7 +246,7 @@ def test_directions_keep_their_colour_in_the_sector_of_the_key(phase):
     directions = np.random.default_rng(0).normal(size=(200, 3))
     moved = in_sector(directions, phase.crystal_system)
     frames = np.zeros((2, 200, 3, 3))
-    frames[0, :, 2], frames[1, :, 2] = directions, _unfolded(moved, phase.crystal_system)
+    frames[0, :, 2], frames[1, :, 2] = directions, unfolded(moved, phase.crystal_system)
     assert np.abs(np.diff([ipf_colours(U, phase).astype(int) for U in frames], axis=0)).max() <= 1
     assert np.allclose(np.linalg.norm(moved, axis=1), 1)
     assert (moved[:, 1] >= -1e-12).all()

@@ -89,3 +89,16 @@ def blobs_on_frame(blobs: BlobTable, frame: int) -> Indices:
     if not blobs.wrapped:
         return np.flatnonzero((start <= frame) & (frame < stop))
     return np.flatnonzero(np.mod(frame - start, blobs.shape[0]) < stop - start)
+
+
+def owners(grains: GrainTable) -> AnyArray:
+    """The grain of every entry of `blobs`."""
+    return np.repeat(np.arange(len(grains)), np.diff(grains.blob_pointer))
+
+
+def grain_of_blob(grains: GrainTable, count: int) -> AnyArray:
+    """Row of the grain of each of `count` blobs, -1 for none; a shared blob goes to one of its grains."""
+    found = np.full(count, -1, np.int64)
+    known = grains.blobs < count
+    found[grains.blobs[known]] = owners(grains)[known]
+    return found

@@ -7,8 +7,10 @@ from matplotlib.ticker import MaxNLocator
 
 from friedel.model.arrays import AnyArray, Floats
 from friedel.model.blobs import BlobTable
-from friedel.model.grains import GrainTable, Status
-from friedel.reporter.colours import by_number
+from friedel.model.colours import by_number
+from friedel.model.grains import GrainTable
+from friedel.model.trace import grain_of_blob, owners
+from friedel.model.trust import doubt_about, evidence_about
 from friedel.reporter.ink import BLUE, INK, ON_IMAGE_BOX, SOFT, TEAL, WARM, Sheet
 from friedel.reporter.material import Material
 from friedel.reporter.overview import projection_panel
@@ -38,19 +40,6 @@ def grain_panels(material: Material, grains: GrainTable) -> list[Panel]:
 def has_map(material: Material) -> bool:
     """Whether there is a map with a grain in it."""
     return material.volume is not None and material.grains is not None and bool(material.volume.grain_id.any())
-
-
-def owners(grains: GrainTable) -> AnyArray:
-    """The grain of every entry of `blobs`."""
-    return np.repeat(np.arange(len(grains)), np.diff(grains.blob_pointer))
-
-
-def grain_of_blob(grains: GrainTable, count: int) -> AnyArray:
-    """Row of the grain of each of `count` blobs, -1 for none; a shared blob goes to one of its grains."""
-    found = np.full(count, -1, np.int64)
-    known = grains.blobs < count
-    found[grains.blobs[known]] = owners(grains)[known]
-    return found
 
 
 def spots_panel(material: Material, blobs: BlobTable, grains: GrainTable) -> Panel:
@@ -187,24 +176,21 @@ def _residuals(grains: GrainTable) -> Panel:
 
 def trust_panel(material: Material, grains: GrainTable) -> Panel:
     """The grains that most of the evidence speaks against, first."""
-    table = _evidence(material, grains)
-    doubt = np.zeros(len(grains))
-    for _, values, _, bad in table:
-        rank = np.argsort(np.argsort(bad * np.nan_to_num(values, nan=bad * np.inf), kind="stable"))
-        doubt += (rank + 0.5) / len(grains) / len(table)
+    table = evidence_about(grains, material.volume)
+    doubt = doubt_about(table)
     first = np.argsort(-doubt, kind="stable")[:LEAST_TRUSTED]
     chance = grains.null_limit if len(grains.null_limit) else np.full(len(grains), np.nan)
     names = [grains.phases[p] if p < len(grains.phases) else str(p) for p in grains.phase.tolist()]
     rows = tuple(
         (
             str(g + 1), names[g],
-            *(form.format(values[g]) for _, values, form, _ in table[:1]),
+            table[0].form.format(table[0].values[g]),
             f"{chance[g]:.2f}",
-            *(form.format(values[g]) for _, values, form, _ in table[1:]),
+            *(one.form.format(one.values[g]) for one in table[1:]),
         )
         for g in first.tolist()
     )  # fmt: skip
-    head = ("grain_id", "phase", table[0][0], "chance reaches", *(name for name, *_ in table[1:]), "")
+    head = ("grain_id", "phase", table[0].name, "chance reaches", *(one.name for one in table[1:]), "")
     rows = tuple((*row, f"{doubt[g]:.2f}") for row, g in zip(rows, first.tolist(), strict=True))
     return Panel(
         "The grains to trust least",
@@ -213,25 +199,3 @@ def trust_panel(material: Material, grains: GrainTable) -> Panel:
         "being good. A grain whose completeness is near what chance reaches may not exist. All grains: grains.h5.",
         table=Table((*head[:-1], "doubt"), rows, tuple(float(doubt[g]) for g in first), tuple(range(2, len(head)))),
     )
-
-
-def _evidence(material: Material, grains: GrainTable) -> list[tuple[str, Floats, str, int]]:
-    """Name, value of each grain, how to print it, and +1 where large is bad."""
-    table = [("completeness", grains.completeness, "{:.2f}", -1)]
-    counts = np.diff(grains.blob_pointer)
-    table.append(("spots", counts.astype(np.float64), "{:.0f}", -1))
-    if len(grains.residuals):
-        off = np.hypot(grains.residuals[:, 1], grains.residuals[:, 2])
-        parts = np.split(off, grains.blob_pointer[1:-1])
-        medians = np.array([np.median(part) if len(part) else np.nan for part in parts])
-        table.append(("residual / px", medians, "{:.3f}", 1))
-    table.append(("orientation ± / °", grains.orientation_error_deg, "{:.4f}", 1))
-    table.append(("position ± / µm", grains.position_error_um, "{:.2f}", 1))
-    volume = material.volume
-    if volume is not None:
-        label = volume.grain_id.ravel()
-        size = np.bincount(label, minlength=len(grains) + 1)[1 : len(grains) + 1]
-        sure = np.bincount(label[volume.status.ravel() == Status.MEASURED], minlength=len(grains) + 1)
-        table.append(("diameter / µm", np.cbrt(6 / np.pi * size) * volume.voxel_um, "{:.1f}", -1))
-        table.append(("measured / %", 100 * sure[1 : len(grains) + 1] / np.maximum(size, 1), "{:.0f}", -1))
-    return table

@@ -5,15 +5,14 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from friedel.model.arrays import AnyArray
+from friedel.model.colours import STATUS_COLOURS, by_orientation, has_key
 from friedel.model.grains import GrainTable, GrainVolume, Status
-from friedel.reporter.colours import by_orientation, has_key
 from friedel.reporter.ink import INK, SOFT, Sheet, short
 from friedel.reporter.material import Material
 from friedel.reporter.orientations import draw_keys
 from friedel.reporter.panel import Panel
 from friedel.reporter.solid import picture_of, view_axes
 
-STATUS_COLOURS = {Status.MEASURED: "#3f7fc4", Status.CONTESTED: "#ffa23c", Status.DILATED: "#a873d9"}
 STATUS_MEANINGS = {
     Status.MEASURED: "measured: one grain's projections say so",
     Status.CONTESTED: "contested: two grains wanted it",
