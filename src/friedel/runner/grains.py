@@ -206,9 +206,9 @@ def _assemble(materials: Materials) -> Done:
     job.begin_output("assemble")
     write_volume(job.out / "volume.h5", volume)
     write_grains(job.out / "grains.h5", grains, {"setup": setup_record(setup)}, description=about)
-    filled = max(int(np.count_nonzero(volume.grain_id)), 1)
+    filled = int(np.count_nonzero(volume.grain_id))
     share = {
-        status.name.lower(): float(np.count_nonzero(volume.status == status) / filled)
+        status.name.lower(): float(np.count_nonzero(volume.status == status) / max(filled, 1))
         for status in (Status.MEASURED, Status.CONTESTED, Status.DILATED)
     }
     log.info(f"map of {filled} voxels: " + ", ".join(f"{100 * part:.0f} % {name}" for name, part in share.items()))

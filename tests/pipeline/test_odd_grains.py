@@ -1,0 +1,125 @@
+"""Odd scans and wrong numbers through the command line: a map of what is there, or none and the reason."""
+
+import pytest
+
+import friedel
+from friedel.io.store import read_blobs, read_grains, read_pairs, read_volume
+from friedel.model.blobs import Flag
+
+SCAN = (
+    "frames=720",
+    "rows=192",
+    "cols=192",
+    "grains=5",
+    "pixel_um=9.3",
+    "sample.radius_um=110",
+    "sample.height_um=140",
+    "light.spot_counts=60",
+)
+AS_GIVEN = (
+    "--set", "preprocess.half_window=80", "--set", "preprocess.half_step=10", "--set", "setup.calibrate=off",
+)  # fmt: skip
+
+
+@pytest.fixture
+def simulated(tmp_path, command):
+    """Simulate with further settings; the recipe."""
+
+    def make(*settings):
+        options = [part for setting in (*SCAN, *settings) for part in ("--set", setting)]
+        assert command("simulate", tmp_path / "scan.h5", "--preset", "small", "--seed", "4", *options)[0] == 0
+        return tmp_path / "scan.toml"
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The recipe of the scan without anything odd."""
+    return friedel.simulate(
+        tmp_path_factory.mktemp("odd") / "scan.h5", preset="small", seed=4, settings=SCAN
+    ).recipe
+
+
+def judged(recipe, out):
+    numbers = friedel.evaluate(out, recipe.with_suffix("").with_suffix(".truth.h5"))
+    return numbers["grains"], numbers.get("volume")
+
+
+def all_there(grains):
+    return grains["found"] == grains["truth"] and grains["false"] == grains["duplicate"] == 0
+
+
+def test_one_grain_alone_is_a_map(simulated, tmp_path, command):
+    recipe = simulated("grains=1")
+    assert command("run", recipe, "-o", tmp_path / "out", *AS_GIVEN)[0] == 0
+    grains, volume = judged(recipe, tmp_path / "out")
+    assert all_there(grains)
+    assert volume["voxel_agreement"] > 0.9
+
+
+def test_blobs_cut_at_the_ends_of_the_scan_are_known_and_do_no_harm(simulated, tmp_path, command):
+    recipe = simulated("turn_deg=300", "frames=600")
+    code, _, said = command("run", recipe, "-o", tmp_path / "out", *AS_GIVEN)
+    assert code == 0
+    assert "only 80 % of the scan can have partners" in said
+    blobs = read_blobs(tmp_path / "out" / "blobs.h5")
+    assert ((blobs["flags"] & Flag.SCAN_END) != 0).any()
+    grains, volume = judged(recipe, tmp_path / "out")
+    assert all_there(grains)
+    assert volume["voxel_agreement"] > 0.9
+    assert (read_grains(tmp_path / "out" / "grains.h5").completeness > 0.8).all()
+
+
+def test_grains_whose_spots_leave_the_detector_are_found_and_have_a_shape(simulated, tmp_path, command):
+    recipe = simulated("centre_px=[80.0, 112.0]")
+    assert command("run", recipe, "-o", tmp_path / "out", *AS_GIVEN)[0] == 0
+    blobs = read_blobs(tmp_path / "out" / "blobs.h5")
+    assert ((blobs["flags"] & Flag.EDGE) != 0).sum() >= 10
+    grains, volume = judged(recipe, tmp_path / "out")
+    assert all_there(grains)
+    assert volume["voxel_agreement"] > 0.9
+
+
+def test_a_grain_beyond_the_border_of_the_sample_in_the_recipe_is_left_out_and_the_others_found(
+    made, tmp_path, command
+):
+    smaller = ("--set", "setup.sample.radius_um=70")
+    assert command("run", made, "-o", tmp_path / "out", *AS_GIVEN, *smaller)[0] == 0
+    grains, _ = judged(made, tmp_path / "out")
+    assert grains["false"] == grains["duplicate"] == 0
+    assert grains["found"] >= 2
+
+
+@pytest.mark.parametrize(
+    ("energy", "words"),
+    [
+        (30.0, "no Friedel pairs, no grains: check energy"),
+        (46.0, "check lattice, energy and distance"),
+        (60.0, "check lattice, energy and distance"),
+    ],
+)
+def test_a_wrong_energy_gives_no_false_map_and_says_what_to_check(made, tmp_path, command, energy, words):
+    code, _, said = command("run", made, "-o", tmp_path / "out", *AS_GIVEN, "--set", f"setup.energy_keV={energy}")
+    assert code == 0
+    assert len(read_grains(tmp_path / "out" / "grains.h5")) == 0
+    assert words in said
+    assert "map of 0 voxels" in said
+    assert not read_volume(tmp_path / "out" / "volume.h5").grain_id.any()
+
+
+def test_an_energy_that_is_a_little_off_is_told_by_the_rings(made, tmp_path, command):
+    said = command("run", made, "-o", tmp_path / "out", *AS_GIVEN, "--set", "setup.energy_keV=41")[2]
+    assert "rings differ from the lattice's by" in said
+    assert judged(made, tmp_path / "out")[0]["false"] == 0
+
+
+def test_no_pairs_at_all_end_in_an_empty_map(made, tmp_path, command):
+    narrow = ("--set", "match.tune=false", "--set", "match.two_theta_tol_deg=0.000001")
+    code, _, said = command("run", made, "-o", tmp_path / "out", *AS_GIVEN, *narrow)
+    assert code == 0
+    assert "no Friedel pairs, no grains: check energy, lattice, centre and distance" in said
+    assert len(read_pairs(tmp_path / "out" / "pairs.h5")) == 0
+    assert len(read_grains(tmp_path / "out" / "grains.h5")) == 0
+    assert not read_volume(tmp_path / "out" / "volume.h5").grain_id.any()
+    assert command("report", tmp_path / "out")[0] == 0
