@@ -85,6 +85,17 @@ TWINS = (
     ),
     Twin("", "unit/test_moments.py::test_blobs_on_frames_that_stand_in_say_so", "moments.on_frames"),
     Twin("", "unit/test_runs.py::test_voxels_beside_what_is_not_a_number_are_marked", "runs.beside_odd"),
+    Twin(
+        "friedel.segment.bright_voxels",
+        "unit/test_viewer_solving.py::test_sifted_voxels_are_those_that_would_have_been_collected",
+        "sift.sift_runs",
+    ),
+    Twin(
+        "",
+        "unit/test_viewer_outlines.py::test_a_section_along_a_column_has_its_voxels_in_as_few_runs_as_can_be",
+        "place_runs.joined_crossings place_runs.place_columns",
+    ),
+    Twin("", "unit/test_viewer_outlines.py::test_a_section_along_a_row_has_its_voxels", "place_runs.place_runs"),
     Twin("", "unit/test_runs.py::test_closed_blocks_of_columns_are_told_from_mixed_ones", "runs.block_states"),
     Twin("", "unit/test_runs.py::test_a_float32_reaches_a_float64_floor_exactly", "runs.smallest_float32"),
     Twin("", "unit/test_runs.py::test_what_is_surely_dark_is_below_the_floor", "runs.surely_dark"),

@@ -1,5 +1,7 @@
 """A scan in memory as the page's solver sees it: clean frames, what was collected from them, and its noise."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from friedel.model.baseline import Baseline
@@ -29,6 +31,7 @@ class MemorySource:
     def __init__(self, volume, params, *, floor=None, full_turn=False, mask=None, beam=None):
         shape = volume.shape
         self.volume, self.generation, self.collected_for = volume, 0, []
+        self.window_frames, self._window = 12, None
         mask = np.zeros(shape[1:], bool) if mask is None else mask
         frames = ArrayFrames(np.zeros(shape, np.uint16))
         step = 360.0 / shape[0] if full_turn else 0.5
@@ -63,9 +66,29 @@ class MemorySource:
             executor=Serial(),
         )
 
-    def clean_block(self, start, stop):
-        flat = np.flatnonzero(self.saturated[start:stop])
-        return CleanBlock(start, self.volume[start:stop].copy(), flat, self.bridged[start:stop]), False
+    def window(self, frame):
+        """Frames that lie in the window of another frame stay in it."""
+        frames = len(self.volume)
+        if self._window is None or not self._window.start <= frame < self._window.stop:
+            start = min(max(frame - self.window_frames // 2, 0), max(frames - self.window_frames, 0))
+            stop = min(start + self.window_frames, frames)
+            flat = np.flatnonzero(self.saturated[start:stop])
+            block = CleanBlock(0, self.volume[start:stop], flat, self.bridged[start:stop])
+            self._window = MemoryFrames(start, stop, True, block)
+        return self._window
 
-    def collect_for(self, params):
-        self.collected_for.append(params)
+    def collect_for(self, params, floor):
+        self.collected_for.append((params, floor))
+
+
+@dataclass
+class MemoryFrames:
+    """A window of the volume."""
+
+    start: int
+    stop: int
+    exact: bool
+    block: CleanBlock
+
+    def as_scan(self):
+        return self.block

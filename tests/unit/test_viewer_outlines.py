@@ -3,15 +3,21 @@
 import numpy as np
 import pytest
 
+from friedel.segment import solve_runs
 from friedel.viewer.outlines import Outlines
-from tests.oracles_segment import parameters, run
-from tests.viewer_source import spotty
+from tests.oracles_segment import parameters
+from tests.viewer_source import MemorySource, spotty
+
+
+def found_in(volume, params, *, wrap=False):
+    bright = MemorySource(volume, params).collected.bright
+    return solve_runs(bright, params, omega_start_deg=0.0, omega_step_deg=1.0, wrap=wrap)
 
 
 @pytest.fixture(scope="module", params=[{}, {"seed_min_voxels": 4, "tolerance": 0.9}, {"connectivity": 6}])
-def table(request):
+def blobs(request):
     volume = spotty((8, 20, 30), spots=40)
-    return run(volume, parameters(seed_threshold=15.0, grow_min=3.0, **request.param), wrap=True)
+    return found_in(volume, parameters(seed_threshold=15.0, grow_min=3.0, **request.param), wrap=True)
 
 
 def voxels_of(table):
@@ -28,23 +34,23 @@ def spelled(runs):
     return set(found)
 
 
-def test_a_frame_has_its_voxels(table):
-    outlines, voxels = Outlines(table), voxels_of(table)
+def test_a_frame_has_its_voxels(blobs):
+    outlines, voxels = Outlines(blobs), voxels_of(blobs.table())
     for frame in range(8):
         runs = outlines.frame(frame)
         assert runs.dtype == np.int32
         assert spelled(runs) == {(y, x, b) for f, y, x, b in voxels if f == frame}
 
 
-def test_a_section_along_a_row_has_its_voxels(table):
-    outlines, voxels = Outlines(table), voxels_of(table)
+def test_a_section_along_a_row_has_its_voxels(blobs):
+    outlines, voxels = Outlines(blobs), voxels_of(blobs.table())
     for row in range(20):
         wanted = {(f, x, b) for f, y, x, b in voxels if y == row and 2 <= f < 7}
         assert spelled(outlines.row(row, 2, 7)) == wanted
 
 
-def test_a_section_along_a_column_has_its_voxels_in_as_few_runs_as_can_be(table):
-    outlines, voxels = Outlines(table), voxels_of(table)
+def test_a_section_along_a_column_has_its_voxels_in_as_few_runs_as_can_be(blobs):
+    outlines, voxels = Outlines(blobs), voxels_of(blobs.table())
     for col in range(30):
         runs = outlines.col(col, 1, 8)
         found = spelled(runs)
@@ -52,13 +58,13 @@ def test_a_section_along_a_column_has_its_voxels_in_as_few_runs_as_can_be(table)
         assert not any((line, start + length, row) in found for line, start, length, row in runs.tolist())
 
 
-def test_places_outside_the_scan_have_no_outlines(table):
-    outlines = Outlines(table)
+def test_places_outside_the_scan_have_no_outlines(blobs):
+    outlines = Outlines(blobs)
     assert outlines.frame(8).shape == outlines.frame(-1).shape == (0, 4)
     assert outlines.row(20, 0, 8).shape == outlines.col(-3, 0, 8).shape == (0, 4)
 
 
 def test_a_table_without_blobs_has_no_outlines():
-    empty = run(np.zeros((4, 5, 6), np.float32), parameters())
+    empty = found_in(np.zeros((4, 5, 6), np.float32), parameters())
     outlines = Outlines(empty)
     assert len(outlines.frame(0)) == len(outlines.row(0, 0, 4)) == len(outlines.col(0, 0, 4)) == 0

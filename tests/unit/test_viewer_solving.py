@@ -11,11 +11,9 @@ from friedel.errors import NoiseError
 from friedel.kernels.runs import Runs
 from friedel.model.blobs import Flag
 from friedel.model.stream import Serial
-from friedel.viewer import sub_volume
 from friedel.viewer.adapting import NotCollected
 from friedel.viewer.solution import NotReady, Overtaken
 from friedel.viewer.solving import Solver
-from friedel.viewer.sub_volume import window_of
 from tests.oracles_segment import parameters, same_bytes
 from tests.viewer_source import MemorySource, spotty
 
@@ -99,7 +97,7 @@ def test_what_was_solved_before_has_the_same_name_and_is_kept():
     other = solver.solve(COUNTS.replaced(tolerance=0.2), "whole")
     again = solver.solve(COUNTS, "whole")
     assert first.id == again.id != other.id
-    assert again.table is first.table
+    assert again.runs is first.runs
     for k in range(8):
         solver.solve(COUNTS.replaced(tolerance=0.3 + k / 100), "whole")
     with pytest.raises(NotReady, match="not kept any more"):
@@ -111,7 +109,7 @@ def test_thresholds_below_what_was_collected_are_refused_and_collected_in_the_ba
     low = COUNTS.replaced(grow_min=2.0, tolerance=0.0)
     with pytest.raises(NotCollected, match=r"below 3.*got 2.*collected again"):
         Solver(source, Serial()).solve(low, "whole")
-    assert source.collected_for == [low]
+    assert source.collected_for == [(low, 2.0)]
 
 
 def test_pixels_that_were_left_out_are_not_looked_at_without_collecting_them():
@@ -131,10 +129,9 @@ def test_a_frame_too_full_of_bright_voxels_is_refused_as_a_run_does():
     assert (from_page.value.what, from_page.value.rule) == (from_run.value.what, from_run.value.rule)
 
 
-def test_a_few_frames_hold_the_blobs_that_lie_within_them(monkeypatch):
+def test_a_few_frames_hold_the_blobs_that_lie_within_them():
     volume = spotty((40, 20, 30), spots=60)
     source = MemorySource(volume, COUNTS)
-    monkeypatch.setattr("friedel.viewer.solving.window_of", lambda frame, shape: window_of(frame, shape, 12 * 600))
     found = Solver(source, Serial()).solve(COUNTS, "sub", frame=20)
     assert (found.start, found.stop, found.cut) == (14, 26, True)
     whole = source.run(COUNTS)
@@ -170,24 +167,6 @@ def test_a_window_is_collected_again_for_thresholds_below_its_floor():
     ):
         assert same_bytes(solver.solve(params, "sub").table, source.run(params))
     assert not source.collected_for
-
-
-def test_the_window_stays_while_the_frame_is_well_inside(monkeypatch):
-    source = MemorySource(spotty((40, 20, 30)), COUNTS)
-    monkeypatch.setattr("friedel.viewer.solving.window_of", lambda frame, shape: window_of(frame, shape, 12 * 600))
-    solver = Solver(source, Serial())
-    starts = [solver.solve(COUNTS, "sub", frame=frame).start for frame in (20, 22, 17, 23, 30, 39, 0)]
-    assert starts == [14, 14, 14, 17, 24, 28, 0]
-
-
-@pytest.mark.parametrize(("frame", "window"), [(0, (0, 11)), (5, (0, 11)), (50, (45, 56)), (99, (89, 100))])
-def test_windows_stay_within_the_scan(frame, window):
-    assert window_of(frame, (100, 2048, 2048)) == window
-    assert sub_volume.SUB_VOXELS >= 11 * 2048 * 2048
-
-
-def test_a_window_has_at_least_one_frame():
-    assert window_of(3, (10, 9000, 9000)) == (3, 4)
 
 
 def test_a_request_that_a_newer_one_has_overtaken_is_not_begun():

@@ -21,8 +21,9 @@ from friedel.model.baseline import Baseline
 from friedel.model.blobs import BlobTable
 from friedel.model.scratch import MemoryScratch, Scratch
 from friedel.model.stream import CleanBlock, Executor, Serial
+from friedel.segment.blob_runs import BlobRuns
 from friedel.segment.bright import BrightVoxels, Stencil, in_order, look
-from friedel.segment.ledger import build_table
+from friedel.segment.ledger import build_table, rows_in_order, threshold_unit
 from friedel.segment.params import Rules, SegmentParams, sigma_of
 from friedel.segment.pending import Pending
 from friedel.segment.pile import Pile
@@ -83,6 +84,28 @@ def solve(
     image are those that the voxels were collected with. Raises `InputError` when `params` need voxels below the
     floor of `bright`.
     """
+    solver = _solved(bright, params, wrap, sigma, executor)
+    return solver.table(omega_start_deg, omega_step_deg)
+
+
+def solve_runs(
+    bright: BrightVoxels,
+    params: SegmentParams,
+    *,
+    omega_start_deg: float,
+    omega_step_deg: float,
+    wrap: bool,
+    sigma: float | None = None,
+    executor: Executor | None = None,
+) -> BlobRuns:
+    """The same with voxels as runs, in half of the time where there are many."""
+    solver = _solved(bright, params, wrap, sigma, executor)
+    return solver.runs(omega_start_deg, omega_step_deg)
+
+
+def _solved(
+    bright: BrightVoxels, params: SegmentParams, wrap: bool, sigma: float | None, executor: Executor | None
+) -> "_Solver":
     rules = Rules.of(params, sigma)
     if rules.floor < bright.floor:
         raise InputError(
@@ -94,7 +117,7 @@ def solve(
     solver = _Solver(bright.shape, params, rules, bright.left_out, wrap, executor or Serial())
     if bright.stop > bright.start:
         solver.push(bright)
-    return solver.table(omega_start_deg, omega_step_deg)
+    return solver
 
 
 class _Solver:
@@ -134,18 +157,31 @@ class _Solver:
             self._found += [self._pile.take(found) for found in results if found is not None]
 
     def table(self, omega_start_deg: float, omega_step_deg: float) -> BlobTable:
+        self._warn()
+        return build_table(
+            self._found, self._pile, self._params, self._shape, omega_start_deg, omega_step_deg,
+            wrapped=self._turn > 0,
+        )  # fmt: skip
+
+    def runs(self, omega_start_deg: float, omega_step_deg: float) -> BlobRuns:
+        self._warn()
+        columns, reason, order = rows_in_order(
+            self._found, self._params, self._shape[0], omega_start_deg, omega_step_deg
+        )
+        return BlobRuns(
+            columns, reason, *self._pile.runs(order), self._shape, omega_start_deg, omega_step_deg, self._turn > 0,
+            threshold_unit(self._params),
+        )  # fmt: skip
+
+    def _warn(self) -> None:
         empty = sum(found.n_empty_ranges for found in self._found)
         if empty:
             warnings.warn(
                 f'{empty} seeds had no range to grow in: with growth = "literal", grow_max = '
                 f"{self._params.grow_max:g} is below max(grow_min, tolerance * M); they stay as they are",
                 FriedelWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
-        return build_table(
-            self._found, self._pile, self._params, self._shape, omega_start_deg, omega_step_deg,
-            wrapped=self._turn > 0,
-        )  # fmt: skip
 
 
 def pixels_beside(left_out: Mask, connectivity: int) -> Indices | None:

@@ -47,7 +47,7 @@ def apply_limits(table: BlobTable, params: SegmentParams) -> BlobTable:
     start = voxels.pointer[:-1]
     shape = table.shape
     first = (voxels.frame[start].astype(np.int64) * shape[1] + voxels.row[start]) * shape[2] + voxels.col[start]
-    order = _order(first, reason)
+    order = order_of_rows(first, reason)
     size = np.diff(voxels.pointer)[order]
     pointer = np.concatenate([[0], np.cumsum(size)])
     index = np.repeat(start[order] - pointer[:-1], size) + np.arange(pointer[-1])
@@ -66,7 +66,7 @@ def apply_limits(table: BlobTable, params: SegmentParams) -> BlobTable:
     )
 
 
-def _order(first: Indices, reason: AnyArray) -> Indices:
+def order_of_rows(first: Indices, reason: AnyArray) -> Indices:
     """Kept rows, then the others, each by first voxel; where an absorbed seed begins with a rejected blob's first
     voxel, the blob comes first (blobs share no voxels, nor do seeds)."""
     return np.lexsort((np.isin(reason, _FIXED), first, reason != Reason.KEPT))
@@ -86,16 +86,28 @@ def build_table(
 
     The voxels of `parts` lie on the `pile`, in the same order.
     """
-    columns = _columns(parts, shape[0], omega_start_deg, omega_step_deg)
+    columns, reason, order = rows_in_order(parts, params, shape[0], omega_start_deg, omega_step_deg)
+    return BlobTable(
+        columns, reason, pile.voxels(order), shape, omega_start_deg, omega_step_deg, wrapped,
+        threshold_unit=threshold_unit(params),
+    )  # fmt: skip
+
+
+def rows_in_order(
+    parts: list[Found], params: SegmentParams, frames: int, omega_start_deg: float, omega_step_deg: float
+) -> tuple[dict[str, AnyArray], AnyArray, Indices]:
+    """Columns and reasons of everything that was found, and which found row each is (`order`)."""
+    columns = _columns(parts, frames, omega_start_deg, omega_step_deg)
     reason = limit_reasons(columns, _joined([part.reason for part in parts], np.int8), params)
-    order = _order(_joined([part.first for part in parts], np.int64), reason)
+    order = order_of_rows(_joined([part.first for part in parts], np.int64), reason)
     columns = {name: np.ascontiguousarray(columns[name][order]) for name in COLUMN}
     columns["spot3d_id"] = np.arange(len(order))
-    local = params.unit == "sigma" and params.noise != "scan"
-    return BlobTable(
-        columns, reason[order], pile.voxels(order), shape, omega_start_deg, omega_step_deg, wrapped,
-        threshold_unit="sigma" if local else "counts",
-    )  # fmt: skip
+    return columns, reason[order], order
+
+
+def threshold_unit(params: SegmentParams) -> str:
+    """Of the column `threshold`."""
+    return "sigma" if params.unit == "sigma" and params.noise != "scan" else "counts"
 
 
 def _joined(parts: list[AnyArray], kind: type) -> AnyArray:

@@ -34,6 +34,13 @@ class Pile:
         bare = Stretches(none, none, none, none, none, none)
         return replace(found, stretches=bare, values=none, value_pointer=none)
 
+    def runs(self, order: Indices) -> tuple[Stretches, AnyArray]:
+        """All stretches, those of row `order[i]` (counted as taken) in place i, and the values at their `at`."""
+        places = {name: spool.whole() for name, spool in self._places.items()}
+        at = np.cumsum(places["length"], dtype=np.int64) - places["length"]
+        stretches = Stretches(pointer=_pointer(_joined(self._stretches)), at=at, **places)
+        return ordered(stretches, order), self._values.whole()
+
     def voxels(self, order: Indices) -> Voxels:
         """All voxels, row `order[i]` (counted as taken) in place i; the pile is used up."""
         size = _joined(self._sizes)
@@ -46,6 +53,14 @@ class Pile:
         stretches = Stretches(pointer=_pointer(_joined(self._stretches)), at=np.empty(0, np.int64), **places)
         spell_out(stretches, self._values.whole(), _pointer(size), place, frame, row, col, intensity)
         return Voxels(pointer, frame, row, col, intensity)
+
+
+def ordered(stretches: Stretches, order: Indices) -> Stretches:
+    """Those of row `order[i]` in place i."""
+    size = np.diff(stretches.pointer)[order]
+    pointer = _pointer(size)
+    index = np.repeat(stretches.pointer[:-1][order] - pointer[:-1], size) + np.arange(pointer[-1])
+    return Stretches(pointer, *(field[index] for field in stretches[1:]))
 
 
 def _joined(parts: list[Indices]) -> Indices:

@@ -4,25 +4,25 @@ import threading
 
 import numpy as np
 
-from friedel.kernels.voxel_runs import count_voxel_runs, joined_crossings, place_columns, place_runs, voxel_runs
+from friedel.kernels.moments import Stretches
+from friedel.kernels.place_runs import joined_crossings, place_columns, place_runs
 from friedel.model.arrays import AnyArray, Indices
-from friedel.model.blobs import BlobTable
+from friedel.segment import BlobRuns
 
 FRAME, ROW, COL, LENGTH, BLOB = range(5)
 Places = tuple[Indices, Indices]
 
 
 class Outlines:
-    """An index of the voxels of a table; those of sections are built when first asked for.
+    """An index of the voxels of blobs; those of sections are built when first asked for.
 
     All answers are int32 [run, 4]: line, start, length, row of the table. Voxels of an absorbed seed come twice:
     as the seed's and as its absorber's.
     """
 
-    def __init__(self, table: BlobTable) -> None:
-        voxels = table.voxels
-        self._shape = table.shape
-        self._voxels: tuple[AnyArray, ...] = (voxels.pointer, voxels.frame, voxels.row, voxels.col)
+    def __init__(self, blobs: BlobRuns) -> None:
+        self._shape = blobs.shape
+        self._stretches = blobs.stretches
         self._lock = threading.Lock()
         self._runs: AnyArray | None = None
         self._places: dict[int, Places] = {}
@@ -50,9 +50,7 @@ class Outlines:
     def _index(self, axis: int) -> tuple[AnyArray, Places]:
         with self._lock:
             if self._runs is None:
-                runs = np.empty((count_voxel_runs(*self._voxels), 5), np.int32)
-                voxel_runs(*self._voxels, runs)
-                self._runs = runs
+                self._runs = _listed(self._stretches)
             if axis not in self._places:
                 frames, rows, cols = self._shape
                 if axis == COL:
@@ -60,6 +58,15 @@ class Outlines:
                 else:
                     self._places[axis] = place_runs(self._runs, axis, frames if axis == FRAME else rows)
             return self._runs, self._places[axis]
+
+
+def _listed(stretches: Stretches) -> AnyArray:
+    """Runs as rows [run, 5]: frame, row, first column, length, row of the table."""
+    runs = np.empty((len(stretches.frame), 5), np.int32)
+    for k, field in enumerate((stretches.frame, stretches.row, stretches.col, stretches.length)):
+        runs[:, k] = field
+    runs[:, BLOB] = np.repeat(np.arange(len(stretches.pointer) - 1), np.diff(stretches.pointer))
+    return runs
 
 
 def _of(order: Indices, pointer: Indices, number: int) -> Indices:

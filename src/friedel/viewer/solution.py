@@ -11,18 +11,18 @@ from typing import Literal
 import numpy as np
 
 from friedel.errors import FriedelError
-from friedel.model.blobs import BlobTable, Voxels
+from friedel.model.blobs import BlobTable
 from friedel.model.scan import Scan
-from friedel.segment import BrightVoxels, SegmentParams
+from friedel.segment import BlobRuns, BrightVoxels, SegmentParams
 from friedel.viewer.outlines import Outlines
 
 Scope = Literal["sub", "whole"]
 
 MOST_SOLUTIONS = 6
 MOST_BYTES = 600_000_000
-"""Of the voxels of all solutions that are kept; the newest two always are."""
-VOXEL_BYTES = 28
-"""Of one voxel: place, value, and its share of the indices."""
+"""Of all solutions that are kept; the newest two always are."""
+RUN_BYTES = 100
+"""Of one run: place, values (ten on average), and its share of the indices."""
 
 
 class Overtaken(FriedelError):  # noqa: N818  (a state, not a failure)
@@ -47,7 +47,7 @@ class Solution:
     id: str
     params: SegmentParams
     scope: Scope
-    table: BlobTable
+    runs: BlobRuns
     bright: BrightVoxels
     start: int
     stop: int
@@ -57,9 +57,19 @@ class Solution:
     warnings: tuple[str, ...] = ()
 
     @cached_property
+    def blobs(self) -> BlobTable:
+        """All rows and columns, without voxels."""
+        return self.runs.bare()
+
+    @cached_property
+    def table(self) -> BlobTable:
+        """The same with voxels: what a run writes."""
+        return self.runs.table()
+
+    @cached_property
     def outlines(self) -> Outlines:
         """The index behind the outlines on frames and sections."""
-        return Outlines(self.table)
+        return Outlines(self.runs)
 
     @property
     def bright_fraction(self) -> float:
@@ -99,7 +109,7 @@ class Kept:
                 self._solutions.popitem(last=False)
 
     def _bytes(self) -> int:
-        return VOXEL_BYTES * sum(len(one.table.voxels) for one in self._solutions.values())
+        return RUN_BYTES * sum(len(one.runs.stretches.frame) for one in self._solutions.values())
 
 
 def name_of(scope: Scope, source: tuple[object, ...], params: SegmentParams) -> str:
@@ -108,15 +118,14 @@ def name_of(scope: Scope, source: tuple[object, ...], params: SegmentParams) -> 
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def shifted(table: BlobTable, start: int, scan: Scan) -> BlobTable:
-    """A table of frames that begin with frame `start` of the scan, with its frames counted as in the scan."""
-    if start == 0 and table.shape == scan.shape:
-        return table
-    columns = dict(table.columns)
+def shifted(runs: BlobRuns, start: int, scan: Scan) -> BlobRuns:
+    """Blobs of frames that begin with frame `start` of the scan, with their frames counted as in the scan."""
+    if start == 0 and runs.shape == scan.shape:
+        return runs
+    columns = dict(runs.columns)
     for name in ("frame", "frame_start", "frame_stop"):
         columns[name] = columns[name] + start
-    voxels = table.voxels
-    moved = Voxels(voxels.pointer, voxels.frame + np.int32(start), voxels.row, voxels.col, voxels.intensity)
+    moved = runs.stretches._replace(frame=runs.stretches.frame + np.int32(start))
     return replace(
-        table, columns=columns, voxels=moved, shape=scan.shape, omega_start_deg=float(scan.omega_start_deg)
+        runs, columns=columns, stretches=moved, shape=scan.shape, omega_start_deg=float(scan.omega_start_deg)
     )

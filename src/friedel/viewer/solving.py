@@ -4,7 +4,6 @@ Bright voxels are collected once, at a low floor. What a run with the parameters
 is sifted out of them (`adapting`), and goes through the same `solve`: the table is that of the run's blobs.h5.
 """
 
-import hashlib
 import threading
 import time
 from dataclasses import dataclass, field, replace
@@ -12,17 +11,16 @@ from typing import Protocol
 
 import numpy as np
 
-from friedel.model.arrays import AnyArray
 from friedel.model.baseline import Baseline
-from friedel.model.blobs import BlobTable
 from friedel.model.scan import Scan
-from friedel.model.stream import CleanBlock, Executor
-from friedel.runner.areas import Areas, read_areas
-from friedel.segment import BrightVoxels, SegmentParams, apply_limits, solve
-from friedel.segment.bright import Stencil
+from friedel.model.stream import Executor
+from friedel.runner.areas import read_areas
+from friedel.segment import BlobRuns, BrightVoxels, SegmentParams, solve_runs
+from friedel.segment.bright import LEAST_BRIGHT, Stencil
+from friedel.segment.params import Rules, sigma_of
 from friedel.viewer.adapting import Collected, NotCollected
 from friedel.viewer.solution import Kept, NotReady, Overtaken, Scope, Solution, name_of, shifted
-from friedel.viewer.sub_volume import SubVolume, collected_at, window_of
+from friedel.viewer.sub_volume import Frames, collected_at
 from friedel.viewer.warned import warnings_heard
 
 LIMITS = {"min_size", "max_size", "reject_edge", "reject_touching_excluded"}
@@ -51,11 +49,11 @@ class Source(Protocol):
     def collected(self) -> Collected | None:
         """The bright voxels of the whole scan, once they are there."""
 
-    def clean_block(self, start: int, stop: int) -> tuple[CleanBlock, bool]:
-        """Clean frames of the scan, and whether they are a preview only."""
+    def window(self, frame: int) -> Frames:
+        """Clean frames around one; the same object as long as they are the same."""
 
-    def collect_for(self, params: SegmentParams) -> None:
-        """Collect again in the background, so that these parameters can be solved."""
+    def collect_for(self, params: SegmentParams, floor: float) -> None:
+        """Collect again in the background, down to `floor` in the unit of what these parameters compare."""
 
 
 @dataclass(slots=True)
@@ -76,13 +74,14 @@ class _Newest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Case:
-    """One request: the parameters, and the scan that they are for."""
+    """One request: the parameters, the scan that they are for, and what it is looked at through (`look`: by name)."""
 
     params: SegmentParams
     scan: Scan
     baseline: Baseline
     generation: int
     stencil: Stencil
+    look: Key
 
 
 class Solver:
@@ -93,10 +92,11 @@ class Solver:
         self._source, self._executor = source, executor
         self._lock = threading.Lock()
         self._newest = _Newest()
-        self._sub: SubVolume | None = None
-        self._areas: tuple[object, Areas] | None = None
+        self._times = 0
+        self._sub: tuple[Key, Frames, Collected] | None = None
+        self._stencil: tuple[Key, Stencil, int] | None = None
         self._sifted: tuple[Key, BrightVoxels] | None = None
-        self._unlimited: tuple[Key, BlobTable] | None = None
+        self._unlimited: tuple[Key, BlobRuns] | None = None
 
     def solve(
         self, params: SegmentParams, scope: Scope, *, frame: int = 0, channel: str = "", number: int = 0
@@ -104,7 +104,7 @@ class Solver:
         """The blobs of the frames around `frame`, or of the whole scan.
 
         `number` counts the requests of a `channel` (one page's): one that a newer has overtaken is not begun.
-        Raises `Overtaken`, `NotReady`, `NotCollected` (then voxels are collected anew), and what a run would raise.
+        Raises `Overtaken`, `NotReady`, `NotCollected` (they are then collected), and what a run would raise.
         """
         self._newest.register(channel, number)
         with self._lock:
@@ -126,19 +126,18 @@ class Solver:
         scan, baseline, generation = self._source.scan, self._source.baseline, self._source.generation
         if scan is None or baseline is None:
             raise NotReady("blobs", rule="cannot be looked for before the frames are")
-        key = (generation, params.noise, params.excluded_images)
-        if self._areas is None or self._areas[0] != key:
-            self._areas = key, read_areas(params, scan)
-        areas = self._areas[1]
-        stencil = Stencil.of(
-            scan.shape,
-            params,
-            baseline=baseline,
-            exclude=areas.outside(params, baseline.beam),
-            mask=scan.mask,
-            noise_image=areas.noise,
-        )
-        return _Case(params, scan, baseline, generation, stencil)
+        key = (generation, params.unit == "sigma" and params.noise, params.noise, params.excluded)
+        if self._stencil is None or self._stencil[0] != key:
+            areas = read_areas(params, scan)
+            outside = areas.outside(params, baseline.beam)
+            stencil = Stencil.of(
+                scan.shape, params, baseline=baseline, exclude=outside, mask=scan.mask, noise_image=areas.noise
+            )
+            self._stencil = key, stencil, int(np.count_nonzero(~stencil.left_out))
+        _, stencil, inside = self._stencil
+        limit = max(int(params.max_bright_fraction * inside), LEAST_BRIGHT)
+        floor = Rules.of(params, sigma_of(baseline)).floor
+        return _Case(params, scan, baseline, generation, replace(stencil, floor=floor, limit=limit, dark=None), key)
 
     def _whole(self, case: _Case) -> Solution:
         collected = self._source.collected
@@ -147,60 +146,56 @@ class Solver:
         source = ("whole", case.generation)
         name = name_of("whole", source, case.params)
         try:
-            bright, key = self._adapted(collected, case.stencil, source)
-        except NotCollected:
-            self._source.collect_for(case.params)
+            bright, key = self._adapted(collected, case, source)
+        except NotCollected as error:
+            self._source.collect_for(case.params, error.floor)
             raise
         wrap = case.params.wraps(case.scan.full_turn)
         known = self.kept.find(name)
-        table = known.table if known is not None else self._solved(bright, key, case, wrap=wrap)
-        return Solution(name, case.params, "whole", table, bright, 0, case.scan.shape[0])
+        runs = known.runs if known is not None else self._solved(bright, key, case, wrap=wrap)
+        return Solution(name, case.params, "whole", runs, bright, 0, case.scan.shape[0])
 
     def _around(self, case: _Case, frame: int) -> Solution:
-        sub = self._sub_volume(case, frame)
-        all_of_it = len(sub.block.frames) == case.scan.shape[0]
-        source = ("sub", case.generation, sub.start, sub.stop, sub.preview)
+        frames = self._source.window(frame)
+        all_of_it = frames.stop - frames.start == case.scan.shape[0]
+        source = ("sub", case.generation, frames.start, frames.stop, frames.exact)
+        collected = self._collected(frames, source, case)
         try:
-            bright, key = self._adapted(sub.collected, case.stencil, (*source, sub.collected.bright.floor))
+            bright, key = self._adapted(collected, case, (*source, self._times))
         except NotCollected:
-            again = collected_at(sub.block, case.stencil, case.baseline, self._executor)
-            self._sub = sub = replace(sub, collected=again)
-            bright, key = self._adapted(again, case.stencil, (*source, again.bright.floor, "again"))
+            self._sub = None
+            collected = self._collected(frames, source, case)
+            bright, key = self._adapted(collected, case, (*source, self._times))
         wrap = case.params.wraps(case.scan.full_turn) and all_of_it
-        table = shifted(self._solved(bright, key, case, wrap=wrap, first=sub.start), sub.start, case.scan)
+        runs = shifted(self._solved(bright, key, case, wrap=wrap, first=frames.start), frames.start, case.scan)
         name = name_of("sub", source, case.params)
         return Solution(
-            name, case.params, "sub", table, bright, sub.start, sub.stop, preview=sub.preview, cut=not all_of_it
-        )
+            name, case.params, "sub", runs, bright, frames.start, frames.stop,
+            preview=not frames.exact, cut=not all_of_it,
+        )  # fmt: skip
 
-    def _sub_volume(self, case: _Case, frame: int) -> SubVolume:
-        """The frames in memory, others where these do not serve."""
-        frames = case.scan.shape[0]
-        if self._sub is None or not self._sub.serves(frame, case.generation, frames):
+    def _collected(self, frames: Frames, source: Key, case: _Case) -> Collected:
+        """The bright voxels of the frames in memory, collected once."""
+        if self._sub is None or self._sub[0] != source or self._sub[1] is not frames:
             self._sub = None  # its memory is needed
-            start, stop = window_of(frame, case.scan.shape)
-            block, preview = self._source.clean_block(start, stop)
-            collected = collected_at(block, case.stencil, case.baseline, self._executor)
-            self._sub = SubVolume(case.generation, start, block, preview, collected)
-        return self._sub
+            self._times += 1
+            self._sub = source, frames, collected_at(frames, case.stencil, case.baseline, self._executor)
+        return self._sub[2]
 
-    def _adapted(
-        self, collected: Collected, stencil: Stencil, source: tuple[object, ...]
-    ) -> tuple[BrightVoxels, Key]:
+    def _adapted(self, collected: Collected, case: _Case, source: Key) -> tuple[BrightVoxels, Key]:
         """Sifted once for all parameters that need the same voxels, and what tells these voxels from others."""
-        noise = None if stencil.noise is None else _digest(stencil.noise)
-        key = (*source, stencil.floor, stencil.limit, noise, _digest(stencil.left_out))
+        key = (*source, *case.look, case.stencil.floor, case.stencil.limit)
         if self._sifted is None or self._sifted[0] != key:
-            self._sifted = key, collected.adapted(stencil)
+            self._sifted = key, collected.adapted(case.stencil)
         return self._sifted[1], key
 
-    def _solved(self, bright: BrightVoxels, voxels: Key, case: _Case, *, wrap: bool, first: int = 0) -> BlobTable:
-        """The table; where only limits have changed, the last one's rows are judged anew."""
+    def _solved(self, bright: BrightVoxels, voxels: Key, case: _Case, *, wrap: bool, first: int = 0) -> BlobRuns:
+        """The blobs; where only limits have changed, the last one's rows are judged anew."""
         params = case.params
         key = (*voxels, wrap, params.model_dump_json(exclude=LIMITS))
         if self._unlimited is not None and self._unlimited[0] == key:
-            return apply_limits(self._unlimited[1], params)
-        table = solve(
+            return self._unlimited[1].limited(params)
+        runs = solve_runs(
             bright,
             params,
             omega_start_deg=case.scan.omega_start_deg + first * case.scan.omega_step_deg,
@@ -209,9 +204,5 @@ class Solver:
             sigma=case.baseline.sigma,
             executor=self._executor,
         )
-        self._unlimited = key, table
-        return table
-
-
-def _digest(image: AnyArray) -> str:
-    return hashlib.blake2b(np.ascontiguousarray(image).tobytes(), digest_size=12).hexdigest()
+        self._unlimited = key, runs
+        return runs

@@ -1,39 +1,9 @@
-"""Voxels of blobs as runs: stretches along a row, and along a column where one cuts the scan there."""
+"""Runs of blobs [run, 5] (frame, row, first column, length, blob) by the frame, row or column that they lie on."""
 
 import numpy as np
 from numba import njit
 
 from friedel.kernels.runs import AnyArray
-
-
-@njit(cache=True, nogil=True)
-def count_voxel_runs(pointer: AnyArray, frame: AnyArray, row: AnyArray, col: AnyArray) -> int:
-    """How many runs `voxel_runs` will find."""
-    n = 0
-    for b in range(pointer.size - 1):
-        for p in range(pointer[b], pointer[b + 1]):
-            if p == pointer[b] or frame[p] != frame[p - 1] or row[p] != row[p - 1] or col[p] != col[p - 1] + 1:
-                n += 1
-    return n
-
-
-@njit(cache=True, nogil=True)
-def voxel_runs(pointer: AnyArray, frame: AnyArray, row: AnyArray, col: AnyArray, out: AnyArray) -> None:
-    """Write the runs of all blobs to `out` int32 [run, 5]: frame, row, first column, length, blob.
-
-    Voxels of blob b are [pointer[b], pointer[b + 1]), in (frame, row, col) order; so are its runs.
-    """
-    n = -1
-    for b in range(pointer.size - 1):
-        for p in range(pointer[b], pointer[b + 1]):
-            if p == pointer[b] or frame[p] != frame[p - 1] or row[p] != row[p - 1] or col[p] != col[p - 1] + 1:
-                n += 1
-                out[n, 0] = frame[p]
-                out[n, 1] = row[p]
-                out[n, 2] = col[p]
-                out[n, 3] = 0
-                out[n, 4] = b
-            out[n, 3] += 1
 
 
 @njit(cache=True, nogil=True)
