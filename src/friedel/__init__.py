@@ -23,6 +23,7 @@ _HOMES = {
             "run",
             "simulate",
             "verify",
+            "view",
         ),
         "friedel.commands",
     ),

@@ -149,6 +149,26 @@ def run(
 
 
 @app.command()
+def view(
+    path: Annotated[Path, typer.Argument(metavar="OUT|RECIPE", help="An output folder of a run, or a recipe.")],
+    *,
+    port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="Port of the page; 0: a free one.")] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", metavar="NAME", help="A name that a proxy calls this server by. Repeatable."),
+    ] = None,
+) -> None:
+    """The web page: choose parameters, look at everything. Ctrl-C ends it."""
+    try:
+        for line in _commands().serve(path, port=port, browser=browser, allow_hosts=allow_host or ()):
+            typer.echo(line)
+            sys.stdout.flush()
+    except KeyboardInterrupt:  # the way to end it
+        return
+
+
+@app.command()
 def evaluate(
     out: Output,
     truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="SCAN.truth.h5 of a simulation.")],

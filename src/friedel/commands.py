@@ -8,7 +8,7 @@ import json
 import os
 import tomllib
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ from friedel.survey import Facts, guess, look
 
 if TYPE_CHECKING:
     from friedel.runner.simulation import SimulatedFiles
+    from friedel.viewer.notebook import Page
 
 EVALUATION, REPORT = "evaluation.json", "report.html"
 Paths = str | Path
@@ -185,6 +186,25 @@ def report(out: Paths) -> Path:
     """Write `report.html` from what is in an output folder; returns its path."""
     with _session(None):
         return _report(Path(out))
+
+
+def serve(path: Paths, *, port: int = 0, browser: bool = True, allow_hosts: Iterable[str] = ()) -> Iterator[str]:
+    """The web page of a recipe or an output folder: yields the lines to print, then serves until an interrupt."""
+    from friedel.viewer.server import PageServer
+
+    with _session(None):
+        server = PageServer(path, port=port, allow_hosts=allow_hosts)
+    yield server.address
+    yield f"from another computer: {server.ssh}"
+    server.run(browser=browser)
+
+
+def view(path: Paths, *, port: int = 0, allow_hosts: Iterable[str] = ()) -> "Page":
+    """The web page of a recipe or an output folder, in a notebook: the object shows itself, `close()` ends it."""
+    from friedel.viewer.notebook import Page
+
+    with _session(None):
+        return Page(path, port=port, allow_hosts=allow_hosts)
 
 
 def export(out: Paths, format_name: str, target: Paths | None = None) -> Path:

@@ -1,0 +1,150 @@
+"""Who may ask at all: the token, the names this server answers to, the origin of changes, the size of bodies."""
+
+import hmac
+import json
+from collections.abc import Iterable
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+OWN_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+MOST_BODY = 2_000_000
+_READS = frozenset({"GET", "HEAD"})
+SAFE_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+class TooLarge(Exception):  # noqa: N818  (an answer, 413)
+    """A body that goes on beyond the limit."""
+
+
+class Guard:
+    """Wraps an application: refuses what must not reach it, and puts the safety headers on every answer."""
+
+    def __init__(self, app: ASGIApp, *, token: str, allow_hosts: Iterable[str], port: int) -> None:
+        self._app, self._token = app, token
+        self._names = OWN_NAMES | {name.strip().lower().rstrip(".") for name in allow_hosts}
+        self.cookie = f"friedel-{port}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":  # there are no others here
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        headers = Headers(scope=scope)
+        refusal = self._refusal(scope, headers)
+        answer = self._safe(send, scope, headers)
+        if refusal is not None:
+            await refuse(answer, *refusal)
+            return
+        seen = {"bytes": 0, "begun": 0}
+
+        async def limited() -> Message:
+            message = await receive()
+            seen["bytes"] += len(message.get("body", b""))
+            if seen["bytes"] > MOST_BODY:
+                raise TooLarge
+            return message
+
+        async def noted(message: Message) -> None:
+            seen["begun"] |= message["type"] == "http.response.start"
+            await answer(message)
+
+        try:
+            await self._app(scope, limited, noted)
+        except TooLarge:
+            if not seen["begun"]:
+                await refuse(answer, 413, "the body is too large")
+
+    def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
+        """Status and text, or None where the request may pass."""
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or host_name(hosts[0]) not in self._names:
+            name = host_name(hosts[0])[:80] if hosts else ""
+            return 403, f"this server does not answer to {name!r} (start it with --allow-host NAME for a proxy)"
+        if not self._knows_token(scope, headers):
+            return 403, "the address lacks the right token: open the one that friedel view printed"
+        if scope["method"] not in _READS and not self._own_origin(headers, hosts[0]):
+            return 403, "changes are taken from the page of this server only"
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > MOST_BODY:
+            return 413, "the body is too large"
+        return None
+
+    def _knows_token(self, scope: Scope, headers: Headers) -> bool:
+        query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+        return any(_same(text, self._token) for text in [*query.get("token", []), *self._cookies(headers)])
+
+    def _cookies(self, headers: Headers) -> list[str]:
+        found = []
+        for line in headers.getlist("cookie"):
+            for pair in line.split(";"):  # one by one: a foreign cookie that is odd must not hide ours
+                try:
+                    jar = SimpleCookie(pair.strip())
+                except CookieError:
+                    continue
+                found += [jar[self.cookie].value] if self.cookie in jar else []
+        return found
+
+    def _own_origin(self, headers: Headers, host: str) -> bool:
+        """Browsers name the origin of every change; programs that are no browsers name none."""
+        origins = headers.getlist("origin")
+        if not origins:
+            return headers.get("sec-fetch-site", "same-origin") in {"same-origin", "none"}
+        parts = urlsplit(origins[0]) if len(origins) == 1 else urlsplit("")
+        if parts.scheme not in {"http", "https"}:
+            return False
+        name = host_name(parts.netloc)
+        return parts.netloc.lower() == host.lower() or (name in self._names and name not in OWN_NAMES)
+
+    def _safe(self, send: Send, scope: Scope, headers: Headers) -> Send:
+        give = scope["path"] == "/" and not any(_same(text, self._token) for text in self._cookies(headers))
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                out = MutableHeaders(scope=message)
+                for name, value in SAFE_HEADERS.items():
+                    out[name] = value
+                if give and message["status"] == 200:
+                    # no Path: the browser takes the page's folder, which is right below a proxy too
+                    out.append("Set-Cookie", f"{self.cookie}={self._token}; HttpOnly; SameSite=Strict")
+            await send(message)
+
+        return answer
+
+
+async def refuse(send: Send, status: int, text: str) -> None:
+    """A whole answer that says why not, after which the connection ends: a body may not have been read."""
+    body = json.dumps({"error": text}).encode()
+    headers = [
+        (b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"), (b"cache-control", b"no-store"),
+    ]  # fmt: skip
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def host_name(netloc: str) -> str:
+    """Of `name:port`, `[::1]:port` or `name`; "" for what is none of these."""
+    text = netloc.strip().lower()
+    if text.startswith("["):
+        name, bracket, rest = text[1:].partition("]")
+        return name if bracket and (not rest or (rest[0] == ":" and rest[1:].isdigit())) else ""
+    name, colon, port = text.partition(":")
+    return name.rstrip(".") if not colon or port.isdigit() else ""
+
+
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode("utf-8", "replace"), other.encode())

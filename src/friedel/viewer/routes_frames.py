@@ -1,0 +1,188 @@
+"""Frames, sections through them, one pixel's course over the rotation, and the mask."""
+
+from typing import Any
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from friedel.errors import FriedelError
+from friedel.model.arrays import Mask
+from friedel.viewer.encode import array_response, clean_image, count_image
+from friedel.viewer.session import Refused, Session, flag, one_of, whole
+
+KINDS = ("raw", "background", "clean")
+MOST_STEP = 64
+COURSE_BYTES = 300_000_000
+"""Raw bytes that are decoded for one course: a fraction of a second's worth."""
+MOST_RUNS = 100_000
+
+
+def routes(session: Session) -> list[Route]:
+    """api/frame, api/section, api/course, api/mask."""
+
+    async def frame(request: Request) -> Response:
+        kind, step = one_of(request, "kind", KINDS), whole(request, "step", 1)
+        if not 1 <= step <= MOST_STEP:
+            raise Refused(422, f"step must lie in 1..{MOST_STEP}", "step")
+        index = _inside(whole(request, "index"), session.scan.shape[0], "index")
+
+        def work() -> Response:
+            if session.overtaken(request, "frame"):
+                raise Refused(409, "overtaken")
+            return array_response(session.pictures.get(kind, index, step), pack=flag(request, "pack"))
+
+        if session.overtaken(request, "frame"):
+            raise Refused(409, "overtaken")
+        return await session.in_thread(work)
+
+    async def section(request: Request) -> Response:
+        kind, axis = one_of(request, "kind", ("clean", "raw")), one_of(request, "axis", ("row", "col"))
+        frames, rows, cols = session.scan.shape
+        at = _inside(whole(request, "at"), rows if axis == "row" else cols, "at")
+        start, stop = whole(request, "start", 0), whole(request, "stop", frames)
+        middle = min(max((start + stop) // 2, 0), frames - 1)
+        middle = _inside(whole(request, "frame", middle), frames, "frame")
+
+        def work() -> Response:
+            if session.overtaken(request, "section"):
+                raise Refused(409, "overtaken")
+            return cut(session, kind, axis, at, (start, stop), middle, pack=flag(request, "pack"))
+
+        if session.overtaken(request, "section"):
+            raise Refused(409, "overtaken")
+        return await session.in_thread(work)
+
+    async def course_of(request: Request) -> JSONResponse:
+        frames, rows, cols = session.scan.shape
+        row, col = _inside(whole(request, "row"), rows, "row"), _inside(whole(request, "col"), cols, "col")
+        near = _inside(whole(request, "frame", 0), frames, "frame")
+
+        def work() -> dict[str, Any]:
+            if session.overtaken(request, "course"):
+                raise Refused(409, "overtaken")
+            return course(session, row, col, near)
+
+        return JSONResponse(await session.in_thread(work))
+
+    async def paint(request: Request) -> JSONResponse:
+        body = await session.require_control(request)
+        masked = await session.in_thread(painted, session, str(body.get("op", "")), body.get("runs", []))
+        return JSONResponse({"masked": masked, "revision": session.revision})
+
+    async def mask(request: Request) -> Response:
+        here = session.scan.mask
+        return array_response(
+            here.view(np.uint8), pack=flag(request, "pack"), edited=session.subject.mask is not None
+        )
+
+    return [
+        Route("/api/frame", frame),
+        Route("/api/section", section),
+        Route("/api/course", course_of),
+        Route("/api/mask", mask),
+        Route("/api/mask", paint, methods=["POST"]),
+    ]
+
+
+def cut(
+    session: Session, kind: str, axis: str, at: int, wanted: tuple[int, int], middle: int, *, pack: bool
+) -> Response:
+    """One row or column of the frames that are held around `middle`, [frame, col] or [frame, row]."""
+    window = session.window(middle)
+    start, stop = max(window.start, wanted[0]), min(window.stop, wanted[1])
+    if start >= stop:
+        start, stop = window.start, window.stop
+    part = slice(start - window.start, stop - window.start)
+    volume = window.frames if kind == "clean" else window.raw(session.subject.executor)
+    image = np.ascontiguousarray(volume[part, at, :] if axis == "row" else volume[part, :, at])
+    about: dict[str, Any] = {
+        "kind": kind, "axis": axis, "at": at,  "start": start, "stop": stop, "preview": not window.exact,
+    }  # fmt: skip
+    encoded = clean_image(image, window.look.quantum, **about) if kind == "clean" else count_image(image, **about)
+    return array_response(encoded, pack=pack)
+
+
+def course(session: Session, row: int, col: int, near: int) -> dict[str, Any]:
+    """One pixel over the rotation: every k-th frame, and all frames that are held around `near`.
+
+    `raw` as stored, `normalised` without the dark and times the frame's gain, `median` the background there (None
+    where it is not known yet).
+    """
+    scan, look = session.scan, session.sweep.look
+    count, rows, cols = scan.shape
+    affordable = max(COURSE_BYTES // (rows * cols * scan.frames.dtype.itemsize), 32)
+    every = -(-count // affordable)
+    numbers = set(range(0, count, every))
+    if every > 1 and look is not None:
+        window = session.window(near)
+        numbers |= set(range(window.start, window.stop))
+    frames = sorted(numbers)
+
+    def one(frame: int) -> tuple[float | None, float | None]:
+        try:
+            image = scan.frames.read(frame, frame + 1)[0]
+        except FriedelError:
+            return None, None
+        value = float(image[row, col])
+        return value, None if look is None else look.normalised(image, row, col)
+
+    both = list(session.subject.executor.map(one, frames))
+    return {
+        "frames": frames,
+        "raw": [_number(value) for value, _ in both],
+        "normalised": [_number(value) for _, value in both],
+        "median": _medians(session, frames, row, col),
+        "every": every,
+    }
+
+
+def _medians(session: Session, frames: list[int], row: int, col: int) -> list[float | None]:
+    look = session.sweep.look
+    if look is None:
+        return [None] * len(frames)
+    known: dict[int, float | None] = {}
+    for index in sorted({look.one.background_of(frame) for frame in frames}):
+        known[index] = look.background_at(index, row, col)
+    return [known[look.one.background_of(frame)] for frame in frames]
+
+
+def painted(session: Session, op: str, runs: Any) -> int:
+    """Change the mask; how many pixels are masked now. Raises `Refused` 422."""
+    subject = session.subject
+    with subject.lock:
+        mask = session.scan.mask.copy()
+        if op == "clear":
+            subject.set_mask(None)
+            session.sweep.refresh()
+            return int(np.count_nonzero(session.scan.mask))
+        if op not in ("paint", "erase"):
+            raise Refused(422, "op must be paint, erase or clear", "op")
+        paint_runs(mask, runs, value=op == "paint")
+        subject.set_mask(mask)
+    session.sweep.refresh()
+    return int(np.count_nonzero(mask))
+
+
+def paint_runs(mask: Mask, runs: Any, *, value: bool) -> None:
+    """Set runs [row, col0, col1) of a mask; what lies outside is cut off. Raises `Refused` 422."""
+    if not isinstance(runs, list) or len(runs) > MOST_RUNS:
+        raise Refused(422, f"runs must be a list of at most {MOST_RUNS}", "runs")
+    rows, cols = mask.shape
+    for run in runs:
+        if not (isinstance(run, list) and len(run) == 3 and all(type(part) is int for part in run)):
+            raise Refused(422, "a run is [row, col0, col1]", "runs")
+        row, first, last = run
+        if 0 <= row < rows:
+            mask[row, max(first, 0) : min(max(last, 0), cols)] = value
+
+
+def _inside(number: int, count: int, name: str) -> int:
+    if not 0 <= number < count:
+        raise Refused(422, f"{name} must lie in 0..{count - 1}", name)
+    return number
+
+
+def _number(value: float | None) -> float | None:
+    return value if value is not None and np.isfinite(value) else None

@@ -1,0 +1,154 @@
+"""What the page is about, how far things are, and who may change them."""
+
+from dataclasses import asdict
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+import friedel
+from friedel.model.baseline import Baseline
+from friedel.model.scan import Scan
+from friedel.recipe import Recipe
+from friedel.runner.passes import baseline_facts
+from friedel.viewer.drafts import plain, schema
+from friedel.viewer.session import Session, read_body
+from friedel.viewer.subject import Subject
+
+NOTHING_RUNS = {"state": "idle", "stage": "", "done": 0, "total": 0, "text": "", "exit": None}
+NOTHING_PROPOSED = {"state": "idle", "done": 0, "total": 0, "best": None}
+
+
+def routes(session: Session) -> list[Route]:
+    """api/session, api/progress, api/control, api/draft."""
+
+    async def about(_: Request) -> JSONResponse:
+        return JSONResponse(await session.in_thread(session_facts, session))
+
+    async def progress(request: Request) -> JSONResponse:
+        client = request.query_params.get("client", "")[:64]
+        session.control.alive(client)
+        return JSONResponse(progress_facts(session, client))
+
+    async def control(request: Request) -> JSONResponse:
+        body = await read_body(request)
+        client = str(body.get("client", ""))[:64]
+        if body.get("release"):
+            session.control.release(client)
+        elif body.get("take"):
+            session.control.take(client)
+        return JSONResponse({"mine": session.control.state(client)["mine"]})
+
+    async def draft(request: Request) -> JSONResponse:
+        body = await session.require_control(request)
+        values = body.get("values")
+        recipe = await session.in_thread(session.subject.draft, str(body.get("section", "")), values)
+        session.sweep.refresh()
+        return JSONResponse({"recipe": recipe_values(recipe), "revision": session.revision})
+
+    return [
+        Route("/api/session", about),
+        Route("/api/progress", progress),
+        Route("/api/control", control, methods=["POST"]),
+        Route("/api/draft", draft, methods=["POST"]),
+    ]
+
+
+def session_facts(session: Session) -> dict[str, Any]:
+    """Everything that the page needs to begin."""
+    subject = session.subject
+    if subject.scan is None:
+        subject.open_scan()  # it may have come back
+        session.sweep.refresh()
+    scan, baseline = subject.scan, session.sweep.baseline
+    record = subject.results.record
+    stages = record.stages if record is not None else {}
+    return {
+        "name": subject.path.name,
+        "version": friedel.__version__,
+        "recipe_path": str(subject.recipe_path) if subject.recipe_path else None,
+        "out": str(subject.out),
+        "scan": None if scan is None else _scan_facts(scan),
+        "baseline": None if baseline is None else plain(_baseline_facts(baseline)),
+        "has": _has(subject),
+        "stages": {
+            name: plain(
+                {"seconds": one.seconds, "counts": one.counts, "warnings": one.warnings, "started": one.started}
+            )
+            for name, one in stages.items()
+        },
+        "stale": [name for name in stages if scan is not None and not subject.finished(name)],
+        "warnings": list(dict.fromkeys([*subject.warnings, *session.sweep.warnings])),
+        "troubles": [asdict(one) for one in subject.troubles],
+        "recipe": recipe_values(subject.recipe),
+        "saved": recipe_values(subject.saved),
+        "schema": schema(),
+        "revision": session.revision,
+        "address": session.address,
+        "ssh": session.ssh,
+    }
+
+
+def progress_facts(session: Session, client: str) -> dict[str, Any]:
+    """How far things are; cheap, because every page asks all the time."""
+    sweep = session.sweep
+    facts = {name: ask() for name, ask in session.facts.items()}
+    state: dict[str, Any] = plain(
+        {
+            "revision": session.revision,
+            "control": session.control.state(client),
+            "sweep": {
+                "state": sweep.state,
+                "done": sweep.done,
+                "total": sweep.total,
+                "text": sweep.error or sweep.text,
+                "generation": sweep.generation,
+                "measured": sweep.look is not None,
+                "bright": sweep.bright is not None,
+            },
+            "run": NOTHING_RUNS,
+            "propose": NOTHING_PROPOSED,
+            "solution": None,
+            **facts,
+        }
+    )
+    return state
+
+
+def recipe_values(recipe: Recipe | None) -> dict[str, Any]:
+    """All sections as plain values."""
+    return {} if recipe is None else {name: plain(getattr(recipe, name)) for name in Recipe.model_fields}
+
+
+def _scan_facts(scan: Scan) -> dict[str, Any]:
+    frames, rows, cols = scan.shape
+    return {
+        "name": scan.name,
+        "frames": frames,
+        "rows": rows,
+        "cols": cols,
+        "dtype": str(scan.frames.dtype),
+        "omega_start_deg": scan.omega_start_deg,
+        "omega_step_deg": scan.omega_step_deg,
+        "full_turn": scan.full_turn,
+        "saturation": plain(scan.saturation),
+        "notes": list(scan.notes),
+    }
+
+
+def _baseline_facts(baseline: Baseline) -> dict[str, Any]:
+    facts = baseline_facts(baseline)
+    return {name: facts[name] for name in ("beam", "margins", "sigma", "reference_level")}
+
+
+def _has(subject: Subject) -> dict[str, bool]:
+    results = subject.results
+    files = {"background": "background.h5", "blobs": "blobs.h5", "pairs": "pairs.h5", "grains": "grains.h5"}
+    return {
+        **{name: results.has(file) for name, file in files.items()},
+        "volume": results.has("volume.h5"),
+        "geometry": subject.recipe is not None and subject.recipe.has_grains,
+        "truth": results.evaluation is not None,
+        "report": (subject.out / "report.html").is_file(),
+    }

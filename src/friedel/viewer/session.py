@@ -1,0 +1,145 @@
+"""What all requests share: the subject, the sweep, the window, who may change, and which requests are overtaken."""
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import anyio
+from anyio.to_thread import run_sync
+from starlette.requests import Request
+
+from friedel.model.scan import Scan
+from friedel.viewer.control import Control
+from friedel.viewer.pictures import Pictures
+from friedel.viewer.solving import Solver
+from friedel.viewer.subject import Subject
+from friedel.viewer.sweep import Sweep
+from friedel.viewer.window import Window
+
+Result = TypeVar("Result")
+HEAVY_AT_A_TIME = 4
+_MOST_CHANNELS = 4000
+
+
+class Refused(Exception):  # noqa: N818  (an answer like others)
+    """A request that gets an error: status, one line, and the parameter that it is about."""
+
+    def __init__(self, status: int, text: str, key: str = "") -> None:
+        super().__init__(text)
+        self.status, self.text, self.key = status, text, key
+
+
+class Session:
+    """One server's state.
+
+    `facts` are read by api/progress: name to what to call, filled by who knows them. `endings` are called when the
+    server ends.
+    """
+
+    def __init__(self, subject: Subject, sweep: Sweep, solver: Solver) -> None:
+        self.subject, self.sweep, self.solver = subject, sweep, solver
+        self.control = Control()
+        self.pictures = Pictures(self)
+        self.facts: dict[str, Callable[[], Any]] = {}
+        self.endings: list[Callable[[], Any]] = []
+        self.address = ""
+        self.ssh = ""
+        self._heavy = anyio.CapacityLimiter(HEAVY_AT_A_TIME)
+        self._newest: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def revision(self) -> int:
+        """Grows with every change that others should hear of."""
+        return self.subject.revision
+
+    @property
+    def scan(self) -> Scan:
+        """The scan. Raises `Refused` where there is none."""
+        scan = self.subject.scan
+        if scan is None:
+            raise Refused(409, "there is no scan to look at")
+        return scan
+
+    def window(self, frame: int) -> Window:
+        """Clean frames around one, at most 50 Mvoxel, held in memory. Call from a worker thread."""
+        return self.sweep.window(frame)
+
+    def close(self) -> None:
+        """End what works in the background."""
+        self.pictures.close()
+        self.sweep.close()
+        for end in self.endings:
+            end()
+
+    async def in_thread(self, work: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
+        """Do heavy work beside the event loop, a few at a time."""
+        return await run_sync(partial(work, *arguments, **named), limiter=self._heavy, abandon_on_cancel=False)
+
+    def overtaken(self, request: Request, channel: str) -> bool:
+        """Whether a newer request of the same client came meanwhile; `client` and `seq` are in the query."""
+        client, seq = request.query_params.get("client", ""), request.query_params.get("seq", "")
+        if not client or not seq.isdigit():
+            return False
+        return self.newer(client, channel, int(seq))
+
+    def newer(self, client: str, channel: str, seq: int) -> bool:
+        """Note a request; whether a newer one of the same client and channel is known."""
+        with self._lock:
+            key = (client[:64], channel)
+            newest = max(self._newest.pop(key, seq), seq)
+            self._newest[key] = newest
+            while len(self._newest) > _MOST_CHANNELS:
+                self._newest.popitem(last=False)
+            return newest > seq
+
+    async def require_control(self, request: Request) -> dict[str, Any]:
+        """The body of a request that changes something. Raises `Refused` 409 where somebody else is in control."""
+        body = await read_body(request)
+        client = str(body.get("client", ""))[:64]
+        if not client:
+            raise Refused(400, "client is missing")
+        if not self.control.take(client):
+            raise Refused(409, "somebody else is in control")
+        return body
+
+
+async def read_body(request: Request) -> dict[str, Any]:
+    """A JSON table. Raises `Refused` 400 for anything else."""
+    try:
+        body = json.loads(await request.body())
+    except (ValueError, UnicodeDecodeError, RecursionError):
+        raise Refused(400, "the body must be JSON") from None
+    if not isinstance(body, dict):
+        raise Refused(400, "the body must be a JSON table")
+    return body
+
+
+def whole(request: Request, name: str, default: int | None = None) -> int:
+    """A whole number of the query. Raises `Refused` 422 where it is none."""
+    text = request.query_params.get(name)
+    if text is None and default is not None:
+        return default
+    try:
+        return int(text or "")
+    except ValueError:
+        raise Refused(422, f"{name} must be a whole number", name) from None
+
+
+def one_of(request: Request, name: str, choices: tuple[str, ...]) -> str:
+    """A word of the query. Raises `Refused` 422 for others."""
+    text = request.query_params.get(name, choices[0])
+    if text not in choices:
+        raise Refused(422, f"{name} must be one of {', '.join(choices)}", name)
+    return text
+
+
+def flag(request: Request, name: str) -> bool:
+    """Whether the query says name=1."""
+    return request.query_params.get(name) == "1"
+
+
+__all__ = ["Refused", "Session", "flag", "one_of", "read_body", "whole"]

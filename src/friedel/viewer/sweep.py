@@ -1,0 +1,307 @@
+"""The whole scan, looked at once in the background: backgrounds, and all voxels that any blob may ever hold."""
+
+import threading
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from friedel.errors import CapacityError, FriedelError
+from friedel.io.sources import held_bytes
+from friedel.model.arrays import Frames, Image
+from friedel.model.baseline import Baseline
+from friedel.model.scan import Scan
+from friedel.model.stream import CleanBlock
+from friedel.preprocess import PreprocessParams, clean_blocks, ring_bytes
+from friedel.runner.areas import Areas, read_areas
+from friedel.runner.executors import Alone, Threads, local_executor, usable_cores
+from friedel.runner.plan import budget, plan_blocks, usable_memory
+from friedel.runner.progress import log
+from friedel.segment import SegmentParams
+from friedel.segment.bright import BrightVoxels
+from friedel.segment.exclude import noise_per_pixel
+from friedel.viewer.adapting import Collected
+from friedel.viewer.backgrounds import NoBackgrounds, StoredBackgrounds, SweptBackgrounds
+from friedel.viewer.collecting import Collector, floor_of
+from friedel.viewer.look import Look
+from friedel.viewer.subject import Subject
+from friedel.viewer.warned import warnings_heard
+from friedel.viewer.window import Window, Windows
+
+_SETTLE_S = 0.4
+"""Parameters that change in quick succession begin one sweep, not many."""
+_SHARE = 0.5
+"""Part of the memory that a run would take."""
+
+
+class Cancelled(Exception):  # noqa: N818  (nothing went wrong)
+    """The parameters have changed meanwhile."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """What one sweep is to do: with which parameters, and on what."""
+
+    scan: Scan
+    preprocess: PreprocessParams
+    segment: SegmentParams
+    areas: Areas
+    memory_gb: float
+    key: tuple[Any, ...]
+
+
+class Sweep:
+    """Keeps a `Look` at the subject's scan up to date, in a thread of its own.
+
+    `state` is "waiting", "running", "done", "failed" or "stopped"; `done` of `total` frames; `error` says why it
+    failed; `generation` grows whenever what it knows becomes another. `look` is None until the scan is measured.
+    """
+
+    def __init__(self, subject: Subject, *, executor: Threads | Alone | None = None) -> None:
+        self.subject = subject
+        self.state, self.error, self.text = "waiting", "", ""
+        self.done, self.total, self.generation = 0, 0, 0
+        self.look: Look | None = None
+        self.windows = Windows()
+        self._wanted: SegmentParams | None = None
+        self._collected_for: SegmentParams | None = None
+        self._noise: Image | None = None
+        self._executor = executor or local_executor(max(1, usable_cores() - 1))
+        self._wake = threading.Event()
+        self._closed = self._stopped = self._again = False
+        self._current: Task | None = None
+        self._thread = threading.Thread(target=self._work, name="friedel-sweep", daemon=True)
+
+    # -- what it knows
+
+    @property
+    def baseline(self) -> Baseline | None:
+        """What one look at a few frames told; None before that."""
+        look = self.look
+        return None if look is None else look.baseline
+
+    @property
+    def bright(self) -> BrightVoxels | None:
+        """All bright voxels of the scan, once they are collected."""
+        look = self.look
+        return None if look is None else look.bright
+
+    @property
+    def warnings(self) -> list[str]:
+        """What looking at the scan warned of."""
+        look = self.look
+        return [] if look is None else look.warnings
+
+    @property
+    def scan(self) -> Scan | None:
+        """The scan that is swept."""
+        look = self.look
+        return self.subject.scan if look is None else look.scan
+
+    @property
+    def collected(self) -> Collected | None:
+        """The bright voxels with what their levels are multiples of."""
+        bright = self.bright
+        return None if bright is None else Collected(bright, self._noise)
+
+    def window(self, frame: int) -> Window:
+        """Clean frames around one that are held in memory. Raises `FriedelError`s."""
+        return self.windows.around(frame, self.known(), self.generation, self.subject.executor)
+
+    def clean_block(self, start: int, stop: int) -> tuple[CleanBlock, bool]:
+        """Clean frames [start, stop), which are held from then on, and whether they are a preview only."""
+        window = self.windows.exactly(start, stop, self.known(), self.generation, self.subject.executor)
+        return window.block, not window.exact
+
+    def clean(self, start: int, stop: int) -> Frames:
+        """Clean frames [start, stop), float32: the run's where `exact`, else a preview. Raises `FriedelError`."""
+        return self.known().clean(start, stop, self.subject.executor)
+
+    def exact(self, start: int, stop: int) -> bool:
+        """Whether clean frames [start, stop) are exactly those of the run."""
+        look = self.look
+        return look is not None and look.exact(start, stop)
+
+    def known(self) -> Look:
+        """The look at the scan. Raises `FriedelError` where there is none yet."""
+        look = self.look
+        if look is None:
+            why = self.error or "the scan is being measured: a moment"
+            raise FriedelError("clean frames", rule=f"are not there yet ({why})")
+        return look
+
+    # -- what it is told
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look whether the parameters have changed, and begin anew where they have."""
+        self._stopped = False
+        self._wake.set()
+
+    def collect_for(self, params: SegmentParams, floor: float) -> None:
+        """Collect again, so that blobs with these parameters, which need `floor`, can be found.
+
+        Raises `CapacityError` where that was tried, and the memory did not do.
+        """
+        bright = self.bright
+        if self.state == "running" and self._wanted == params:
+            return
+        if bright is not None and self._collected_for == params:
+            raise CapacityError(
+                "thresholds",
+                rule=f"the memory allows no voxels below {bright.floor:.4g}",
+                got=f"{floor:.4g}",
+                way_out="raise segment.grow_min or segment.tolerance, or look at a part of the scan",
+            )
+        self._wanted = params
+        self._again = True
+        self.refresh()
+
+    def stop(self) -> None:
+        """Give up what is under way; `refresh` begins again."""
+        self._stopped = True
+        self._wake.set()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._closed = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5.0)
+        self._executor.close()
+
+    # -- its thread
+
+    def _work(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            if self._closed:
+                return
+            if self._stopped:
+                self.state = "stopped"
+                continue
+            try:
+                self._once()
+            except Cancelled:
+                self._wake.set()
+            except FriedelError as error:
+                self._fail(str(error))
+            except MemoryError:
+                self._fail("the memory is exhausted: lower run.memory_gb, or close other programs")
+            except Exception as error:  # noqa: BLE001  (the page says so, and goes on with what there is)
+                log.debug(traceback.format_exc())
+                self._fail(f"{type(error).__name__}: {error}".splitlines()[0])
+
+    def _fail(self, text: str) -> None:
+        self.state, self.error = "failed", text
+
+    def _task(self) -> Task | None:
+        """What is to be done by the draft as it is now; None where nothing can be."""
+        subject = self.subject
+        with subject.lock:
+            recipe, scan, mask = subject.recipe, subject.scan, subject.mask
+            if recipe is None or scan is None:
+                return None
+            segment = self._wanted or recipe.segment
+            clean = repr(recipe.preprocess.model_dump(exclude={"keep_clean"}))
+            key = (scan.fingerprint, None if mask is None else id(mask), clean)
+        return Task(scan, recipe.preprocess, segment, read_areas(segment, scan), recipe.run.memory_gb, key)
+
+    def _once(self) -> None:
+        """One sweep, or nothing where what is known is up to date."""
+        before = self._current
+        if before is not None and self._wake.wait(_SETTLE_S):
+            raise Cancelled
+        again, self._again = self._again, False
+        task = self._task()
+        if task is None:
+            self.look, self._current, self.state, self.error = None, None, "waiting", ""
+            return
+        same = before is not None and before.key == task.key and self.look is not None
+        if same and not again and self.bright is not None:
+            self.state = "done"
+            return
+        self._current = task
+        self.state, self.error, self.done, self.total = "running", "", 0, task.scan.shape[0]
+        with warnings_heard() as heard:
+            look = self._sweep(task, same=same)
+        look.warnings += [text for text in heard if text not in look.warnings]
+        self.generation += 1
+        self.state, self.text, self.done = "done", "", self.total
+
+    def _sweep(self, task: Task, *, same: bool) -> Look:
+        look = self.look
+        if not same or look is None:
+            self.text, self.look, self._collected_for = "measuring", None, None
+            self.generation += 1
+            look = Look.at(task.scan, task.preprocess, self._executor)
+            self._find_backgrounds(task, look)
+            self.look = look
+            self.generation += 1
+        bright = self._collected_from(task, look)
+        self._noise = noise_per_pixel(task.segment, look.baseline, task.areas.noise)
+        self._collected_for = task.segment
+        look.bright = bright
+        return look
+
+    def _find_backgrounds(self, task: Task, look: Look) -> None:
+        """Those of a run with the same parameters, or room for new ones."""
+        frames, rows, cols = task.scan.shape
+        if task.preprocess.background == "none":
+            return
+        stored = self.subject.results.backgrounds
+        count = -(-frames // task.preprocess.step)
+        if stored is not None and len(stored) == count and self.subject.finished("preprocess"):
+            look.backgrounds = StoredBackgrounds(stored)
+        else:
+            look.backgrounds = SweptBackgrounds(count, rows, cols)
+
+    def _blocks(self, task: Task, look: Look) -> Iterator[CleanBlock]:
+        """The pass as a run does it, or with backgrounds that are known."""
+        frames = task.scan.shape[0]
+        made = look.backgrounds
+        if isinstance(made, NoBackgrounds | StoredBackgrounds) or look.exact(0, frames):
+            return look.one.blocks(0, frames, look.background, self._executor)
+        allowed = int(_SHARE * budget(task.memory_gb, usable_memory()))
+        held, threads = held_bytes(task.scan.frames), self._executor.threads
+
+        def needed(windows: int) -> int:
+            return held + ring_bytes(task.preprocess, task.scan.shape, windows, threads)
+
+        plan = plan_blocks(allowed, needed)
+        assert isinstance(made, SweptBackgrounds)
+        return clean_blocks(
+            task.scan,
+            task.preprocess,
+            look.baseline,
+            windows_per_block=plan.windows_per_block,
+            executor=self._executor,
+            observer=made,
+        )
+
+    def _collected_from(self, task: Task, look: Look) -> BrightVoxels:
+        self.text = "looking at all frames"
+        floor = floor_of(task.segment, look.baseline)
+        collector = Collector(task.scan, task.segment, look.baseline, task.areas, floor, self._executor)
+        for block in self._blocks(task, look):
+            if self._closed or self._stopped or (self._wake.is_set() and self._outdated(task)):
+                raise Cancelled
+            collector.take(block)
+            self.done = block.stop
+        return collector.joined()
+
+    def _outdated(self, task: Task) -> bool:
+        """Whether something else is to be done now; whoever only asked has an answer then."""
+        self._wake.clear()
+        if self._again:
+            return True
+        try:
+            now = self._task()
+        except FriedelError:
+            return True
+        return now is None or now.key != task.key
