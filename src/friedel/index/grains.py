@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from friedel.index.candidate import Candidate
+from friedel.index.mixtures import mixed, worst_apart
 from friedel.index.params import IndexParams
 from friedel.index.pieces import join, wholes
 from friedel.index.scatter import Tolerances, measure
@@ -111,7 +112,7 @@ def _believed(
 ) -> tuple[Settled, Indices]:
     """Without the grains that, after the settlement, explain no more spots of their own than chance does."""
     while len(settled):
-        limits, keep = _judged(settled, nulls, trials * len(scene.crystals), params)
+        limits, keep = _judged(scene, settled, nulls, trials * len(scene.crystals), params)
         if keep.all():
             return settled, limits
         grains = [
@@ -123,15 +124,30 @@ def _believed(
     return settled, np.zeros(0, dtype=np.int64)
 
 
-def _judged(settled: Settled, nulls: Sequence[Null], trials: int, params: IndexParams) -> tuple[Indices, AnyArray]:
-    """Spots that chance does not reach, and whether each grain's own exceed that."""
-    alone = settled.per_grain(settled.counted & ~settled.shared)
-    expected = settled.expected - (settled.found - alone)
-    limits = np.array(
-        [nulls[c].least(int(n), params.chance, trials) for c, n in zip(settled.crystal, expected, strict=True)],
-        dtype=np.int64,
-    )
-    return limits, alone >= limits
+def _judged(
+    scene: Scene, settled: Settled, nulls: Sequence[Null], trials: int, params: IndexParams
+) -> tuple[Indices, AnyArray]:
+    """Spots that chance does not reach, and whether each grain's own exceed that.
+
+    Where all do, mixtures of two neighbours are looked for: of mixtures that may be each other's only the worst
+    goes, so that the next look sees the others without it.
+    """
+
+    def judged(own: AnyArray) -> tuple[Indices, Indices]:
+        alone = settled.per_grain(own)
+        expected = settled.expected - (settled.found - alone)
+        least = [
+            nulls[c].least(int(n), params.chance, trials) for c, n in zip(settled.crystal, expected, strict=True)
+        ]
+        return np.array(least, dtype=np.int64), alone
+
+    own = settled.counted & ~settled.shared
+    limits, alone = judged(own)
+    keep = alone >= limits
+    if keep.all() and (blends := mixed(scene, settled)).any():
+        least, alone = judged(own & ~blends)
+        keep[worst_apart(settled, np.flatnonzero(alone < least), alone / np.maximum(least, 1))] = False
+    return limits, keep
 
 
 def _nothing(scene: Scene, params: IndexParams, notes: list[str]) -> GrainTable:
