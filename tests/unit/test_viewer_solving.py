@@ -68,7 +68,7 @@ def test_sifted_voxels_are_those_that_would_have_been_collected(data):
     before = data.draw(st.sampled_from([COUNTS, LOCAL])).replaced(exclude="none")
     source = MemorySource(volume, before, floor=0.1, mask=mask)
     after = data.draw(st.sampled_from([COUNTS, LOCAL])).replaced(grow_min=data.draw(st.sampled_from([0.5, 2.0])))
-    stencil = Solver(source, Serial()).stencil(after)
+    stencil = Solver(source, Serial()).trial(after, "whole").stencil
     if stencil.floor < source.collected.floor_in(stencil.noise, stencil.left_out):
         with pytest.raises(NotCollected):
             source.collected.adapted(stencil)

@@ -21,6 +21,7 @@ from friedel.segment.params import Rules, sigma_of
 from friedel.viewer.adapting import Collected, NotCollected
 from friedel.viewer.solution import Kept, NotReady, Overtaken, Scope, Solution, name_of, shifted
 from friedel.viewer.sub_volume import Frames, collected_at
+from friedel.viewer.trials import Trial
 from friedel.viewer.warned import warnings_heard
 
 LIMITS = {"min_size", "max_size", "reject_edge", "reject_touching_excluded"}
@@ -74,7 +75,7 @@ class _Newest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Case:
-    """One request: the parameters, the scan that they are for, and what it is looked at through (`look`: by name)."""
+    """One request: the parameters, the scan, and what it is looked at through (`look`: by name)."""
 
     params: SegmentParams
     scan: Scan
@@ -117,10 +118,25 @@ class Solver:
             self.kept.put(found)
             return found
 
-    def stencil(self, params: SegmentParams) -> Stencil:
-        """What frames are looked at through with these parameters. Raises `NotReady` while that is not known."""
+    def trial(self, params: SegmentParams, scope: Scope, *, frame: int = 0) -> Trial:
+        """What other parameters can be tried on, beside the answers to the page. Raises as `solve` does."""
         with self._lock:
-            return self._case(params).stencil
+            case = self._case(params)
+            if scope == "whole":
+                collected = self._whole_scan()
+                start, stop, whole = 0, case.scan.shape[0], True
+            else:
+                frames = self._source.window(frame)
+                source = ("sub", case.generation, frames.start, frames.stop, frames.exact)
+                collected = self._collected(frames, source, case)
+                start, stop, whole = frames.start, frames.stop, frames.stop - frames.start == case.scan.shape[0]
+        return Trial(case.scan, case.baseline, collected, case.stencil, start, stop, whole, self._executor)
+
+    def _whole_scan(self) -> Collected:
+        collected = self._source.collected
+        if collected is None:
+            raise NotReady("the whole scan", rule="is still being looked through for bright voxels")
+        return collected
 
     def _case(self, params: SegmentParams) -> _Case:
         scan, baseline, generation = self._source.scan, self._source.baseline, self._source.generation
@@ -140,9 +156,7 @@ class Solver:
         return _Case(params, scan, baseline, generation, replace(stencil, floor=floor, limit=limit, dark=None), key)
 
     def _whole(self, case: _Case) -> Solution:
-        collected = self._source.collected
-        if collected is None:
-            raise NotReady("the whole scan", rule="is still being looked through for bright voxels")
+        collected = self._whole_scan()
         source = ("whole", case.generation)
         name = name_of("whole", source, case.params)
         try:

@@ -1,0 +1,151 @@
+"""How values, sizes and intensities are distributed, and what would be found with other seed thresholds."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from friedel.model.arrays import AnyArray, Floats, Frames
+from friedel.model.blobs import BlobTable
+from friedel.segment import BrightVoxels, SegmentParams
+from friedel.segment.bright import Stencil
+from friedel.viewer.warned import warnings_heard
+
+PER_DECADE = 24
+LOWEST = 0.25
+"""The first edge of a histogram of values, in sigma."""
+SAMPLE = 1_000_000
+"""Values below the floor that are looked at: the others are like them."""
+THRESHOLDS = 24
+HIGHEST = 100.0
+"""The last threshold of an elbow over the first one."""
+SLOPE = 0.5
+"""Where the number of seeds falls less steeply than the threshold to this power, noise makes no more of them."""
+
+
+class Distribution(NamedTuple):
+    """Counts between edges; there is one edge more than there are counts."""
+
+    edges: Floats
+    counts: Floats
+
+    def plain(self) -> dict[str, Any]:
+        """As the page takes it."""
+        return {"edges": self.edges.tolist(), "counts": self.counts.tolist()}
+
+
+def sizes(blobs: BlobTable) -> Distribution:
+    """Voxels of the kept blobs, in steps of the root of two."""
+    return _by_logarithm(blobs["Number_of_pixels"], 1.0, 2.0**0.5)
+
+
+def intensities(blobs: BlobTable) -> Distribution:
+    """Summed intensities of the kept blobs, eight steps a decade."""
+    return _by_logarithm(blobs["sum_intensity"], 1.0, 10.0**0.125)
+
+
+def _by_logarithm(values: AnyArray, first: float, factor: float) -> Distribution:
+    positive = np.asarray(values[values > 0], np.float64)
+    if not len(positive):
+        return Distribution(np.array([first, first * factor]), np.zeros(1))
+    steps = np.floor(np.log([positive.min() / first, positive.max() / first]) / np.log(factor) + 1e-9).astype(int)
+    edges = first * factor ** np.arange(steps[0], steps[1] + 2)
+    return Distribution(edges, np.histogram(positive, edges)[0].astype(np.float64))
+
+
+class Histogram(NamedTuple):
+    """Voxels by value, and as many as noise alone would have: those as far below 0, mirrored."""
+
+    edges: Floats
+    counts: Floats
+    noise: Floats
+
+
+def histogram(frames: Frames, stencil: Stencil, bright: BrightVoxels, voxels: int, sigma: float) -> Histogram:
+    """Levels of `voxels` voxels: those of `bright`, and below its floor others like in `frames` [frame, row, col].
+
+    Clean frames of the scan are a sample of it; `sigma` is the noise in levels (1 where it is per pixel). The
+    moving median makes noise symmetric about 0, and spots are only above: what lies below 0 shows the noise.
+    """
+    sample = _sample(frames, stencil)
+    scale = voxels / max(len(sample), 1)
+    top = max(float(bright.level.max(initial=0.0)), float(sample.max(initial=0.0)), 10 * sigma)
+    edges = _edges(LOWEST * sigma, bright.floor, top)
+    low = edges[:-1] < bright.floor
+    counts = np.histogram(sample, edges)[0] * scale
+    counts[~low] = np.histogram(bright.level, edges)[0][~low]
+    noise = np.histogram(-sample, edges)[0] * scale
+    return Histogram(edges, counts, noise)
+
+
+def _edges(first: float, floor: float, top: float) -> Floats:
+    """Even steps of the logarithm, one of the edges being the floor."""
+    step = 10.0 ** (1.0 / PER_DECADE)
+    below = floor / step ** np.arange(max(int(np.ceil(np.log(floor / first) / np.log(step))), 1), 0, -1)
+    above = floor * step ** np.arange(0, int(np.ceil(np.log(max(top / floor, step)) / np.log(step))) + 1)
+    return np.concatenate([below, above])
+
+
+def _sample(frames: Frames, stencil: Stencil) -> AnyArray:
+    """Levels at some voxels, evenly spread, left-out pixels and what is not a number aside."""
+    inside = np.flatnonzero(~stencil.left_out.ravel())
+    flat = frames.reshape(len(frames), -1)
+    step = max(len(frames) * len(inside) // SAMPLE, 1)
+    parts = []
+    for k, frame in enumerate(flat):
+        pixels = inside[k % step :: step]
+        values = frame[pixels]
+        parts.append(values if stencil.noise is None else values / stencil.noise.ravel()[pixels])
+    found = np.concatenate(parts) if parts else np.empty(0, np.float32)
+    return found[np.isfinite(found)]
+
+
+class Elbow(NamedTuple):
+    """What is found with other seed thresholds (in the unit of the parameters), all else being equal.
+
+    `suggested` is the lowest threshold from which on noise makes no more seeds: from there to the next one their
+    number falls less than the threshold to the power `SLOPE` rises. None where it always falls faster.
+    """
+
+    thresholds: Floats
+    bright_fraction: Floats
+    seeds: Floats
+    blobs: Floats
+    suggested: float | None
+
+    def plain(self) -> dict[str, Any]:
+        """As the page takes it."""
+        lists = {name: value.tolist() for name, value in zip(self._fields[:-1], self[:-1], strict=True)}
+        return {**lists, "suggested": self.suggested}
+
+
+def elbow(
+    params: SegmentParams,
+    bright: BrightVoxels,
+    voxels: int,
+    unit: float,
+    solved: Callable[[SegmentParams], BlobTable],
+) -> Elbow:
+    """Solve with `THRESHOLDS` seed thresholds, from the floor of `bright` up; `unit` levels are one of `params`.
+
+    `voxels` is how many were looked at. Growth never goes below what was collected.
+    """
+    lowest = bright.floor / unit * (1 + 1e-9)
+    top = float(bright.level.max(initial=0.0)) / unit
+    thresholds = np.geomspace(lowest, max(min(top, HIGHEST * lowest), 2 * lowest), THRESHOLDS)
+    above = np.array([np.count_nonzero(bright.level >= threshold * unit) for threshold in thresholds])
+    seeds, blobs = np.zeros((2, THRESHOLDS))
+    for k, threshold in enumerate(thresholds.tolist()):
+        grow_min = max(params.grow_min, lowest)
+        changed = {"seed_threshold": threshold, "grow_min": grow_min, "grow_max": max(params.grow_max, grow_min)}
+        with warnings_heard():
+            table = solved(params.replaced(**changed))
+        seeds[k], blobs[k] = len(table.reason), len(table)
+    return Elbow(thresholds, above / max(voxels, 1), seeds, blobs, suggested(thresholds, seeds))
+
+
+def suggested(thresholds: Floats, seeds: Floats) -> float | None:
+    """The elbow (see `Elbow`); None without seeds."""
+    slope = -np.diff(np.log(np.maximum(seeds, 1))) / np.diff(np.log(thresholds))
+    flat = np.flatnonzero((slope < SLOPE) & (seeds[:-1] > 0))
+    return float(f"{thresholds[flat[0]]:.3g}") if len(flat) else None

@@ -1,0 +1,75 @@
+"""Trying other thresholds on the same voxels, beside what the page is looking at."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from friedel.model.baseline import Baseline
+from friedel.model.blobs import BlobTable
+from friedel.model.scan import Scan
+from friedel.model.stream import Executor
+from friedel.segment import BrightVoxels, SegmentParams, solve_runs
+from friedel.segment.bright import LEAST_BRIGHT, Stencil
+from friedel.segment.params import Rules, sigma_of
+from friedel.viewer.adapting import Collected
+from friedel.viewer.warned import warnings_heard
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """Collected voxels of frames [start, stop), for parameters that differ in thresholds and limits.
+
+    `stencil` is that of one of them: noise and excluded areas are the same for all. `whole` says that the frames
+    are the whole scan.
+    """
+
+    scan: Scan
+    baseline: Baseline
+    collected: Collected
+    stencil: Stencil
+    start: int
+    stop: int
+    whole: bool
+    executor: Executor
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of a frame that are not left out."""
+        return int(np.count_nonzero(~self.stencil.left_out))
+
+    @property
+    def voxels(self) -> int:
+        """Voxels that are looked at."""
+        return self.pixels * (self.stop - self.start)
+
+    @property
+    def floor(self) -> float:
+        """All voxels with this level are known."""
+        return self.collected.floor_in(self.stencil.noise, self.stencil.left_out)
+
+    def unit(self, params: SegmentParams) -> float:
+        """Levels that one unit of the thresholds is."""
+        per_scan = params.unit == "sigma" and params.noise == "scan"
+        return float(self.baseline.sigma) if per_scan else 1.0
+
+    def bright(self) -> BrightVoxels:
+        """All voxels that are known."""
+        _, rows, cols = self.stencil.shape
+        return self.collected.adapted(replace(self.stencil, floor=self.floor, limit=rows * cols))
+
+    def solved(self, params: SegmentParams) -> BlobTable:
+        """The blobs, without voxels. Raises `NoiseError` where a run would."""
+        floor = Rules.of(params, sigma_of(self.baseline)).floor
+        limit = max(int(params.max_bright_fraction * self.pixels), LEAST_BRIGHT)
+        bright = self.collected.adapted(replace(self.stencil, floor=floor, limit=limit))
+        with warnings_heard():
+            runs = solve_runs(
+                bright,
+                params,
+                omega_start_deg=self.scan.omega_deg(self.start - 0.5),
+                omega_step_deg=self.scan.omega_step_deg,
+                wrap=self.whole and params.wraps(self.scan.full_turn),
+                sigma=self.baseline.sigma,
+                executor=self.executor,
+            )
+        return runs.bare()

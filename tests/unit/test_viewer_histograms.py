@@ -1,0 +1,87 @@
+"""Distributions that the page draws, and the threshold that the elbow suggests."""
+
+import numpy as np
+import pytest
+
+from friedel.model.stream import Serial
+from friedel.viewer.histograms import elbow, histogram, intensities, sizes, suggested
+from friedel.viewer.solving import Solver
+from friedel.viewer.warned import warnings_heard
+from tests.oracles_segment import parameters
+from tests.viewer_source import MemorySource, spotty
+
+COUNTS = parameters(seed_threshold=12.0, grow_min=4.0)
+LOCAL = COUNTS.replaced(unit="sigma", noise="local", seed_threshold=9.0, grow_min=3.0)
+
+
+@pytest.mark.parametrize("of", [sizes, intensities])
+def test_every_kept_blob_is_in_one_bin(of):
+    table = MemorySource(spotty(), COUNTS).run(COUNTS.replaced(min_size=(3, 3, 2)))
+    found = of(table)
+    assert len(found.edges) == len(found.counts) + 1
+    assert found.counts.sum() == len(table) < len(table.reason)
+    assert (np.diff(found.edges) > 0).all()
+
+
+@pytest.mark.parametrize("of", [sizes, intensities])
+def test_without_blobs_a_distribution_is_empty(of):
+    found = of(MemorySource(np.zeros((4, 5, 6), np.float32), COUNTS).run(COUNTS))
+    assert found.counts.tolist() == [0.0]
+    assert found.plain()["edges"] == found.edges.tolist()
+
+
+@pytest.mark.parametrize("params", [COUNTS, LOCAL])
+def test_voxels_above_the_floor_are_counted_exactly_and_noise_is_mirrored(params):
+    source = MemorySource(spotty((12, 60, 70), spots=30), params, floor=3.0)
+    trial = Solver(source, Serial()).trial(params, "whole")
+    found = histogram(source.volume, trial.stencil, trial.bright(), trial.voxels, 1.25)
+    noise = source.collected.noise
+    level = source.volume if noise is None else source.volume / noise
+    for low, high, count, mirrored in zip(
+        found.edges[:-1], found.edges[1:], found.counts, found.noise, strict=True
+    ):
+        inside = np.count_nonzero((level >= low) & (level < high))
+        assert count == pytest.approx(inside, abs=1)
+        assert mirrored == pytest.approx(np.count_nonzero((-level > low) & (-level <= high)), abs=1)
+    assert found.edges[:-1][found.counts > 0].max() <= level.max() < found.edges[-1]
+
+
+def test_a_histogram_of_many_voxels_is_made_from_a_sample(monkeypatch):
+    monkeypatch.setattr("friedel.viewer.histograms.SAMPLE", 5000)
+    source = MemorySource(spotty((12, 60, 70), spots=30), COUNTS, floor=3.0)
+    trial = Solver(source, Serial()).trial(COUNTS, "whole")
+    found = histogram(source.volume, trial.stencil, trial.bright(), trial.voxels, 1.25)
+    exact = np.histogram(source.volume, found.edges)[0]
+    low = found.edges[1:] <= 3.0
+    assert found.counts[low].sum() == pytest.approx(exact[low].sum(), rel=0.1)
+    np.testing.assert_array_equal(found.counts[~low], exact[~low])
+
+
+@pytest.mark.parametrize("params", [COUNTS, LOCAL, COUNTS.replaced(unit="sigma", seed_threshold=9.0, grow_min=3.0)])
+def test_an_elbow_tells_what_each_threshold_would_find(params):
+    source = MemorySource(spotty(spots=60), params, floor=2.5)
+    trial = Solver(source, Serial()).trial(params, "whole")
+    found = elbow(params, trial.bright(), trial.voxels, trial.unit(params), trial.solved)
+    for k in (0, 7, 23):
+        threshold = float(found.thresholds[k])
+        lowest = max(params.grow_min, 2.5 * (1 + 1e-9) / trial.unit(params))
+        with warnings_heard():
+            table = source.run(params.replaced(seed_threshold=threshold, grow_min=lowest))
+        assert (found.seeds[k], found.blobs[k]) == (len(table.reason), len(table))
+        level = source.volume if source.collected.noise is None else source.volume / source.collected.noise
+        assert found.bright_fraction[k] == pytest.approx((level >= threshold * trial.unit(params)).mean())
+
+
+def test_the_suggested_threshold_is_where_noise_makes_no_more_seeds():
+    thresholds = np.geomspace(3, 300, 24)
+    spots = 1000 * np.exp(-thresholds / 200)
+    noise = 1e6 * np.exp(-0.5 * thresholds**2)
+    found = suggested(thresholds, spots + noise)
+    assert found is not None
+    assert 3.5 < found < 6.0
+
+
+def test_nothing_is_suggested_where_seeds_only_become_fewer():
+    thresholds = np.geomspace(3, 300, 24)
+    assert suggested(thresholds, 1e9 * thresholds**-2.0) is None
+    assert suggested(thresholds, np.zeros(24)) is None
