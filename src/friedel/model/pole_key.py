@@ -15,6 +15,7 @@ NAMES = {
     "trigonal": ("0001", "a", "a*"),
     "tetragonal": ("001", "100", "110"),
 }
+AXES = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
 SECTOR_DEG = {"cubic": 45.0, "hexagonal": 30.0, "trigonal": 30.0, "tetragonal": 45.0}
 
 

@@ -10,12 +10,10 @@ from friedel.model.colours import by_orientation, has_key, softened
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable
 from friedel.model.orientation import ipf_colours
-from friedel.model.pole_key import in_sector, key_of, on_paper
+from friedel.model.pole_key import AXES, in_sector, key_of, on_paper
 from friedel.reporter.ink import INK, SOFT, Sheet
 from friedel.reporter.material import Material
 from friedel.reporter.panel import Panel
-
-AXES = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
 
 
 def draw_key(axes: Axes, phase: Phase, *, size: int = 220, font: int = 11, alpha: float = 1.0) -> None:
