@@ -8,6 +8,14 @@ export const client = (() => {
   return name;
 })();
 
+let last = 0;
+
+/** A number that grows, over reloads of the page as well: the server drops what is overtaken. */
+export function nextSeq() {
+  last = Math.max(last + 1, Date.now());
+  return last;
+}
+
 /** An answer that says no, with the server's one line. */
 export class ApiError extends Error {
   /**

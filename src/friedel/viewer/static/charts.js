@@ -70,6 +70,8 @@ export class Chart {
     /** @type {string|null} */
     this.held = null;
     this.box = { left: 0, top: 0, width: 1, height: 1 };
+    /** @type {[string, number, number][]} */
+    this.late = [];
     this.scales = /** @type {Object<string, import("./axes.js").Scale>} */ ({});
     this.watcher = new ResizeObserver(() => this.draw());
     this.watcher.observe(host);
@@ -129,6 +131,7 @@ export class Chart {
     for (const band of content.bands ?? []) this.#band(band);
     for (const one of series) this.#series(one);
     ctx.restore();
+    this.#inside();
     this.#lines();
     this.#readout(series);
   }
@@ -172,7 +175,7 @@ export class Chart {
       for (const v of ticks(this.scales[name], Math.max(2, box.height / (2.1 * em)))) {
         const at = Math.round(box.top + box.height * (1 - along(this.scales[name], v))) + 0.5;
         if (name === "y") this.#rule(box.left, at, box.left + box.width, at);
-        ctx.fillText((axis.format ?? brief)(v), name === "y2" ? box.left + box.width + 0.3 * em : this.options.flush ? 3 : box.left - 0.35 * em, this.options.flush ? at - 0.5 * em : at);
+        this.#text((axis.format ?? brief)(v), name === "y2" ? box.left + box.width + 0.3 * em : this.options.flush ? 3 : box.left - 0.35 * em, this.options.flush ? at - 0.5 * em : at);
       }
     }
     ctx.textBaseline = "top";
@@ -187,6 +190,28 @@ export class Chart {
     }
     this.#rule(box.left, Math.round(box.top + box.height) + 0.5, box.left + box.width, Math.round(box.top + box.height) + 0.5, "--soft");
     this.#titles(x, y, y2);
+  }
+
+  /** Text that stays readable on top of a line. @param {string} text @param {number} x @param {number} y */
+  #text(text, x, y) {
+    if (this.options.flush) this.late.push([text, x, y]);
+    else this.ctx.fillText(text, x, y);
+  }
+
+  /** Labels inside the plot, over the series. */
+  #inside() {
+    const { ctx } = this;
+    ctx.textAlign = "left";
+    ctx.textBaseline = "middle";
+    ctx.lineWidth = 3;
+    ctx.lineJoin = "round";
+    for (const [text, x, y] of this.late) {
+      ctx.strokeStyle = colour("--card");
+      ctx.strokeText(text, x, y);
+      ctx.fillStyle = colour("--soft");
+      ctx.fillText(text, x, y);
+    }
+    this.late = [];
   }
 
   /** @param {Axis} x @param {Axis} y @param {Axis} [y2] */

@@ -106,19 +106,31 @@ function isWide(field) {
 /** What kind of control fits. @param {Field} field */
 export function kindOf(field) {
   const parts = field.type.split(" | ");
-  const words = parts.filter((part) => part.startsWith('"')).map((part) => part.slice(1, -1));
-  const choices = field.choices ?? (words.length === parts.length ? words : null);
-  if (choices?.length) return "choice";
-  if (parts.length === 1 || (parts.length === 2 && parts.includes("null"))) {
-    const type = parts.find((part) => part !== "null") ?? "any";
-    if (type === "boolean") return "switch";
-    if (type === "number" || type === "integer") return "number";
-    if (type === "array" && Array.isArray(field.default) && field.default.every((v) => typeof v === "number")) return "vector";
-    if (type === "string") return "text";
-    if (parts[0].includes(" ") || /^\d/.test(parts[0])) return "choice";
+  const words = wordsOf(field);
+  if (parts.every((part) => isWord(part) || part === "boolean" || /^-?\d+$/.test(part)) && parts.length > 1) return "choice";
+  const types = parts.filter((part) => part !== "null");
+  if (types.length === 1) {
+    if (types[0] === "boolean") return "switch";
+    if ((types[0] === "number" || types[0] === "integer") && field.default !== null) return "number";
+    if (types[0] === "array" && Array.isArray(field.default) && field.default.every((v) => typeof v === "number")) return "vector";
+    if (types[0] === "string") return "text";
   }
-  if (parts.every((part) => /^-?\d+$/.test(part))) return "choice";
-  return field.name === "beam" ? "box" : "mixed";
+  return words.length && field.name === "beam" ? "box" : "mixed";
+}
+
+/** @param {string} part */
+function isWord(part) {
+  return /^["'].*["']$/.test(part);
+}
+
+/** @param {Field} field */
+function wordsOf(field) {
+  return field.type.split(" | ").filter(isWord).map((part) => part.slice(1, -1));
+}
+
+/** All values of a choice. @param {Field} field */
+function choicesOf(field) {
+  return field.type.split(" | ").flatMap((part) => (isWord(part) ? [part.slice(1, -1)] : part === "boolean" ? [true, false] : [Number(part)]));
 }
 
 /** @param {Field} field @param {{min: number, max: number, log?: boolean}|undefined} range @param {(value: any) => void} onChange @returns {Control} */
@@ -128,21 +140,16 @@ function controlFor(field, range, onChange) {
   if (kind === "number") return numberField(field, range, onChange);
   if (kind === "vector") return vectorField(field, onChange);
   if (kind === "text") return textField(onChange);
-  if (kind === "box") return boxField(words(field), onChange);
-  if (kind === "mixed") return mixedField(words(field), field.type.includes("boolean"), onChange);
-  const choices = field.choices ?? field.type.split(" | ").map((part) => JSON.parse(part));
-  const short = choices.join("").length <= 22 && choices.length <= 4;
+  if (kind === "box") return boxField(wordsOf(field), onChange);
+  if (kind === "mixed") return mixedField(wordsOf(field), field.type.includes("boolean"), onChange);
+  const choices = choicesOf(field);
+  const short = choices.join("").length <= 15 && choices.length <= 4;
   if (!short) return choiceField(choices, onChange);
   const group = segmented(field.name, choices.map((value) => ({ value, text: String(value).replaceAll("_", " ") })), (value) => {
     group.set(value);
     onChange(value);
   });
   return group;
-}
-
-/** @param {Field} field */
-function words(field) {
-  return field.type.split(" | ").filter((part) => part.startsWith('"')).map((part) => part.slice(1, -1));
 }
 
 /** @param {any} value */

@@ -99,8 +99,8 @@ function controlBadge() {
     update() {
       const control = state.get().progress?.control ?? { mine: true, taken: true };
       element.dataset.state = control.mine ? "mine" : control.taken ? "taken" : "free";
-      element.replaceChildren(icon(control.mine ? "check" : "lock"), control.mine ? "In control" : control.taken ? "Looking on" : "Take control");
-      element.title = control.mine ? "Changes made here count. Click to hand over." : control.taken ? "Somebody else changes the recipe; everything can be looked at. Click to ask for control." : "Nobody changes the recipe at the moment. Click to do so.";
+      element.replaceChildren(...(control.mine ? [icon("check"), "In control"] : control.taken ? [icon("lock"), "Looking on"] : ["Free to change"]));
+      element.title = control.mine ? "Changes made here count. Click to hand over." : control.taken ? "Somebody else changes the recipe; everything can be looked at. Click to ask for control." : "Nobody changes the recipe at the moment: the first to do so is in control. Click to take it.";
     },
   };
 }

@@ -16,7 +16,8 @@ import { colour, onTheme } from "./theme.js";
  * @property {(point: Point) => void} [onClick]  pressed and released without moving
  * @property {(phase: "down"|"move"|"up", point: Point) => boolean|void} [onDrag]  true for "down" takes the drag, else the picture is panned
  * @property {(point: Point) => string} [onHover]  CSS cursor over a point
- * @property {(view: View) => void} [onView]  the user zoomed or panned
+ * @property {(view: View) => void} [onView]  zoomed, panned or fitted, but not by `setView`
+ * @property {() => void} [onResize]  the size changed while zoomed or linked
  * @property {((ctx: CanvasRenderingContext2D, view: ImageView) => void)[]} [overlays]  drawn in order on top; the context is in
  *   CSS pixels, `view.inPicture(ctx)` changes it to picture coordinates and `view.onScreen(ctx)` back
  * @property {boolean} [stretch]  fill the view with both axes on their own scale (sections)
@@ -116,6 +117,7 @@ export class ImageView {
     this.view = { sx, sy, x0: left - (this.size.width / sx - width) / 2, y0: top - (this.size.height / sy - height) / 2 };
     this.fitted = true;
     this.draw();
+    this.options.onView?.(this.view);
   }
 
   /**
@@ -213,7 +215,11 @@ export class ImageView {
       this.view.x0 += (before.width - width) / 2 / this.view.sx;
       this.view.y0 += (before.height - height) / 2 / this.view.sy;
       this.draw();
-    } else this.draw();
+      this.options.onView?.(this.view);
+    } else {
+      this.draw();
+      this.options.onResize?.();
+    }
   }
 
   #paint() {

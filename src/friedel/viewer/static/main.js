@@ -164,8 +164,9 @@ function complain(error) {
 
 /** @param {string} file */
 function style(file) {
-  if (document.querySelector(`link[href="${file}"]`)) return;
-  document.head.append(el("link", { rel: "stylesheet", href: file }));
+  const { href } = new URL(file, import.meta.url);
+  if ([.../** @type {any} */ (document.querySelectorAll("link"))].some((link) => link.href === href)) return;
+  document.head.append(el("link", { rel: "stylesheet", href }));
 }
 
 function bindKeys() {

@@ -74,10 +74,7 @@ export function listen(view) {
   host.addEventListener("pointerup", release);
   host.addEventListener("pointercancel", release);
   host.addEventListener("pointerleave", () => options.onCursor?.(null));
-  host.addEventListener("dblclick", () => {
-    view.fit();
-    options.onView?.(view.view);
-  });
+  host.addEventListener("dblclick", () => view.fit());
   host.addEventListener(
     "wheel",
     (event) => {

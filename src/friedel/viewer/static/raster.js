@@ -77,6 +77,13 @@ export class Raster {
     return copy;
   }
 
+  /** A copy reduced by `factor` both ways, or as far as the size allows. @param {number} factor */
+  coarse(factor) {
+    const most = 2 ** Math.max(0, Math.floor(Math.log2(Math.min(this.rows, this.cols) / 4)));
+    const used = Math.min(factor, most);
+    return { copy: this.reduced(used, used), factor: used };
+  }
+
   /** @param {Look} look */
   lookup({ low, high, map, curve }) {
     const key = `${low} ${high} ${map} ${curve}`;

@@ -1,0 +1,75 @@
+// One pixel over the rotation: its counts, normalised, and the moving median that is subtracted.
+
+import * as api from "./api.js";
+import { Chart } from "./charts.js";
+import * as state from "./state.js";
+
+/**
+ * @param {HTMLElement} host
+ * @param {{onError: (error: any) => void}} options
+ * @returns {{load: (force?: boolean) => void, update: (span: {from: number, to: number}) => void}}
+ */
+export function courseChart(host, { onError }) {
+  let shown = "";
+  /** @type {any} */
+  let course = null;
+  let span = { from: 0, to: 1 };
+  const chart = new Chart(host, {
+    label: "Course of the pixel under the cross over the rotation, with its median",
+    flush: true,
+    onClick: (x) => state.set({ frame: Math.min(frames() - 1, Math.max(0, Math.round(x))) }),
+  });
+  chart.set({ empty: "Click a pixel to see its course over the rotation" });
+  const frames = () => state.get().session?.scan?.frames ?? 1;
+
+  const fetchOne = api.newest(async (/** @type {{row: number, col: number}} */ { row, col }) => {
+    const params = { row, col, frame: state.get().frame, client: api.client, seq: api.nextSeq() };
+    course = await api.getJson("api/course", { params, channel: "course" });
+    state.counters.course++;
+    draw();
+  }, (error) => {
+    shown = "";
+    onError(error);
+  });
+
+  function draw() {
+    if (!course) return;
+    const { frame, kind } = state.get();
+    const raw = kind === "raw";
+    const known = course.median.some((/** @type {any} */ v) => v !== null);
+    const series = raw
+      ? [{ type: "line", x: course.frames, y: numbers(course.raw), colour: "--blue", name: "raw", width: 1 }]
+      : [{ type: "line", x: course.frames, y: numbers(course.normalised), colour: "--blue", name: "normalised", width: 1 }];
+    if (known && !raw) series.push({ type: "line", x: course.frames, y: numbers(course.median), colour: "--warm", name: "median", width: 2 });
+    const part = span.from > 0 || span.to < frames();
+    const { min, max } = { min: part ? 0 : span.from, max: part ? frames() : span.to };
+    chart.set({
+      series: /** @type {any} */ (series),
+      x: { min, max, format: (v) => String(Math.round(v)) },
+      y: { label: `${raw ? "raw counts" : known ? "counts, normalised, and its median" : "counts, normalised"}${course.every > 1 ? `, every ${course.every} frames` : ""}` },
+      lines: [{ id: "frame", x: frame + 0.5, colour: "--ink", dashed: true }],
+      bands: part ? [{ from: span.from, to: span.to, colour: "--blue", alpha: 0.09 }] : [],
+    });
+  }
+
+  return {
+    load(force = false) {
+      const { cursor } = state.get();
+      if (!cursor) return;
+      const key = `${cursor.row} ${cursor.col}`;
+      if (key !== shown || force) {
+        shown = key;
+        fetchOne(cursor);
+      }
+    },
+    update(next) {
+      span = next;
+      draw();
+    },
+  };
+}
+
+/** @param {(number|null)[]} values */
+function numbers(values) {
+  return values.map((v) => v ?? NaN);
+}

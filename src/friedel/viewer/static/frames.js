@@ -1,0 +1,300 @@
+// Frames: the pictures themselves, sections and course through a pixel, beam, margin and mask drawn on them.
+
+import { number } from "./axes.js";
+import { beamBox, boxTool } from "./boxes.js";
+import { brush } from "./brush.js";
+import { contrastPanel } from "./contrast.js";
+import { courseChart } from "./course.js";
+import { el, icon, segmented } from "./dom.js";
+import { makeForm } from "./forms.js";
+import { frameSource } from "./framesource.js";
+import { ImageView } from "./image.js";
+import { sections } from "./sections.js";
+import * as state from "./state.js";
+import { transport } from "./transport.js";
+
+const KINDS = [
+  { value: "raw", text: "Raw", title: "As stored (R)" },
+  { value: "background", text: "Background", title: "The moving median that is subtracted (B)" },
+  { value: "clean", text: "Clean", title: "Normalised, background subtracted, despeckled: what is segmented (C)" },
+];
+const TOOLS = [
+  { value: "look", icon: "look", title: "Look: drag pans, click puts the cross (V)" },
+  { value: "beam", icon: "box", title: "Direct beam: drag its box or draw another (D)" },
+  { value: "margin", icon: "boxes", title: "Margin: drag its boxes, draw more, Delete removes one (M)" },
+  { value: "paint", icon: "brush", title: "Paint bad pixels (P)" },
+  { value: "erase", icon: "eraser", title: "Erase painted pixels (E)" },
+];
+const GROUPS = [
+  { title: "Direct beam", names: ["beam", "margin", "normalise"] },
+  { title: "Background", names: ["background", "half_window", "half_step", "wrap", "despeckle"] },
+];
+const RANGES = { half_window: { min: 5, max: 2000, log: true }, half_step: { min: 0, max: 250 } };
+
+/**
+ * @param {HTMLElement} host
+ * @param {import("./main.js").App} app
+ * @returns {{show: () => void, hide: () => void}}
+ */
+export function mount(host, app) {
+  app.style("frames.css");
+  host.classList.add("frames");
+  if (!state.get().session?.scan) return nothing(host);
+  const page = layout(host);
+  let tool = "look";
+  let visible = false;
+
+  const boxes = boxTool(() => (tool === "beam" || tool === "margin" ? tool : null));
+  const paint = brush({
+    tool: () => (tool === "paint" || tool === "erase" ? tool : null),
+    onChange: (masked) => page.masked.replaceChildren(masked ? `${number(masked, 8)} pixels masked` : "No pixel is masked"),
+    onError: app.complain,
+  });
+  const painting = () => tool === "paint" || tool === "erase";
+  const picture = new ImageView(page.picture, {
+    label: "Frame",
+    overlays: [(ctx, view) => paint.overlay(ctx, view), (ctx, view) => boxes.overlay(ctx, view)],
+    onCursor: (p) => {
+      readout(p && { frame: state.get().frame, row: p.row, col: p.col, value: picture.valueAt(p.row, p.col) });
+      paint.hover(p);
+    },
+    onClick: (p) => state.set({ cursor: { row: p.row, col: p.col } }),
+    onDrag: (phase, p) => (painting() ? paint.drag(phase, p) : boxes.drag(phase, p)),
+    onHover: (p) => boxes.hover(p) ?? (painting() ? "none" : "crosshair"),
+    onView: (view) => {
+      if (!picture.raster) return;
+      state.set({ zoom: picture.fitted ? null : { x0: view.x0, y0: view.y0, scale: view.sx } });
+      cuts.sync();
+    },
+  });
+  boxes.attach(picture);
+  paint.attach(picture);
+  const course = courseChart(page.course, { onError: app.complain });
+  const cuts = sections({ x: page.xpsi, y: page.ypsi, picture, onSpan: (span) => course.update(span), onError: app.complain, onCursor: readout });
+  const contrast = contrastPanel(page.contrast);
+  const source = frameSource(shown, trouble);
+  const film = transport(page.transport, { ready: () => !source.busy() });
+
+  /** @param {{frame: number, row: number, col: number, value: number|null}|null} at */
+  function readout(at) {
+    const { cursor, frame } = state.get();
+    const place = at ?? (cursor && { ...cursor, frame, value: picture.valueAt(cursor.row, cursor.col) });
+    const texts = place ? [String(place.frame), String(place.row), String(place.col), number(place.value, 5)] : ["–", "–", "–", "–"];
+    page.readouts.forEach((cell, i) => (cell.textContent = texts[i]));
+  }
+
+  /** @param {import("./framesource.js").Frame} frame */
+  function shown(frame) {
+    const { scan } = state.get().session;
+    picture.setArray(frame, {
+      reduce: frame.kind === "clean" ? "max" : "mean",
+      origin: { step: frame.step },
+      extent: { width: scan.cols, height: scan.rows },
+    });
+    page.chip.textContent = [frame.step > 1 ? "coarse" : "", frame.meta.preview ? "preview: its background is not measured yet" : ""].filter(Boolean).join(" · ");
+    page.chip.hidden = !page.chip.textContent;
+    page.notice.hidden = true;
+    if (picture.raster) contrast.frame(picture.raster, { low: frame.meta.low ?? 0, high: frame.meta.high ?? 1 });
+    place();
+    if (!state.get().cursor) state.set({ cursor: interesting(picture) });
+    readout(null);
+  }
+
+  /** @param {any} error */
+  function trouble(error) {
+    page.notice.hidden = false;
+    page.notice.replaceChildren(icon("warn"), el("p", {}, error.message));
+  }
+
+  function place() {
+    const { zoom } = state.get();
+    if (zoom && (picture.view.x0 !== zoom.x0 || picture.view.sx !== zoom.scale)) {
+      picture.setView({ x0: zoom.x0, y0: zoom.y0, sx: zoom.scale, sy: zoom.scale });
+      cuts.sync();
+    }
+  }
+
+  function load() {
+    const { kind, frame } = state.get();
+    source.show(kind, frame, film.playing());
+  }
+
+  function look() {
+    const began = performance.now();
+    const { contrast: grey, map, curve } = state.get();
+    const style = { low: grey.low, high: grey.high, map, curve };
+    picture.setLook(style);
+    cuts.look(style);
+    contrast.update();
+    requestAnimationFrame(() => {
+      state.counters.contrast++;
+      state.timings.contrast = performance.now() - began;
+    });
+  }
+
+  const kinds = segmented("Kind of frame", KINDS, (kind) => state.set({ kind }));
+  const tools = segmented("Tool", TOOLS, choose);
+  page.kinds.append(kinds.element);
+  page.tools.append(tools.element);
+  /** @param {string} next */
+  function choose(next) {
+    tool = next;
+    tools.set(next);
+    page.brush.hidden = !painting();
+    picture.drawOverlays();
+  }
+  choose("look");
+  page.fit.onclick = () => picture.fit();
+  const size = el("input", { type: "range", min: "1", max: "64", value: "4", "aria-label": "Radius of the brush in pixels" });
+  const sizeSays = el("span", {}, "4 px");
+  size.addEventListener("input", () => {
+    paint.setRadius(Number(size.value));
+    sizeSays.textContent = `${size.value} px`;
+    size.style.setProperty("--part", `${(100 * (Number(size.value) - 1)) / 63}%`);
+  });
+  page.brush.append(el("span", {}, "Radius"), size, sizeSays);
+  page.clear.onclick = () => confirmClear(paint.clear);
+
+  const form = makeForm(page.form, state.get().session.schema?.preprocess ?? [], {
+    values: state.get().preprocess,
+    onChange: (name, value) => state.edit("preprocess", { [name]: value }),
+    groups: GROUPS,
+    ranges: RANGES,
+  });
+
+  function controls() {
+    const { kind, session, progress, preprocess } = state.get();
+    kinds.set(kind);
+    const measured = Boolean(session?.baseline) || progress?.sweep?.measured !== false;
+    for (const one of ["background", "clean"]) kinds.enable(one, measured, "The scan is being measured; raw frames are there at once.");
+    form.update(preprocess);
+    const error = /** @type {any} */ (state.get()).draftError;
+    form.setErrors(error?.section === "preprocess" ? { [(error.key ?? "").split(".").pop()]: error.text } : {});
+    page.formNote.textContent = error?.section === "preprocess" && !error.key ? error.text : "";
+    form.disable(progress?.control ? progress.control.taken && !progress.control.mine : false);
+    film.update();
+  }
+
+  const watch = () => visible;
+  state.on(["frame", "kind"], () => watch() && (load(), cuts.load(), controls()));
+  state.on(["cursor"], () => watch() && (picture.setCrosshair(state.get().cursor), cuts.load(), course.load(), readout(null)));
+  state.on(["frame", "kind"], () => watch() && course.update(cuts.span()));
+  state.on(["contrasts", "kind", "map", "curve"], () => watch() && look());
+  state.on(["preprocess", "progress", "draftError", "session"], () => watch() && (controls(), picture.drawOverlays()));
+  state.on(["zoom"], () => watch() && (state.get().zoom ? place() : picture.fitted || picture.fit()));
+  let generation = "";
+  state.on(["session", "progress"], () => {
+    const { progress } = state.get();
+    const now = [progress?.sweep?.generation, progress?.sweep?.state, progress?.sweep?.measured].join();
+    if (now === generation) return;
+    generation = now;
+    source.forget();
+    if (visible) load(), cuts.load(true), course.load(true);
+  });
+  bindKeys(app, { film, choose, picture, boxes, contrast: page.contrast });
+
+  return {
+    show() {
+      visible = true;
+      const { cursor } = state.get();
+      picture.setCrosshair(cursor);
+      look();
+      controls();
+      load();
+      cuts.load();
+      course.load();
+      paint.load().catch(app.complain);
+    },
+    hide() {
+      visible = false;
+      film.stop();
+    },
+  };
+}
+
+/** A bright place outside the direct beam, where sections begin. @param {ImageView} picture */
+function interesting({ raster, origin }) {
+  const { copy, factor } = /** @type {any} */ (raster).coarse(4);
+  const [c0, r0, c1, r1] = beamBox() ?? [0, 0, 0, 0];
+  const best = { value: -Infinity, row: 0, col: 0 };
+  for (let row = 1; row < copy.rows - 1; row++) {
+    for (let col = 1; col < copy.cols - 1; col++) {
+      const at = { row: (row + 0.5) * factor * origin.step, col: (col + 0.5) * factor * origin.step };
+      const apart = 0.25 * (c1 - c0) + 4 * factor * origin.step;
+      const near = at.row > r0 - apart && at.row < r1 + apart && at.col > c0 - apart && at.col < c1 + apart;
+      const value = copy.data[row * copy.cols + col];
+      if (!near && value > best.value) Object.assign(best, { value, row: Math.floor(at.row), col: Math.floor(at.col) });
+    }
+  }
+  return { row: best.row, col: best.col };
+}
+
+/** @param {HTMLElement} host */
+function nothing(host) {
+  host.append(el("div.empty", {}, icon("warn"), el("h2", {}, "No frames to show"), el("p", {}, "The scan could not be opened; the line at the top says why. What the output folder holds can still be looked at.")));
+  return { show() {}, hide() {} };
+}
+
+/** @param {HTMLElement} host */
+function layout(host) {
+  const part = (/** @type {string} */ name, /** @type {any[]} */ ...children) => el(`div.${name}`, {}, ...children);
+  const readouts = ["frame", "row", "col", "counts"].map((name) => el("output", { "aria-label": name }));
+  const page = {
+    kinds: part("slot"), tools: part("slot"), picture: part("picture"), xpsi: part("xpsi"), ypsi: part("ypsi"), course: part("course"), transport: part("transport"),
+    contrast: el("section"), form: el("div"), formNote: el("div.field-error"), brush: part("brush-row"), masked: el("p"), readouts,
+    chip: el("span.chip.top-left", { hidden: true }), notice: el("div.notice", { hidden: true, role: "alert" }),
+    fit: el("button.quiet", { type: "button", title: "Fit the picture (0 or double click)", "aria-label": "Fit the picture" }, icon("fit")),
+    clear: el("button.button.small", { type: "button", title: "Forget all painted pixels" }, "Clear"),
+  };
+  const bar = el("div.toolbar", {}, page.kinds, page.tools, page.fit, page.brush, el("span.gap"),
+    el("div.readout", { role: "group", "aria-label": "Under the pointer" }, ...["frame", "row", "col", "counts"].map((name, i) => el("span", {}, el("small", {}, name), readouts[i]))));
+  page.picture.append(page.chip, page.notice);
+  host.append(
+    el("div.stage", {}, bar, el("div.quad", {}, page.picture, page.ypsi, page.xpsi, page.course), page.transport),
+    el("aside.side", { "aria-label": "Contrast and preprocessing" }, page.contrast,
+      el("section", {}, el("h3", {}, "Preprocessing"), page.form, page.formNote),
+      el("section", {}, el("h3", {}, "Mask", page.clear), page.masked)),
+  );
+  return page;
+}
+
+/** @param {() => void} clear */
+function confirmClear(clear) {
+  const dialog = el("dialog.ask", { "aria-label": "Clear the mask" });
+  dialog.append(el("p", {}, "Forget all painted pixels?"), el("div.toolbar", {}, el("span.gap"),
+    el("button.button", { type: "button", onclick: () => dialog.close() }, "Keep them"),
+    el("button.button.danger", { type: "button", onclick: () => (clear(), dialog.close()) }, "Clear")));
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+/** @param {import("./main.js").App} app @param {any} parts */
+function bindKeys({ keys }, { film, choose, picture, boxes, contrast }) {
+  const bind = (/** @type {string} */ combos, /** @type {string} */ says, /** @type {() => void} */ run) => keys.bind("frames", combos, says, run);
+  bind("ArrowRight", "next frame", () => film.step(1));
+  bind("ArrowLeft", "previous frame", () => film.step(-1));
+  bind("PageDown", "ten frames on", () => film.step(10));
+  bind("PageUp", "ten frames back", () => film.step(-10));
+  bind("Home", "first frame", () => film.step(-1e9));
+  bind("End", "last frame", () => film.step(1e9));
+  bind(" ", "play or pause", () => film.toggle());
+  for (const { value, text } of KINDS) bind(value[0], `${text.toLowerCase()} frames`, () => state.set({ kind: value }));
+  bind("a", "grey levels that suit the frame", () => contrast.querySelector("button").click());
+  bind("+|=", "zoom in", () => picture.zoom(1.5));
+  bind("-", "zoom out", () => picture.zoom(1 / 1.5));
+  bind("0", "fit the picture", () => picture.fit());
+  const nudge = (/** @type {number} */ row, /** @type {number} */ col) => () => {
+    const { cursor, session } = state.get();
+    if (!cursor) return;
+    const kept = (/** @type {number} */ v, /** @type {number} */ most) => Math.min(most - 1, Math.max(0, v));
+    state.set({ cursor: { row: kept(cursor.row + row, session.scan.rows), col: kept(cursor.col + col, session.scan.cols) } });
+  };
+  bind("shift+ArrowUp", "cross one row up", nudge(-1, 0));
+  bind("shift+ArrowDown", "cross one row down", nudge(1, 0));
+  bind("shift+ArrowLeft", "cross one column left", nudge(0, -1));
+  bind("shift+ArrowRight", "cross one column right", nudge(0, 1));
+  for (const [key, value, says] of [["v", "look", "look around"], ["d", "beam", "drag the direct beam's box"], ["m", "margin", "drag the margin"], ["p", "paint", "paint bad pixels"], ["e", "erase", "erase painted pixels"]]) bind(key, says, () => choose(value));
+  bind("Escape", "back to looking", () => choose("look"));
+  bind("Delete|Backspace", "remove the margin box chosen last", () => boxes.remove());
+}
