@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from friedel.index.candidate import Candidate
+from friedel.index.families import LEAST_DEG
 from friedel.index.mixtures import mixed, worst_apart
 from friedel.index.params import IndexParams
 from friedel.index.pieces import join, wholes
@@ -91,6 +92,7 @@ def _search(search: Search, nulls: Sequence[Null], executor: Executor) -> tuple[
 
 
 def _is_double(candidate: Candidate, accepted: Sequence[Candidate], search: Search) -> bool:
+    """Whether a grain was found before. A piece of one, which has the same orientation, joins it later."""
     phase = search.scene.crystals[candidate.crystal].phase
     reach = SAME_LINES * search.tolerances.line_um
     near = [
@@ -98,7 +100,10 @@ def _is_double(candidate: Candidate, accepted: Sequence[Candidate], search: Sear
         for other in accepted
         if other.crystal == candidate.crystal and np.linalg.norm(other.position - candidate.position) < reach
     ]
-    return bool(near) and bool((phase.misorientation_deg(np.array(near), candidate.U) < SAME_DEG).any())
+    if not near:
+        return False
+    turned = phase.misorientation_deg(np.array(near), candidate.U)
+    return bool(((turned > LEAST_DEG) & (turned < SAME_DEG)).any())
 
 
 def _believed(
