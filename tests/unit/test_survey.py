@@ -114,10 +114,16 @@ def test_the_guessed_beam_and_margins_are_where_they_were_put(saved):
 
 def test_bright_spots_raise_the_seed_threshold_and_faint_ones_lower_it_to_the_limit(saved):
     seeds = [
-        guess(values_for(saved(frames(spot))), Serial())[0].segment.seed_threshold for spot in (120, 330, 9000)
+        guess(values_for(saved(frames(spot))), Serial())[0].segment.seed_threshold for spot in (120, 330, 900, 9000)
     ]
     assert seeds[0] == 8.0
-    assert seeds[0] < seeds[1] < seeds[2] == 26.0
+    assert seeds[0] < seeds[1] < seeds[2] == 26.0 < seeds[3]
+
+
+def test_the_brightest_spots_do_not_grow_into_their_tails(saved):
+    recipe, notes = guess(values_for(saved(frames(9000)), unit="counts"), Serial())
+    assert recipe.segment.seed_threshold == pytest.approx(450, rel=0.1)  # half of a tenth
+    assert "half of 0.1 of a typical" in notes["segment.seed_threshold"]
 
 
 def test_neighbours_are_parted_by_their_own_saddle_unless_the_user_says_otherwise(saved):

@@ -21,7 +21,10 @@ from friedel.survey.spots import Spots, look_at_spots
 
 LEAST_SIGMAS, MOST_SIGMAS = 8.0, 26.0
 """Between these multiples of the noise lies the seed threshold. White noise reaches 8 in none of 1e10 voxels after
-the 2D median; above 26, spots of 10 sigma of a raw frame would be lost, and bright ones gain little."""
+the 2D median; above 26, spots of 10 sigma of a raw frame would be lost, and typical ones gain little."""
+LEAST_SHARE = 0.5
+"""Where spots are so bright that the noise is no matter, the seed threshold is at least this part of a tenth (the
+tolerance) of a typical spot's maximum: a spot grows down to it, and a hundredth of its maximum is in its tails."""
 GROW_SIGMAS = 5.0
 """Twice the noise of a raw frame, which the 3 × 3 median reduces to 0.41: where a spot ends for an eye."""
 RAW_SHARE = {1: 1.0, 3: 0.41, 5: 0.25, 7: 0.18}
@@ -149,11 +152,14 @@ def _thresholds(
     least, most = max(LEAST_SIGMAS * scale, SAFE_SIGMAS), max(MOST_SIGMAS * scale, SAFE_SIGMAS)
     grow = GROW_SIGMAS * scale
     typical = float(np.percentile(spots.maxima, TYPICAL_PERCENT)) if len(spots.maxima) else 0.0
-    seed = min(max(tolerance * typical / sigma, least), most)
+    ends = tolerance * typical / sigma  # where a typical spot ends
+    seed = max(min(max(ends, least), most), LEAST_SHARE * ends)
     fullest = float(spots.bright_fraction.max(initial=0.0))
     noise = f"the noise of clean frames, {sigma:.3g} counts on the whole"
     why = (
         f"{tolerance:g} of a typical spot's maximum ({typical:.0f} counts), kept between {least:.2g} and {most:.2g}"
+        if seed <= most
+        else f"half of {tolerance:g} of a typical spot's maximum ({typical:.0f} counts), more than {most:.2g}"
     )
     times = 1.0 if unit == "sigma" else sigma
     local = {
