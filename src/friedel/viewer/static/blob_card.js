@@ -1,0 +1,124 @@
+// One blob: its numbers, its row in the ledger, its frames, its neighbours, partner and grain.
+
+import { number } from "./axes.js";
+import { el } from "./dom.js";
+import { markFilm, showFilm } from "./film.js";
+import { CLASS_COLOURS, classNamed, reasonText } from "./segment_reasons.js";
+
+/**
+ * @param {HTMLElement} host
+ * @param {import("./main.js").App} app
+ * @param {{onBlob: (id: number) => void, onFrame: (frame: number) => void, onGoTo: (voxel: {frame: number, row: number, col: number}) => void}} hooks
+ * @returns {{show: (solution: string|null, id: number|null, gone?: boolean) => void, frame: (frame: number) => void,
+ *   peak: (blob: any) => {frame: number, row: number, col: number}}}
+ */
+export function mountCard(host, app, hooks) {
+  const film = el("div.film");
+  const head = el("header.blob-head");
+  const facts = el("dl.facts");
+  const more = el("div.blob-more");
+  const hint = el("p.hint", {}, "Click a blob on a picture: its numbers, its frames, why it was kept or not, and its neighbours appear here.");
+  const body = el("div.blob-body", { hidden: true }, head, facts, film, more);
+  host.append(hint, body);
+  let shown = "";
+
+  const load = app.api.newest(async (/** @type {{solution: string, id: number}} */ { solution, id }) => {
+    const params = { solution, id };
+    const [blob, frames] = await Promise.all([app.api.getJson("api/blob", { params }), app.api.getArray("api/film", { params })]);
+    if (shown !== `${solution} ${id}`) return;
+    hint.hidden = true;
+    body.hidden = false;
+    body.classList.remove("gone");
+    fill(blob, frames);
+  }, app.complain);
+
+  /** @param {any} blob @param {any} frames */
+  function fill(blob, frames) {
+    const { session, frame } = app.state.get();
+    const ink = CLASS_COLOURS[classNamed(blob.reason)];
+    const peak = peakOf(blob, session);
+    head.replaceChildren(
+      el("i.swatch", { style: { background: ink } }),
+      el("b", {}, `Blob ${number(blob.spot3d_id ?? blob.id, 9)}`),
+      el("span.ledger", { title: "Its row in the ledger: every seed is kept, or says why not." }, reasonText(blob.reason)),
+      el("button.link", { type: "button", title: "Go to its brightest voxel", onclick: () => hooks.onGoTo(peak) }, "go to peak"),
+    );
+    facts.replaceChildren(...factsOf(blob, peak).flatMap(([name, value, title]) => [el("dt", { title: title ?? "" }, name), el("dd", {}, value)]));
+    const scan = session.scan;
+    showFilm(film, frames, {
+      colour: ink,
+      low: 0,
+      top: blob.IMax_int,
+      frames: scan.frames,
+      current: frame,
+      onFrame: hooks.onFrame,
+      omega: (f) => `${number(scan.omega_start_deg + (f + 0.5) * scan.omega_step_deg, 5)}°`,
+    });
+    more.replaceChildren(...relations(blob, hooks.onBlob, app));
+  }
+
+  return {
+    show(solution, id, gone = false) {
+      if (id === null || solution === null) {
+        shown = "";
+        body.classList.toggle("gone", gone);
+        if (gone) return;
+        hint.hidden = false;
+        body.hidden = true;
+        return;
+      }
+      if (shown === `${solution} ${id}`) return void body.classList.remove("gone");
+      shown = `${solution} ${id}`;
+      load({ solution, id });
+    },
+    frame: (frame) => markFilm(film, frame),
+    peak: (blob) => peakOf(blob, app.state.get().session),
+  };
+}
+
+/** The brightest voxel. @param {any} blob @param {any} session */
+function peakOf(blob, session) {
+  const { omega_start_deg: start, omega_step_deg: step, frames } = session.scan;
+  const frame = Math.round((blob.IMax_o - start) / (step || 1) - 0.5);
+  return { frame: ((frame % frames) + frames) % frames, row: blob.IMax_s, col: blob.IMax_f };
+}
+
+/** @param {any} blob @param {{frame: number}} peak @returns {[string, string, string?][]} */
+function factsOf(blob, peak) {
+  const box = [blob.col_stop - blob.col_start, blob.row_stop - blob.row_start, blob.frame_stop - blob.frame_start];
+  const flags = (blob.flags ?? []).length ? blob.flags.join(", ") : "none";
+  return [
+    ["centre", `${number(blob.f_raw, 5)}, ${number(blob.s_raw, 5)} px`, "Column and row of the intensity-weighted centroid"],
+    ["omega", `${number(blob.omega, 6)}°  (frame ${number(blob.frame, 5)})`],
+    ["box", `${box[0]} × ${box[1]} px × ${box[2]} frames`, "Columns, rows, frames"],
+    ["voxels", `${number(blob.Number_of_pixels, 9)}  (seed ${number(blob.seed_voxels, 9)})`],
+    ["maximum M", `${number(blob.IMax_int, 5)} counts, frame ${peak.frame}`],
+    ["sum", `${number(blob.sum_intensity, 6)} counts`],
+    ["grown down to", number(blob.threshold, 4), "In units of the noise where that differs from pixel to pixel, else counts"],
+    ["spread", `${number(blob.sigf, 3)} × ${number(blob.sigs, 3)} px × ${number(blob.sigo, 3)}°`, "Standard deviations along columns, rows, omega"],
+    ["absorbed", `${number(blob.n_absorbed, 6)} seeds`],
+    ["flags", flags],
+  ];
+}
+
+/** Partner, grain and neighbours. @param {any} blob @param {(id: number) => void} onBlob @param {import("./main.js").App} app */
+function relations(blob, onBlob, app) {
+  const parts = [];
+  const line = (/** @type {string} */ name, /** @type {any} */ ...rest) => parts.push(el("div.relation", {}, el("span.name", {}, name), el("span.chips", {}, ...rest)));
+  if (blob.partner !== null && blob.partner !== undefined) line("Friedel partner", chip(`blob ${blob.partner}`, 0, () => onBlob(blob.partner)));
+  if (blob.grain !== null && blob.grain !== undefined) {
+    line("Grain", chip(`grain ${blob.grain}`, null, () => {
+      app.state.select({ grain: blob.grain });
+      app.open("grains");
+    }));
+  }
+  const near = blob.neighbours ?? [];
+  if (near.length) line("Neighbours", ...near.slice(0, 12).map((/** @type {any} */ one) => chip(`${one.id}`, classNamed(one.reason), () => onBlob(one.id), `${reasonText(one.reason)}, ${one.touches ? "touches" : `${number(one.gap_px, 3)} px away`}`)));
+  else line("Neighbours", "none near");
+  return parts;
+}
+
+/** @param {string} text @param {number|null} kind @param {() => void} onclick @param {string} [title] */
+function chip(text, kind, onclick, title = "") {
+  return el("button.mini", { type: "button", title, onclick }, kind === null ? null : el("i.swatch", { style: { background: CLASS_COLOURS[kind] } }), text);
+}

@@ -1,0 +1,306 @@
+// The page where thresholds are chosen: pictures with blobs, the double threshold on one line, controls, answers.
+
+import { mountCard } from "./blob_card.js";
+import { contrastPanel } from "./contrast.js";
+import { el, icon } from "./dom.js";
+import { mountElbow } from "./segment_elbow.js";
+import { mountForm } from "./segment_form.js";
+import { mountHistogram } from "./segment_histogram.js";
+import { bindKeys } from "./segment_keys.js";
+import { buildLayout } from "./segment_layout.js";
+import { changed, levelsOf, unitOf } from "./segment_levels.js";
+import { LinePlot } from "./segment_line.js";
+import { mountPairable } from "./segment_pairable.js";
+import { mountLegend, mountResult } from "./segment_result.js";
+import { mountSizes } from "./segment_sizes.js";
+import { slotKeeper } from "./segment_slots.js";
+import { LiveSolver, rowAt, stretches } from "./segment_solver.js";
+import { drawingOf, hitText, SegmentViews } from "./segment_views.js";
+import { transport } from "./transport.js";
+
+/**
+ * @param {HTMLElement} host
+ * @param {import("./main.js").App} app
+ * @returns {{show: () => void, hide: () => void}}
+ */
+export function mount(host, app) {
+  app.style("segment.css");
+  if (!app.state.get().session?.scan) {
+    host.append(el("div.empty", {}, icon("warn"), el("h2", {}, "No frames to look for blobs in"), el("p", {}, "The scan could not be opened; the line at the top says why.")));
+    return { show() {}, hide() {} };
+  }
+  const page = new Page(buildLayout(host), app);
+  return { show: () => page.show(), hide: () => page.hide() };
+}
+
+export class Page {
+  /** @param {import("./segment_layout.js").Layout} layout @param {import("./main.js").App} app */
+  constructor(layout, app) {
+    this.app = app;
+    this.layout = layout;
+    this.visible = false;
+    this.fill = true;
+    this.outlined = true;
+    /** @type {import("./segment_views.js").Hit|null} */
+    this.hover = null;
+    /** @type {number|null} row of the table under the pointer */
+    this.near = null;
+    /** @type {import("./segment_views.js").Voxel|null} where the chosen blob was clicked: it is found again after every solve */
+    this.anchor = null;
+    this.slots = slotKeeper(app);
+    this.#panels();
+    this.#pictures();
+    this.#listen();
+    bindKeys(this);
+  }
+
+  #panels() {
+    const { app, layout } = this;
+    this.result = mountResult(layout.result, app, { onScope: (scope) => app.state.set({ scope }), onSlot: (name) => this.slots.choose(name) });
+    this.legend = mountLegend(layout.legend, () => this.redraw());
+    this.histogram = mountHistogram(layout.histogram, app, (name, value) => this.threshold(name, value));
+    this.form = mountForm(layout.form, layout.formNote, app);
+    this.elbow = mountElbow(layout.elbow, app, (value) => this.threshold("seed_threshold", value));
+    this.sizes = mountSizes(layout.sizes);
+    this.pairable = mountPairable(layout.pairable, app, (values) => app.state.edit("segment", values));
+    this.contrast = contrastPanel(layout.contrast, { kind: () => "clean" });
+    this.card = mountCard(layout.card, app, {
+      onBlob: (id) => this.chooseBlob(id),
+      onFrame: (frame) => app.state.set({ frame }),
+      onGoTo: (voxel) => this.goTo(voxel),
+    });
+    this.line = new LinePlot(layout.line, { onDrag: (name, counts) => this.threshold(name, counts / unitOf(app.state.get().segment, this.sigma())) });
+  }
+
+  #pictures() {
+    const { app, layout } = this;
+    this.solver = new LiveSolver(app, {
+      places: () => this.views.places(),
+      onShown: (shown) => this.shown(shown),
+      onBusy: (busy) => this.result.busy(busy),
+      onError: (error) => this.failed(error),
+    });
+    this.views = new SegmentViews(layout, app, {
+      contours: (side) => this.solver.shown?.contours.get(side),
+      drawing: () => (this.outlined ? drawingOf({ shown: this.legend.shown, chosen: app.state.get().selection.blob, near: this.near, fill: this.fill }) : null),
+      onHover: (hit) => this.hovered(hit),
+      onPick: (hit) => this.picked(hit),
+      onMoved: () => this.solver.refresh(undefined),
+      onView: () => this.moved(),
+      onFrame: (frame, view) => {
+        if (view.raster) this.contrast.frame(view.raster, { low: frame.meta.low ?? 0, high: frame.meta.high ?? 1 });
+        this.drawLine();
+      },
+    });
+    this.film = transport(layout.transport, { ready: () => !this.views.source.busy() });
+  }
+
+  #listen() {
+    const { state } = this.app;
+    const on = (/** @type {string[]} */ keys, /** @type {(changed: Set<string>) => void} */ fn) => state.on(keys, (_, what) => this.visible && fn(what));
+    on(["segment"], () => this.edited());
+    on(["scope"], () => this.rescoped());
+    on(["frame"], () => this.framed());
+    on(["cursor"], () => (this.views.load(), this.drawLine()));
+    on(["contrasts", "map", "curve"], () => (this.views.look(), this.contrast.update()));
+    on(["zoom"], () => this.views.place());
+    on(["selection"], () => this.redraw());
+    on(["progress", "session", "draftError", "slots"], () => this.drawControls());
+    let generation = "";
+    state.on(["progress"], ({ progress }) => {
+      const now = [progress?.sweep?.generation, progress?.sweep?.state, progress?.sweep?.measured].join();
+      if (now === generation) return;
+      generation = now;
+      if (this.visible) this.begin(true);
+    });
+  }
+
+  sigma() {
+    return this.app.state.get().session?.baseline?.sigma ?? 1;
+  }
+
+  show() {
+    this.visible = true;
+    const { session, cursor } = this.app.state.get();
+    if (!cursor) this.app.state.set({ cursor: { row: Math.floor(session.scan.rows / 2), col: Math.floor(session.scan.cols / 2) } });
+    this.begin(false);
+  }
+
+  hide() {
+    this.visible = false;
+    this.film.stop();
+  }
+
+  /** Ask for everything. @param {boolean} anew  also what is here: the server knows more than before */
+  begin(anew) {
+    this.views.look();
+    this.views.load({ anew });
+    this.contrast.update();
+    this.drawControls();
+    this.solver.solve(undefined);
+    this.histogram.load();
+    this.elbow.load();
+  }
+
+  /** @param {"seed_threshold"|"grow_min"|"grow_max"} name @param {number} value */
+  threshold(name, value) {
+    const { segment } = this.app.state.get();
+    this.app.state.edit("segment", changed(segment, name, value));
+  }
+
+  edited() {
+    this.slots.edited();
+    this.drawControls();
+    this.drawLine();
+    this.solver.solve(undefined);
+    this.pairable.changed();
+  }
+
+  rescoped() {
+    this.solver.solve(undefined);
+    this.elbow.load();
+    this.drawControls();
+  }
+
+  framed() {
+    this.views.load({ moving: this.film.playing() });
+    this.film.update();
+    this.card.frame(this.app.state.get().frame);
+    const { frame, solution } = this.app.state.get();
+    const [start, stop] = solution?.window ?? [0, Infinity];
+    if (frame < start || frame >= stop) this.solver.solve(undefined);
+  }
+
+  moved() {
+    this.solver?.refresh(undefined);
+    this.drawLine();
+  }
+
+  /** A new answer, or the same one for other places. @param {import("./segment_solver.js").Shown} shown */
+  shown(shown) {
+    const fresh = this.answered !== shown.answer;
+    this.answered = shown.answer;
+    if (fresh) {
+      this.result.fail("");
+      this.form.fail(null);
+      this.slots.solved(shown.answer);
+      this.legend.draw(shown.answer);
+      this.sizes.draw(shown.answer, this.slots.answerOf(this.slots.other()));
+      this.#findAgain(shown);
+    }
+    this.hovered(this.hover);
+    this.drawControls();
+    this.redraw();
+  }
+
+  /** The chosen blob may have another number now. @param {import("./segment_solver.js").Shown} shown */
+  async #findAgain(shown) {
+    const { state } = this.app;
+    const { selection, frame } = state.get();
+    if (selection.blob === null && !this.anchor) return;
+    let id = selection.blob !== null && selection.blob < shown.table.rows ? selection.blob : null;
+    if (this.anchor) {
+      const contours = this.anchor.frame === frame ? shown.contours.get("frame") : await this.solver.contoursAt(shown, this.anchor.frame).catch(() => undefined);
+      if (!contours || this.solver.shown !== shown) return;
+      id = rowAt(contours, this.anchor.row, this.anchor.col);
+    }
+    state.select({ blob: id });
+    this.card.show(shown.answer.solution, id, id === null);
+  }
+
+  /** @param {any} error */
+  failed(error) {
+    this.form.fail(error.status === 422 ? error : null);
+    this.result.fail(error.status === 422 && error.key ? "" : error.message);
+  }
+
+  /** @param {import("./segment_views.js").Hit|null} hit */
+  hovered(hit) {
+    this.hover = hit;
+    const texts = hit ? hitText(hit) : ["–", "–", "–", "–"];
+    this.layout.readouts.forEach((cell, i) => (cell.textContent = texts[i]));
+    const near = hit && this.rowOf(hit);
+    if (near !== this.near) {
+      this.near = near;
+      this.redraw();
+    } else this.drawLine();
+  }
+
+  /** The blob at a place of a picture, of those that are shown. @param {import("./segment_views.js").Hit} hit @returns {number|null} */
+  rowOf({ side, voxel }) {
+    const { shown } = this.solver;
+    if (!shown || !this.outlined) return null;
+    const [line, at] = { frame: [voxel.row, voxel.col], row: [voxel.frame, voxel.col], col: [voxel.frame, voxel.row] }[side];
+    return rowAt(shown.contours.get(side), line, at, this.legend.shown, shown.table);
+  }
+
+  /** @param {import("./segment_views.js").Hit} hit */
+  picked(hit) {
+    const id = this.rowOf(hit);
+    this.anchor = id === null ? null : hit.voxel;
+    this.app.state.set({ frame: hit.voxel.frame, cursor: { row: hit.voxel.row, col: hit.voxel.col } });
+    this.showBlob(id);
+  }
+
+  /** @param {number|null} id */
+  showBlob(id) {
+    this.app.state.select({ blob: id });
+    this.card.show(this.solver.shown?.answer.solution ?? null, id);
+    if (id !== null) this.layout.open("blob");
+  }
+
+  /** A neighbour or partner: go where its peak is. @param {number} id */
+  async chooseBlob(id) {
+    const solution = this.solver.shown?.answer.solution;
+    if (!solution) return;
+    this.anchor = null;
+    this.showBlob(id);
+    try {
+      this.goTo(this.card.peak(await this.app.api.getJson("api/blob", { params: { solution, id } })));
+    } catch (error) {
+      this.app.complain(error);
+    }
+  }
+
+  /** @param {import("./segment_views.js").Voxel} voxel */
+  goTo(voxel) {
+    this.anchor = voxel;
+    this.app.state.set({ frame: voxel.frame, cursor: { row: voxel.row, col: voxel.col } });
+    this.views.reveal(voxel);
+  }
+
+  drawControls() {
+    this.result.draw(this.solver.shown);
+    this.form.draw();
+    this.histogram.draw();
+    this.elbow.draw();
+    this.pairable.draw();
+    this.film.update();
+    this.contrast.update();
+  }
+
+  redraw() {
+    this.views.redraw();
+    this.drawLine();
+  }
+
+  /** The double threshold on the row under the pointer, else through the cursor. */
+  drawLine() {
+    const { shown } = this.solver;
+    const { segment, selection } = this.app.state.get();
+    const cursor = this.hover?.side === "frame" ? this.hover.voxel : this.views.cursor();
+    const covered = stretches(shown?.contours.get("frame"), cursor.row);
+    const under = covered.find((one) => cursor.col >= one.from && cursor.col < one.to)?.row ?? covered.find((one) => one.row === selection.blob)?.row ?? null;
+    const peak = under === null ? null : (shown?.table.value("IMax_int", under) ?? null);
+    const { view, size } = this.views.picture;
+    this.line.set({
+      values: this.views.profile(cursor.row),
+      row: cursor.row,
+      col: cursor.col,
+      view: { x0: view.x0, sx: view.sx, width: size.width },
+      claimed: covered.filter((one) => this.legend.shown[shown?.table.classOf(one.row) ?? 0]).map((one) => ({ from: one.from, to: one.to, kind: shown?.table.classOf(one.row) ?? 0, main: one.row === under })),
+      levels: levelsOf(segment, this.sigma(), Number.isNaN(peak) ? null : peak),
+      sigma: this.sigma(),
+    });
+  }
+}

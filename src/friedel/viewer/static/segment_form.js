@@ -1,0 +1,54 @@
+// The parameters of [segment] as a form, in the order in which they are thought of.
+
+import { makeForm } from "./forms.js";
+import { inUnit, rangesOf } from "./segment_levels.js";
+
+const GROUPS = [
+  { title: "Double threshold", names: ["seed_threshold", "tolerance", "grow_min", "grow_max", "growth", "unit", "noise"] },
+  { title: "What is a blob", names: ["seed_min_voxels", "min_size", "max_size", "connectivity", "overlap", "saddle"] },
+];
+const LABELS = { seed_threshold: "seed threshold T", tolerance: "tolerance τ", grow_min: "grow min, c min", grow_max: "grow max, c max", seed_min_voxels: "seed voxels", min_size: "smallest box", max_size: "largest box" };
+
+/**
+ * @param {HTMLElement} host
+ * @param {HTMLElement} note  for errors that are about no field
+ * @param {import("./main.js").App} app
+ * @returns {{draw: () => void, fail: (error: any) => void}}
+ */
+export function mountForm(host, note, app) {
+  const { state } = app;
+  const sigma = () => state.get().session?.baseline?.sigma ?? 0;
+  const fields = (state.get().session?.schema?.segment ?? []).map((/** @type {any} */ field) => ({ ...field, unit: field.unit === "counts or sigma" ? "" : field.unit }));
+  const form = makeForm(host, fields, {
+    values: state.get().segment,
+    onChange: (name, value) => state.edit("segment", name === "unit" ? inUnit(state.get().segment, value, sigma()) : { [name]: value }),
+    groups: GROUPS,
+    labels: LABELS,
+    ranges: rangesOf(state.get().segment, sigma()),
+    exclude: ["method"],
+  });
+  /** @type {Object<string, string>} */
+  let refused = {};
+  let ranged = "";
+
+  function draw() {
+    const { segment, progress } = state.get();
+    const key = `${segment.unit} ${sigma()}`;
+    if (key !== ranged) for (const [name, range] of Object.entries(rangesOf(segment, sigma()))) form.setRange(name, range);
+    ranged = key;
+    form.update(segment);
+    const draft = /** @type {any} */ (state.get()).draftError;
+    const own = draft?.section === "segment" && draft.key ? { [draft.key.split(".").pop()]: draft.text } : {};
+    form.setErrors({ ...own, ...refused });
+    form.disable(progress?.control ? progress.control.taken && !progress.control.mine : false);
+  }
+  return {
+    draw,
+    fail(error) {
+      const key = error?.key?.split(".").pop();
+      refused = key ? { [key]: error.message } : {};
+      note.textContent = error && !key ? error.message : "";
+      draw();
+    },
+  };
+}

@@ -1,0 +1,61 @@
+// How many voxels there are of each brightness, with the thresholds as lines that can be dragged.
+
+import { brief, number } from "./axes.js";
+import { Chart } from "./charts.js";
+import { finite } from "./segment_levels.js";
+
+/** @typedef {"seed_threshold"|"grow_min"|"grow_max"} Name */
+
+/**
+ * @param {HTMLElement} host
+ * @param {import("./main.js").App} app
+ * @param {(name: Name, value: number) => void} onDrag  value in the unit of the thresholds; grow_max may be Infinity
+ * @returns {{load: () => void, draw: () => void}}
+ */
+export function mountHistogram(host, app, onDrag) {
+  /** @type {{edges: number[], counts: number[], sigma: number, unit: string, noise?: number[]}|null} */
+  let known = null;
+  let end = 1;
+  const chart = new Chart(host, {
+    label: "Histogram of clean voxels with the thresholds; drag the lines",
+    onDrag: (id, x) => onDrag(/** @type {Name} */ (id), id === "grow_max" && x > 0.97 * end ? Infinity : x),
+  });
+  chart.set({ empty: "The histogram follows the first frames." });
+  const load = app.api.newest(async () => {
+    known = await app.api.getJson("api/histogram");
+    draw();
+  }, app.complain);
+
+  function draw() {
+    const { segment, session } = app.state.get();
+    if (!known?.edges?.length) return;
+    const sigma = known.sigma || session?.baseline?.sigma || 1;
+    const factor = known.unit === segment.unit ? 1 : segment.unit === "sigma" ? 1 / sigma : sigma;
+    const noise = segment.unit === "sigma" ? 1 : sigma;
+    const edges = known.edges.map((edge) => edge * factor);
+    const cap = finite(segment.grow_max);
+    end = Math.max(/** @type {number} */ (edges.at(-1)), 1.5 * segment.seed_threshold);
+    const start = Math.max(edges.find((edge) => edge > 0) ?? noise, 0.25 * noise);
+    const lines = [
+      { id: "grow_min", x: segment.grow_min, label: "c min", colour: "--teal", drag: true },
+      { id: "seed_threshold", x: segment.seed_threshold, label: "T", colour: "--warm", drag: true },
+      { id: "grow_max", x: Math.min(cap, end), label: Number.isFinite(cap) ? "c max" : "∞", colour: "--teal", drag: true, dashed: true },
+    ];
+    chart.set({
+      series: [
+        { type: "bars", x: edges, y: known.counts, colour: "--blue", name: "voxels", width: 1 },
+        ...(known.noise ? [{ type: /** @type {const} */ ("line"), x: edges.slice(0, -1).map((edge, i) => Math.sqrt(edge * edges[i + 1])), y: known.noise, colour: "--soft", name: "noise", dashed: true, width: 1 }] : []),
+      ],
+      x: { kind: "log", min: start, max: end, format: short },
+      y: { kind: "log", min: 0.7, format: brief },
+      lines,
+      bands: [1, 2, 3, 4, 5].map((n) => ({ from: start, to: Math.max(start, n * noise), colour: "--soft", alpha: 0.075 })),
+    });
+  }
+  return { load: () => load(undefined), draw };
+}
+
+/** @param {number} v */
+function short(v) {
+  return v >= 1e4 ? brief(v) : number(v, 3);
+}

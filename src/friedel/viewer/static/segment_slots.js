@@ -1,0 +1,50 @@
+// Two settings, A and B: one is edited, the other kept; undo and redo go through both.
+
+/** @typedef {"A"|"B"} Name */
+
+/**
+ * Keeps `state.slots`; setting A is what is edited at the beginning.
+ * @param {import("./main.js").App} app
+ * @returns {{choose: (name: Name) => void, other: () => Name, edited: () => void, solved: (answer: any) => void, answerOf: (name: Name) => any}}
+ */
+export function slotKeeper(app) {
+  const { state } = app;
+  /** @type {Map<Name, any>} answers by setting, for the counts and curves of the one that is not shown */
+  const answers = new Map();
+
+  const shown = () => /** @type {Name} */ (state.get().slots.shown ?? "A");
+  const other = () => (shown() === "A" ? "B" : "A");
+
+  /** @param {Name} name @param {any} segment @param {number} [kept] */
+  function put(name, segment, kept) {
+    state.set({ slots: { ...state.get().slots, shown: shown(), [name]: { segment, ...(kept === undefined ? {} : { kept }) } } });
+  }
+
+  return {
+    other,
+    choose(name) {
+      const { slots, segment } = state.get();
+      if (name === shown()) return;
+      const kept = slots[shown()]?.kept;
+      const next = slots[name] ?? { segment, kept };
+      if (!slots[name]) answers.set(name, answers.get(shown()));
+      state.set({ slots: { ...slots, [shown()]: { segment, kept }, [name]: next, shown: name } });
+      state.edit("segment", next.segment);
+    },
+    edited() {
+      const { slots, segment } = state.get();
+      if (!slots.A && !slots.B) return;
+      const twin = slots[other()];
+      const back = twin && state.same(twin.segment, segment) && !state.same(slots[shown()]?.segment, segment);
+      if (back) state.set({ slots: { ...slots, shown: other() } });
+      else if (!state.same(slots[shown()]?.segment, segment)) put(shown(), segment);
+    },
+    solved(answer) {
+      const { slots, segment } = state.get();
+      answers.set(shown(), answer);
+      if (slots.A || slots.B) put(shown(), segment, answer.kept);
+      else state.set({ slots: { A: { segment, kept: answer.kept }, B: null, shown: "A" } });
+    },
+    answerOf: (name) => (state.get().slots[name] ? answers.get(name) : null),
+  };
+}

@@ -1,0 +1,180 @@
+// The frame and the sections through the cursor with blobs on them: x–psi below, y–psi beside, one zoom.
+
+import { frameSource } from "./framesource.js";
+import { ImageView } from "./image.js";
+import { sections } from "./sections.js";
+import { drawContours } from "./segment_contour.js";
+import { CLASS_COLOURS } from "./segment_reasons.js";
+import { number } from "./axes.js";
+
+/**
+ * @typedef {import("./segment_solver.js").Side} Side
+ * @typedef {{frame: number, row: number, col: number}} Voxel
+ * @typedef {{voxel: Voxel, side: Side, value: number|null}} Hit
+ */
+
+/** Sections of long scans are outlined in pieces of so many frames, so that zooming along psi asks for nothing. */
+const PIECE = 256;
+
+/** So many frames are seen on a section at first. */
+const DEPTH = 120;
+
+export class SegmentViews {
+  /**
+   * @param {{frame: HTMLElement, row: HTMLElement, col: HTMLElement, chip: HTMLElement}} hosts
+   * @param {import("./main.js").App} app
+   * @param {{contours: (side: Side) => import("./segment_contour.js").Contours|undefined,
+   *   drawing: () => import("./segment_contour.js").Drawing|null, onHover: (hit: Hit|null) => void,
+   *   onPick: (hit: Hit) => void, onMoved: () => void, onView: () => void, onFrame: (frame: any, view: ImageView) => void}} hooks
+   *   onMoved: pictures show another place; onView: the frame's zoom changed; onFrame: a frame is on screen
+   */
+  constructor(hosts, app, hooks) {
+    this.app = app;
+    this.hooks = hooks;
+    this.hosts = hosts;
+    const overlay = (/** @type {Side} */ side) => (/** @type {CanvasRenderingContext2D} */ ctx, /** @type {ImageView} */ view) => {
+      const [contours, drawing] = [hooks.contours(side), hooks.drawing()];
+      if (contours && drawing) drawContours(ctx, view, contours, drawing, side === "col");
+    };
+    this.picture = new ImageView(hosts.frame, {
+      label: "Clean frame with the blobs that were found",
+      overlays: [overlay("frame")],
+      onCursor: (p) => hooks.onHover(p && this.#hit("frame", { frame: app.state.get().frame, row: p.row, col: p.col })),
+      onClick: (p) => hooks.onPick(this.#hit("frame", { frame: app.state.get().frame, row: p.row, col: p.col })),
+      onView: (view) => this.#zoomed(view),
+    });
+    this.cuts = sections({
+      x: hosts.row, y: hosts.col, picture: this.picture, kind: () => "clean",
+      overlaysX: [overlay("row")], overlaysY: [overlay("col")],
+      onError: app.complain,
+      onSpan: () => hooks.onView(),
+      onCursor: (place) => hooks.onHover(place && { voxel: place, side: this.#sideOf(place), value: place.value }),
+      onClick: ({ frame, row, col }) => hooks.onPick(this.#hit(row === null ? "row" : "col", { frame, row: row ?? this.cursor().row, col: col ?? this.cursor().col })),
+    });
+    this.source = frameSource((frame) => this.#shown(frame), app.complain);
+  }
+
+  /** @param {Voxel} place */
+  #sideOf(place) {
+    return /** @type {Side} */ (place.row === this.cursor().row ? "row" : "col");
+  }
+
+  /** @param {Side} side @param {Voxel} voxel @returns {Hit} */
+  #hit(side, voxel) {
+    const value = side === "frame" ? this.picture.valueAt(voxel.row, voxel.col) : null;
+    return { voxel, side, value };
+  }
+
+  /** What the pictures show, as outlines are asked for. @returns {import("./segment_solver.js").Place[]} */
+  places() {
+    const { frame, session } = this.app.state.get();
+    const frames = session?.scan?.frames ?? 1;
+    const { row, col } = this.cursor();
+    const { from, to } = this.cuts.span();
+    const whole = frames <= 3 * PIECE;
+    const start = whole ? 0 : Math.max(0, Math.floor(from / PIECE) * PIECE);
+    const stop = whole ? frames : Math.min(frames, Math.ceil(to / PIECE) * PIECE);
+    return [{ side: "frame", at: frame, start: 0, stop: 0 }, { side: "row", at: row, start, stop }, { side: "col", at: col, start, stop }];
+  }
+
+  /** Where the sections go through. */
+  cursor() {
+    return this.app.state.get().cursor ?? { row: 0, col: 0 };
+  }
+
+  /** Ask for all that the state wants to be seen. @param {{anew?: boolean, moving?: boolean}} [how]  anew: also what is here */
+  load({ anew = false, moving = false } = {}) {
+    const { frame } = this.app.state.get();
+    if (anew) this.source.forget();
+    this.source.show("clean", frame, moving);
+    this.cuts.load(anew);
+    this.#followFrame();
+    this.picture.setCrosshair(this.app.state.get().cursor);
+  }
+
+  /** @param {import("./framesource.js").Frame} frame */
+  #shown(frame) {
+    const { scan } = this.app.state.get().session;
+    this.frame = frame;
+    this.picture.setArray(frame, { reduce: "max", origin: { step: frame.step }, extent: { width: scan.cols, height: scan.rows } });
+    const said = [frame.step > 1 ? "coarse" : "", frame.meta.preview ? "preview: its background is not measured yet" : ""].filter(Boolean).join(" · ");
+    this.hosts.chip.textContent = said;
+    this.hosts.chip.hidden = !said;
+    this.hooks.onFrame(frame, this.picture);
+    this.place();
+    this.hooks.onMoved();
+  }
+
+  /** Take the zoom from the state, as other pages or the address set it. */
+  place() {
+    const { zoom } = this.app.state.get();
+    const { view } = this.picture;
+    if (!zoom) this.picture.fitted || this.picture.fit();
+    else if (view.x0 !== zoom.x0 || view.y0 !== zoom.y0 || view.sx !== zoom.scale) this.picture.setView({ x0: zoom.x0, y0: zoom.y0, sx: zoom.scale, sy: zoom.scale });
+    this.cuts.sync();
+  }
+
+  /** @param {import("./image.js").View} view */
+  #zoomed(view) {
+    if (!this.picture.raster) return;
+    this.app.state.set({ zoom: this.picture.fitted ? null : { x0: view.x0, y0: view.y0, scale: view.sx } });
+    this.cuts.sync();
+    this.hooks.onView();
+  }
+
+  /** Show a voxel in the middle where it is not well inside already. @param {Voxel} voxel */
+  reveal({ row, col }) {
+    const { size, view } = this.picture;
+    const { x, y } = this.picture.toScreen(col, row);
+    const inside = x > 0.1 * size.width && x < 0.9 * size.width && y > 0.1 * size.height && y < 0.9 * size.height;
+    if (!inside) this.app.state.set({ zoom: { x0: col - size.width / view.sx / 2, y0: row - size.height / view.sy / 2, scale: view.sx } });
+  }
+
+  /** Sections of long scans begin with the frames around this one, and go along with it. */
+  #followFrame() {
+    const { xpsi } = this.cuts;
+    const { frame } = this.app.state.get();
+    const { from, to } = this.cuts.span();
+    if (!xpsi.raster || !xpsi.size.height) return;
+    if (!this.deep && to - from > 1.5 * DEPTH) xpsi.zoom((to - from) / DEPTH, { x: 0, y: xpsi.toScreen(0, frame).y });
+    this.deep = true;
+    const y = xpsi.toScreen(0, frame + 0.5).y;
+    const { height } = xpsi.size;
+    if (y < 0.1 * height || y > 0.9 * height) xpsi.pan(0, height / 2 - y);
+  }
+
+  /** Grey levels of clean frames. */
+  look() {
+    const { map, curve } = this.app.state.get();
+    const { low, high } = this.app.state.contrastOf("clean");
+    this.picture.setLook({ low, high, map, curve });
+    this.cuts.look({ low, high, map, curve });
+  }
+
+  /** Counts along a row of the frame, NaN where there are none. @param {number} row @returns {Float32Array} */
+  profile(row) {
+    const frame = this.frame;
+    if (!frame) return new Float32Array(0);
+    const [rows, cols] = frame.shape;
+    const from = Math.min(rows - 1, Math.floor(row / frame.step)) * cols;
+    return Float32Array.from({ length: this.app.state.get().session.scan.cols }, (_, col) => {
+      const stored = frame.data[from + Math.floor(col / frame.step)];
+      return stored === frame.meta.void ? NaN : stored * frame.scale + frame.offset;
+    });
+  }
+
+  /** Draw the blobs again. */
+  redraw() {
+    for (const view of [this.picture, this.cuts.xpsi, this.cuts.ypsi]) view.drawOverlays();
+  }
+}
+
+/** Colours and what stands out, as contours are drawn. @param {{shown: boolean[], chosen: number|null, near: number|null, fill: boolean}} how @returns {import("./segment_contour.js").Drawing} */
+export function drawingOf(how) {
+  return { ...how, colours: CLASS_COLOURS };
+}
+
+/** A voxel as the readout says it. @param {Hit} hit */
+export function hitText({ voxel, value }) {
+  return [String(voxel.frame), String(voxel.row), String(voxel.col), number(value, 5)];
+}
