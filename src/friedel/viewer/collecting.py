@@ -64,6 +64,7 @@ class Collector:
         self._most = most_bytes or min(int(_SHARE * usable_memory()), _MOST_BYTES)
         self._bytes = 0
         self._parts: list[BrightVoxels] = []
+        self._unit = 1.0 if per_pixel(params) else baseline.sigma
         params = params.replaced(max_bright_fraction=max(params.max_bright_fraction, MOST_BRIGHT))
         excluded = areas.outside(params, baseline.beam)
 
@@ -109,7 +110,7 @@ class Collector:
         return join(parts, self._stencil)
 
     def _raise(self) -> None:
-        self._stencil = self._stencil_at(self.floor * RAISE)
+        self._stencil = self._stencil_at(max(self.floor * RAISE, self._unit))
         self._parts = [raised(part, self.floor) for part in self._parts]
         self._bytes = sum(map(bytes_of, self._parts))
 

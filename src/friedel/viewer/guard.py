@@ -6,11 +6,16 @@ from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
+from anyio import Semaphore, move_on_after
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 OWN_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 MOST_BODY = 2_000_000
+LARGE_AT_A_TIME = 24
+MOST_SENDING_S = 120.0
+"""Whoever takes longer for one answer has left without saying so."""
+_LIGHT = frozenset({"/api/progress", "/api/control", "/api/session", "/api/stop"})
 _READS = frozenset({"GET", "HEAD"})
 SAFE_HEADERS = {
     "Content-Security-Policy": (
@@ -34,6 +39,7 @@ class Guard:
         self._app, self._token = app, token
         self._names = OWN_NAMES | {name.strip().lower().rstrip(".") for name in allow_hosts}
         self.cookie = f"friedel-{port}"
+        self._large = Semaphore(LARGE_AT_A_TIME)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection."""
@@ -63,10 +69,19 @@ class Guard:
             await answer(message)
 
         try:
-            await self._app(scope, limited, noted)
+            await self._in_turn(scope, limited, noted)
         except TooLarge:
             if not seen["begun"]:
                 await refuse(answer, 413, "the body is too large")
+
+    async def _in_turn(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers that may be large are few at a time until they are sent: they wait in memory for slow lines."""
+        if not scope["path"].startswith("/api/") or scope["path"] in _LIGHT:
+            await self._app(scope, receive, send)
+            return
+        async with self._large:
+            with move_on_after(MOST_SENDING_S):
+                await self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
         """Status and text, or None where the request may pass."""

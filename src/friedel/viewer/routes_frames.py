@@ -57,7 +57,8 @@ def routes(session: Session) -> list[Route]:
     async def course_of(request: Request) -> JSONResponse:
         frames, rows, cols = session.scan.shape
         row, col = _inside(whole(request, "row"), rows, "row"), _inside(whole(request, "col"), cols, "col")
-        near = _inside(whole(request, "frame", 0), frames, "frame")
+        near = whole(request, "frame", -1)
+        near = near if near == -1 else _inside(near, frames, "frame")
 
         def work() -> dict[str, Any]:
             if session.overtaken(request, "course"):
@@ -105,7 +106,7 @@ def cut(
 
 
 def course(session: Session, row: int, col: int, near: int) -> dict[str, Any]:
-    """One pixel over the rotation: every k-th frame, and all frames that are held around `near`.
+    """One pixel over the rotation: every k-th frame, and all frames that are held around `near` (-1: around none).
 
     `raw` as stored, `normalised` without the dark and times the frame's gain, `median` the background there (None
     where it is not known yet).
@@ -115,7 +116,7 @@ def course(session: Session, row: int, col: int, near: int) -> dict[str, Any]:
     affordable = max(COURSE_BYTES // (rows * cols * scan.frames.dtype.itemsize), 32)
     every = -(-count // affordable)
     numbers = set(range(0, count, every))
-    if every > 1 and look is not None:
+    if every > 1 and near >= 0 and look is not None:
         window = session.window(near)
         numbers |= set(range(window.start, window.stop))
     frames = sorted(numbers)

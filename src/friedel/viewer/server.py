@@ -1,5 +1,6 @@
 """The web server: the page's files, the routes, and the guard in front of them."""
 
+import os
 import secrets
 import socket
 import threading
@@ -49,6 +50,10 @@ class PageFiles(StaticFiles):
 def make_session(path: Path | str) -> Session:
     """Everything behind one page, of RECIPE.toml or OUT; the sweep begins when the server does."""
     subject = Subject.open(path)
+    if not subject.path.exists() and not subject.out.exists():
+        raise InputError(
+            str(path), rule="no such recipe or output folder", way_out="`friedel init SCAN` writes one"
+        )
     sweep = Sweep(subject)
     return Session(subject, sweep, Solver(sweep, subject.executor))
 
@@ -163,9 +168,11 @@ class PageServer:
 
 def _bound(port: int) -> socket.socket:
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if os.name == "posix":  # elsewhere it would let two servers have one port
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((OWN_ADDRESS, port))
+        bound.listen(128)  # whoever reads the address may use it at once
     except (OSError, OverflowError) as error:
         bound.close()
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

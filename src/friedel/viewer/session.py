@@ -74,6 +74,7 @@ class Session:
         self.sweep.close()
         for end in self.endings:
             end()
+        self.subject.executor.close()
 
     async def in_thread(self, work: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
         """Do heavy work beside the event loop, a few at a time."""

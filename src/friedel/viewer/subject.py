@@ -54,6 +54,7 @@ class Subject:
         self.recipe: Recipe | None = None
         self.saved: Recipe | None = None
         self.mask: Mask | None = None
+        self.mask_edits = 0
         self._opened: Scan | None = None
         self._results = Results(out)
         self._recipe_troubles: list[Trouble] = []
@@ -146,6 +147,7 @@ class Subject:
         """Take an edited mask of bad pixels."""
         with self.lock:
             self.mask = mask
+            self.mask_edits += 1
             self.revision += 1
 
     @property

@@ -15,7 +15,7 @@ from friedel.model.stream import CleanBlock
 from friedel.preprocess import PreprocessParams, clean_blocks, ring_bytes
 from friedel.runner.areas import Areas, read_areas
 from friedel.runner.executors import Alone, Threads, local_executor, usable_cores
-from friedel.runner.plan import budget, plan_blocks, usable_memory
+from friedel.runner.plan import PROGRAM_BYTES, budget, plan_blocks, usable_memory
 from friedel.runner.progress import log
 from friedel.segment import SegmentParams
 from friedel.segment.bright import BrightVoxels
@@ -153,7 +153,7 @@ class Sweep:
         if bright is not None and self._collected_for == params:
             raise CapacityError(
                 "thresholds",
-                rule=f"the memory allows no voxels below {bright.floor:.4g}",
+                rule=f"below {bright.floor:.4g} there are more voxels than can be kept",
                 got=f"{floor:.4g}",
                 way_out="raise segment.grow_min or segment.tolerance, or look at a part of the scan",
             )
@@ -209,7 +209,7 @@ class Sweep:
                 return None
             segment = self._wanted or recipe.segment
             clean = repr(recipe.preprocess.model_dump(exclude={"keep_clean"}))
-            key = (scan.fingerprint, None if mask is None else id(mask), clean)
+            key = (scan.fingerprint, -1 if mask is None else subject.mask_edits, clean)
         return Task(scan, recipe.preprocess, segment, read_areas(segment, scan), recipe.run.memory_gb, key)
 
     def _once(self) -> None:
@@ -267,13 +267,14 @@ class Sweep:
         made = look.backgrounds
         if isinstance(made, NoBackgrounds | StoredBackgrounds) or look.exact(0, frames):
             return look.one.blocks(0, frames, look.background, self._executor)
-        allowed = int(_SHARE * budget(task.memory_gb, usable_memory()))
+        allowed = budget(task.memory_gb, usable_memory())
         held, threads = held_bytes(task.scan.frames), self._executor.threads
 
         def needed(windows: int) -> int:
             return held + ring_bytes(task.preprocess, task.scan.shape, windows, threads)
 
-        plan = plan_blocks(allowed, needed)
+        share = max(int(_SHARE * allowed), min(allowed, needed(1) + PROGRAM_BYTES))
+        plan = plan_blocks(share, needed)
         assert isinstance(made, SweptBackgrounds)
         return clean_blocks(
             task.scan,
