@@ -89,14 +89,16 @@ function factsOf(blob, peak) {
   const flags = (blob.flags ?? []).length ? blob.flags.join(", ") : "none";
   return [
     ["centre", `${number(blob.f_raw, 5)}, ${number(blob.s_raw, 5)} px`, "Column and row of the intensity-weighted centroid"],
-    ["omega", `${number(blob.omega, 6)}°  (frame ${number(blob.frame, 5)})`],
-    ["box", `${box[0]} × ${box[1]} px × ${box[2]} frames`, "Columns, rows, frames"],
-    ["voxels", `${number(blob.Number_of_pixels, 9)}  (seed ${number(blob.seed_voxels, 9)})`],
-    ["maximum M", `${number(blob.IMax_int, 5)} counts, frame ${peak.frame}`],
+    ["omega", `${number(blob.omega, 6)}°`, "Stage angle of the centroid"],
+    ["frame", number(blob.frame, 5), "Frame of the centroid, unwrapped around the peak"],
+    ["box", box.join(" × "), "Columns, rows, frames"],
+    ["voxels", number(blob.Number_of_pixels, 9)],
+    ["of its seed", number(blob.seed_voxels, 9), "Voxels at or above the seed threshold"],
+    ["maximum M", `${number(blob.IMax_int, 5)} counts`, `In frame ${peak.frame}, row ${peak.row}, column ${peak.col}`],
     ["sum", `${number(blob.sum_intensity, 6)} counts`],
     ["grown down to", number(blob.threshold, 4), "In units of the noise where that differs from pixel to pixel, else counts"],
-    ["spread", `${number(blob.sigf, 3)} × ${number(blob.sigs, 3)} px × ${number(blob.sigo, 3)}°`, "Standard deviations along columns, rows, omega"],
-    ["absorbed", `${number(blob.n_absorbed, 6)} seeds`],
+    ["spread", `${number(blob.sigf, 3)}, ${number(blob.sigs, 3)} px, ${number(blob.sigo, 2)}°`, "Standard deviations along columns, rows, omega"],
+    ["absorbed", `${number(blob.n_absorbed, 6)} seed${blob.n_absorbed === 1 ? "" : "s"}`],
     ["flags", flags],
   ];
 }

@@ -3,7 +3,9 @@
 import { mountCard } from "./blob_card.js";
 import { contrastPanel } from "./contrast.js";
 import { el, icon } from "./dom.js";
+import { Chosen } from "./segment_chosen.js";
 import { mountElbow } from "./segment_elbow.js";
+import { excludedBoxes } from "./segment_excluded.js";
 import { mountForm } from "./segment_form.js";
 import { mountHistogram } from "./segment_histogram.js";
 import { bindKeys } from "./segment_keys.js";
@@ -14,7 +16,7 @@ import { mountPairable } from "./segment_pairable.js";
 import { mountLegend, mountResult } from "./segment_result.js";
 import { mountSizes } from "./segment_sizes.js";
 import { slotKeeper } from "./segment_slots.js";
-import { LiveSolver, rowAt, stretches } from "./segment_solver.js";
+import { LiveSolver, stretches } from "./segment_solver.js";
 import { drawingOf, hitText, SegmentViews } from "./segment_views.js";
 import { transport } from "./transport.js";
 
@@ -24,6 +26,7 @@ import { transport } from "./transport.js";
  * @returns {{show: () => void, hide: () => void}}
  */
 export function mount(host, app) {
+  app.style("frames.css");
   app.style("segment.css");
   if (!app.state.get().session?.scan) {
     host.append(el("div.empty", {}, icon("warn"), el("h2", {}, "No frames to look for blobs in"), el("p", {}, "The scan could not be opened; the line at the top says why.")));
@@ -45,8 +48,7 @@ export class Page {
     this.hover = null;
     /** @type {number|null} row of the table under the pointer */
     this.near = null;
-    /** @type {import("./segment_views.js").Voxel|null} where the chosen blob was clicked: it is found again after every solve */
-    this.anchor = null;
+    this.chosen = new Chosen(this);
     this.slots = slotKeeper(app);
     this.#panels();
     this.#pictures();
@@ -65,9 +67,9 @@ export class Page {
     this.pairable = mountPairable(layout.pairable, app, (values) => app.state.edit("segment", values));
     this.contrast = contrastPanel(layout.contrast, { kind: () => "clean" });
     this.card = mountCard(layout.card, app, {
-      onBlob: (id) => this.chooseBlob(id),
+      onBlob: (id) => this.chosen.open(id),
       onFrame: (frame) => app.state.set({ frame }),
-      onGoTo: (voxel) => this.goTo(voxel),
+      onGoTo: (voxel) => this.chosen.goTo(voxel),
     });
     this.line = new LinePlot(layout.line, { onDrag: (name, counts) => this.threshold(name, counts / unitOf(app.state.get().segment, this.sigma())) });
   }
@@ -83,8 +85,9 @@ export class Page {
     this.views = new SegmentViews(layout, app, {
       contours: (side) => this.solver.shown?.contours.get(side),
       drawing: () => (this.outlined ? drawingOf({ shown: this.legend.shown, chosen: app.state.get().selection.blob, near: this.near, fill: this.fill }) : null),
+      excluded: () => excludedBoxes(app.state.get().segment, app.state.get().session),
       onHover: (hit) => this.hovered(hit),
-      onPick: (hit) => this.picked(hit),
+      onPick: (hit) => this.chosen.pick(hit),
       onMoved: () => this.solver.refresh(undefined),
       onView: () => this.moved(),
       onFrame: (frame, view) => {
@@ -186,26 +189,11 @@ export class Page {
       this.slots.solved(shown.answer);
       this.legend.draw(shown.answer);
       this.sizes.draw(shown.answer, this.slots.answerOf(this.slots.other()));
-      this.#findAgain(shown);
+      this.chosen.findAgain(shown);
     }
     this.hovered(this.hover);
     this.drawControls();
     this.redraw();
-  }
-
-  /** The chosen blob may have another number now. @param {import("./segment_solver.js").Shown} shown */
-  async #findAgain(shown) {
-    const { state } = this.app;
-    const { selection, frame } = state.get();
-    if (selection.blob === null && !this.anchor) return;
-    let id = selection.blob !== null && selection.blob < shown.table.rows ? selection.blob : null;
-    if (this.anchor) {
-      const contours = this.anchor.frame === frame ? shown.contours.get("frame") : await this.solver.contoursAt(shown, this.anchor.frame).catch(() => undefined);
-      if (!contours || this.solver.shown !== shown) return;
-      id = rowAt(contours, this.anchor.row, this.anchor.col);
-    }
-    state.select({ blob: id });
-    this.card.show(shown.answer.solution, id, id === null);
   }
 
   /** @param {any} error */
@@ -219,54 +207,11 @@ export class Page {
     this.hover = hit;
     const texts = hit ? hitText(hit) : ["–", "–", "–", "–"];
     this.layout.readouts.forEach((cell, i) => (cell.textContent = texts[i]));
-    const near = hit && this.rowOf(hit);
+    const near = hit && this.chosen.at(hit);
     if (near !== this.near) {
       this.near = near;
       this.redraw();
     } else this.drawLine();
-  }
-
-  /** The blob at a place of a picture, of those that are shown. @param {import("./segment_views.js").Hit} hit @returns {number|null} */
-  rowOf({ side, voxel }) {
-    const { shown } = this.solver;
-    if (!shown || !this.outlined) return null;
-    const [line, at] = { frame: [voxel.row, voxel.col], row: [voxel.frame, voxel.col], col: [voxel.frame, voxel.row] }[side];
-    return rowAt(shown.contours.get(side), line, at, this.legend.shown, shown.table);
-  }
-
-  /** @param {import("./segment_views.js").Hit} hit */
-  picked(hit) {
-    const id = this.rowOf(hit);
-    this.anchor = id === null ? null : hit.voxel;
-    this.app.state.set({ frame: hit.voxel.frame, cursor: { row: hit.voxel.row, col: hit.voxel.col } });
-    this.showBlob(id);
-  }
-
-  /** @param {number|null} id */
-  showBlob(id) {
-    this.app.state.select({ blob: id });
-    this.card.show(this.solver.shown?.answer.solution ?? null, id);
-    if (id !== null) this.layout.open("blob");
-  }
-
-  /** A neighbour or partner: go where its peak is. @param {number} id */
-  async chooseBlob(id) {
-    const solution = this.solver.shown?.answer.solution;
-    if (!solution) return;
-    this.anchor = null;
-    this.showBlob(id);
-    try {
-      this.goTo(this.card.peak(await this.app.api.getJson("api/blob", { params: { solution, id } })));
-    } catch (error) {
-      this.app.complain(error);
-    }
-  }
-
-  /** @param {import("./segment_views.js").Voxel} voxel */
-  goTo(voxel) {
-    this.anchor = voxel;
-    this.app.state.set({ frame: voxel.frame, cursor: { row: voxel.row, col: voxel.col } });
-    this.views.reveal(voxel);
   }
 
   drawControls() {

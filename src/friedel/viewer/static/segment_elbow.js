@@ -16,7 +16,7 @@ export function mountElbow(host, app, onThreshold) {
   let known = null;
   const apply = el("button.button.small", { type: "button", hidden: true, onclick: () => onThreshold(suggestion()) });
   const plot = el("div.plot");
-  host.append(el("header", {}, el("h3", {}, "Elbow"), el("span.key", {}, el("i", { style: { background: "var(--blue)" } }), "bright fraction", el("i", { style: { background: "var(--warm)" } }), "blobs"), apply), plot);
+  host.append(el("header", {}, el("h3", {}, "Elbow"), el("span.key", {}, el("i", { style: { background: "var(--blue)" } }), "bright", el("i", { style: { background: "var(--warm)" } }), "blobs"), apply), plot);
   const chart = new Chart(plot, {
     label: "Bright fraction and number of blobs against the seed threshold; drag the line",
     onDrag: (id, x) => id === "T" && onThreshold(rounded(x)),

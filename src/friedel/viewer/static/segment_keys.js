@@ -29,8 +29,5 @@ export function bindKeys(page) {
   bind("+|=", "zoom in", () => page.views.picture.zoom(1.5));
   bind("-", "zoom out", () => page.views.picture.zoom(1 / 1.5));
   bind("0", "fit the picture", () => state.set({ zoom: null }));
-  bind("Escape", "let go of the blob", () => {
-    page.anchor = null;
-    page.showBlob(null);
-  });
+  bind("Escape", "let go of the blob", () => page.chosen.letGo());
 }

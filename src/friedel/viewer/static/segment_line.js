@@ -28,6 +28,7 @@ export class LinePlot {
     this.line = null;
     this.canvas = host.appendChild(document.createElement("canvas"));
     this.ctx = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext("2d"));
+    this.chip = host.appendChild(Object.assign(document.createElement("span"), { className: "chip bottom-left" }));
     host.classList.add("chart");
     host.setAttribute("role", "img");
     host.setAttribute("aria-label", "Counts along the row of the frame, with the thresholds and the voxels that blobs claimed");
@@ -116,6 +117,8 @@ export class LinePlot {
       ctx.globalAlpha = 0.14;
       const x = (from - view.x0) * view.sx;
       ctx.fillRect(x, top, (to - from) * view.sx, Math.max(0, bottom - top));
+      ctx.globalAlpha = 1;
+      ctx.fillRect(x - 3, bottom - 1, (to - from) * view.sx + 6, 2);
     }
     ctx.globalAlpha = 1;
   }
@@ -169,9 +172,7 @@ export class LinePlot {
     ctx.textAlign = "left";
     ctx.textBaseline = "middle";
     for (const v of ticks(this.scale, box.height / (1.9 * rem()))) ctx.fillText(number(v, 3), 4, this.#y(v));
-    ctx.textBaseline = "top";
-    ctx.textAlign = "right";
-    ctx.fillText(`row ${row} · counts`, box.width - 6, 3);
+    this.chip.textContent = `row ${row}`;
   }
 
   /** Thresholds: lines over the picture's width, named at its right. @param {Line} line @param {number} width */

@@ -1,6 +1,6 @@
 // What the parameters give: counts, scope, two settings to compare, the legend.
 
-import { number } from "./axes.js";
+import { brief, number } from "./axes.js";
 import { el, icon, segmented } from "./dom.js";
 import { CLASS_COLOURS, countsByClass, REASON_CLASSES, reasonText } from "./segment_reasons.js";
 
@@ -61,10 +61,10 @@ export function mountResult(host, app, hooks) {
 /** @param {import("./segment_solver.js").Shown|null} shown @param {any} s */
 function spanText(shown, s) {
   const sweep = s.progress?.sweep;
-  if (s.scope === "whole" && sweep && sweep.state !== "done") {
-    if (sweep.state === "failed") return `The whole scan cannot be solved: ${sweep.text || "the sweep failed"}`;
-    const share = sweep.total ? ` ${Math.floor((100 * sweep.done) / sweep.total)} %` : "";
-    return `The whole scan is not ready: bright voxels are being collected${share}. Until then the frames around this one are shown.`;
+  if (s.scope === "whole" && (sweep?.state !== "done" || shown?.answer.scope === "sub")) {
+    if (sweep?.state === "failed") return `The whole scan cannot be solved: ${sweep.text || "the sweep failed"}. Shown are the frames around this one.`;
+    const share = sweep?.total ? ` ${Math.floor((100 * sweep.done) / sweep.total)} %` : "";
+    return `The whole scan is not ready: its bright voxels are being collected${share}. Until then these are the frames around this one.`;
   }
   if (!shown) return "";
   const [start, stop] = shown.answer.window ?? [0, 0];
@@ -98,7 +98,7 @@ function compare(app, onSlot) {
       }
       const [a, b] = [slots.A?.kept, slots.B?.kept];
       const difference = a !== undefined && b !== undefined ? b - a : null;
-      gain.textContent = difference === null ? "" : `${difference >= 0 ? "+" : "−"}${number(Math.abs(difference), 9)}`;
+      gain.textContent = difference === null ? "" : `${difference >= 0 ? "+" : "−"}${brief(Math.abs(difference))}`;
       gain.title = "How many more blobs B keeps than A";
     },
   };

@@ -72,13 +72,12 @@ export class LiveSolver {
   }
 
   async #solve() {
-    const { state, api } = this.app;
-    const { segment, scope, frame, session } = state.get();
+    const { state } = this.app;
+    const { segment, session } = state.get();
     if (!session?.scan || !Object.keys(segment).length) return;
     this.hooks.onBusy(true);
     const began = performance.now();
-    /** @type {Answer} */
-    const answer = await api.post("api/solve", { seq: ++this.sequence, segment, scope, frame });
+    const answer = await this.#ask();
     const table = answer.solution === this.shown?.answer.solution ? this.shown.table : await this.#table(answer.solution);
     const shown = { answer, table, contours: new Map(), places: new Map(), wall: 0 };
     await Promise.all(this.hooks.places().map((place) => this.#outline(shown, place)));
@@ -89,6 +88,20 @@ export class LiveSolver {
     this.hooks.onBusy(false);
     state.set({ solution: answer });
     this.hooks.onShown(shown);
+  }
+
+  /** The answer for the scope that is wanted; as long as the whole scan is not ready, for the frames around this one. @returns {Promise<Answer>} */
+  async #ask() {
+    const { state, api } = this.app;
+    const { segment, scope, frame, progress } = state.get();
+    const ask = (/** @type {string} */ what) => api.post("api/solve", { seq: ++this.sequence, segment, scope: what, frame });
+    if (scope === "sub" || progress?.sweep?.state !== "done") return ask("sub");
+    try {
+      return await ask("whole");
+    } catch (error) {
+      if (/** @type {any} */ (error).status !== 409 || api.overtaken(error)) throw error;
+      return ask("sub");
+    }
   }
 
   /** @param {string} solution */

@@ -1,11 +1,12 @@
 // The frame and the sections through the cursor with blobs on them: x–psi below, y–psi beside, one zoom.
 
+import { number } from "./axes.js";
 import { frameSource } from "./framesource.js";
 import { ImageView } from "./image.js";
 import { sections } from "./sections.js";
 import { drawContours } from "./segment_contour.js";
+import { drawExcluded } from "./segment_excluded.js";
 import { CLASS_COLOURS } from "./segment_reasons.js";
-import { number } from "./axes.js";
 
 /**
  * @typedef {import("./segment_solver.js").Side} Side
@@ -24,7 +25,7 @@ export class SegmentViews {
    * @param {{frame: HTMLElement, row: HTMLElement, col: HTMLElement, chip: HTMLElement}} hosts
    * @param {import("./main.js").App} app
    * @param {{contours: (side: Side) => import("./segment_contour.js").Contours|undefined,
-   *   drawing: () => import("./segment_contour.js").Drawing|null, onHover: (hit: Hit|null) => void,
+   *   drawing: () => import("./segment_contour.js").Drawing|null, excluded: () => number[][], onHover: (hit: Hit|null) => void,
    *   onPick: (hit: Hit) => void, onMoved: () => void, onView: () => void, onFrame: (frame: any, view: ImageView) => void}} hooks
    *   onMoved: pictures show another place; onView: the frame's zoom changed; onFrame: a frame is on screen
    */
@@ -38,7 +39,7 @@ export class SegmentViews {
     };
     this.picture = new ImageView(hosts.frame, {
       label: "Clean frame with the blobs that were found",
-      overlays: [overlay("frame")],
+      overlays: [(ctx, view) => drawExcluded(ctx, view, hooks.excluded()), overlay("frame")],
       onCursor: (p) => hooks.onHover(p && this.#hit("frame", { frame: app.state.get().frame, row: p.row, col: p.col })),
       onClick: (p) => hooks.onPick(this.#hit("frame", { frame: app.state.get().frame, row: p.row, col: p.col })),
       onView: (view) => this.#zoomed(view),
