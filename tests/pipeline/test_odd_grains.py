@@ -71,6 +71,15 @@ def test_blobs_cut_at_the_ends_of_the_scan_are_known_and_do_no_harm(simulated, t
     assert (read_grains(tmp_path / "out" / "grains.h5").completeness > 0.8).all()
 
 
+def test_twins_and_the_pieces_they_leave_of_their_parents_are_one_grain_each(simulated, tmp_path, command):
+    recipe = simulated("grains=8", "sample.twin_fraction=0.6")
+    assert command("run", recipe, "-o", tmp_path / "out", *AS_GIVEN)[0] == 0
+    grains, volume = judged(recipe, tmp_path / "out")
+    assert grains["truth"] >= 12
+    assert all_there(grains)
+    assert volume["dice"]["min"] > 0.7
+
+
 def test_grains_whose_spots_leave_the_detector_are_found_and_have_a_shape(simulated, tmp_path, command):
     recipe = simulated("centre_px=[80.0, 112.0]")
     assert command("run", recipe, "-o", tmp_path / "out", *AS_GIVEN)[0] == 0

@@ -26,6 +26,8 @@ SAME_DEG, SAME_LINES = 1.0, 3.0
 """Two crystals this near in orientation (deg) and place (tolerances of a line) are one grain found twice."""
 ORDER_SEED = 77
 """Of the order in which pairs become seeds: neighbours in the table are often of one grain."""
+JOINING = 0.5
+"""A piece of a grain needs this part of the spots that a grain needs."""
 
 OFF_RINGS = 0.005
 """Rings that are larger by this part are worth a word: calibration is usually ten times better."""
@@ -149,6 +151,8 @@ def _judged(
     own = settled.counted & ~settled.shared
     limits, alone = judged(own)
     keep = alone >= limits
+    # what joins a grain that is there need not show that it is there
+    keep |= np.isin(settled.family, settled.family[keep]) & (alone >= JOINING * limits)
     if keep.all() and (blends := mixed(scene, settled)).any():
         least, alone = judged(own & ~blends)
         keep[worst_apart(settled, np.flatnonzero(alone < least), alone / np.maximum(least, 1))] = False
