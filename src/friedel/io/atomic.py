@@ -38,10 +38,11 @@ def atomic(path: str | Path) -> Iterator[Path]:
             partial.unlink()
 
 
-def replace_text(path: str | Path, text: str) -> Path | None:
+def replace_text(path: str | Path, text: str, *, keep: bool = True) -> Path | None:
     """Write a text file that a user may have edited since: another text that stands there is kept beside it.
 
     Returns where, `path` with `.bak` (or `.bak2`, ...), or None. The old file stands until the new one is written.
+    With `keep` false it is not kept: whoever calls has written it.
     Raises `OutputError`.
     """
     path = Path(path)
@@ -49,7 +50,7 @@ def replace_text(path: str | Path, text: str) -> Path | None:
     kept = None
     with atomic(path) as partial:
         partial.write_text(text, encoding="utf-8")
-        if old and old != text.encode():
+        if keep and old and old != text.encode():
             names = (path.with_name(f"{path.name}.bak{number}") for number in ("", *range(2, 1000)))
             kept = next(name for name in names if not name.exists())
             with atomic(kept) as copy:

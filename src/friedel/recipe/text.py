@@ -23,13 +23,14 @@ def section_text(header: str, params: Params, notes: Mapping[str, str], *, comme
     for row in type(params).declared():
         value = getattr(params, row.name)
         if comments:
-            lines += _comment(row, notes.get(f"{key}.{row.name}", ""))
+            lines += comment_lines(row, notes.get(f"{key}.{row.name}", ""))
         given = value is not None and value != ""
         lines.append(f"{row.name} = {as_toml(value)}" if given else f"# {row.name} =")
     return "\n".join(lines) + "\n"
 
 
-def _comment(row: ParameterInfo, note: str) -> Iterator[str]:
+def comment_lines(row: ParameterInfo, note: str = "") -> Iterator[str]:
+    """What stands above a parameter in a recipe."""
     choices = row.type if row.type.startswith('"') else ""
     about = "; ".join(part for part in (row.unit, row.rule, choices) if part)
     text = f"{row.sentence} [{about}]" if about else row.sentence

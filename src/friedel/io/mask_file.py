@@ -1,0 +1,15 @@
+"""A mask of bad pixels as an image that every program opens."""
+
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from friedel.io.atomic import atomic
+from friedel.model.arrays import Mask
+
+
+def write_mask(path: str | Path, mask: Mask) -> None:
+    """Write [row, col] as TIFF, 1 = bad, as `scan.mask` takes it. Raises `OutputError`."""
+    with atomic(path) as partial:
+        tifffile.imwrite(partial, mask.astype(np.uint8), photometric="minisblack", compression="zlib")
