@@ -205,9 +205,7 @@ def _empties(comment: Comment, name: str) -> bool:
 
 def _item(value: Any) -> Item:
     """As a recipe writes it: tables within sections stand in one line."""
-    item = tomlkit.parse(f"x = {as_toml(value)}\n")["x"]
-    assert isinstance(item, Item)
-    return item
+    return tomlkit.parse(f"x = {as_toml(value)}\n").item("x")
 
 
 def _plain(value: Any) -> Any:
