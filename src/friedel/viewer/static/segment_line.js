@@ -133,10 +133,17 @@ export class LinePlot {
     for (const { from, to, kind, main } of [...claimed].reverse()) {
       ctx.fillStyle = CLASS_COLOURS[kind];
       ctx.globalAlpha = main ? 0.75 : 0.45;
-      for (let c = Math.max(first, from); c < Math.min(last, to); c++) {
-        const y = this.#y(values[c]);
-        ctx.fillRect(px(c), Math.min(y, ground), view.sx + 0.4, Math.abs(ground - y));
+      const [left, right] = [Math.max(first, from), Math.min(last, to)];
+      if (left >= right) continue;
+      ctx.beginPath();
+      ctx.moveTo(px(left), ground);
+      for (let c = left; c < right; c++) {
+        const y = this.#y(Number.isNaN(values[c]) ? 0 : values[c]);
+        ctx.lineTo(px(c), y);
+        ctx.lineTo(px(c + 1), y);
       }
+      ctx.lineTo(px(right), ground);
+      ctx.fill();
     }
     ctx.globalAlpha = 1;
     ctx.strokeStyle = colour("--ink");

@@ -48,7 +48,10 @@ export class SegmentViews {
       x: hosts.row, y: hosts.col, picture: this.picture, kind: () => "clean",
       overlaysX: [overlay("row")], overlaysY: [overlay("col")],
       onError: app.complain,
-      onSpan: () => hooks.onView(),
+      onSpan: () => {
+        if (!this.deep) queueMicrotask(() => this.#followFrame());
+        hooks.onView();
+      },
       onCursor: (place) => hooks.onHover(place && { voxel: place, side: this.#sideOf(place), value: place.value }),
       onClick: ({ frame, row, col }) => hooks.onPick(this.#hit(row === null ? "row" : "col", { frame, row: row ?? this.cursor().row, col: col ?? this.cursor().col })),
     });
@@ -97,6 +100,7 @@ export class SegmentViews {
   #shown(frame) {
     const { scan } = this.app.state.get().session;
     this.frame = frame;
+    this.#takeZoom(); // before there is a picture, or it would be fitted and the zoom forgotten
     this.picture.setArray(frame, { reduce: "max", origin: { step: frame.step }, extent: { width: scan.cols, height: scan.rows } });
     const said = [frame.step > 1 ? "coarse" : "", frame.meta.preview ? "preview: its background is not measured yet" : ""].filter(Boolean).join(" · ");
     this.hosts.chip.textContent = said;
@@ -108,11 +112,15 @@ export class SegmentViews {
 
   /** Take the zoom from the state, as other pages or the address set it. */
   place() {
+    if (this.app.state.get().zoom) this.#takeZoom();
+    else if (!this.picture.fitted) this.picture.fit();
+    this.cuts.sync();
+  }
+
+  #takeZoom() {
     const { zoom } = this.app.state.get();
     const { view } = this.picture;
-    if (!zoom) this.picture.fitted || this.picture.fit();
-    else if (view.x0 !== zoom.x0 || view.y0 !== zoom.y0 || view.sx !== zoom.scale) this.picture.setView({ x0: zoom.x0, y0: zoom.y0, sx: zoom.scale, sy: zoom.scale });
-    this.cuts.sync();
+    if (zoom && (view.x0 !== zoom.x0 || view.y0 !== zoom.y0 || view.sx !== zoom.scale)) this.picture.setView({ x0: zoom.x0, y0: zoom.y0, sx: zoom.scale, sy: zoom.scale });
   }
 
   /** @param {import("./image.js").View} view */
@@ -137,8 +145,9 @@ export class SegmentViews {
     const { frame } = this.app.state.get();
     const { from, to } = this.cuts.span();
     if (!xpsi.raster || !xpsi.size.height) return;
-    if (!this.deep && to - from > 1.5 * DEPTH) xpsi.zoom((to - from) / DEPTH, { x: 0, y: xpsi.toScreen(0, frame).y });
+    const deep = this.deep;
     this.deep = true;
+    if (!deep && to - from > 1.5 * DEPTH) xpsi.zoom((to - from) / DEPTH, { x: 0, y: xpsi.toScreen(0, frame).y });
     const y = xpsi.toScreen(0, frame + 0.5).y;
     const { height } = xpsi.size;
     if (y < 0.1 * height || y > 0.9 * height) xpsi.pan(0, height / 2 - y);
