@@ -66,7 +66,7 @@ export function contrastPanel(host, { kind = () => state.get().kind } = {}) {
     chart.set({
       series: [{ type: "bars", x: edges, y: counts, colour: "--soft", width: 1 }],
       x: { kind: "asinh", knee, min: Math.min(edges[0], black), max: Math.max(edges[edges.length - 1], white) },
-      y: { kind: "log", min: 0.6, bare: true, max: 1.6 * counts.reduce((a, b) => Math.max(a, b), 1) },
+      y: { kind: "log", min: 0.5 * counts.reduce((a, b) => (b > 0 ? Math.min(a, b) : a), 1), bare: true, max: 1.6 * counts.reduce((a, b) => Math.max(a, b), 1) },
       lines: [
         { id: "low", x: black, drag: true, colour: "--ink" },
         { id: "high", x: white, drag: true, colour: "--warm" },
@@ -80,7 +80,8 @@ export function contrastPanel(host, { kind = () => state.get().kind } = {}) {
       limits = suited;
       const { low: a, high: b, auto: on } = state.contrastOf(kind());
       const off = Math.max((suited.high - suited.low) / (b - a || 1), (b - a) / (suited.high - suited.low || 1));
-      if (on && (off > 2 || (a === 0 && b === 1))) setAuto();
+      const measured = state.get().progress?.sweep?.measured !== false;
+      if (on && ((off > 2 && measured) || (a === 0 && b === 1))) setAuto();
       clearTimeout(waiting);
       waiting = window.setTimeout(() => {
         shape = binned(raster, suited);
@@ -101,11 +102,15 @@ function binned(raster, limits) {
   const value = (/** @type {number} */ i) => (first + i) * raster.scale + raster.offset;
   const knee = Math.max((limits.high - limits.low) / 8, raster.scale);
   const [a, b] = [Math.asinh(value(from - 0.5) / knee), Math.asinh(value(to + 0.5) / knee)];
-  const edges = Float64Array.from({ length: BINS + 1 }, (_, i) => knee * Math.sinh(a + ((b - a) * i) / BINS));
-  const out = new Float64Array(BINS);
-  for (let i = from; i <= to; i++) {
-    if (!counts[i]) continue;
-    out[Math.min(BINS - 1, Math.max(0, Math.floor(((Math.asinh(value(i) / knee) - a) / (b - a || 1)) * BINS)))] += counts[i];
-  }
-  return { edges, counts: out, knee };
+  // Whole steps of the stored values: bins narrower than one would look like a comb.
+  const steps = new Set(Array.from({ length: BINS + 1 }, (_, i) => Math.round((knee * Math.sinh(a + ((b - a) * i) / BINS) - raster.offset) / raster.scale - first + 0.5)));
+  const ends = [...steps].filter((i) => i > from && i <= to).sort((x, y) => x - y);
+  const starts = [from, ...ends];
+  const stops = [...ends, to + 1];
+  const density = Float64Array.from(starts, (start, k) => {
+    let sum = 0;
+    for (let i = start; i < stops[k]; i++) sum += counts[i];
+    return sum / (stops[k] - start);
+  });
+  return { edges: Float64Array.from([...starts, to + 1], (i) => value(i - 0.5)), counts: density, knee };
 }

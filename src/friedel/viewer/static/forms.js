@@ -33,8 +33,9 @@ import { boxField, choiceField, mixedField, numberField, switchField, textField,
  * @param {HTMLElement} host
  * @param {Field[]} fields
  * @param {FormOptions} options
- * @returns {{update: (values: Object<string, any>) => void, setErrors: (errors: Object<string, string>) => void,
+ * @returns {{update: (values: Object<string, any>, saved?: Object<string, any>) => void, setErrors: (errors: Object<string, string>) => void,
  *   setRange: (name: string, range: {min: number, max: number, log?: boolean}) => void, disable: (on: boolean) => void}}
+ * update: what differs from `saved` (without it: from the defaults) is marked
  */
 export function makeForm(host, fields, options) {
   const { values, onChange, include, exclude = [], groups, labels = {} } = options;
@@ -59,11 +60,12 @@ export function makeForm(host, fields, options) {
   host.classList.add("form");
   host.replaceChildren(...arranged(shown, groups, build));
   return {
-    update(next) {
+    update(next, saved) {
       for (const [name, { control, row, field }] of rows) {
         if (!(name in next)) continue;
         control.set(next[name]);
-        row.classList.toggle("changed", JSON.stringify(next[name]) !== JSON.stringify(field.default));
+        const before = saved && name in saved ? saved[name] : field.default;
+        row.classList.toggle("changed", JSON.stringify(next[name]) !== JSON.stringify(before));
       }
     },
     setErrors(errors) {
@@ -100,7 +102,7 @@ function arranged(fields, groups, build) {
 
 /** @param {Field} field */
 function isWide(field) {
-  return kindOf(field) === "mixed" || kindOf(field) === "text" || kindOf(field) === "number";
+  return ["mixed", "box"].includes(kindOf(field));
 }
 
 /** What kind of control fits. @param {Field} field */

@@ -41,6 +41,7 @@ export function mount(host, app) {
   host.classList.add("frames");
   if (!state.get().session?.scan) return nothing(host);
   const page = layout(host);
+  square(page.quad);
   let tool = "look";
   let visible = false;
 
@@ -69,11 +70,16 @@ export function mount(host, app) {
   });
   boxes.attach(picture);
   paint.attach(picture);
-  const course = courseChart(page.course, { onError: app.complain });
-  const cuts = sections({ x: page.xpsi, y: page.ypsi, picture, onSpan: (span) => course.update(span), onError: app.complain, onCursor: readout });
+  const course = courseChart(page.course, { onError: complain });
+  const cuts = sections({ x: page.xpsi, y: page.ypsi, picture, onSpan: (span) => course.update(span), onError: complain, onCursor: readout });
   const contrast = contrastPanel(page.contrast);
   const source = frameSource(shown, trouble);
   const film = transport(page.transport, { ready: () => !source.busy() });
+
+  /** What is not measured yet comes by itself; all else is said. @param {any} error */
+  function complain(error) {
+    if (!later(error)) app.complain(error);
+  }
 
   /** @param {{frame: number, row: number, col: number, value: number|null}|null} at */
   function readout(at) {
@@ -102,6 +108,11 @@ export function mount(host, app) {
 
   /** @param {any} error */
   function trouble(error) {
+    if (later(error)) {
+      page.chip.textContent = "the scan is being measured …";
+      page.chip.hidden = false;
+      return;
+    }
     page.notice.hidden = false;
     page.notice.replaceChildren(icon("warn"), el("p", {}, error.message));
   }
@@ -125,11 +136,9 @@ export function mount(host, app) {
     const style = { low: grey.low, high: grey.high, map, curve };
     picture.setLook(style);
     cuts.look(style);
+    state.timings.contrast = performance.now() - began;
+    state.counters.contrast++;
     contrast.update();
-    requestAnimationFrame(() => {
-      state.counters.contrast++;
-      state.timings.contrast = performance.now() - began;
-    });
   }
 
   const kinds = segmented("Kind of frame", KINDS, (kind) => state.set({ kind }));
@@ -152,6 +161,7 @@ export function mount(host, app) {
     sizeSays.textContent = `${size.value} px`;
     size.style.setProperty("--part", `${(100 * (Number(size.value) - 1)) / 63}%`);
   });
+  size.style.setProperty("--part", "5%");
   page.brush.append(el("span", {}, "Radius"), size, sizeSays);
   page.clear.onclick = () => confirmClear(paint.clear);
 
@@ -165,9 +175,7 @@ export function mount(host, app) {
   function controls() {
     const { kind, session, progress, preprocess } = state.get();
     kinds.set(kind);
-    const measured = Boolean(session?.baseline) || progress?.sweep?.measured !== false;
-    for (const one of ["background", "clean"]) kinds.enable(one, measured, "The scan is being measured; raw frames are there at once.");
-    form.update(preprocess);
+    form.update(preprocess, session?.saved?.preprocess);
     const error = /** @type {any} */ (state.get()).draftError;
     form.setErrors(error?.section === "preprocess" ? { [(error.key ?? "").split(".").pop()]: error.text } : {});
     page.formNote.textContent = error?.section === "preprocess" && !error.key ? error.text : "";
@@ -242,20 +250,35 @@ function layout(host) {
   const page = {
     kinds: part("slot"), tools: part("slot"), picture: part("picture"), xpsi: part("xpsi"), ypsi: part("ypsi"), course: part("course"), transport: part("transport"),
     contrast: el("section"), form: el("div"), formNote: el("div.field-error"), brush: part("brush-row"), masked: el("p"), readouts,
-    chip: el("span.chip.top-left", { hidden: true }), notice: el("div.notice", { hidden: true, role: "alert" }),
+    quad: part("quad"), chip: el("span.chip.top-left", { hidden: true }), notice: el("div.notice", { hidden: true, role: "alert" }),
     fit: el("button.quiet", { type: "button", title: "Fit the picture (0 or double click)", "aria-label": "Fit the picture" }, icon("fit")),
     clear: el("button.button.small", { type: "button", title: "Forget all painted pixels" }, "Clear"),
   };
   const bar = el("div.toolbar", {}, page.kinds, page.tools, page.fit, page.brush, el("span.gap"),
     el("div.readout", { role: "group", "aria-label": "Under the pointer" }, ...["frame", "row", "col", "counts"].map((name, i) => el("span", {}, el("small", {}, name), readouts[i]))));
   page.picture.append(page.chip, page.notice);
+  page.quad.append(page.picture, page.ypsi, page.xpsi, page.course);
   host.append(
-    el("div.stage", {}, bar, el("div.quad", {}, page.picture, page.ypsi, page.xpsi, page.course), page.transport),
+    el("div.stage", {}, bar, page.quad, page.transport),
     el("aside.side", { "aria-label": "Contrast and preprocessing" }, page.contrast,
       el("section", {}, el("h3", {}, "Preprocessing"), page.form, page.formNote),
       el("section", {}, el("h3", {}, "Mask", page.clear), page.masked)),
   );
   return page;
+}
+
+/** The picture's column is as wide as the picture needs, so that sections get the rest. @param {HTMLElement} quad */
+function square(quad) {
+  const { rows, cols } = state.get().session.scan;
+  new ResizeObserver(() => {
+    const height = 0.73 * quad.clientHeight;
+    quad.style.setProperty("--fit", `${Math.round(Math.min(0.66, Math.max(0.36, (height * cols) / rows / quad.clientWidth)) * quad.clientWidth)}px`);
+  }).observe(quad);
+}
+
+/** Whether an answer will be there when the scan is measured, which makes the page ask again. @param {any} error */
+function later(error) {
+  return error.status === 409;
 }
 
 /** @param {() => void} clear */
@@ -272,17 +295,17 @@ function confirmClear(clear) {
 /** @param {import("./main.js").App} app @param {any} parts */
 function bindKeys({ keys }, { film, choose, picture, boxes, contrast }) {
   const bind = (/** @type {string} */ combos, /** @type {string} */ says, /** @type {() => void} */ run) => keys.bind("frames", combos, says, run);
-  bind("ArrowRight", "next frame", () => film.step(1));
-  bind("ArrowLeft", "previous frame", () => film.step(-1));
-  bind("PageDown", "ten frames on", () => film.step(10));
-  bind("PageUp", "ten frames back", () => film.step(-10));
-  bind("Home", "first frame", () => film.step(-1e9));
-  bind("End", "last frame", () => film.step(1e9));
+  keys.bind("frames", "ArrowRight", "next or previous frame", () => film.step(1), "→ or ←");
+  bind("ArrowLeft", "", () => film.step(-1));
+  keys.bind("frames", "PageDown", "ten frames on or back", () => film.step(10), "PageDown or PageUp");
+  bind("PageUp", "", () => film.step(-10));
+  keys.bind("frames", "Home", "first or last frame", () => film.step(-1e9), "Home or End");
+  bind("End", "", () => film.step(1e9));
   bind(" ", "play or pause", () => film.toggle());
   for (const { value, text } of KINDS) bind(value[0], `${text.toLowerCase()} frames`, () => state.set({ kind: value }));
   bind("a", "grey levels that suit the frame", () => contrast.querySelector("button").click());
-  bind("+|=", "zoom in", () => picture.zoom(1.5));
-  bind("-", "zoom out", () => picture.zoom(1 / 1.5));
+  keys.bind("frames", "+|=", "zoom", () => picture.zoom(1.5), "+ or −");
+  bind("-", "", () => picture.zoom(1 / 1.5));
   bind("0", "fit the picture", () => picture.fit());
   const nudge = (/** @type {number} */ row, /** @type {number} */ col) => () => {
     const { cursor, session } = state.get();
@@ -290,10 +313,10 @@ function bindKeys({ keys }, { film, choose, picture, boxes, contrast }) {
     const kept = (/** @type {number} */ v, /** @type {number} */ most) => Math.min(most - 1, Math.max(0, v));
     state.set({ cursor: { row: kept(cursor.row + row, session.scan.rows), col: kept(cursor.col + col, session.scan.cols) } });
   };
-  bind("shift+ArrowUp", "cross one row up", nudge(-1, 0));
-  bind("shift+ArrowDown", "cross one row down", nudge(1, 0));
-  bind("shift+ArrowLeft", "cross one column left", nudge(0, -1));
-  bind("shift+ArrowRight", "cross one column right", nudge(0, 1));
+  keys.bind("frames", "shift+ArrowUp", "move the cross by one pixel", nudge(-1, 0), "Shift ← ↑ ↓ →");
+  bind("shift+ArrowDown", "", nudge(1, 0));
+  bind("shift+ArrowLeft", "", nudge(0, -1));
+  bind("shift+ArrowRight", "", nudge(0, 1));
   for (const [key, value, says] of [["v", "look", "look around"], ["d", "beam", "drag the direct beam's box"], ["m", "margin", "drag the margin"], ["p", "paint", "paint bad pixels"], ["e", "erase", "erase painted pixels"]]) bind(key, says, () => choose(value));
   bind("Escape", "back to looking", () => choose("look"));
   bind("Delete|Backspace", "remove the margin box chosen last", () => boxes.remove());

@@ -34,7 +34,7 @@ export function mountHeader(host, tabs, open) {
   const sweep = sweepMeter();
   const control = controlBadge();
   const themeButton = el("button.quiet", { type: "button", onclick: turnTheme });
-  const help = el("button.quiet", { type: "button", "aria-label": "Help: keyboard and pointer", title: "Keyboard and pointer (?)", onclick: showHelp }, icon("help"));
+  const help = el("button.quiet", { type: "button", "aria-label": "Help: keyboard and pointer", title: "Keyboard and pointer (?)", onclick: () => showHelp(state.get().tab) }, icon("help"));
   host.append(el("div.brand", {}, el("span.mark", { "aria-hidden": "true" }), el("b", {}, "friedel")), el("div.scan", {}, name, facts), list, el("div.header-right", {}, sweep.element, control.element, themeButton, help));
 
   function turnTheme() {

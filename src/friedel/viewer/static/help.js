@@ -13,9 +13,10 @@ const POINTER = [
   ["Hover a name", "what a parameter means, its range and default"],
 ];
 
-/** Open the help. */
-export function showHelp() {
-  const groups = Object.entries(TITLES).map(([tab, title]) => [title, bound().filter((each) => each.tab === tab).map((each) => [each.shown, each.says])]);
+/** Open the help. @param {string} here  the tab whose keys come first */
+export function showHelp(here) {
+  const order = Object.keys(TITLES).sort((a, b) => Number(b === "*") - Number(a === "*") || Number(b === here) - Number(a === here));
+  const groups = order.map((tab) => [TITLES[/** @type {keyof TITLES} */ (tab)], bound().filter((each) => each.tab === tab && each.says).map((each) => [each.shown, each.says])]);
   groups.splice(1, 0, ["Pictures", POINTER]);
   const dialog = el("dialog.help", { "aria-label": "Keyboard and pointer" });
   dialog.append(

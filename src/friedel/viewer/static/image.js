@@ -89,10 +89,15 @@ export class ImageView {
     this.draw();
   }
 
-  /** @param {Partial<{low: number, high: number, map: string, curve: string}>} look  low and high in counts */
+  /**
+   * Painted at once, not at the next frame of the display: a dragged handle never lags.
+   * @param {Partial<{low: number, high: number, map: string, curve: string}>} look  low and high in counts
+   */
   setLook(look) {
     this.look = { ...this.look, ...look };
-    this.draw();
+    if (!this.size.width || !this.raster) return;
+    this.#paint();
+    this.dirty.base = false;
   }
 
   /** @param {{row: number, col: number}|null} place */

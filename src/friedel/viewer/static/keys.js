@@ -11,12 +11,13 @@ const shortcuts = [];
  * Add a shortcut.
  * @param {string} tab  the tab it works in, or "*"
  * @param {string} combos  e.g. "ctrl+z" or "ArrowLeft|," (any of them); letters match `event.key` in lower case
- * @param {string} says  one phrase for the help
+ * @param {string} says  one phrase for the help; without one the help leaves it out
  * @param {(event: KeyboardEvent) => void} run
+ * @param {string} [shown]  how the help shows the keys, where several shortcuts share one phrase
  */
-export function bind(tab, combos, says, run) {
+export function bind(tab, combos, says, run, shown) {
   const keys = combos.split("|");
-  shortcuts.push({ tab, keys, shown: keys.map(pretty).join(" or "), says, run });
+  shortcuts.push({ tab, keys, shown: shown ?? keys.map(pretty).join(" or "), says, run });
 }
 
 /** All shortcuts. @returns {Shortcut[]} */

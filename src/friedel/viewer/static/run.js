@@ -148,7 +148,7 @@ function stageRow(name, says, i, choose) {
   const facts = el("span.stage-facts");
   const bar = el("i");
   const meter = el("div.meter", {}, bar);
-  const element = el("button.stage-row", { type: "button", role: "radio", title: `Run up to ${name}`, onclick: choose }, mark, el("span.stage-name", {}, `${i + 1}  ${name}`), el("span.stage-says", {}, says), facts, meter);
+  const element = el("button.stage-row", { type: "button", role: "radio", title: `Run up to ${name}`, onclick: choose }, mark, el("span.stage-name", {}, name), facts, el("span.stage-says", {}, says), meter);
   return {
     element,
     /** @param {any} now */
