@@ -45,6 +45,14 @@ def locked(out: Path) -> Iterator[None]:
         _give_back(handle, out / LOCK)
 
 
+def at_work(out: Path) -> str:
+    """Who is at work in a folder, as far as its lock's text tells; nothing where nobody is. Takes no lock."""
+    try:
+        return _holder((out / LOCK).read_text(errors="replace"), certain=False)
+    except OSError:
+        return ""
+
+
 def _take(lock: Path) -> int:
     """The open lock file, which is this process's now."""
     for _ in range(_TRIES):

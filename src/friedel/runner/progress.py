@@ -1,6 +1,8 @@
 """What the user sees while something runs: bars on a terminal, plain lines elsewhere, a log in the folder."""
 
+import json
 import logging
+import os
 import sys
 import threading
 import time
@@ -21,10 +23,17 @@ log = logging.getLogger("friedel")
 COMPILING_AFTER_S = 5.0
 COMPILING = "still starting: the first run after an installation compiles its kernels, about a minute"
 LINE_EVERY_S = 10.0
+MARK_EVERY_S = 0.2
+MARK = "@progress "
+ASKED = "FRIEDEL_PROGRESS"
+"""A program that starts a run sets this variable to "marks", and gets `Marks`."""
 
 
 class Progress:
     """How far a piece of work is. This one keeps silent."""
+
+    def stage(self, name: str) -> None:
+        """A stage of a run begins."""
 
     def begin(self, name: str, total: int) -> None:
         """A piece of work of `total` frames begins."""
@@ -58,6 +67,33 @@ class Lines(Progress):
         log.info(
             f"{self._name}: {done} of {self._total} frames in {now - self._start:.0f} s, about {left:.0f} s left"
         )
+
+
+class Marks(Progress):
+    """A line of JSON after `MARK` whenever something has changed, for a program that shows it."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last = 0.0
+
+    def stage(self, name: str) -> None:
+        """Tells it."""
+        self._tell(stage=name, done=0, total=0)
+
+    def begin(self, name: str, total: int) -> None:
+        """Tells how many there are."""
+        self._name, self._total = name, total
+        self._tell(name=name, done=0, total=total)
+
+    def reach(self, done: int) -> None:
+        """Tells how many are done, a few times a second."""
+        now = time.monotonic()
+        if done >= self._total or now - self._last > MARK_EVERY_S:
+            self._last = now
+            self._tell(name=self._name, done=done, total=self._total)
+
+    def _tell(self, **facts: object) -> None:
+        self._console.print(MARK + json.dumps(facts), markup=False, highlight=False, soft_wrap=True)
 
 
 class Bars(Progress):
@@ -131,10 +167,16 @@ def talking(verbosity: int, stream: TextIO | None = None) -> Iterator[Progress]:
         if verbosity < 0:
             yield Progress()
         else:
-            yield Bars(console) if console.is_terminal else Lines()
+            yield _shown_on(console)
     finally:
         log.removeHandler(handler)
         log.setLevel(level)
+
+
+def _shown_on(console: Console) -> Progress:
+    if os.environ.get(ASKED) == "marks":
+        return Marks(console)
+    return Bars(console) if console.is_terminal else Lines()
 
 
 class _LogFile(logging.FileHandler):

@@ -81,6 +81,7 @@ def do_stages(job: Job, keeper: Keeper, wanted: tuple[str, ...], *, again: str |
         if name not in redo and keeper.record.finished(name, job.hashes[name], job.out):
             continue
         materials = materials or Materials(job)
+        job.progress.stage(name)
         stage = run_stage(name, materials)
         busy = True
         keeper.finish({name: stage})
@@ -101,11 +102,13 @@ def _do_blobs(job: Job, keeper: Keeper, *, blobs: bool, redo: tuple[str, ...]) -
         return False
     kept = keeper.record.stages.get("preprocess")
     if clean_done and kept is not None and "clean.h5" in kept.outputs:
+        job.progress.stage("segment")
         log.info("segmenting the clean frames that an earlier run kept")
         keeper.finish(from_clean(job))
     else:
         if clean_done:
             log.info("no clean frames were kept (preprocess.keep_clean), so the raw frames are read again")
+        job.progress.stage("preprocess")
         keeper.finish(from_raw(job, blobs=blobs))
     return True
 

@@ -203,7 +203,7 @@ def _empties(comment: Comment, name: str) -> bool:
     return comment.as_string().strip().removeprefix("#").split() == [name, "="]
 
 
-def _item(value: Any) -> Item:
+def _item(value: Any) -> Any:
     """As a recipe writes it: tables within sections stand in one line."""
     return tomlkit.parse(f"x = {as_toml(value)}\n").item("x")
 
