@@ -4,8 +4,8 @@ import { number } from "./axes.js";
 import { frameSource } from "./framesource.js";
 import { ImageView } from "./image.js";
 import { sections } from "./sections.js";
-import { drawContours } from "./segment_contour.js";
 import { drawExcluded } from "./segment_excluded.js";
+import { drawContours } from "./segment_paint.js";
 import { CLASS_COLOURS } from "./segment_reasons.js";
 
 /**
@@ -25,7 +25,7 @@ export class SegmentViews {
    * @param {{frame: HTMLElement, row: HTMLElement, col: HTMLElement, chip: HTMLElement}} hosts
    * @param {import("./main.js").App} app
    * @param {{contours: (side: Side) => import("./segment_contour.js").Contours|undefined,
-   *   drawing: () => import("./segment_contour.js").Drawing|null, excluded: () => number[][], onHover: (hit: Hit|null) => void,
+   *   drawing: () => import("./segment_paint.js").Drawing|null, excluded: () => number[][], onHover: (hit: Hit|null) => void,
    *   onPick: (hit: Hit) => void, onMoved: () => void, onView: () => void, onFrame: (frame: any, view: ImageView) => void}} hooks
    *   onMoved: pictures show another place; onView: the frame's zoom changed; onFrame: a frame is on screen
    */
@@ -179,7 +179,7 @@ export class SegmentViews {
   }
 }
 
-/** Colours and what stands out, as contours are drawn. @param {{shown: boolean[], chosen: number|null, near: number|null, fill: boolean}} how @returns {import("./segment_contour.js").Drawing} */
+/** Colours and what stands out, as contours are drawn. @param {{shown: boolean[], chosen: number|null, near: number|null, fill: boolean}} how @returns {import("./segment_paint.js").Drawing} */
 export function drawingOf(how) {
   return { ...how, colours: CLASS_COLOURS };
 }
