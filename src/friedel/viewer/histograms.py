@@ -49,7 +49,7 @@ def _by_logarithm(values: AnyArray, first: float, factor: float) -> Distribution
     if not len(positive):
         return Distribution(np.array([first, first * factor]), np.zeros(1))
     steps = np.floor(np.log([positive.min() / first, positive.max() / first]) / np.log(factor) + 1e-9).astype(int)
-    edges = first * factor ** np.arange(steps[0], steps[1] + 2)
+    edges = first * factor ** np.arange(steps[0], steps[1] + 2) * (1 - 1e-9)  # whole numbers lie above their edge
     return Distribution(edges, np.histogram(positive, edges)[0].astype(np.float64))
 
 
