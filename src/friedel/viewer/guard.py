@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from anyio import Semaphore, move_on_after
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 OWN_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -28,8 +29,29 @@ SAFE_HEADERS = {
 }
 
 
-class TooLarge(Exception):  # noqa: N818  (an answer, 413)
+class TooLarge(HTTPException):
     """A body that goes on beyond the limit."""
+
+    def __init__(self) -> None:
+        super().__init__(413, "the body is too large")
+
+
+class _Body:
+    """What comes in with one request, up to the limit; `coming` until its end is seen."""
+
+    def __init__(self, receive: Receive, coming: bool) -> None:
+        self._receive, self.coming = receive, coming
+        self._bytes = 0
+
+    async def next(self) -> Message:
+        """The next piece. Raises `TooLarge`."""
+        message = await self._receive()
+        self._bytes += len(message.get("body", b""))
+        if self._bytes > MOST_BODY:
+            raise TooLarge
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            self.coming = False
+        return message
 
 
 class Guard:
@@ -55,24 +77,14 @@ class Guard:
         if refusal is not None:
             await refuse(answer, *refusal)
             return
-        seen = {"bytes": 0, "begun": 0}
+        body = _Body(receive, "transfer-encoding" in headers or headers.get("content-length", "0") != "0")
 
-        async def limited() -> Message:
-            message = await receive()
-            seen["bytes"] += len(message.get("body", b""))
-            if seen["bytes"] > MOST_BODY:
-                raise TooLarge
-            return message
-
-        async def noted(message: Message) -> None:
-            seen["begun"] |= message["type"] == "http.response.start"
+        async def ending(message: Message) -> None:
+            if message["type"] == "http.response.start" and body.coming:
+                MutableHeaders(scope=message)["Connection"] = "close"  # nobody will read the rest
             await answer(message)
 
-        try:
-            await self._in_turn(scope, limited, noted)
-        except TooLarge:
-            if not seen["begun"]:
-                await refuse(answer, 413, "the body is too large")
+        await self._in_turn(scope, body.next, ending)
 
     async def _in_turn(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers that may be large are few at a time until they are sent: they wait in memory for slow lines."""

@@ -29,12 +29,10 @@ def routes(session: Session) -> list[Route]:
         index = _inside(whole(request, "index"), session.scan.shape[0], "index")
 
         def work() -> Response:
-            if session.overtaken(request, "frame"):
-                raise Refused(409, "overtaken")
+            session.still_wanted(request)
             return array_response(session.pictures.get(kind, index, step), pack=flag(request, "pack"))
 
-        if session.overtaken(request, "frame"):
-            raise Refused(409, "overtaken")
+        session.still_wanted(request)
         return await session.in_thread(work)
 
     async def section(request: Request) -> Response:
@@ -46,12 +44,10 @@ def routes(session: Session) -> list[Route]:
         middle = _inside(whole(request, "frame", middle), frames, "frame")
 
         def work() -> Response:
-            if session.overtaken(request, "section"):
-                raise Refused(409, "overtaken")
+            session.still_wanted(request)
             return cut(session, kind, axis, at, (start, stop), middle, pack=flag(request, "pack"))
 
-        if session.overtaken(request, "section"):
-            raise Refused(409, "overtaken")
+        session.still_wanted(request)
         return await session.in_thread(work)
 
     async def course_of(request: Request) -> JSONResponse:
@@ -61,10 +57,10 @@ def routes(session: Session) -> list[Route]:
         near = near if near == -1 else _inside(near, frames, "frame")
 
         def work() -> dict[str, Any]:
-            if session.overtaken(request, "course"):
-                raise Refused(409, "overtaken")
+            session.still_wanted(request)
             return course(session, row, col, near)
 
+        session.still_wanted(request)
         return JSONResponse(await session.in_thread(work))
 
     async def paint(request: Request) -> JSONResponse:

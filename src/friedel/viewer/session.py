@@ -80,12 +80,16 @@ class Session:
         """Do heavy work beside the event loop, a few at a time."""
         return await run_sync(partial(work, *arguments, **named), limiter=self._heavy, abandon_on_cancel=False)
 
-    def overtaken(self, request: Request, channel: str) -> bool:
-        """Whether a newer request of the same client came meanwhile; `client` and `seq` are in the query."""
-        client, seq = request.query_params.get("client", ""), request.query_params.get("seq", "")
-        if not client or not seq.isdigit():
-            return False
-        return self.newer(client, channel, int(seq))
+    def still_wanted(self, request: Request) -> None:
+        """Raise `Refused` 409 where a newer request of the same client and channel came meanwhile.
+
+        `client`, `channel` and `seq` are in the query; without any of them nothing is overtaken.
+        """
+        query = request.query_params
+        client, channel, seq = query.get("client", ""), query.get("channel", ""), query.get("seq", "")
+        known = client and channel and seq.isascii() and seq.isdigit() and len(seq) < 20
+        if known and self.newer(client, f"{request.url.path} {channel[:64]}", int(seq)):
+            raise Refused(409, "overtaken")
 
     def newer(self, client: str, channel: str, seq: int) -> bool:
         """Note a request; whether a newer one of the same client and channel is known."""

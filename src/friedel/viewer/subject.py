@@ -129,8 +129,11 @@ class Subject:
         with self.lock:
             recipe = self._changed(section, values)
             if self.recipe is not None and recipe.scan != self.recipe.scan:
-                self._opened = open_scan(recipe.scan.frames, recipe.scan)
-                self._scan_troubles, self.mask = [], None
+                with warnings_heard():
+                    opened = open_scan(recipe.scan.frames, recipe.scan)
+                if self.mask is not None and opened.mask.shape != self.mask.shape:
+                    self.mask = None
+                self._opened, self._scan_troubles = opened, []
             self.recipe = recipe
             self.revision += 1
             return recipe

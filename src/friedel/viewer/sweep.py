@@ -68,7 +68,7 @@ class Sweep:
         self._noise: Image | None = None
         self._executor = executor or local_executor(max(1, usable_cores() - 1))
         self._wake = threading.Event()
-        self._closed = self._stopped = self._again = False
+        self._closed = self._stopped = self._again = self._at_work = False
         self._current: Task | None = None
         self._thread = threading.Thread(target=self._work, name="friedel-sweep", daemon=True)
 
@@ -121,6 +121,11 @@ class Sweep:
         """Whether clean frames [start, stop) are exactly those of the run."""
         look = self.look
         return look is not None and look.exact(start, stop)
+
+    @property
+    def busy(self) -> bool:
+        """Whether it works, or is about to."""
+        return self.state == "running" or self._wake.is_set() or self._at_work
 
     def known(self) -> Look:
         """The look at the scan. Raises `FriedelError` where there is none yet."""
@@ -178,7 +183,9 @@ class Sweep:
 
     def _work(self) -> None:
         while True:
+            self._at_work = False
             self._wake.wait()
+            self._at_work = True
             self._wake.clear()
             if self._closed:
                 return

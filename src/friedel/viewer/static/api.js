@@ -59,7 +59,8 @@ async function request(path, { channel, signal, params, ...init } = {}) {
     channels.get(channel)?.abort();
     channels.set(channel, control);
   }
-  const query = params ? `?${new URLSearchParams(cleaned(params))}` : "";
+  const told = params?.seq && channel ? { channel, ...params } : params;
+  const query = told ? `?${new URLSearchParams(cleaned(told))}` : "";
   let response;
   try {
     response = await fetch(path + query, { ...init, signal: control.signal, cache: "no-store", credentials: "same-origin" });

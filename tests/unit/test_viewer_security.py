@@ -1,0 +1,309 @@
+"""Who may ask what: tokens, names, origins, paths, sizes and crowds, against the application and a real server."""
+
+import http.client
+import json
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+import pytest
+
+from friedel.viewer.control import LEAVE_S, Control
+from friedel.viewer.guard import host_name
+from friedel.viewer.server import PageServer
+from tests.viewer_scan import HOST, PORT, TOKEN, page_of, settled, write_recipe
+
+COOKIE = {"cookie": f"friedel-{PORT}={TOKEN}"}
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
+    return write_recipe(tmp_path_factory.mktemp("guarded"))
+
+
+@pytest.fixture(scope="module")
+def page(recipe):
+    """A client without any token; give `headers=COOKIE`."""
+    with page_of(recipe, token=TOKEN, allow_hosts=["Hub.Example.org."]) as client:
+        del client.headers["cookie"]
+        yield client
+
+
+@pytest.fixture(scope="module")
+def server(recipe):
+    """A real server on a port of its own."""
+    made = PageServer(recipe)
+    made.begin()
+    settled(made.session.sweep)
+    yield made
+    made.close()
+
+
+def ask(server, path, *, method="GET", headers=None, body=None, token=True):
+    """One request as it is written, without a client that would tidy up the path."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    try:
+        mark = {"Cookie": f"friedel-{server.port}={server.token}"} if token else {}
+        connection.putrequest(method, path, skip_host=bool(headers and "Host" in headers))
+        for name, value in {**mark, **(headers or {})}.items():
+            connection.putheader(name, value)
+        if body is not None and "Content-Length" not in (headers or {}):
+            connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body)
+        answer = connection.getresponse()
+        return answer.status, answer.read(), dict(answer.getheaders())
+    finally:
+        connection.close()
+
+
+PATHS = ["", "api/session", "api/frame?kind=raw&index=0", "static/index.html", "static/nothing.js", "nothing"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    "query",
+    ["", "token=", "token=b-token", f"token={TOKEN}x", f"token={TOKEN[:-1]}", f"Token={TOKEN}", "token=%ff"],
+)
+def test_without_the_right_token_nothing_is_answered(page, path, query):
+    page.cookies.clear()
+    answer = page.get(f"{path}{'&' if '?' in path else '?'}{query}")
+    assert answer.status_code == 403
+    assert "token" in answer.json()["error"]
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "cookie", [f"friedel-1={TOKEN}", f"friedel-{PORT}=wrong", f"friedel-{PORT}", "=;=;;", f"other={TOKEN}"]
+)
+def test_a_wrong_cookie_is_no_token(page, cookie):
+    page.cookies.clear()
+    assert page.get("api/session", headers={"cookie": cookie}).status_code == 403
+
+
+def test_the_page_gives_the_token_as_a_cookie_that_works_below_a_proxy(page):
+    page.cookies.clear()
+    answer = page.get(f"?token={TOKEN}")
+    assert answer.status_code == 200
+    cookie = answer.headers["set-cookie"]
+    assert cookie == f"friedel-{PORT}={TOKEN}; HttpOnly; SameSite=Strict"
+    assert "path" not in cookie.lower()  # the browser takes the folder of the page: /user/x/proxy/8123/
+    assert page.get("api/progress", headers=COOKIE).status_code == 200
+    assert "set-cookie" not in page.get("", headers=COOKIE).headers
+    assert (
+        page.get("api/progress", headers={"cookie": f"a=b; _xsrf=2|1; {COOKIE['cookie']}; {{}}=1"}).status_code
+        == 200
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        (HOST, 200),
+        ("localhost:8123", 200),
+        ("LOCALHOST", 200),
+        ("[::1]:9", 200),
+        ("127.0.0.1", 200),
+        ("hub.example.org", 200),
+        ("hub.example.org:443", 200),
+        ("evil.example.org", 403),
+        ("127.0.0.1.evil.org", 403),
+        ("localhost.evil.org:8123", 403),
+        ("evil.org:127.0.0.1", 403),
+        ("x@127.0.0.1:80", 403),
+        ("[::1].evil.org", 403),
+        ("0.0.0.0", 403),
+        ("", 403),
+    ],
+)
+def test_only_known_names_are_answered_to(page, host, status):
+    assert page.get("api/progress", headers={**COOKIE, "host": host}).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        (None, 200),
+        (f"http://{HOST}", 200),
+        (f"https://{HOST}", 200),
+        ("https://hub.example.org", 200),
+        ("http://127.0.0.1:9999", 403),  # another server of this machine
+        ("http://localhost:8123", 403),
+        ("https://evil.example.org", 403),
+        (f"http://{HOST}.evil.org", 403),
+        (f"http://evil.org#{HOST}", 403),
+        (f"http://evil.org@{HOST}x", 403),
+        (f"file://{HOST}", 403),
+        ("null", 403),
+        ("", 403),
+    ],
+)
+def test_changes_are_taken_from_the_own_page_only(page, origin, status):
+    headers = COOKIE if origin is None else {**COOKIE, "origin": origin}
+    assert page.post("api/control", json={"client": "a"}, headers=headers).status_code == status
+
+
+def test_a_change_without_origin_from_another_site_is_refused(page):
+    for site, status in (("same-origin", 200), ("none", 200), ("cross-site", 403), ("same-site", 403)):
+        headers = {**COOKIE, "sec-fetch-site": site}
+        assert page.post("api/control", json={"client": "a"}, headers=headers).status_code == status
+
+
+@pytest.mark.parametrize("path", ["", "api/session", "nothing", "api/frame?kind=raw&index=0", "static/style.css"])
+@pytest.mark.parametrize("headers", [COOKIE, {}], ids=["known", "unknown"])
+def test_every_answer_forbids_outside_sources(page, path, headers):
+    page.cookies.clear()
+    answer = page.get(path, headers=headers)
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'self';")
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    assert "frame-ancestors 'self'" in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert "server" not in answer.headers
+
+
+def test_methods_that_nobody_needs_are_refused(page):
+    for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"):
+        assert page.request(method, "api/draft", headers=COOKIE).status_code in (403, 405)
+    assert page.get("api/draft", headers=COOKIE).status_code == 405
+
+
+def test_a_fault_of_ours_is_one_line_and_the_next_question_is_answered(page, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("first line\nsecond line")
+
+    monkeypatch.setattr(page.session.pictures, "get", broken)
+    answer = page.get("api/frame?kind=raw&index=0", headers=COOKIE)
+    assert (answer.status_code, answer.json()) == (500, {"error": "RuntimeError: first line"})
+    assert page.get("api/progress", headers=COOKIE).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../server.py",
+        "/static/../../../../../../../../etc/passwd",
+        "/static/%2e%2e/server.py",
+        "/static/..%2fserver.py",
+        "/static/%2e%2e%2f%2e%2e%2f%2e%2e%2f%2e%2e%2fetc/passwd",
+        "/static//etc/passwd",
+        "/static/%2fetc%2fpasswd",
+        "/static/..\\server.py",
+        "/static/%00",
+        "/static/",
+        "/../../etc/passwd",
+        "//etc/passwd",
+        "/etc/passwd",
+        "/api/../../etc/passwd",
+        "/static/" + "a" * 5000,
+    ],
+)
+def test_no_path_leads_out_of_the_pages_files(server, path):
+    status, body, _ = ask(server, path)
+    assert status in (400, 404)
+    assert b"root:" not in body
+    assert b"import" not in body
+
+
+def test_a_body_that_says_how_large_it_is_is_refused_before_it_is_read(server):
+    status, body, headers = ask(server, "/api/draft", method="POST", headers={"Content-Length": str(10**9)})
+    assert (status, json.loads(body)) == (413, {"error": "the body is too large"})
+    assert headers["connection"] == "close"
+
+
+@pytest.mark.parametrize("path", ["/api/draft", "/api/session", "/nothing", "/"])
+@pytest.mark.parametrize("chunked", [True, False], ids=["chunked", "with its length"])
+def test_a_gigabyte_is_refused_early_and_takes_no_memory(server, chunked, path):
+    before = psutil.Process().memory_info().rss
+    sent = 0
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as line:
+        length = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {10**9}"
+        cookie = f"Cookie: friedel-{server.port}={server.token}"
+        line.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{cookie}\r\n{length}\r\n\r\n".encode())
+        piece = b" " * (1 << 20)
+        try:
+            for _ in range(1000):
+                line.sendall(b"100000\r\n" + piece + b"\r\n" if chunked else piece)
+                sent += len(piece)
+        except OSError:
+            pass  # the server has hung up
+    assert sent < 200e6
+    assert psutil.Process().memory_info().rss - before < 100e6
+    assert ask(server, "/api/progress")[0] == 200
+
+
+def test_a_chunked_body_beyond_the_limit_is_413(page):
+    answer = page.post("api/draft", content=iter([b" " * 500_000] * 6), headers=COOKIE)
+    assert (answer.status_code, answer.json()) == (413, {"error": "the body is too large"})
+    assert page.post("api/draft", content=iter([b" " * 500_000] * 3), headers=COOKIE).status_code == 400
+
+
+def test_odd_lengths_are_refused(page):
+    for length in ("-1", "x", "1e9", "99999999999999999999999"):
+        answer = page.post("api/control", content=b"{}", headers={**COOKIE, "content-length": length})
+        assert answer.status_code == 413
+
+
+def test_two_hundred_at_a_time_are_all_answered(server):
+    before = psutil.Process().memory_info().rss
+    paths = [
+        *(f"/api/frame?kind={kind}&index={k % 60}" for k in range(50) for kind in ("clean", "raw")),
+        *(f"/api/section?kind=clean&axis=row&at={k % 48}" for k in range(30)),
+        *(f"/api/course?row={k % 48}&col=3" for k in range(20)),
+        *("/api/session" for _ in range(20)),
+        *("/api/progress?client=x" for _ in range(30)),
+    ]
+    assert len(paths) == 200
+    barrier = threading.Barrier(200)
+
+    def one(path):
+        barrier.wait()
+        return ask(server, path)[0]
+
+    with ThreadPoolExecutor(200) as crowd:
+        assert list(crowd.map(one, paths)) == [200] * 200
+    assert psutil.Process().memory_info().rss - before < 300e6
+
+
+def test_a_stranger_in_a_crowd_gets_nothing(server):
+    with ThreadPoolExecutor(50) as crowd:
+        found = list(crowd.map(lambda _: ask(server, "/api/session", token=False)[0], range(100)))
+    assert found == [403] * 100
+
+
+def test_two_hosts_or_none_are_refused(server):
+    for lines in ("", "Host: localhost\r\nHost: evil.org\r\n"):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as line:
+            line.sendall(f"GET /?token={server.token} HTTP/1.0\r\n{lines}\r\n".encode())
+            assert line.recv(12).split()[1] in (b"400", b"403")
+
+
+def test_the_control_is_free_after_half_a_minute_of_silence():
+    now = [0.0]
+    control = Control(clock=lambda: now[0])
+    assert control.take("a")
+    now[0] = LEAVE_S - 1
+    assert not control.take("b")
+    control.alive("a")
+    now[0] = 2 * LEAVE_S - 2
+    assert not control.take("b")
+    assert control.state("b") == {"mine": False, "taken": True}
+    now[0] = 2 * LEAVE_S
+    assert control.state("b") == {"mine": False, "taken": False}
+    assert control.take("b")
+    assert not control.take("a")
+    assert not control.take("")
+    for number in range(5000):
+        control.alive(f"crowd {number}")
+    assert len(control._seen) <= 1000
+    assert control.take("b")
+
+
+@pytest.mark.parametrize(
+    ("netloc", "name"),
+    [("a:1", "a"), ("A.b.", "a.b"), ("[::1]:3", "::1"), ("[::1]x", ""), ("a:b", ""), ("::1", ""), ("", "")],
+)
+def test_names_of_hosts(netloc, name):
+    assert host_name(netloc) == name
