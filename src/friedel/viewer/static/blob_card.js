@@ -107,7 +107,7 @@ function factsOf(blob, peak) {
 function relations(blob, onBlob, app) {
   const parts = [];
   const line = (/** @type {string} */ name, /** @type {any} */ ...rest) => parts.push(el("div.relation", {}, el("span.name", {}, name), el("span.chips", {}, ...rest)));
-  if (blob.partner !== null && blob.partner !== undefined) line("Friedel partner", chip(`blob ${blob.partner}`, 0, () => onBlob(blob.partner)));
+  if (blob.partner !== null && blob.partner !== undefined) line("Partner", chip(`blob ${blob.partner}`, 0, () => onBlob(blob.partner)));
   if (blob.grain !== null && blob.grain !== undefined) {
     line("Grain", chip(`grain ${blob.grain}`, null, () => {
       app.state.select({ grain: blob.grain });

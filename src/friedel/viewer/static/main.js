@@ -83,10 +83,12 @@ async function showTab() {
 }
 
 async function reload() {
+  const asked = edits;
   const session = await api.getJson("api/session", { channel: "session" });
   const patch = { session };
   for (const section of state.EDITED) {
-    if (!pending.has(section) && state.get().draftError?.section !== section) Object.assign(patch, { [section]: session.recipe?.[section] ?? {} });
+    const mine = pending.has(section) || asked !== edits; // what was asked for before an edit does not know of it
+    if (!mine && state.get().draftError?.section !== section) Object.assign(patch, { [section]: session.recipe?.[section] ?? {} });
   }
   const last = (session.scan?.frames ?? 1) - 1;
   state.set({ ...patch, frame: Math.min(state.get().frame, Math.max(0, last)) });
@@ -99,8 +101,11 @@ async function reload() {
 /** @type {Map<string, number>} */
 const pending = new Map();
 
+let edits = 0;
+
 /** @param {string} section */
 function sendDraft(section) {
+  edits++;
   window.clearTimeout(pending.get(section));
   pending.set(section, window.setTimeout(async () => {
     const values = state.get()[/** @type {"segment"} */ (section)];

@@ -20,6 +20,9 @@ import { LiveSolver, stretches } from "./segment_solver.js";
 import { drawingOf, hitText, SegmentViews } from "./segment_views.js";
 import { transport } from "./transport.js";
 
+/** So long after the last change curves that follow the draft are asked for again. */
+const QUIET_MS = 900;
+
 /**
  * @param {HTMLElement} host
  * @param {import("./main.js").App} app
@@ -42,6 +45,7 @@ export class Page {
     this.app = app;
     this.layout = layout;
     this.visible = false;
+    this.later = 0;
     this.fill = true;
     this.outlined = true;
     /** @type {import("./segment_views.js").Hit|null} */
@@ -60,11 +64,11 @@ export class Page {
     const { app, layout } = this;
     this.result = mountResult(layout.result, app, { onScope: (scope) => app.state.set({ scope }), onSlot: (name) => this.slots.choose(name) });
     this.legend = mountLegend(layout.legend, () => this.redraw());
-    this.histogram = mountHistogram(layout.histogram, app, (name, value) => this.threshold(name, value));
+    this.histogram = mountHistogram(layout.histogram, layout.noise, app, (name, value) => this.threshold(name, value));
     this.form = mountForm(layout.form, layout.formNote, app);
     this.elbow = mountElbow(layout.elbow, app, (value) => this.threshold("seed_threshold", value));
     this.sizes = mountSizes(layout.sizes);
-    this.pairable = mountPairable(layout.pairable, app, (values) => app.state.edit("segment", values));
+    this.pairable = mountPairable(layout.pairable, app, (values) => this.edit(values));
     this.contrast = contrastPanel(layout.contrast, { kind: () => "clean" });
     this.card = mountCard(layout.card, app, {
       onBlob: (id) => this.chosen.open(id),
@@ -148,7 +152,14 @@ export class Page {
   /** @param {"seed_threshold"|"grow_min"|"grow_max"} name @param {number} value */
   threshold(name, value) {
     const { segment } = this.app.state.get();
-    this.app.state.edit("segment", changed(segment, name, value));
+    this.edit(changed(segment, name, value));
+  }
+
+  /** Change parameters, where nobody else does. @param {Object} values */
+  edit(values) {
+    const control = this.app.state.get().progress?.control;
+    if (control?.taken && !control.mine) this.app.toast("Somebody else changes the recipe at the moment.", "bad");
+    else this.app.state.edit("segment", values);
   }
 
   edited() {
@@ -157,6 +168,8 @@ export class Page {
     this.drawLine();
     this.solver.solve(undefined);
     this.pairable.changed();
+    clearTimeout(this.later);
+    this.later = window.setTimeout(() => (this.histogram.load(), this.elbow.load()), QUIET_MS);
   }
 
   rescoped() {

@@ -12,7 +12,7 @@ import { rounded, unitOf } from "./segment_levels.js";
  * @returns {{load: () => void, draw: () => void}}
  */
 export function mountElbow(host, app, onThreshold) {
-  /** @type {{thresholds: number[], bright_fraction: number[], blobs: (number|null)[], suggested: number|null, unit?: string}|null} */
+  /** @type {{thresholds: number[], bright_fraction: number[], blobs: (number|null)[], suggested: number|null, unit?: string, seeds?: number[]}|null} */
   let known = null;
   const apply = el("button.button.small", { type: "button", hidden: true, onclick: () => onThreshold(suggestion()) });
   const plot = el("div.plot");
@@ -59,6 +59,7 @@ export function mountElbow(host, app, onThreshold) {
     chart.set({
       series: [
         { type: "line", x, y: known.bright_fraction, name: "bright", colour: "--blue" },
+        ...(known.seeds ? [{ type: /** @type {const} */ ("line"), x, y: known.seeds, name: "seeds", colour: "--warm", axis: /** @type {const} */ ("y2"), dashed: true, width: 1 }] : []),
         { type: "line", x, y: known.blobs.map((v) => v ?? NaN), name: "blobs", colour: "--warm", axis: "y2" },
       ],
       x: { kind: "log", min: x[0], max: x.at(-1), format: (v) => number(v, 3) },

@@ -30,13 +30,16 @@ export function mountForm(host, note, app) {
   /** @type {Object<string, string>} */
   let refused = {};
   let ranged = "";
+  /** @type {any} what the fields hold: they are left alone while somebody types */
+  let held = null;
 
   function draw() {
     const { segment, progress } = state.get();
     const key = `${segment.unit} ${sigma()}`;
     if (key !== ranged) for (const [name, range] of Object.entries(rangesOf(segment, sigma()))) form.setRange(name, range);
     ranged = key;
-    form.update(segment);
+    if (held !== segment) form.update(segment);
+    held = segment;
     const draft = /** @type {any} */ (state.get()).draftError;
     const own = draft?.section === "segment" && draft.key ? { [draft.key.split(".").pop()]: draft.text } : {};
     form.setErrors({ ...own, ...refused });

@@ -8,11 +8,12 @@ import { finite } from "./segment_levels.js";
 
 /**
  * @param {HTMLElement} host
+ * @param {HTMLElement} caption
  * @param {import("./main.js").App} app
  * @param {(name: Name, value: number) => void} onDrag  value in the unit of the thresholds; grow_max may be Infinity
  * @returns {{load: () => void, draw: () => void}}
  */
-export function mountHistogram(host, app, onDrag) {
+export function mountHistogram(host, caption, app, onDrag) {
   /** @type {{edges: number[], counts: number[], sigma: number, unit: string, noise?: number[]}|null} */
   let known = null;
   let end = 1;
@@ -29,9 +30,10 @@ export function mountHistogram(host, app, onDrag) {
   function draw() {
     const { segment, session } = app.state.get();
     if (!known?.edges?.length) return;
-    const sigma = known.sigma || session?.baseline?.sigma || 1;
+    const sigma = sigmaOf(session, known) || 1;
     const factor = known.unit === segment.unit ? 1 : segment.unit === "sigma" ? 1 / sigma : sigma;
     const noise = segment.unit === "sigma" ? 1 : sigma;
+    caption.textContent = `shaded 1 to 5 σ, σ = ${number(sigmaOf(session, known), 3)} counts${segment.unit === "sigma" && segment.noise !== "scan" ? " on average" : ""}`;
     const edges = known.edges.map((edge) => edge * factor);
     const cap = finite(segment.grow_max);
     end = Math.max(/** @type {number} */ (edges.at(-1)), 1.5 * segment.seed_threshold);
@@ -53,6 +55,11 @@ export function mountHistogram(host, app, onDrag) {
     });
   }
   return { load: () => load(undefined), draw };
+}
+
+/** Noise in counts: where levels are multiples of it, the histogram's own is 1. @param {any} session @param {{sigma: number}} known */
+function sigmaOf(session, known) {
+  return session?.baseline?.sigma ?? known.sigma;
 }
 
 /** @param {number} v */

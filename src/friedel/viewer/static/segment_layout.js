@@ -16,6 +16,7 @@ import { el, segmented } from "./dom.js";
  * @property {HTMLElement[]} readouts  frame, row, col, counts
  * @property {HTMLElement} result
  * @property {HTMLElement} histogram
+ * @property {HTMLElement} noise  what the shading of the histogram means
  * @property {HTMLElement} form
  * @property {HTMLElement} formNote
  * @property {HTMLElement} card
@@ -41,7 +42,7 @@ export function buildLayout(host) {
     host, readouts,
     frame: part("picture"), row: part("xpsi"), col: part("ypsi"), line: part("line"), transport: part("transport"), legend: part("legend"),
     chip: el("span.chip.top-left", { hidden: true }), notice: el("div.notice", { hidden: true, role: "alert" }),
-    result: part("result"), histogram: part("histogram"), form: el("div"), formNote: el("div.field-error"),
+    result: part("result"), histogram: part("histogram"), noise: el("small"), form: el("div"), formNote: el("div.field-error"),
     card: el("section.leaf.blob", { data: { leaf: "blob" }, "aria-label": "Blob" }),
     elbow: el("section.plot-section.elbow"), sizes: el("section.plot-section.distributions"), pairable: el("section.plot-section.pairable"), contrast: el("section.leaf.look", { data: { leaf: "look" } }),
     open: (/** @type {string} */ name) => void name,
@@ -61,7 +62,7 @@ export function buildLayout(host) {
   host.append(
     el("div.stage", {}, bar, el("div.pictures", {}, layout.frame, layout.col, layout.row, readout, layout.line), layout.transport),
     leaves,
-    el("aside.side", { "aria-label": "Parameters" }, layout.result, layout.histogram, el("section", {}, layout.form, layout.formNote)),
+    el("aside.side", { "aria-label": "Parameters" }, layout.result, el("section.voxels", {}, el("header", {}, el("h3", {}, "Voxels"), layout.noise), layout.histogram), el("section", {}, layout.form, layout.formNote)),
   );
   return /** @type {any} */ (layout);
 }

@@ -28,6 +28,7 @@ export function mountPairable(host, app, onApply) {
 
   const ask = app.api.newest(async () => {
     known = await app.api.post("api/pairable", { segment: app.state.get().segment });
+    host.classList.remove("stale");
     draw();
   }, (error) => {
     known = null;
@@ -93,6 +94,7 @@ export function mountPairable(host, app, onApply) {
   function changed() {
     const { session, progress: now } = app.state.get();
     if (!session?.has?.geometry || now?.sweep?.state !== "done") return;
+    host.classList.add("stale");
     clearTimeout(timer);
     timer = window.setTimeout(() => ask(undefined), QUIET_MS);
   }
