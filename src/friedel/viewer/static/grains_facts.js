@@ -20,9 +20,8 @@ import { grainData } from "./grains_data.js";
  */
 export function factsCard(host, app, hooks) {
   const data = grainData(app);
-  const extra = el("div.card-extra");
   const body = el("div.grain-card", {}, el("p.hint", {}, hooks.hint));
-  host.append(body, extra);
+  host.append(body);
   /** @type {number|null} */
   let shown = null;
 
@@ -51,7 +50,7 @@ export function factsCard(host, app, hooks) {
     body.replaceChildren(...parts);
   }
 
-  return { show, extra };
+  return { show, element: body };
 }
 
 /** @param {number|null} trust */
