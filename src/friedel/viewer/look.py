@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Self
 
-import numpy as np
-
 from friedel.model.arrays import AnyArray, Frames, Image
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
@@ -37,10 +35,8 @@ class Look:
     def at(cls, scan: Scan, params: PreprocessParams, executor: Executor) -> Self:
         """Measure a scan; no background is known yet. Raises `FriedelError`s."""
         baseline = measure(scan, params, executor)
-        guess = _guess(scan, executor) if params.background != "none" else np.zeros(scan.shape[1:], np.float32)
-        warnings = list(baseline.warnings)
         one = OneFrame.of(scan, params, baseline)
-        return cls(scan, params, baseline, one, NoBackgrounds(), guess, warnings=warnings)
+        return cls(scan, params, baseline, one, NoBackgrounds(), one.nothing, warnings=list(baseline.warnings))
 
     def exact(self, start: int, stop: int) -> bool:
         """Whether the clean frames [start, stop) are those of the run already."""
@@ -87,6 +83,7 @@ class Look:
         return image
 
 
-def _guess(scan: Scan, executor: Executor) -> Image:
+def first_guess(scan: Scan, executor: Executor) -> Image:
+    """The median of a few frames, counts above the dark [row, col]: what backgrounds will be about like."""
     numbers, raw = read_sample(scan, executor)
     return take_sample(numbers, raw, Constants.of(scan), scan.shape[1:], executor).median

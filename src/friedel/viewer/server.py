@@ -131,7 +131,7 @@ class PageServer:
         app = make_app(self.session, token=self.token, allow_hosts=allow_hosts, port=self.port)
         config = uvicorn.Config(
             app, http="h11", ws="none", log_config=None, log_level="critical", access_log=False,
-            server_header=False, timeout_graceful_shutdown=2, proxy_headers=False,
+            server_header=False, timeout_graceful_shutdown=2, timeout_keep_alive=75, proxy_headers=False,
         )  # fmt: skip
         self._server = uvicorn.Server(config)
         self._thread: threading.Thread | None = None

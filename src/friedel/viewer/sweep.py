@@ -23,7 +23,7 @@ from friedel.segment.exclude import noise_per_pixel
 from friedel.viewer.adapting import Collected
 from friedel.viewer.backgrounds import NoBackgrounds, StoredBackgrounds, SweptBackgrounds
 from friedel.viewer.collecting import Collector, floor_of
-from friedel.viewer.look import Look
+from friedel.viewer.look import Look, first_guess
 from friedel.viewer.subject import Subject
 from friedel.viewer.warned import warnings_heard
 from friedel.viewer.window import Window, Windows
@@ -246,7 +246,7 @@ class Sweep:
         if not same or look is None:
             self.text, self.look, self._collected_for = "measuring", None, None
             self.generation += 1
-            look = Look.at(task.scan, task.preprocess, self._executor)
+            look = Look.at(task.scan, task.preprocess, self.subject.executor)
             self._find_backgrounds(task, look)
             self.look = look
             self.generation += 1
@@ -266,6 +266,7 @@ class Sweep:
         if stored is not None and len(stored) == count and self.subject.finished("preprocess"):
             look.backgrounds = StoredBackgrounds(stored)
         else:
+            look.guess = first_guess(task.scan, self.subject.executor)
             look.backgrounds = SweptBackgrounds(count, rows, cols)
 
     def _blocks(self, task: Task, look: Look) -> Iterator[CleanBlock]:
