@@ -38,7 +38,7 @@ export function mountForm(host, note, app) {
     const key = `${segment.unit} ${sigma()}`;
     if (key !== ranged) for (const [name, range] of Object.entries(rangesOf(segment, sigma()))) form.setRange(name, range);
     ranged = key;
-    if (held !== segment) form.update(segment);
+    if (!state.same(held, segment)) form.update(segment);
     held = segment;
     const draft = /** @type {any} */ (state.get()).draftError;
     const own = draft?.section === "segment" && draft.key ? { [draft.key.split(".").pop()]: draft.text } : {};

@@ -38,15 +38,18 @@ export function mountHistogram(host, caption, app, onDrag) {
     const cap = finite(segment.grow_max);
     end = Math.max(/** @type {number} */ (edges.at(-1)), 1.5 * segment.seed_threshold);
     const start = Math.max(edges.find((edge) => edge > 0) ?? noise, 0.25 * noise);
+    const close = Math.abs(Math.log(segment.seed_threshold / segment.grow_min)) < 0.09 * Math.log(end / start);
+    const both = segment.grow_min < segment.seed_threshold ? "c min, T" : "T, c min";
     const lines = [
-      { id: "grow_min", x: segment.grow_min, label: "c min", colour: "--teal", drag: true },
-      { id: "seed_threshold", x: segment.seed_threshold, label: "T", colour: "--warm", drag: true },
+      { id: "grow_min", x: segment.grow_min, label: close ? "" : "c min", colour: "--teal", drag: true },
+      { id: "seed_threshold", x: segment.seed_threshold, label: close ? both : "T", colour: "--warm", drag: true },
       { id: "grow_max", x: Math.min(cap, end), label: Number.isFinite(cap) ? "c max" : "∞", colour: "--teal", drag: true, dashed: true },
     ];
+    const bars = evened(edges, known.counts, 3 * noise);
     chart.set({
       series: [
-        { type: "bars", x: edges, y: known.counts, colour: "--blue", name: "voxels", width: 1 },
-        ...(known.noise ? [{ type: /** @type {const} */ ("line"), x: edges.slice(0, -1).map((edge, i) => Math.sqrt(edge * edges[i + 1])), y: known.noise, colour: "--soft", name: "noise", dashed: true, width: 1 }] : []),
+        { type: "bars", x: edges, y: bars, colour: "--blue", name: "voxels", width: 1 },
+        ...(known.noise ? [{ type: /** @type {const} */ ("line"), x: edges.slice(0, -1).map((edge, i) => Math.sqrt(edge * edges[i + 1])), y: evened(edges, known.noise, 3 * noise), colour: "--soft", name: "noise", dashed: true, width: 1 }] : []),
       ],
       x: { kind: "log", min: start, max: end, format: short },
       y: { kind: "log", min: 0.7, format: brief },
@@ -55,6 +58,24 @@ export function mountHistogram(host, caption, app, onDrag) {
     });
   }
   return { load: () => load(undefined), draw };
+}
+
+/**
+ * Counts of bins that are finer than the steps of the stored values come as a comb: an empty bin shares with the last
+ * one that is not.
+ * @param {number[]} edges
+ * @param {number[]} counts
+ * @param {number} end  above this, empty bins are empty
+ */
+function evened(edges, counts, end) {
+  const out = [...counts];
+  for (let from = 0; from < counts.length; ) {
+    let to = from + 1;
+    while (to < counts.length && counts[to] === 0 && edges[to] < end) to++;
+    out.fill(counts[from] / (to - from), from, to);
+    from = to;
+  }
+  return out;
 }
 
 /** Noise in counts: where levels are multiples of it, the histogram's own is 1. @param {any} session @param {{sigma: number}} known */

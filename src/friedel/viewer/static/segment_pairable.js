@@ -83,7 +83,7 @@ export function mountPairable(host, app, onApply) {
     else if (known) {
       const share = (/** @type {number} */ n) => (known.blobs ? (2 * n) / known.blobs : 0);
       show(known.fraction ?? share(known.pairs), share(known.null));
-      text.textContent = `${number(100 * (known.fraction ?? share(known.pairs)), 3)} % of ${number(known.blobs, 9)} blobs in ${number(known.pairs, 9)} pairs; scrambled ${number(known.null, 4)}`;
+      text.textContent = `${number(100 * (known.fraction ?? share(known.pairs)), 3)} % of ${number(known.blobs, 9)} blobs in ${number(known.pairs, 9)} pairs; scrambled ${number(known.null, known.null < 10 ? 2 : 3)}`;
     }
     if (!known && now?.sweep?.state === "done" && waited === null) {
       waited = "first";
