@@ -16,7 +16,10 @@ const place = (/** @type {string} */ text) => {
 const parts = new Map(
   Object.entries({
     tab: { write: (s) => s.tab, read: (tab) => ({ tab: /^[a-z]+$/.test(tab) ? tab : "frames" }) },
-    frame: { write: (s) => String(s.frame), read: (text) => ({ frame: Math.max(0, Math.round(Number(text)) || 0) }) },
+    frame: {
+      write: (s) => String(s.frame),
+      read: (text) => ({ frame: Math.max(0, Math.round(Number(text)) || 0) }),
+    },
     kind: { write: (s) => s.kind, read: (kind) => (["raw", "background", "clean"].includes(kind) ? { kind } : {}) },
     at: { write: (s) => s.cursor && `${s.cursor.row},${s.cursor.col}`, read: (text) => ({ cursor: place(text) }) },
     look: {
@@ -24,8 +27,23 @@ const parts = new Map(
       read: (text) => ({ map: text.split(",")[0], curve: text.split(",")[1] ?? "linear" }),
     },
     contrast: {
-      write: (s) => Object.entries(s.contrasts).filter(([, c]) => !c.auto).map(([kind, c]) => [kind, +c.low.toPrecision(5), +c.high.toPrecision(5)].join(",")).join(";") || null,
-      read: (text, s) => ({ contrasts: { ...s.contrasts, ...Object.fromEntries(text.split(";").map((one) => one.split(",")).filter((one) => one[0] in s.contrasts && one[2]).map(([kind, low, high]) => [kind, { low: Number(low), high: Number(high), auto: false }])) } }),
+      write: (s) =>
+        Object.entries(s.contrasts)
+          .filter(([, c]) => !c.auto)
+          .map(([kind, c]) => [kind, +c.low.toPrecision(5), +c.high.toPrecision(5)].join(","))
+          .join(";") || null,
+      read: (text, s) => ({
+        contrasts: {
+          ...s.contrasts,
+          ...Object.fromEntries(
+            text
+              .split(";")
+              .map((one) => one.split(","))
+              .filter((one) => one[0] in s.contrasts && one[2])
+              .map(([kind, low, high]) => [kind, { low: Number(low), high: Number(high), auto: false }]),
+          ),
+        },
+      }),
     },
     zoom: {
       write: (s) => s.zoom && [s.zoom.x0, s.zoom.y0, s.zoom.scale].map((v) => +v.toPrecision(6)).join(","),
@@ -34,9 +52,18 @@ const parts = new Map(
         return scale > 0 ? { zoom: { x0, y0, scale } } : {};
       },
     },
-    blob: { write: (s) => s.selection.blob?.toString(), read: (text, s) => ({ selection: { ...s.selection, blob: Number(text) } }) },
-    grain: { write: (s) => s.selection.grain?.toString(), read: (text, s) => ({ selection: { ...s.selection, grain: Number(text) } }) },
-    scope: { write: (s) => (s.scope === "sub" ? null : s.scope), read: (scope) => (["sub", "whole"].includes(scope) ? { scope } : {}) },
+    blob: {
+      write: (s) => s.selection.blob?.toString(),
+      read: (text, s) => ({ selection: { ...s.selection, blob: Number(text) } }),
+    },
+    grain: {
+      write: (s) => s.selection.grain?.toString(),
+      read: (text, s) => ({ selection: { ...s.selection, grain: Number(text) } }),
+    },
+    scope: {
+      write: (s) => (s.scope === "sub" ? null : s.scope),
+      read: (scope) => (["sub", "whole"].includes(scope) ? { scope } : {}),
+    },
   }),
 );
 

@@ -35,7 +35,10 @@ export class ApiError extends Error {
  * @param {any} error
  */
 export function overtaken(error) {
-  return error?.name === "AbortError" || (error instanceof ApiError && error.status === 409 && /overtaken/.test(error.message));
+  return (
+    error?.name === "AbortError" ||
+    (error instanceof ApiError && error.status === 409 && /overtaken/.test(error.message))
+  );
 }
 
 /** @type {Map<string, AbortController>} */
@@ -63,7 +66,12 @@ async function request(path, { channel, signal, params, ...init } = {}) {
   const query = told ? `?${new URLSearchParams(cleaned(told))}` : "";
   let response;
   try {
-    response = await fetch(path + query, { ...init, signal: control.signal, cache: "no-store", credentials: "same-origin" });
+    response = await fetch(path + query, {
+      ...init,
+      signal: control.signal,
+      cache: "no-store",
+      credentials: "same-origin",
+    });
   } catch (error) {
     if (overtaken(error)) throw error;
     throw new ApiError(0, "The server does not answer. Is friedel view still running?");
@@ -94,11 +102,19 @@ export async function getJson(path, options) {
 
 /**
  * @typedef {Uint8Array|Uint16Array|Int16Array|Int32Array|Float32Array} Numbers
- * @typedef {{data: Numbers, shape: number[], meta: Object<string, any>, scale: number, offset: number, bytes: number}} Arrived
+ * @typedef {{data: Numbers, shape: number[], meta: Object<string, any>, scale: number, offset: number,
+ *   bytes: number}} Arrived
  * value = data * scale + offset
  */
 
-const KINDS = { "|u1": Uint8Array, u1: Uint8Array, "<u2": Uint16Array, "<i2": Int16Array, "<i4": Int32Array, "<f4": Float32Array };
+const KINDS = {
+  "|u1": Uint8Array,
+  u1: Uint8Array,
+  "<u2": Uint16Array,
+  "<i2": Int16Array,
+  "<i4": Int32Array,
+  "<f4": Float32Array,
+};
 
 /**
  * An array, as the server's `array_response` sends it.
@@ -128,15 +144,21 @@ export async function getArray(path, options = {}) {
  * @returns {Promise<any>}
  */
 export async function post(path, body, options = {}) {
-  const init = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ client, ...body }) };
+  const init = {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ client, ...body }),
+  };
   return (await request(path, { ...options, ...init })).json();
 }
 
-/** Speed of the line, from the bodies of large answers; below 20 MB/s pictures come packed and coarse first. */
+/**
+ * Speed of the line, from the bodies of large answers; below 10 MB/s pictures come packed and coarse first.
+ */
 export const line = {
   bytesPerMs: Infinity,
   get slow() {
-    return this.bytesPerMs < 20_000;
+    return this.bytesPerMs < 10_000;
   },
   /**
    * @param {number} bytes

@@ -2,7 +2,7 @@
 
 /**
  * @typedef {"linear"|"log"|"asinh"} ScaleKind
- * @typedef {{kind: ScaleKind, min: number, max: number, knee?: number}} Scale  knee: where asinh turns from linear to log
+ * @typedef {{kind: ScaleKind, min: number, max: number, knee?: number}} Scale  knee: where asinh turns to log
  */
 
 /** @param {Scale} scale @param {number} v */
@@ -48,7 +48,10 @@ export function ticks(scale, most) {
   if (chosen.length < 2) chosen = even(min, max, most);
   /** @type {number[]} */
   const spaced = [];
-  const ordered = kind === "asinh" ? [...chosen].sort((a, b) => (a === 0 ? -1 : b === 0 ? 1 : Math.abs(b) - Math.abs(a))) : chosen;
+  const ordered =
+    kind === "asinh"
+      ? [...chosen].sort((a, b) => (a === 0 ? -1 : b === 0 ? 1 : Math.abs(b) - Math.abs(a)))
+      : chosen;
   for (const v of ordered) {
     if (spaced.every((w) => Math.abs(along(scale, v) - along(scale, w)) > 0.7 / most)) spaced.push(v);
   }
@@ -61,7 +64,8 @@ function even(min, max, most) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 5, 10].find((m) => m * power >= rough * 0.999) ?? 10);
   const out = [];
-  for (let v = Math.ceil(min / step - 1e-9) * step; v <= max + step * 1e-9; v += step) out.push(Math.abs(v) < step * 1e-9 ? 0 : v);
+  for (let v = Math.ceil(min / step - 1e-9) * step; v <= max + step * 1e-9; v += step)
+    out.push(Math.abs(v) < step * 1e-9 ? 0 : v);
   return out;
 }
 
@@ -78,7 +82,8 @@ export function number(v, digits = 4) {
     const [mantissa, exponent] = v.toExponential(Math.min(2, digits - 1)).split("e");
     return `${mantissa.replace("-", "−")} × 10${raised(Number(exponent))}`;
   }
-  const decimals = Number.isInteger(v) || size >= 10 ** digits ? 0 : Math.max(0, digits - 1 - Math.floor(Math.log10(size || 1)));
+  const decimals =
+    Number.isInteger(v) || size >= 10 ** digits ? 0 : Math.max(0, digits - 1 - Math.floor(Math.log10(size || 1)));
   let text = size.toFixed(Math.min(decimals, 8));
   if (text.includes(".")) text = text.replace(/\.?0+$/, "");
   const [whole, part] = text.split(".");
@@ -97,7 +102,9 @@ export function brief(v) {
 /** @param {number} n */
 function raised(n) {
   const digits = "⁰¹²³⁴⁵⁶⁷⁸⁹";
-  return String(n).replace("-", "⁻").replace(/\d/g, (d) => digits[Number(d)]);
+  return String(n)
+    .replace("-", "⁻")
+    .replace(/\d/g, (d) => digits[Number(d)]);
 }
 
 /** Seconds as people say them. @param {number} s */

@@ -3,7 +3,11 @@
 import * as state from "./state.js";
 import { colour, font } from "./theme.js";
 
-/** @typedef {[number, number, number, number]} Box  col0, row0, col1, row1, half-open */
+/**
+ * @typedef {[number, number, number, number]} Box  col0, row0, col1, row1, half-open
+ * @typedef {import("./image.js").Point} Point
+ * @typedef {import("./image.js").ImageView} ImageView
+ */
 
 const NEAR = 7;
 
@@ -22,7 +26,10 @@ export function marginBoxes() {
   const beam = beamBox();
   if (typeof margin === "number" && beam) {
     const [c0, r0, c1, r1] = beam;
-    return [[c0, r0, Math.min(c1, c0 + margin), r1], [Math.max(c0, c1 - margin), r0, c1, r1]];
+    return [
+      [c0, r0, Math.min(c1, c0 + margin), r1],
+      [Math.max(c0, c1 - margin), r0, c1, r1],
+    ];
   }
   return session?.baseline?.margins ?? [];
 }
@@ -30,11 +37,11 @@ export function marginBoxes() {
 /**
  * What happens to boxes under the pointer.
  * @param {() => "beam"|"margin"|null} tool
- * @returns {{drag: (phase: string, p: import("./image.js").Point) => boolean, hover: (p: import("./image.js").Point) => string|null,
- *   overlay: (ctx: CanvasRenderingContext2D, view: import("./image.js").ImageView) => void, remove: () => boolean, attach: (view: import("./image.js").ImageView) => void}}
+ * @returns {{drag: (phase: string, p: Point) => boolean, hover: (p: Point) => string|null, remove: () => boolean,
+ *   overlay: (ctx: CanvasRenderingContext2D, view: ImageView) => void, attach: (view: ImageView) => void}}
  */
 export function boxTool(tool) {
-  /** @type {import("./image.js").ImageView|null} */
+  /** @type {ImageView|null} */
   let view = null;
   let chosen = 0;
   /** @type {{edges: string, box: Box, col: number, row: number}|null} */
@@ -48,7 +55,10 @@ export function boxTool(tool) {
     return { cols: scan?.cols ?? 1, rows: scan?.rows ?? 1 };
   };
 
-  /** Which edges (letters of "lrtb", "m" for the middle) of which box are near. @param {import("./image.js").Point} p */
+  /**
+   * Which edges (letters of "lrtb", "m" for the middle) of which box are near.
+   * @param {Point} p
+   */
   function hit(p) {
     const list = boxes();
     const order = list.map((_, i) => i).sort((a, b) => Number(b === chosen) - Number(a === chosen));
@@ -69,7 +79,7 @@ export function boxTool(tool) {
     return null;
   }
 
-  /** @param {import("./image.js").Point} p */
+  /** @param {Point} p */
   function begin(p) {
     if (!tool() || !view) return false;
     const list = boxes();
@@ -88,7 +98,7 @@ export function boxTool(tool) {
     return true;
   }
 
-  /** @param {import("./image.js").Point} p */
+  /** @param {Point} p */
   function move(p) {
     if (!held || !live || !view) return;
     const at = view.toPicture(p.x, p.y);
@@ -136,7 +146,17 @@ export function boxTool(tool) {
     hover(p) {
       const edges = tool() && view ? hit(p)?.edges : null;
       if (!edges) return null;
-      const cursors = { m: "move", l: "ew-resize", r: "ew-resize", t: "ns-resize", b: "ns-resize", lt: "nwse-resize", rb: "nwse-resize", rt: "nesw-resize", lb: "nesw-resize" };
+      const cursors = {
+        m: "move",
+        l: "ew-resize",
+        r: "ew-resize",
+        t: "ns-resize",
+        b: "ns-resize",
+        lt: "nwse-resize",
+        rb: "nwse-resize",
+        rt: "nesw-resize",
+        lb: "nesw-resize",
+      };
       return cursors[/** @type {keyof cursors} */ (edges)] ?? "crosshair";
     },
     remove() {
@@ -150,7 +170,9 @@ export function boxTool(tool) {
     overlay(ctx, on) {
       const beam = tool() === "beam" && live ? live[0] : beamBox();
       const margins = tool() === "margin" && live ? live : marginBoxes();
-      margins.forEach((box, i) => drawBox(ctx, on, box, "--on-picture-margin", i === 0 ? "margin" : "", tool() === "margin", i === chosen));
+      margins.forEach((box, i) =>
+        drawBox(ctx, on, box, "--on-picture-margin", i === 0 ? "margin" : "", tool() === "margin", i === chosen),
+      );
       if (beam) drawBox(ctx, on, beam, "--on-picture-beam", "direct beam", tool() === "beam", true);
     },
   };
@@ -165,7 +187,7 @@ function ordered(a, b, most) {
 
 /**
  * @param {CanvasRenderingContext2D} ctx
- * @param {import("./image.js").ImageView} view
+ * @param {ImageView} view
  * @param {Box} box
  * @param {string} ink
  * @param {string} label
@@ -188,7 +210,16 @@ function drawBox(ctx, view, [c0, r0, c1, r1], ink, label, active, chosen) {
     ctx.globalAlpha = 1;
   }
   if (active && chosen) {
-    for (const [hx, hy] of [[x, y], [x + w, y], [x, y + h], [x + w, y + h], [x + w / 2, y], [x + w / 2, y + h], [x, y + h / 2], [x + w, y + h / 2]]) {
+    for (const [hx, hy] of [
+      [x, y],
+      [x + w, y],
+      [x, y + h],
+      [x + w, y + h],
+      [x + w / 2, y],
+      [x + w / 2, y + h],
+      [x, y + h / 2],
+      [x + w, y + h / 2],
+    ]) {
       ctx.beginPath();
       ctx.arc(hx, hy, 3.5, 0, 2 * Math.PI);
       ctx.fillStyle = "#ffffff";

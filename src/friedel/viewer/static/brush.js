@@ -4,25 +4,35 @@ import * as api from "./api.js";
 import * as state from "./state.js";
 import { colour, rgb } from "./theme.js";
 
-/** @typedef {[number, number, number]} Run  row, col0, col1 (half-open) */
+/**
+ * @typedef {[number, number, number]} Run  row, col0, col1 (half-open)
+ * @typedef {import("./image.js").Point} Point
+ * @typedef {import("./image.js").ImageView} ImageView
+ * @typedef {{radius: () => number, setRadius: (radius: number) => void, load: () => Promise<void>,
+ *   clear: () => void, attach: (view: ImageView) => void, drag: (phase: string, p: Point) => boolean,
+ *   hover: (p: Point|null) => void,
+ *   overlay: (ctx: CanvasRenderingContext2D, view: ImageView) => void}} Brush
+ */
 
 /**
  * The mask: what is painted is seen at once and sent when the pointer is lifted.
- * @param {{tool: () => "paint"|"erase"|null, onChange: (masked: number) => void, onError: (error: any) => void}} options
- * @returns {{radius: () => number, setRadius: (radius: number) => void, load: () => Promise<void>, clear: () => void, attach: (view: import("./image.js").ImageView) => void,
- *   drag: (phase: string, p: import("./image.js").Point) => boolean, hover: (p: import("./image.js").Point|null) => void,
- *   overlay: (ctx: CanvasRenderingContext2D, view: import("./image.js").ImageView) => void}}
+ * @param {Object} options
+ * @param {() => "paint"|"erase"|null} options.tool
+ * @param {(masked: number) => void} options.onChange
+ * @param {(error: any) => void} options.onError
+ * @returns {Brush}
  */
 export function brush({ tool, onChange, onError }) {
-  /** @type {import("./image.js").ImageView|null} */
+  /** @type {ImageView|null} */
   let view = null;
   let radius = 4;
   let [rows, cols] = [0, 0];
   const sheet = document.createElement("canvas");
-  const ctxOf = () => /** @type {CanvasRenderingContext2D} */ (sheet.getContext("2d", { willReadFrequently: true }));
+  const ctxOf = () =>
+    /** @type {CanvasRenderingContext2D} */ (sheet.getContext("2d", { willReadFrequently: true }));
   /** @type {Run[]} */
   let stroke = [];
-  /** @type {import("./image.js").Point|null} */
+  /** @type {Point|null} */
   let last = null;
   /** @type {{x: number, y: number}|null} */
   let pointer = null;
@@ -51,13 +61,16 @@ export function brush({ tool, onChange, onError }) {
     return out;
   }
 
-  /** @param {import("./image.js").Point} p */
+  /** @param {Point} p */
   function extend(p) {
     const from = last ?? p;
     const steps = Math.max(1, Math.ceil(Math.hypot(p.row - from.row, p.col - from.col) / Math.max(1, radius / 2)));
     for (let i = last ? 1 : 0; i <= steps; i++) {
       const t = i / steps;
-      const runs = disc(Math.round(from.row + t * (p.row - from.row)), Math.round(from.col + t * (p.col - from.col)));
+      const runs = disc(
+        Math.round(from.row + t * (p.row - from.row)),
+        Math.round(from.col + t * (p.col - from.col)),
+      );
       stroke.push(...runs);
       stamp(runs, tool() === "paint");
     }

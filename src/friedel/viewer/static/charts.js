@@ -1,47 +1,15 @@
 // Small charts on a canvas: lines, bars and points, log axes, vertical lines that can be dragged, a readout.
 
-import { along, brief, number, ticks, valueAt } from "./axes.js";
-import { dot, nearest, paint, row, scaleOf, steps, trace } from "./marks.js";
+import { along, brief, ticks, valueAt } from "./axes.js";
+import { listen, readout } from "./chart_pointer.js";
+import { dot, paint, scaleOf, steps, stroke, trace } from "./marks.js";
 import { colour, font, onTheme, rem } from "./theme.js";
 
 /**
- * @typedef {Object} Axis
- * @property {string} [label]
- * @property {import("./axes.js").ScaleKind} [kind]  linear (default), log, asinh
- * @property {number} [min]  default: from the data
- * @property {number} [max]
- * @property {number} [knee]  of asinh
- * @property {"left"|"right"} [side]  of a y axis
- * @property {(v: number) => string} [format]
- * @property {boolean} [bare]  no numbers
- *
- * @typedef {Object} Series
- * @property {"line"|"bars"|"points"} type  bars: x are the edges, one more than y
- * @property {ArrayLike<number>} x
- * @property {ArrayLike<number>} y
- * @property {string} [colour]  CSS variable ("--blue") or colour
- * @property {string} [name]  in the readout
- * @property {number} [width]
- * @property {number} [alpha]
- * @property {boolean} [dashed]
- * @property {"y"|"y2"} [axis]
- *
- * @typedef {Object} Marker  a vertical line
- * @property {string} id
- * @property {number} x
- * @property {string} [label]
- * @property {string} [colour]
- * @property {boolean} [drag]
- * @property {boolean} [dashed]
- *
- * @typedef {Object} Content
- * @property {Series[]} [series]
- * @property {Axis} [x]
- * @property {Axis} [y]
- * @property {Axis} [y2]
- * @property {Marker[]} [lines]
- * @property {{from: number, to: number, colour?: string, alpha?: number}[]} [bands]
- * @property {string} [empty]  said when there is no series
+ * @typedef {import("./chart_types.js").Axis} Axis
+ * @typedef {import("./chart_types.js").Series} Series
+ * @typedef {import("./chart_types.js").Marker} Marker
+ * @typedef {import("./chart_types.js").Content} Content
  */
 
 export class Chart {
@@ -133,7 +101,7 @@ export class Chart {
     ctx.restore();
     this.#inside();
     this.#lines();
-    this.#readout(series);
+    readout(this, series);
   }
 
   /** @param {number} width @param {number} height */
@@ -148,15 +116,36 @@ export class Chart {
   /** @param {number} width @param {number} height @param {Series[]} series */
   #layout(width, height, series) {
     const { x = {}, y = {}, y2 } = this.content;
-    this.scales = { x: scaleOf(x, series.map((s) => s.x)), y: scaleOf(y, series.filter((s) => s.axis !== "y2").map((s) => s.y), true) };
-    if (y2) this.scales.y2 = scaleOf(y2, series.filter((s) => s.axis === "y2").map((s) => s.y), true);
+    this.scales = {
+      x: scaleOf(
+        x,
+        series.map((s) => s.x),
+      ),
+      y: scaleOf(
+        y,
+        series.filter((s) => s.axis !== "y2").map((s) => s.y),
+        true,
+      ),
+    };
+    if (y2)
+      this.scales.y2 = scaleOf(
+        y2,
+        series.filter((s) => s.axis === "y2").map((s) => s.y),
+        true,
+      );
     const em = rem();
     const bottom = (x.bare ? 0.3 : 1.25) * em + (x.label ? 0.95 * em : 0);
     const top = (y.label || y2?.label || this.content.lines?.some((line) => line.label) ? 1.35 : 0.5) * em;
     const box = { top, height: Math.max(8, height - top - bottom), left: 0, width };
     const most = Math.max(2, box.height / (2.1 * em));
     const side = (/** @type {Axis|undefined} */ axis, /** @type {string} */ name) =>
-      !axis || axis.bare ? 0 : Math.max(...ticks(this.scales[name], most).map((v) => this.ctx.measureText((axis.format ?? brief)(v)).width), em) + 0.55 * em;
+      !axis || axis.bare
+        ? 0
+        : Math.max(
+            ...ticks(this.scales[name], most).map((v) => this.ctx.measureText((axis.format ?? brief)(v)).width),
+            em,
+          ) +
+          0.55 * em;
     const [left, right] = this.options.flush ? [0, 0] : [side(y, "y"), y2 ? side(y2, "y2") : 0.6 * em];
     this.box = { ...box, left, width: Math.max(8, width - left - right) };
   }
@@ -168,27 +157,40 @@ export class Chart {
     ctx.lineWidth = 1;
     ctx.fillStyle = colour("--soft");
     const across = ticks(this.scales.x, Math.max(2, box.width / (4.6 * em)));
-    for (const [name, axis] of /** @type {[string, Axis|undefined][]} */ ([["y", y], ["y2", y2]])) {
+    for (const [name, axis] of /** @type {[string, Axis|undefined][]} */ ([
+      ["y", y],
+      ["y2", y2],
+    ])) {
       if (!axis || axis.bare) continue;
       ctx.textAlign = name === "y" && !this.options.flush ? "right" : "left";
       ctx.textBaseline = "middle";
       for (const v of ticks(this.scales[name], Math.max(2, box.height / (2.1 * em)))) {
         const at = Math.round(box.top + box.height * (1 - along(this.scales[name], v))) + 0.5;
-        if (name === "y") this.#rule(box.left, at, box.left + box.width, at);
-        this.#text((axis.format ?? brief)(v), name === "y2" ? box.left + box.width + 0.3 * em : this.options.flush ? 3 : box.left - 0.35 * em, this.options.flush ? at - 0.5 * em : at);
+        if (name === "y") this.rule(box.left, at, box.left + box.width, at);
+        this.#text(
+          (axis.format ?? brief)(v),
+          name === "y2" ? box.left + box.width + 0.3 * em : this.options.flush ? 3 : box.left - 0.35 * em,
+          this.options.flush ? at - 0.5 * em : at,
+        );
       }
     }
     ctx.textBaseline = "top";
     for (const v of across) {
       const at = Math.round(this.px(v)) + 0.5;
-      this.#rule(at, box.top + box.height, at, box.top + box.height + 4, "--soft");
+      this.rule(at, box.top + box.height, at, box.top + box.height + 4, "--soft");
       if (x.bare) continue;
       const text = (x.format ?? brief)(v);
       const half = ctx.measureText(text).width / 2;
       ctx.textAlign = at - half < 0 ? "left" : at + half > this.host.clientWidth ? "right" : "center";
       ctx.fillText(text, at, box.top + box.height + 0.35 * em);
     }
-    this.#rule(box.left, Math.round(box.top + box.height) + 0.5, box.left + box.width, Math.round(box.top + box.height) + 0.5, "--soft");
+    this.rule(
+      box.left,
+      Math.round(box.top + box.height) + 0.5,
+      box.left + box.width,
+      Math.round(box.top + box.height) + 0.5,
+      "--soft",
+    );
     this.#titles(x, y, y2);
   }
 
@@ -227,7 +229,7 @@ export class Chart {
   }
 
   /** @param {number} x1 @param {number} y1 @param {number} x2 @param {number} y2 @param {string} [ink] */
-  #rule(x1, y1, x2, y2, ink = "--line") {
+  rule(x1, y1, x2, y2, ink = "--line") {
     this.ctx.strokeStyle = colour(ink);
     this.ctx.beginPath();
     this.ctx.moveTo(x1, y1);
@@ -247,10 +249,11 @@ export class Chart {
   #series({ type, x, y, colour: ink = "--blue", width = 1.4, alpha = 1, dashed = false, axis = "y" }) {
     const { ctx, box } = this;
     const scale = this.scales[axis] ?? this.scales.y;
-    const py = (/** @type {number} */ v) => box.top + box.height * (1 - Math.min(1.2, Math.max(-0.2, along(scale, v))));
+    const py = (/** @type {number} */ v) =>
+      box.top + box.height * (1 - Math.min(1.2, Math.max(-0.2, along(scale, v))));
     ctx.globalAlpha = alpha;
     ctx.strokeStyle = ctx.fillStyle = paint(ink);
-    ctx.lineWidth = width;
+    ctx.lineWidth = width * stroke();
     ctx.lineJoin = "round";
     ctx.setLineDash(dashed ? [4, 3] : []);
     const path = new Path2D();
@@ -273,9 +276,9 @@ export class Chart {
     for (const { id, x, label, colour: ink = "--ink", drag, dashed } of this.content.lines ?? []) {
       if (x < this.scales.x.min || x > this.scales.x.max) continue;
       const at = Math.round(this.px(x)) + 0.5;
-      ctx.lineWidth = this.held === id ? 2 : 1.25;
+      ctx.lineWidth = (this.held === id ? 2 : 1.25) * stroke();
       ctx.setLineDash(dashed ? [4, 3] : []);
-      this.#rule(at, box.top, at, box.top + box.height, ink.startsWith("--") ? ink : undefined);
+      this.rule(at, box.top, at, box.top + box.height, ink.startsWith("--") ? ink : undefined);
       ctx.setLineDash([]);
       ctx.fillStyle = paint(ink);
       if (drag) {
@@ -291,58 +294,4 @@ export class Chart {
     }
     ctx.lineWidth = 1;
   }
-
-  /** @param {Series[]} series */
-  #readout(series) {
-    const { pointer, tip, box, ctx } = this;
-    tip.hidden = pointer === null || this.held !== null || !this.options.readout;
-    if (pointer === null || tip.hidden) return;
-    const at = Math.min(box.left + box.width, Math.max(box.left, pointer));
-    const v = this.valueAt(at);
-    this.#rule(Math.round(at) + 0.5, box.top, Math.round(at) + 0.5, box.top + box.height, "--soft");
-    const { x = {}, y = {}, y2 } = this.content;
-    const rows = series.filter((one) => one.name).map((one) => [one.name, nearest(one, v), one.axis === "y2" ? y2 : y, one.colour]);
-    tip.replaceChildren(row("", `${(x.format ?? number)(v)}${x.label ? ` ${x.label}` : ""}`), ...rows.map(([name, value, axis, ink]) => row(name, (axis?.format ?? number)(value), ink)));
-    const room = this.host.clientWidth - at;
-    tip.style.left = room > tip.offsetWidth + 12 ? `${at + 8}px` : `${Math.max(0, at - tip.offsetWidth - 8)}px`;
-    tip.style.top = `${box.top}px`;
-    ctx.lineWidth = 1;
-  }
-}
-
-/** Pointer of a chart: lines are taken within some pixels, elsewhere a click says where. @param {Chart} chart */
-function listen(chart) {
-  const { host, options } = chart;
-  const at = (/** @type {PointerEvent} */ event) => event.clientX - host.getBoundingClientRect().left;
-  const grabbed = (/** @type {number} */ x) => {
-    const near = (chart.content.lines ?? []).filter((line) => line.drag).map((line) => ({ id: line.id, far: Math.abs(chart.px(line.x) - x) }));
-    return near.sort((a, b) => a.far - b.far).find((line) => line.far < 9)?.id ?? null;
-  };
-  host.addEventListener("pointerdown", (event) => {
-    if (!chart.scales.x || event.button) return;
-    chart.held = grabbed(at(event));
-    if (chart.held) host.setPointerCapture(event.pointerId);
-    else options.onClick?.(chart.valueAt(at(event)));
-  });
-  host.addEventListener("pointermove", (event) => {
-    if (!chart.scales.x) return;
-    chart.pointer = at(event);
-    host.style.cursor = chart.held || grabbed(chart.pointer) ? "ew-resize" : options.onClick ? "pointer" : "default";
-    if (chart.held) options.onDrag?.(chart.held, chart.valueAt(chart.pointer), false);
-    else options.onHover?.(chart.valueAt(chart.pointer));
-    chart.draw();
-  });
-  const drop = (/** @type {PointerEvent} */ event) => {
-    const id = chart.held;
-    chart.held = null;
-    if (id) options.onDrag?.(id, chart.valueAt(at(event)), true);
-    chart.draw();
-  };
-  host.addEventListener("pointerup", drop);
-  host.addEventListener("pointercancel", drop);
-  host.addEventListener("pointerleave", () => {
-    chart.pointer = null;
-    options.onHover?.(null);
-    chart.draw();
-  });
 }

@@ -13,7 +13,8 @@ const BINS = 160;
  * The panel for the contrast of one kind of frame (default: the kind shown in Frames).
  * @param {HTMLElement} host
  * @param {{kind?: () => string}} [options]
- * @returns {{frame: (raster: import("./raster.js").Raster, limits: {low: number, high: number}) => void, update: () => void}}
+ * @returns {{frame: (raster: import("./raster.js").Raster, limits: {low: number, high: number}) => void,
+ *   update: () => void}}
  * frame: a new frame is shown; limits: what "auto" means for it
  */
 export function contrastPanel(host, { kind = () => state.get().kind } = {}) {
@@ -30,9 +31,17 @@ export function contrastPanel(host, { kind = () => state.get().kind } = {}) {
   });
   const low = numberInput("Black: counts shown darkest", (v) => move("low", v));
   const high = numberInput("White: counts shown brightest", (v) => move("high", v));
-  const auto = el("button.button.small", { type: "button", title: "Grey levels that suit this frame (A)", onclick: () => setAuto() }, "Auto");
+  const auto = el(
+    "button.button.small",
+    { type: "button", title: "Grey levels that suit this frame (A)", onclick: () => setAuto() },
+    "Auto",
+  );
   const curve = segmented("Curve of the grey levels", CURVE_NAMES, (value) => state.set({ curve: value }));
-  const map = el("select", { "aria-label": "Colour map", onchange: () => state.set({ map: map.value }) }, ...MAPS.map((name) => el("option", { value: name }, name)));
+  const map = el(
+    "select",
+    { "aria-label": "Colour map", onchange: () => state.set({ map: map.value }) },
+    ...MAPS.map((name) => el("option", { value: name }, name)),
+  );
   host.append(
     el("h3", {}, "Contrast", auto),
     plot,
@@ -66,7 +75,12 @@ export function contrastPanel(host, { kind = () => state.get().kind } = {}) {
     chart.set({
       series: [{ type: "bars", x: edges, y: counts, colour: "--soft", width: 1 }],
       x: { kind: "asinh", knee, min: Math.min(edges[0], black), max: Math.max(edges[edges.length - 1], white) },
-      y: { kind: "log", min: 0.5 * counts.reduce((a, b) => (b > 0 ? Math.min(a, b) : a), 1), bare: true, max: 1.6 * counts.reduce((a, b) => Math.max(a, b), 1) },
+      y: {
+        kind: "log",
+        min: 0.5 * counts.reduce((a, b) => (b > 0 ? Math.min(a, b) : a), 1),
+        bare: true,
+        max: 1.6 * counts.reduce((a, b) => Math.max(a, b), 1),
+      },
       lines: [
         { id: "low", x: black, drag: true, colour: "--ink" },
         { id: "high", x: white, drag: true, colour: "--warm" },
@@ -92,7 +106,11 @@ export function contrastPanel(host, { kind = () => state.get().kind } = {}) {
   };
 }
 
-/** Histogram on an asinh axis, so that noise and beam are both seen. @param {import("./raster.js").Raster} raster @param {{low: number, high: number}} limits */
+/**
+ * Histogram on an asinh axis, so that noise and beam are both seen.
+ * @param {import("./raster.js").Raster} raster
+ * @param {{low: number, high: number}} limits
+ */
 function binned(raster, limits) {
   const { counts, first } = raster.histogram();
   let from = 0;
@@ -103,7 +121,11 @@ function binned(raster, limits) {
   const knee = Math.max((limits.high - limits.low) / 8, raster.scale);
   const [a, b] = [Math.asinh(value(from - 0.5) / knee), Math.asinh(value(to + 0.5) / knee)];
   // Whole steps of the stored values: bins narrower than one would look like a comb.
-  const steps = new Set(Array.from({ length: BINS + 1 }, (_, i) => Math.round((knee * Math.sinh(a + ((b - a) * i) / BINS) - raster.offset) / raster.scale - first + 0.5)));
+  const steps = new Set(
+    Array.from({ length: BINS + 1 }, (_, i) =>
+      Math.round((knee * Math.sinh(a + ((b - a) * i) / BINS) - raster.offset) / raster.scale - first + 0.5),
+    ),
+  );
   const ends = [...steps].filter((i) => i > from && i <= to).sort((x, y) => x - y);
   const starts = [from, ...ends];
   const stops = [...ends, to + 1];

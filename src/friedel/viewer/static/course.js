@@ -22,15 +22,18 @@ export function courseChart(host, { onError }) {
   chart.set({ empty: "Click a pixel to see its course over the rotation" });
   const frames = () => state.get().session?.scan?.frames ?? 1;
 
-  const fetchOne = api.newest(async (/** @type {{row: number, col: number}} */ { row, col }) => {
-    const params = { row, col, frame: state.get().frame, client: api.client, seq: api.nextSeq() };
-    course = await api.getJson("api/course", { params, channel: "course" });
-    state.counters.course++;
-    draw();
-  }, (error) => {
-    shown = "";
-    onError(error);
-  });
+  const fetchOne = api.newest(
+    async (/** @type {{row: number, col: number}} */ { row, col }) => {
+      const params = { row, col, frame: state.get().frame, client: api.client, seq: api.nextSeq() };
+      course = await api.getJson("api/course", { params, channel: "course" });
+      state.counters.course++;
+      draw();
+    },
+    (error) => {
+      shown = "";
+      onError(error);
+    },
+  );
 
   function draw() {
     if (!course) return;
@@ -39,14 +42,34 @@ export function courseChart(host, { onError }) {
     const known = course.median.some((/** @type {any} */ v) => v !== null);
     const series = raw
       ? [{ type: "line", x: course.frames, y: numbers(course.raw), colour: "--blue", name: "raw", width: 1 }]
-      : [{ type: "line", x: course.frames, y: numbers(course.normalised), colour: "--blue", name: "normalised", width: 1 }];
-    if (known && !raw) series.push({ type: "line", x: course.frames, y: numbers(course.median), colour: "--warm", name: "median", width: 2 });
+      : [
+          {
+            type: "line",
+            x: course.frames,
+            y: numbers(course.normalised),
+            colour: "--blue",
+            name: "normalised",
+            width: 1,
+          },
+        ];
+    if (known && !raw)
+      series.push({
+        type: "line",
+        x: course.frames,
+        y: numbers(course.median),
+        colour: "--warm",
+        name: "median",
+        width: 2,
+      });
+    const label = raw ? "raw counts" : known ? "counts, normalised, and its median" : "counts, normalised";
     const part = span.from > 0 || span.to < frames();
     const { min, max } = { min: part ? 0 : span.from, max: part ? frames() : span.to };
     chart.set({
       series: /** @type {any} */ (series),
       x: { min, max, format: (v) => String(Math.round(v)) },
-      y: { label: `${raw ? "raw counts" : known ? "counts, normalised, and its median" : "counts, normalised"}${course.every > 1 ? `, every ${course.every} frames` : ""}` },
+      y: {
+        label: course.every > 1 ? `${label}, every ${course.every} frames` : label,
+      },
       lines: [{ id: "frame", x: frame + 0.5, colour: "--ink", dashed: true }],
       bands: part ? [{ from: span.from, to: span.to, colour: "--blue", alpha: 0.09 }] : [],
     });

@@ -3,7 +3,7 @@
 /**
  * An element: `el("button.primary", {onclick: fn, ariaLabel: "Play"}, "text", child)`.
  * @param {string} what  tag, then classes after dots
- * @param {Object<string, any>} [properties]  `class`, `data`, `style` (object), attributes with a dash or `role`, else properties
+ * @param {Object<string, any>} [properties]  `data`, `style`, attributes with a dash or `role`, else properties
  * @param {...(Node|string|null|undefined|false)} children
  * @returns {any}
  */
@@ -14,7 +14,8 @@ export function el(what, properties = {}, ...children) {
   for (const [name, value] of Object.entries(properties)) {
     if (value === undefined || value === null) continue;
     if (name === "data") Object.assign(element.dataset, value);
-    else if (name === "style") for (const [key, v] of Object.entries(value)) element.style.setProperty(key, String(v));
+    else if (name === "style")
+      for (const [key, v] of Object.entries(value)) element.style.setProperty(key, String(v));
     else if (name.includes("-") || name === "role" || name === "for") element.setAttribute(name, value);
     else /** @type {any} */ (element)[name] = value;
   }
@@ -39,7 +40,7 @@ const PATHS = {
   redo: "M13 6.5H6.5a3.25 3.25 0 0 0 0 6.5H10M13 6.5l-3-3M13 6.5l-3 3",
   copy: "M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3",
   help: "M5.7 6a2.3 2.3 0 1 1 3.4 2c-.7.4-1.1.8-1.1 1.7M8 12.3v.3",
-  sun: "M8 5.2a2.8 2.8 0 1 1 0 5.6 2.8 2.8 0 0 1 0-5.6M8 1.5v1.3M8 13.2v1.3M1.5 8h1.3M13.2 8h1.3M3.4 3.4l.9.9M11.7 11.7l.9.9M3.4 12.6l.9-.9M11.7 4.3l.9-.9",
+  sun: "M8 5.2a2.8 2.8 0 1 1 0 5.6 2.8 2.8 0 0 1 0-5.6M8 1.5v1.3M8 13v1.5M1.5 8H3M13 8h1.5M4 4l.5.5M11.5 11.5l.5.5M4 12l.5-.5M12 4l-.5.5",
   moon: "M12.8 9.7A5.3 5.3 0 0 1 6.3 3.2a5.3 5.3 0 1 0 6.5 6.5z",
   half: "M8 2.5a5.5 5.5 0 1 1 0 11zM8 2.5a5.5 5.5 0 1 0 0 11",
   close: "M4 4l8 8M12 4l-8 8",
@@ -67,13 +68,28 @@ export function icon(name) {
  * @param {string} label  for screen readers
  * @param {(string|{value: any, text?: string, icon?: string, title?: string})[]} choices
  * @param {(value: any) => void} onChoose
- * @returns {{element: HTMLElement, set: (value: any) => void, enable: (value: any, on: boolean, why?: string) => void}}
+ * @returns {{element: HTMLElement, set: (value: any) => void,
+ *   enable: (value: any, on: boolean, why?: string) => void}}
  */
 export function segmented(label, choices, onChoose) {
   const items = choices.map((choice) => (typeof choice === "string" ? { value: choice } : choice));
   const buttons = items.map(({ value, text, icon: name, title }) =>
-    el("button", { type: "button", role: "radio", title: title ?? "", "aria-label": name && !text ? title : null, "aria-checked": "false", tabIndex: -1, data: { value: String(value) }, onclick: () => onChoose(value) },
-      name ? icon(name) : null, name && !text ? null : el("span", {}, text ?? String(value))));
+    el(
+      "button",
+      {
+        type: "button",
+        role: "radio",
+        title: title ?? "",
+        "aria-label": name && !text ? title : null,
+        "aria-checked": "false",
+        tabIndex: -1,
+        data: { value: String(value) },
+        onclick: () => onChoose(value),
+      },
+      name ? icon(name) : null,
+      name && !text ? null : el("span", {}, text ?? String(value)),
+    ),
+  );
   const element = el("div.segmented", { role: "radiogroup", "aria-label": label }, ...buttons);
   element.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];

@@ -32,9 +32,18 @@ export function numberField(field, range, onChange) {
   /** @type {any} */
   let value = field.default;
   const input = el("input.number", { type: "text", inputMode: "decimal", autocomplete: "off", spellcheck: false });
-  const slider = el("input", { type: "range", min: "0", max: "1000", step: "1", tabIndex: -1, "aria-hidden": "true" });
+  const slider = el("input", {
+    type: "range",
+    min: "0",
+    max: "1000",
+    step: "1",
+    tabIndex: -1,
+    "aria-hidden": "true",
+  });
   const within = (/** @type {number} */ v) => {
-    const low = field.minimum ?? (field.exclusiveMinimum !== undefined ? field.exclusiveMinimum + (whole ? 1 : 1e-6) : -Infinity);
+    const low =
+      field.minimum ??
+      (field.exclusiveMinimum !== undefined ? field.exclusiveMinimum + (whole ? 1 : 1e-6) : -Infinity);
     return Math.min(field.maximum ?? Infinity, Math.max(low, v));
   };
   const show = () => {
@@ -93,7 +102,11 @@ function stepOf(v, whole, scale) {
   return 10 ** Math.floor(Math.log10(Math.abs(v) || 1)) / 10;
 }
 
-/** @param {import("./forms.js").Field} field @param {{min: number, max: number, log?: boolean}|undefined} range @returns {import("./axes.js").Scale} */
+/**
+ * @param {import("./forms.js").Field} field
+ * @param {{min: number, max: number, log?: boolean}|undefined} range
+ * @returns {import("./axes.js").Scale}
+ */
 function scaleOf(field, range) {
   if (range) return { kind: range.log ? "log" : "linear", min: range.min, max: range.max };
   const low = field.minimum ?? field.exclusiveMinimum ?? 0;
@@ -103,7 +116,12 @@ function scaleOf(field, range) {
   return { kind: "asinh", knee: Math.max(1, start / 10), min: low, max: Math.min(high, Math.max(100, start * 20)) };
 }
 
-/** Several numbers in one row. @param {import("./forms.js").Field} field @param {(value: any) => void} onChange @returns {Control} */
+/**
+ * Several numbers in one row.
+ * @param {import("./forms.js").Field} field
+ * @param {(value: any) => void} onChange
+ * @returns {Control}
+ */
 export function vectorField(field, onChange) {
   /** @type {number[]} */
   let value = field.default;
@@ -112,7 +130,8 @@ export function vectorField(field, onChange) {
     numberInput(units[i] ?? field.name, (v) => {
       value = value.map((old, k) => (k === i ? v : old));
       onChange(value);
-    }));
+    }),
+  );
   return {
     element: el("div.vector", {}, ...inputs.map((input) => input.element)),
     set(next) {
@@ -126,7 +145,13 @@ export function vectorField(field, onChange) {
 export function numberInput(label, onChange) {
   /** @type {any} */
   let value = 0;
-  const element = el("input.number", { type: "text", inputMode: "numeric", "aria-label": label, title: label, autocomplete: "off" });
+  const element = el("input.number", {
+    type: "text",
+    inputMode: "numeric",
+    "aria-label": label,
+    title: label,
+    autocomplete: "off",
+  });
   const commit = (/** @type {any} */ next) => {
     element.classList.toggle("wrong", next === undefined);
     if (next === undefined || next === value) return;
@@ -160,9 +185,16 @@ export function switchField(onChange) {
 
 /** One of several words. @param {any[]} choices @param {(value: any) => void} onChange @returns {Control} */
 export function choiceField(choices, onChange) {
-  const select = el("select", {}, ...choices.map((choice) => el("option", { value: String(choice) }, String(choice).replaceAll("_", " "))));
+  const select = el(
+    "select",
+    {},
+    ...choices.map((choice) => el("option", { value: String(choice) }, String(choice).replaceAll("_", " "))),
+  );
   select.addEventListener("change", () => onChange(choices[select.selectedIndex]));
-  return { element: select, set: (value) => void (select.selectedIndex = choices.findIndex((choice) => String(choice) === String(value))) };
+  return {
+    element: select,
+    set: (value) => void (select.selectedIndex = choices.findIndex((choice) => String(choice) === String(value))),
+  };
 }
 
 /** Free text. @param {(value: string) => void} onChange @returns {Control} */
@@ -172,7 +204,12 @@ export function textField(onChange) {
   return { element: input, set: (value) => void (input.value = value ?? "") };
 }
 
-/** Words, or a box [col0, row0, col1, row1]. @param {string[]} words @param {(value: any) => void} onChange @returns {Control} */
+/**
+ * Words, or a box [col0, row0, col1, row1].
+ * @param {string[]} words
+ * @param {(value: any) => void} onChange
+ * @returns {Control}
+ */
 export function boxField(words, onChange) {
   let box = [0, 0, 1, 1];
   const names = ["first col", "first row", "col after", "row after"];
@@ -180,7 +217,8 @@ export function boxField(words, onChange) {
     numberInput(name, (v) => {
       box = box.map((old, k) => (k === i ? v : old));
       onChange(box);
-    }));
+    }),
+  );
   const row = el("div.vector", {}, ...inputs.map((input) => input.element));
   const select = el("select", {}, ...[...words, "box"].map((word) => el("option", { value: word }, word)));
   select.addEventListener("change", () => {
@@ -199,10 +237,20 @@ export function boxField(words, onChange) {
   };
 }
 
-/** Words, or a value as the recipe writes it (numbers, lists). @param {string[]} words @param {boolean} truth true and false as well @param {(value: any) => void} onChange @returns {Control} */
+/**
+ * Words, or a value as the recipe writes it (numbers, lists).
+ * @param {string[]} words
+ * @param {boolean} truth true and false as well
+ * @param {(value: any) => void} onChange
+ * @returns {Control}
+ */
 export function mixedField(words, truth, onChange) {
   const id = `words-${Math.random().toString(36).slice(2)}`;
-  const list = el("datalist", { id }, ...[...words, ...(truth ? ["true", "false"] : [])].map((word) => el("option", { value: word })));
+  const list = el(
+    "datalist",
+    { id },
+    ...[...words, ...(truth ? ["true", "false"] : [])].map((word) => el("option", { value: word })),
+  );
   const input = el("input", { type: "text", autocomplete: "off", spellcheck: false, "list-id": id });
   input.setAttribute("list", id);
   const read = () => {

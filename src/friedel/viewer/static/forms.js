@@ -22,7 +22,7 @@ import { boxField, choiceField, mixedField, numberField, switchField, textField,
  * @property {string[]} [include]  only these, in this order
  * @property {string[]} [exclude]
  * @property {Object<string, {min: number, max: number, log?: boolean}>} [ranges]  of sliders
- * @property {{title: string, names: string[]}[]} [groups]  headings; what is in none comes last under "More", folded
+ * @property {{title: string, names: string[]}[]} [groups]  headings; what is in none comes last, folded
  * @property {Object<string, string>} [labels]
  *
  * @typedef {{element: HTMLElement, set: (value: any) => void}} Control
@@ -33,13 +33,16 @@ import { boxField, choiceField, mixedField, numberField, switchField, textField,
  * @param {HTMLElement} host
  * @param {Field[]} fields
  * @param {FormOptions} options
- * @returns {{update: (values: Object<string, any>, saved?: Object<string, any>) => void, setErrors: (errors: Object<string, string>) => void,
- *   setRange: (name: string, range: {min: number, max: number, log?: boolean}) => void, disable: (on: boolean) => void}}
+ * @returns {{update: (values: Object<string, any>, saved?: Object<string, any>) => void,
+ *   setErrors: (errors: Object<string, string>) => void, disable: (on: boolean) => void,
+ *   setRange: (name: string, range: {min: number, max: number, log?: boolean}) => void}}
  * update: what differs from `saved` (without it: from the defaults) is marked
  */
 export function makeForm(host, fields, options) {
   const { values, onChange, include, exclude = [], groups, labels = {} } = options;
-  const chosen = include ? include.map((name) => fields.find((field) => field.name === name)).filter(isField) : fields;
+  const chosen = include
+    ? include.map((name) => fields.find((field) => field.name === name)).filter(isField)
+    : fields;
   const shown = chosen.filter((field) => !exclude.includes(field.name));
   /** @type {Map<string, {row: HTMLElement, note: HTMLElement, control: Control, field: Field}>} */
   const rows = new Map();
@@ -48,9 +51,25 @@ export function makeForm(host, fields, options) {
     control.set(values[field.name] ?? field.default);
     const note = el("div.field-error", { role: "alert" });
     const name = labels[field.name] ?? field.name;
-    const title = [field.sentence, field.rule && `Allowed: ${field.rule}.`, `Default: ${shownValue(field.default)}.`].filter(Boolean).join("\n");
-    const row = el("div.field", { title, data: { name: field.name, wide: String(isWide(field)) } },
-      el("label.field-name", { for: `${field.name}-control` }, el("span", {}, name.replaceAll("_", " ")), field.unit ? el("small", {}, field.unit) : null), control.element, note);
+    const title = [
+      field.sentence,
+      field.rule && `Allowed: ${field.rule}.`,
+      `Default: ${shownValue(field.default)}.`,
+    ]
+      .filter(Boolean)
+      .join("\n");
+    const row = el(
+      "div.field",
+      { title, data: { name: field.name, wide: String(isWide(field)) } },
+      el(
+        "label.field-name",
+        { for: `${field.name}-control` },
+        el("span", {}, name.replaceAll("_", " ")),
+        field.unit ? el("small", {}, field.unit) : null,
+      ),
+      control.element,
+      note,
+    );
     const focusable = control.element.querySelector("input, select, button") ?? control.element;
     if (focusable && !focusable.id) focusable.id = `${field.name}-control`;
     focusable?.setAttribute("aria-description", field.sentence);
@@ -89,13 +108,26 @@ function isField(field) {
   return field !== undefined;
 }
 
-/** @param {Field[]} fields @param {FormOptions["groups"]} groups @param {(field: Field) => HTMLElement} build */
+/**
+ * @param {Field[]} fields
+ * @param {FormOptions["groups"]} groups
+ * @param {(field: Field) => HTMLElement} build
+ */
 function arranged(fields, groups, build) {
   if (!groups) return fields.map(build);
   const named = new Set(groups.flatMap((group) => group.names));
   const rest = fields.filter((field) => !named.has(field.name));
   const parts = groups.map(({ title, names }) =>
-    el("fieldset", {}, el("legend", {}, title), ...names.map((name) => fields.find((field) => field.name === name)).filter(isField).map(build)));
+    el(
+      "fieldset",
+      {},
+      el("legend", {}, title),
+      ...names
+        .map((name) => fields.find((field) => field.name === name))
+        .filter(isField)
+        .map(build),
+    ),
+  );
   if (rest.length) parts.push(el("details.more", {}, el("summary", {}, "More"), ...rest.map(build)));
   return parts;
 }
@@ -109,12 +141,14 @@ function isWide(field) {
 export function kindOf(field) {
   const parts = field.type.split(" | ");
   const words = wordsOf(field);
-  if (parts.every((part) => isWord(part) || part === "boolean" || /^-?\d+$/.test(part)) && parts.length > 1) return "choice";
+  if (parts.every((part) => isWord(part) || part === "boolean" || /^-?\d+$/.test(part)) && parts.length > 1)
+    return "choice";
   const types = parts.filter((part) => part !== "null");
   if (types.length === 1) {
     if (types[0] === "boolean") return "switch";
     if ((types[0] === "number" || types[0] === "integer") && field.default !== null) return "number";
-    if (types[0] === "array" && Array.isArray(field.default) && field.default.every((v) => typeof v === "number")) return "vector";
+    if (types[0] === "array" && Array.isArray(field.default) && field.default.every((v) => typeof v === "number"))
+      return "vector";
     if (types[0] === "string") return "text";
   }
   return words.length && field.name === "beam" ? "box" : "mixed";
@@ -127,15 +161,25 @@ function isWord(part) {
 
 /** @param {Field} field */
 function wordsOf(field) {
-  return field.type.split(" | ").filter(isWord).map((part) => part.slice(1, -1));
+  return field.type
+    .split(" | ")
+    .filter(isWord)
+    .map((part) => part.slice(1, -1));
 }
 
 /** All values of a choice. @param {Field} field */
 function choicesOf(field) {
-  return field.type.split(" | ").flatMap((part) => (isWord(part) ? [part.slice(1, -1)] : part === "boolean" ? [true, false] : [Number(part)]));
+  return field.type
+    .split(" | ")
+    .flatMap((part) => (isWord(part) ? [part.slice(1, -1)] : part === "boolean" ? [true, false] : [Number(part)]));
 }
 
-/** @param {Field} field @param {{min: number, max: number, log?: boolean}|undefined} range @param {(value: any) => void} onChange @returns {Control} */
+/**
+ * @param {Field} field
+ * @param {{min: number, max: number, log?: boolean}|undefined} range
+ * @param {(value: any) => void} onChange
+ * @returns {Control}
+ */
 function controlFor(field, range, onChange) {
   const kind = kindOf(field);
   if (kind === "switch") return switchField(onChange);
@@ -147,10 +191,14 @@ function controlFor(field, range, onChange) {
   const choices = choicesOf(field);
   const short = choices.join("").length <= 15 && choices.length <= 4;
   if (!short) return choiceField(choices, onChange);
-  const group = segmented(field.name, choices.map((value) => ({ value, text: String(value).replaceAll("_", " ") })), (value) => {
-    group.set(value);
-    onChange(value);
-  });
+  const group = segmented(
+    field.name,
+    choices.map((value) => ({ value, text: String(value).replaceAll("_", " ") })),
+    (value) => {
+      group.set(value);
+      onChange(value);
+    },
+  );
   return group;
 }
 

@@ -7,24 +7,14 @@ import { contrastPanel } from "./contrast.js";
 import { courseChart } from "./course.js";
 import { el, icon, segmented } from "./dom.js";
 import { makeForm } from "./forms.js";
+import { bindKeys, KINDS, TOOLS } from "./frames_keys.js";
+import { confirmClear, layout, nothing, square } from "./frames_layout.js";
 import { frameSource } from "./framesource.js";
 import { ImageView } from "./image.js";
 import { sections } from "./sections.js";
 import * as state from "./state.js";
 import { transport } from "./transport.js";
 
-const KINDS = [
-  { value: "raw", text: "Raw", title: "As stored (R)" },
-  { value: "background", text: "Background", title: "The moving median that is subtracted (B)" },
-  { value: "clean", text: "Clean", title: "Normalised, background subtracted, despeckled: what is segmented (C)" },
-];
-const TOOLS = [
-  { value: "look", icon: "look", title: "Look: drag pans, click puts the cross (V)" },
-  { value: "beam", icon: "box", title: "Direct beam: drag its box or draw another (D)" },
-  { value: "margin", icon: "boxes", title: "Margin: drag its boxes, draw more, Delete removes one (M)" },
-  { value: "paint", icon: "brush", title: "Paint bad pixels (P)" },
-  { value: "erase", icon: "eraser", title: "Erase painted pixels (E)" },
-];
 const GROUPS = [
   { title: "Direct beam", names: ["beam", "margin", "normalise"] },
   { title: "Background", names: ["background", "half_window", "half_step", "wrap", "despeckle"] },
@@ -48,7 +38,8 @@ export function mount(host, app) {
   const boxes = boxTool(() => (tool === "beam" || tool === "margin" ? tool : null));
   const paint = brush({
     tool: () => (tool === "paint" || tool === "erase" ? tool : null),
-    onChange: (masked) => page.masked.replaceChildren(masked ? `${number(masked, 8)} pixels masked` : "No pixel is masked"),
+    onChange: (masked) =>
+      page.masked.replaceChildren(masked ? `${number(masked, 8)} pixels masked` : "No pixel is masked"),
     onError: app.complain,
   });
   const painting = () => tool === "paint" || tool === "erase";
@@ -71,7 +62,14 @@ export function mount(host, app) {
   boxes.attach(picture);
   paint.attach(picture);
   const course = courseChart(page.course, { onError: complain });
-  const cuts = sections({ x: page.xpsi, y: page.ypsi, picture, onSpan: (span) => course.update(span), onError: complain, onCursor: readout });
+  const cuts = sections({
+    x: page.xpsi,
+    y: page.ypsi,
+    picture,
+    onSpan: (span) => course.update(span),
+    onError: complain,
+    onCursor: readout,
+  });
   const contrast = contrastPanel(page.contrast);
   const source = frameSource(shown, trouble);
   const film = transport(page.transport, { ready: () => !source.busy() });
@@ -85,7 +83,9 @@ export function mount(host, app) {
   function readout(at) {
     const { cursor, frame } = state.get();
     const place = at ?? (cursor && { ...cursor, frame, value: picture.valueAt(cursor.row, cursor.col) });
-    const texts = place ? [String(place.frame), String(place.row), String(place.col), number(place.value, 5)] : ["–", "–", "–", "–"];
+    const texts = place
+      ? [String(place.frame), String(place.row), String(place.col), number(place.value, 5)]
+      : ["–", "–", "–", "–"];
     page.readouts.forEach((cell, i) => (cell.textContent = texts[i]));
   }
 
@@ -97,7 +97,12 @@ export function mount(host, app) {
       origin: { step: frame.step },
       extent: { width: scan.cols, height: scan.rows },
     });
-    page.chip.textContent = [frame.step > 1 ? "coarse" : "", frame.meta.preview ? "preview: its background is not measured yet" : ""].filter(Boolean).join(" · ");
+    page.chip.textContent = [
+      frame.step > 1 ? "coarse" : "",
+      frame.meta.preview ? "preview: its background is not measured yet" : "",
+    ]
+      .filter(Boolean)
+      .join(" · ");
     page.chip.hidden = !page.chip.textContent;
     page.notice.hidden = true;
     if (picture.raster) contrast.frame(picture.raster, { low: frame.meta.low ?? 0, high: frame.meta.high ?? 1 });
@@ -154,7 +159,13 @@ export function mount(host, app) {
   }
   choose("look");
   page.fit.onclick = () => picture.fit();
-  const size = el("input", { type: "range", min: "1", max: "64", value: "4", "aria-label": "Radius of the brush in pixels" });
+  const size = el("input", {
+    type: "range",
+    min: "1",
+    max: "64",
+    value: "4",
+    "aria-label": "Radius of the brush in pixels",
+  });
   const sizeSays = el("span", {}, "4 px");
   size.addEventListener("input", () => {
     paint.setRadius(Number(size.value));
@@ -185,10 +196,16 @@ export function mount(host, app) {
 
   const watch = () => visible;
   state.on(["frame", "kind"], () => watch() && (load(), cuts.load(), controls()));
-  state.on(["cursor"], () => watch() && (picture.setCrosshair(state.get().cursor), cuts.load(), course.load(), readout(null)));
+  state.on(
+    ["cursor"],
+    () => watch() && (picture.setCrosshair(state.get().cursor), cuts.load(), course.load(), readout(null)),
+  );
   state.on(["frame", "kind"], () => watch() && course.update(cuts.span()));
   state.on(["contrasts", "kind", "map", "curve"], () => watch() && look());
-  state.on(["preprocess", "progress", "draftError", "session"], () => watch() && (controls(), picture.drawOverlays()));
+  state.on(
+    ["preprocess", "progress", "draftError", "session"],
+    () => watch() && (controls(), picture.drawOverlays()),
+  );
   state.on(["zoom"], () => watch() && (state.get().zoom ? place() : picture.fitted || picture.fit()));
   let generation = "";
   state.on(["session", "progress"], () => {
@@ -197,7 +214,7 @@ export function mount(host, app) {
     if (now === generation) return;
     generation = now;
     source.forget();
-    if (visible) load(), cuts.load(true), course.load(true);
+    if (visible) (load(), cuts.load(true), course.load(true));
   });
   bindKeys(app, { film, choose, picture, boxes, contrast: page.contrast });
 
@@ -231,93 +248,17 @@ function interesting({ raster, origin }) {
       const apart = 0.25 * (c1 - c0) + 4 * factor * origin.step;
       const near = at.row > r0 - apart && at.row < r1 + apart && at.col > c0 - apart && at.col < c1 + apart;
       const value = copy.data[row * copy.cols + col];
-      if (!near && value > best.value) Object.assign(best, { value, row: Math.floor(at.row), col: Math.floor(at.col) });
+      if (!near && value > best.value)
+        Object.assign(best, { value, row: Math.floor(at.row), col: Math.floor(at.col) });
     }
   }
   return { row: best.row, col: best.col };
 }
 
-/** @param {HTMLElement} host */
-function nothing(host) {
-  host.append(el("div.empty", {}, icon("warn"), el("h2", {}, "No frames to show"), el("p", {}, "The scan could not be opened; the line at the top says why. What the output folder holds can still be looked at.")));
-  return { show() {}, hide() {} };
-}
-
-/** @param {HTMLElement} host */
-function layout(host) {
-  const part = (/** @type {string} */ name, /** @type {any[]} */ ...children) => el(`div.${name}`, {}, ...children);
-  const readouts = ["frame", "row", "col", "counts"].map((name) => el("output", { "aria-label": name }));
-  const page = {
-    kinds: part("slot"), tools: part("slot"), picture: part("picture"), xpsi: part("xpsi"), ypsi: part("ypsi"), course: part("course"), transport: part("transport"),
-    contrast: el("section"), form: el("div"), formNote: el("div.field-error"), brush: part("brush-row"), masked: el("p"), readouts,
-    quad: part("quad"), chip: el("span.chip.top-left", { hidden: true }), notice: el("div.notice", { hidden: true, role: "alert" }),
-    fit: el("button.quiet", { type: "button", title: "Fit the picture (0 or double click)", "aria-label": "Fit the picture" }, icon("fit")),
-    clear: el("button.button.small", { type: "button", title: "Forget all painted pixels" }, "Clear"),
-  };
-  const bar = el("div.toolbar", {}, page.kinds, page.tools, page.fit, page.brush, el("span.gap"),
-    el("div.readout", { role: "group", "aria-label": "Under the pointer" }, ...["frame", "row", "col", "counts"].map((name, i) => el("span", {}, el("small", {}, name), readouts[i]))));
-  page.picture.append(page.chip, page.notice);
-  page.quad.append(page.picture, page.ypsi, page.xpsi, page.course);
-  host.append(
-    el("div.stage", {}, bar, page.quad, page.transport),
-    el("aside.side", { "aria-label": "Contrast and preprocessing" }, page.contrast,
-      el("section", {}, el("h3", {}, "Preprocessing"), page.form, page.formNote),
-      el("section", {}, el("h3", {}, "Mask", page.clear), page.masked)),
-  );
-  return page;
-}
-
-/** The picture's column is as wide as the picture needs, so that sections get the rest. @param {HTMLElement} quad */
-function square(quad) {
-  const { rows, cols } = state.get().session.scan;
-  new ResizeObserver(() => {
-    const height = 0.73 * quad.clientHeight;
-    quad.style.setProperty("--fit", `${Math.round(Math.min(0.66, Math.max(0.36, (height * cols) / rows / quad.clientWidth)) * quad.clientWidth)}px`);
-  }).observe(quad);
-}
-
-/** Whether an answer will be there when the scan is measured, which makes the page ask again. @param {any} error */
+/**
+ * Whether an answer will be there when the scan is measured, which makes the page ask again.
+ * @param {any} error
+ */
 function later(error) {
   return error.status === 409;
-}
-
-/** @param {() => void} clear */
-function confirmClear(clear) {
-  const dialog = el("dialog.ask", { "aria-label": "Clear the mask" });
-  dialog.append(el("p", {}, "Forget all painted pixels?"), el("div.toolbar", {}, el("span.gap"),
-    el("button.button", { type: "button", onclick: () => dialog.close() }, "Keep them"),
-    el("button.button.danger", { type: "button", onclick: () => (clear(), dialog.close()) }, "Clear")));
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
-}
-
-/** @param {import("./main.js").App} app @param {any} parts */
-function bindKeys({ keys }, { film, choose, picture, boxes, contrast }) {
-  const bind = (/** @type {string} */ combos, /** @type {string} */ says, /** @type {() => void} */ run) => keys.bind("frames", combos, says, run);
-  keys.bind("frames", "ArrowRight", "next or previous frame", () => film.step(1), "→ or ←");
-  bind("ArrowLeft", "", () => film.step(-1));
-  keys.bind("frames", "PageDown", "ten frames on or back", () => film.step(10), "PageDown or PageUp");
-  bind("PageUp", "", () => film.step(-10));
-  keys.bind("frames", "Home", "first or last frame", () => film.step(-1e9), "Home or End");
-  bind("End", "", () => film.step(1e9));
-  bind(" ", "play or pause", () => film.toggle());
-  for (const { value, text } of KINDS) bind(value[0], `${text.toLowerCase()} frames`, () => state.set({ kind: value }));
-  bind("a", "grey levels that suit the frame", () => contrast.querySelector("button").click());
-  keys.bind("frames", "+|=", "zoom", () => picture.zoom(1.5), "+ or −");
-  bind("-", "", () => picture.zoom(1 / 1.5));
-  bind("0", "fit the picture", () => picture.fit());
-  const nudge = (/** @type {number} */ row, /** @type {number} */ col) => () => {
-    const { cursor, session } = state.get();
-    if (!cursor) return;
-    const kept = (/** @type {number} */ v, /** @type {number} */ most) => Math.min(most - 1, Math.max(0, v));
-    state.set({ cursor: { row: kept(cursor.row + row, session.scan.rows), col: kept(cursor.col + col, session.scan.cols) } });
-  };
-  keys.bind("frames", "shift+ArrowUp", "move the cross by one pixel", nudge(-1, 0), "Shift ← ↑ ↓ →");
-  bind("shift+ArrowDown", "", nudge(1, 0));
-  bind("shift+ArrowLeft", "", nudge(0, -1));
-  bind("shift+ArrowRight", "", nudge(0, 1));
-  for (const [key, value, says] of [["v", "look", "look around"], ["d", "beam", "drag the direct beam's box"], ["m", "margin", "drag the margin"], ["p", "paint", "paint bad pixels"], ["e", "erase", "erase painted pixels"]]) bind(key, says, () => choose(value));
-  bind("Escape", "back to looking", () => choose("look"));
-  bind("Delete|Backspace", "remove the margin box chosen last", () => boxes.remove());
 }

@@ -13,7 +13,8 @@ const COARSE = 4;
 /**
  * @param {(frame: Frame) => void} onFrame  shown at once; a coarse one is followed by the full one
  * @param {(error: any) => void} onError
- * @returns {{show: (kind: string, index: number, moving?: boolean) => void, forget: () => void, busy: () => boolean}}
+ * @returns {{show: (kind: string, index: number, moving?: boolean) => void, forget: () => void,
+ *   busy: () => boolean}}
  * moving: while scrubbing over a slow line coarse frames are enough
  */
 export function frameSource(onFrame, onError) {
@@ -31,7 +32,10 @@ export function frameSource(onFrame, onError) {
   /** @param {string} kind @param {number} index @param {number} step @param {string} channel */
   async function fetched(kind, index, step, channel) {
     const born = generation;
-    const arrived = await api.getArray("api/frame", { params: { kind, index, step, client: api.client, seq: api.nextSeq() }, channel });
+    const arrived = await api.getArray("api/frame", {
+      params: { kind, index, step, client: api.client, seq: api.nextSeq() },
+      channel,
+    });
     const frame = { ...arrived, kind, index, step: arrived.meta.step ?? step };
     if (frame.step === 1 && !frame.meta.preview && born === generation) keep(frame);
     return frame;
@@ -82,7 +86,11 @@ export function frameSource(onFrame, onError) {
     }, wait);
   }
 
-  /** The next frame in the direction of travel, while there is nothing else to do. @param {string} kind @param {number} index */
+  /**
+   * The next frame in the direction of travel, while there is nothing else to do.
+   * @param {string} kind
+   * @param {number} index
+   */
   function ahead(kind, index) {
     clearTimeout(later);
     if (index < 0 || kept.has(keyOf(kind, index)) || api.line.slow) return;

@@ -21,21 +21,51 @@ export function mountHeader(host, tabs, open) {
   const name = el("span.scan-name");
   const facts = el("span.scan-facts");
   const buttons = tabs.map((tab, i) =>
-    el("button.tab", { type: "button", role: "tab", id: `tab-${tab.name}`, "aria-controls": `panel-${tab.name}`, title: `${tab.title} (${i + 1})`, data: { tab: tab.name }, onclick: () => open(tab.name) }, tab.title));
+    el(
+      "button.tab",
+      {
+        type: "button",
+        role: "tab",
+        id: `tab-${tab.name}`,
+        "aria-controls": `panel-${tab.name}`,
+        title: `${tab.title} (${i + 1})`,
+        data: { tab: tab.name },
+        onclick: () => open(tab.name),
+      },
+      tab.title,
+    ),
+  );
   const list = el("nav.tabs", { role: "tablist", "aria-label": "Pages" }, ...buttons);
   list.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
     event.preventDefault();
-    const next = buttons[(buttons.indexOf(/** @type {any} */ (document.activeElement)) + step + buttons.length) % buttons.length];
+    const next =
+      buttons[
+        (buttons.indexOf(/** @type {any} */ (document.activeElement)) + step + buttons.length) % buttons.length
+      ];
     next.focus();
     next.click();
   });
   const sweep = sweepMeter();
   const control = controlBadge();
   const themeButton = el("button.quiet", { type: "button", onclick: turnTheme });
-  const help = el("button.quiet", { type: "button", "aria-label": "Help: keyboard and pointer", title: "Keyboard and pointer (?)", onclick: () => showHelp(state.get().tab) }, icon("help"));
-  host.append(el("div.brand", {}, el("span.mark", { "aria-hidden": "true" }), el("b", {}, "friedel")), el("div.scan", {}, name, facts), list, el("div.header-right", {}, sweep.element, control.element, themeButton, help));
+  const help = el(
+    "button.quiet",
+    {
+      type: "button",
+      "aria-label": "Help: keyboard and pointer",
+      title: "Keyboard and pointer (?)",
+      onclick: () => showHelp(state.get().tab),
+    },
+    icon("help"),
+  );
+  host.append(
+    el("div.brand", {}, el("span.mark", { "aria-hidden": "true" }), el("b", {}, "friedel")),
+    el("div.scan", {}, name, facts),
+    list,
+    el("div.header-right", {}, sweep.element, control.element, themeButton, help),
+  );
 
   function turnTheme() {
     const order = /** @type {const} */ (["auto", "light", "dark"]);
@@ -56,7 +86,9 @@ export function mountHeader(host, tabs, open) {
       name.textContent = session?.name ?? "";
       name.title = [session?.recipe_path, session?.out && `Results: ${session.out}`].filter(Boolean).join("\n");
       facts.textContent = scan ? `${number(scan.frames, 7)} × ${scan.rows} × ${scan.cols}` : "";
-      facts.title = scan ? `${scan.frames} frames of ${scan.rows} rows and ${scan.cols} columns, ${scan.dtype}; omega from ${number(scan.omega_start_deg)}° in steps of ${number(scan.omega_step_deg)}°` : "";
+      facts.title = scan
+        ? `${scan.frames} frames of ${scan.rows} rows and ${scan.cols} columns, ${scan.dtype}; ${anglesOf(scan)}`
+        : "";
       buttons.forEach((button) => {
         const chosen = button.dataset.tab === tab;
         button.setAttribute("aria-selected", String(chosen));
@@ -67,6 +99,11 @@ export function mountHeader(host, tabs, open) {
       showTheme();
     },
   };
+}
+
+/** @param {any} scan */
+function anglesOf(scan) {
+  return `omega from ${number(scan.omega_start_deg)}° in steps of ${number(scan.omega_step_deg)}°`;
 }
 
 function sweepMeter() {
@@ -81,9 +118,18 @@ function sweepMeter() {
       element.dataset.state = sweep?.state ?? "waiting";
       element.hidden = !sweep || sweep.state === "waiting";
       bar.style.width = `${100 * (sweep?.state === "done" ? 1 : share)}%`;
-      const says = { running: `Whole scan ${Math.floor(100 * share)} %`, done: "Whole scan ready", failed: "Whole scan failed", stopped: "Whole scan stopped" };
+      const says = {
+        running: `Whole scan ${Math.floor(100 * share)} %`,
+        done: "Whole scan ready",
+        failed: "Whole scan failed",
+        stopped: "Whole scan stopped",
+      };
       text.textContent = says[/** @type {keyof says} */ (sweep?.state)] ?? "";
-      element.title = sweep?.text || (sweep?.state === "done" ? "Every frame is clean and its bright voxels are known: changes answer for the whole scan." : "Backgrounds and bright voxels of the whole scan are found in the background.");
+      element.title =
+        sweep?.text ||
+        (sweep?.state === "done"
+          ? "Every frame is clean and its bright voxels are known: changes answer for the whole scan."
+          : "Backgrounds and bright voxels of the whole scan are found in the background.");
     },
   };
 }
@@ -99,8 +145,18 @@ function controlBadge() {
     update() {
       const control = state.get().progress?.control ?? { mine: true, taken: true };
       element.dataset.state = control.mine ? "mine" : control.taken ? "taken" : "free";
-      element.replaceChildren(...(control.mine ? [icon("check"), "In control"] : control.taken ? [icon("lock"), "Looking on"] : ["Free to change"]));
-      element.title = control.mine ? "Changes made here count. Click to hand over." : control.taken ? "Somebody else changes the recipe; everything can be looked at. Click to ask for control." : "Nobody changes the recipe at the moment: the first to do so is in control. Click to take it.";
+      element.replaceChildren(
+        ...(control.mine
+          ? [icon("check"), "In control"]
+          : control.taken
+            ? [icon("lock"), "Looking on"]
+            : ["Free to change"]),
+      );
+      element.title = control.mine
+        ? "Changes made here count. Click to hand over."
+        : control.taken
+          ? "Somebody else changes the recipe; everything can be looked at. Click to ask for control."
+          : "Nobody changes the recipe at the moment: the first to do so is in control. Click to take it.";
     },
   };
 }
@@ -113,11 +169,20 @@ function controlBadge() {
 export function showTroubles(host, troubles) {
   const open = troubles.filter((trouble) => !closed.has(trouble.where + trouble.text));
   host.hidden = !open.length;
-  host.replaceChildren(...open.map((trouble) => {
-    const close = () => {
-      closed.add(trouble.where + trouble.text);
-      showTroubles(host, troubles);
-    };
-    return el("div.trouble", { role: "alert" }, icon("warn"), el("b", {}, trouble.where), el("span", {}, trouble.text, trouble.way_out ? el("em", {}, ` ${trouble.way_out}`) : null), el("button.quiet", { type: "button", "aria-label": "Close this notice", onclick: close }, icon("close")));
-  }));
+  host.replaceChildren(
+    ...open.map((trouble) => {
+      const close = () => {
+        closed.add(trouble.where + trouble.text);
+        showTroubles(host, troubles);
+      };
+      return el(
+        "div.trouble",
+        { role: "alert" },
+        icon("warn"),
+        el("b", {}, trouble.where),
+        el("span", {}, trouble.text, trouble.way_out ? el("em", {}, ` ${trouble.way_out}`) : null),
+        el("button.quiet", { type: "button", "aria-label": "Close this notice", onclick: close }, icon("close")),
+      );
+    }),
+  );
 }

@@ -3,7 +3,15 @@
 import { el, icon } from "./dom.js";
 import { bound } from "./keys.js";
 
-const TITLES = { "*": "Everywhere", frames: "Frames", segment: "Segment", grains: "Pairs and grains", volume: "Volume", run: "Run", save: "Save" };
+const TITLES = {
+  "*": "Everywhere",
+  frames: "Frames",
+  segment: "Segment",
+  grains: "Pairs and grains",
+  volume: "Volume",
+  run: "Run",
+  save: "Save",
+};
 
 const POINTER = [
   ["Wheel", "zoom at the pointer"],
@@ -15,14 +23,45 @@ const POINTER = [
 
 /** Open the help. @param {string} here  the tab whose keys come first */
 export function showHelp(here) {
-  const order = Object.keys(TITLES).sort((a, b) => Number(b === "*") - Number(a === "*") || Number(b === here) - Number(a === here));
-  const groups = order.map((tab) => [TITLES[/** @type {keyof TITLES} */ (tab)], bound().filter((each) => each.tab === tab && each.says).map((each) => [each.shown, each.says])]);
+  const order = Object.keys(TITLES).sort(
+    (a, b) => Number(b === "*") - Number(a === "*") || Number(b === here) - Number(a === here),
+  );
+  const groups = order.map((tab) => [
+    TITLES[/** @type {keyof TITLES} */ (tab)],
+    bound()
+      .filter((each) => each.tab === tab && each.says)
+      .map((each) => [each.shown, each.says]),
+  ]);
   groups.splice(1, 0, ["Pictures", POINTER]);
   const dialog = el("dialog.help", { "aria-label": "Keyboard and pointer" });
   dialog.append(
-    el("header", {}, el("h2", {}, "Keyboard and pointer"), el("button.quiet", { type: "button", "aria-label": "Close", onclick: () => dialog.close() }, icon("close"))),
-    el("div.help-groups", {}, ...groups.filter(([, rows]) => rows.length).map(([title, rows]) =>
-      el("section", {}, el("h3", {}, title), el("dl", {}, .../** @type {string[][]} */ (rows).flatMap(([keys, says]) => [el("dt", {}, ...keys.split(" or ").flatMap((each, i) => [i ? " or " : "", el("kbd", {}, each)])), el("dd", {}, says)]))))),
+    el(
+      "header",
+      {},
+      el("h2", {}, "Keyboard and pointer"),
+      el("button.quiet", { type: "button", "aria-label": "Close", onclick: () => dialog.close() }, icon("close")),
+    ),
+    el(
+      "div.help-groups",
+      {},
+      ...groups
+        .filter(([, rows]) => rows.length)
+        .map(([title, rows]) =>
+          el(
+            "section",
+            {},
+            el("h3", {}, title),
+            el(
+              "dl",
+              {},
+              .../** @type {string[][]} */ (rows).flatMap(([keys, says]) => [
+                el("dt", {}, ...keys.split(" or ").flatMap((each, i) => [i ? " or " : "", el("kbd", {}, each)])),
+                el("dd", {}, says),
+              ]),
+            ),
+          ),
+        ),
+    ),
   );
   dialog.addEventListener("close", () => dialog.remove());
   dialog.addEventListener("click", (/** @type {MouseEvent} */ event) => {

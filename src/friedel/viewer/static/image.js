@@ -2,11 +2,12 @@
 
 import { drawCrosshair, listen } from "./pointer.js";
 import { Raster } from "./raster.js";
+import { seen } from "./seen.js";
 import { counters, timings } from "./state.js";
 import { colour, onTheme } from "./theme.js";
 
 /**
- * @typedef {{x: number, y: number, row: number, col: number, inside: boolean, event: PointerEvent|WheelEvent|MouseEvent}} Point
+ * @typedef {{x: number, y: number, row: number, col: number, inside: boolean, event: MouseEvent}} Point
  * x, y: CSS pixels in the view; row, col: whole pixel of the picture there
  * @typedef {{x0: number, y0: number, sx: number, sy: number}} View
  * x0, y0: picture coordinates of the view's corner; sx, sy: CSS pixels per pixel of the picture.
@@ -14,12 +15,14 @@ import { colour, onTheme } from "./theme.js";
  * @typedef {Object} ImageOptions
  * @property {(point: Point|null) => void} [onCursor]  the pointer is over a pixel, or left
  * @property {(point: Point) => void} [onClick]  pressed and released without moving
- * @property {(phase: "down"|"move"|"up", point: Point) => boolean|void} [onDrag]  true for "down" takes the drag, else the picture is panned
+ * @property {(phase: "down"|"move"|"up", point: Point) => boolean|void} [onDrag]  true for
+ *   "down" takes the drag, else the picture is panned
  * @property {(point: Point) => string} [onHover]  CSS cursor over a point
  * @property {(view: View) => void} [onView]  zoomed, panned or fitted, but not by `setView`
  * @property {() => void} [onResize]  the size changed while zoomed or linked
- * @property {((ctx: CanvasRenderingContext2D, view: ImageView) => void)[]} [overlays]  drawn in order on top; the context is in
- *   CSS pixels, `view.inPicture(ctx)` changes it to picture coordinates and `view.onScreen(ctx)` back
+ * @property {((ctx: CanvasRenderingContext2D, view: ImageView) => void)[]} [overlays]  drawn in
+ *   order on top; the context is in CSS pixels, `view.inPicture(ctx)` changes it to picture coordinates and
+ *   `view.onScreen(ctx)` back
  * @property {boolean} [stretch]  fill the view with both axes on their own scale (sections)
  * @property {boolean} [zoomX]  wheel zooms along x (default true)
  * @property {boolean} [zoomY]
@@ -52,7 +55,9 @@ export class ImageView {
     this.ctx = /** @type {CanvasRenderingContext2D} */ (this.base.getContext("2d", { alpha: false }));
     this.over = /** @type {CanvasRenderingContext2D} */ (this.top.getContext("2d"));
     this.store = document.createElement("canvas");
-    this.storeCtx = /** @type {CanvasRenderingContext2D} */ (this.store.getContext("2d", { alpha: false, willReadFrequently: true }));
+    this.storeCtx = /** @type {CanvasRenderingContext2D} */ (
+      this.store.getContext("2d", { alpha: false, willReadFrequently: true })
+    );
     this.dirty = { base: false, top: false, planned: false };
     host.classList.add("image");
     host.tabIndex = 0;
@@ -71,10 +76,10 @@ export class ImageView {
   }
 
   /**
-   * Show an array [rows, cols] of 16-bit values (others are brought to 16 bit), or of finished pixels (Uint32Array).
+   * Show an array [rows, cols] of 16-bit values (others are brought to 16 bit), or of finished pixels (Uint32).
    * @param {import("./api.js").Arrived|{data: any, shape: number[], scale?: number, offset?: number}|null} array
    * @param {{reduce?: "max"|"mean", origin?: {row?: number, col?: number, step?: number},
-   *   extent?: {left?: number, top?: number, width: number, height: number}}} [options]  origin: where the array lies in
+   *   extent?: {left?: number, top?: number, width: number, height: number}}} [options]  origin: where it lies in
    *   the picture and how many of its pixels one value stands for; extent: of the whole picture
    */
   setArray(array, { reduce = "max", origin = {}, extent } = {}) {
@@ -119,7 +124,12 @@ export class ImageView {
     let sx = this.size.width / width || 1;
     let sy = this.size.height / height || 1;
     if (!this.options.stretch) sx = sy = Math.min(sx, sy);
-    this.view = { sx, sy, x0: left - (this.size.width / sx - width) / 2, y0: top - (this.size.height / sy - height) / 2 };
+    this.view = {
+      sx,
+      sy,
+      x0: left - (this.size.width / sx - width) / 2,
+      y0: top - (this.size.height / sy - height) / 2,
+    };
     this.fitted = true;
     this.draw();
     this.options.onView?.(this.view);
@@ -132,7 +142,8 @@ export class ImageView {
   zoom(factor, at = { x: this.size.width / 2, y: this.size.height / 2 }) {
     const { x0, y0, sx, sy } = this.view;
     const smallest = 0.5 * Math.min(this.size.width / this.extent.width, this.size.height / this.extent.height);
-    const limited = (/** @type {number} */ s, /** @type {boolean|undefined} */ on) => (on ? Math.min(80, Math.max(smallest, s * factor)) : s);
+    const limited = (/** @type {number} */ s, /** @type {boolean|undefined} */ on) =>
+      on ? Math.min(80, Math.max(smallest, s * factor)) : s;
     const [nx, ny] = [limited(sx, this.options.zoomX), limited(sy, this.options.zoomY)];
     this.#moved({ sx: nx, sy: ny, x0: x0 + at.x / sx - at.x / nx, y0: y0 + at.y / sy - at.y / ny });
   }
@@ -146,8 +157,12 @@ export class ImageView {
   /** @param {View} view */
   #moved(view) {
     const { left, top, width, height } = this.extent;
-    const keep = (/** @type {number} */ at, /** @type {number} */ from, /** @type {number} */ length, /** @type {number} */ seen) =>
-      Math.min(from + length - seen / 4, Math.max(from - (3 * seen) / 4, at));
+    const keep = (
+      /** @type {number} */ at,
+      /** @type {number} */ from,
+      /** @type {number} */ length,
+      /** @type {number} */ seen,
+    ) => Math.min(from + length - seen / 4, Math.max(from - (3 * seen) / 4, at));
     view.x0 = keep(view.x0, left, width, this.size.width / view.sx);
     view.y0 = keep(view.y0, top, height, this.size.height / view.sy);
     this.view = view;
@@ -166,7 +181,11 @@ export class ImageView {
     return { col: this.view.x0 + x / this.view.sx, row: this.view.y0 + y / this.view.sy };
   }
 
-  /** Value in counts at a pixel of the picture; null where there is none. @param {number} row @param {number} col */
+  /**
+   * Value in counts at a pixel of the picture; null where there is none.
+   * @param {number} row
+   * @param {number} col
+   */
   valueAt(row, col) {
     const r = Math.floor((row - this.origin.row) / this.origin.step);
     const c = Math.floor((col - this.origin.col) / this.origin.step);
@@ -234,7 +253,7 @@ export class ImageView {
     ctx.fillStyle = colour("--picture");
     ctx.fillRect(0, 0, this.base.width, this.base.height);
     if (!raster) return;
-    const part = this.#part(raster);
+    const part = seen(raster, this);
     if (!part) return;
     raster.lookup(this.look);
     const image = raster.pixels(part);
@@ -250,26 +269,6 @@ export class ImageView {
     timings.draw = performance.now() - began;
   }
 
-  /** What of which reduced copy is seen, and where it lies on the canvas. @param {Raster} raster */
-  #part(raster) {
-    const ratio = devicePixelRatio;
-    const { row, col, step } = this.origin;
-    const sx = this.view.sx * ratio * step;
-    const sy = this.view.sy * ratio * step;
-    const fx = factor(sx);
-    const fy = factor(sy);
-    const offX = (col - this.view.x0) * this.view.sx * ratio;
-    const offY = (row - this.view.y0) * this.view.sy * ratio;
-    const left = Math.max(0, Math.floor(-offX / (sx * fx)));
-    const top = Math.max(0, Math.floor(-offY / (sy * fy)));
-    const right = Math.min(Math.ceil(raster.cols / fx), Math.ceil((this.base.width - offX) / (sx * fx)));
-    const bottom = Math.min(Math.ceil(raster.rows / fy), Math.ceil((this.base.height - offY) / (sy * fy)));
-    const [width, height] = [right - left, bottom - top];
-    if (width <= 0 || height <= 0) return null;
-    const place = { x: offX + left * sx * fx, y: offY + top * sy * fy, width: width * sx * fx, height: height * sy * fy };
-    return { fx, fy, left, top, width, height, place };
-  }
-
   #paintOverlays() {
     const { over: ctx, crosshair } = this;
     ctx.setTransform(1, 0, 0, 1, 0, 0);
@@ -283,13 +282,6 @@ export class ImageView {
     this.onScreen(ctx);
     if (crosshair) drawCrosshair(ctx, this, crosshair);
   }
-}
-
-/** The largest power of two by which a scale below one can be reduced without losing a device pixel. @param {number} scale */
-function factor(scale) {
-  let f = 1;
-  while (scale * f * 2 <= 1.42) f *= 2;
-  return f;
 }
 
 /** @param {HTMLElement} host */

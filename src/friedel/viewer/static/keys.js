@@ -1,7 +1,8 @@
 // Keyboard: one list of shortcuts, which the help shows as well.
 
 /**
- * @typedef {{tab: string, keys: string[], shown: string, says: string, run: (event: KeyboardEvent) => void}} Shortcut
+ * @typedef {{tab: string, keys: string[], shown: string, says: string,
+ *   run: (event: KeyboardEvent) => void}} Shortcut
  */
 
 /** @type {Shortcut[]} */
@@ -27,15 +28,31 @@ export function bound() {
 
 /** @param {string} combo */
 function pretty(combo) {
-  const names = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", " ": "Space", ctrl: "Ctrl", shift: "Shift", alt: "Alt" };
-  return combo.split(/\+(?=.)/).map((part) => names[/** @type {keyof names} */ (part)] ?? (part.length === 1 ? part.toUpperCase() : part)).join(" ");
+  const names = {
+    ArrowLeft: "←",
+    ArrowRight: "→",
+    ArrowUp: "↑",
+    ArrowDown: "↓",
+    " ": "Space",
+    ctrl: "Ctrl",
+    shift: "Shift",
+    alt: "Alt",
+  };
+  return combo
+    .split(/\+(?=.)/)
+    .map((part) => names[/** @type {keyof names} */ (part)] ?? (part.length === 1 ? part.toUpperCase() : part))
+    .join(" ");
 }
 
 /** @param {KeyboardEvent} event */
 function combo(event) {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const letter = event.key.length === 1 && event.key.toLowerCase() === event.key.toUpperCase();
-  const held = [(event.ctrlKey || event.metaKey) && "ctrl", event.altKey && "alt", event.shiftKey && !letter && "shift"];
+  const held = [
+    (event.ctrlKey || event.metaKey) && "ctrl",
+    event.altKey && "alt",
+    event.shiftKey && !letter && "shift",
+  ];
   return [...held.filter(Boolean), key].join("+");
 }
 
@@ -58,7 +75,12 @@ export function listen(tab) {
     if (typing(event.target) && /^ctrl\+(z|y|shift\+z|c|v|x|a)$/.test(pressed)) return;
     const ranged = event.target instanceof HTMLInputElement && event.target.type === "range";
     if (ranged && /^(Arrow|Home|End|Page)/.test(event.key)) return;
-    if (event.key === " " && event.target instanceof HTMLElement && /^(BUTTON|INPUT|SUMMARY)$/.test(event.target.tagName)) return;
+    if (
+      event.key === " " &&
+      event.target instanceof HTMLElement &&
+      /^(BUTTON|INPUT|SUMMARY)$/.test(event.target.tagName)
+    )
+      return;
     const found = shortcuts.find((each) => (each.tab === "*" || each.tab === tab()) && each.keys.includes(pressed));
     if (!found) return;
     event.preventDefault();

@@ -51,13 +51,28 @@ function open(name) {
 function mount(name) {
   const found = mounted.get(name);
   if (found) return found;
-  const host = el("section.panel-host", { id: `panel-${name}`, role: "tabpanel", "aria-labelledby": `tab-${name}`, data: { tab: name } });
+  const host = el("section.panel-host", {
+    id: `panel-${name}`,
+    role: "tabpanel",
+    "aria-labelledby": `tab-${name}`,
+    data: { tab: name },
+  });
   main.append(host);
   const path = TABS.find((tab) => tab.name === name)?.module ?? "./frames.js";
-  const tab = import(path).then((module) => module.mount(host, app)).catch((error) => {
-    host.replaceChildren(el("div.empty", {}, icon("warn"), el("h2", {}, "This page could not be shown"), el("p", {}, String(error.message ?? error))));
-    return null;
-  });
+  const tab = import(path)
+    .then((module) => module.mount(host, app))
+    .catch((error) => {
+      host.replaceChildren(
+        el(
+          "div.empty",
+          {},
+          icon("warn"),
+          el("h2", {}, "This page could not be shown"),
+          el("p", {}, String(error.message ?? error)),
+        ),
+      );
+      return null;
+    });
   const entry = { host, tab };
   mounted.set(name, entry);
   return entry;
@@ -88,7 +103,8 @@ async function reload() {
   const patch = { session };
   for (const section of state.EDITED) {
     const mine = pending.has(section) || asked !== edits; // what was asked for before an edit does not know of it
-    if (!mine && state.get().draftError?.section !== section) Object.assign(patch, { [section]: session.recipe?.[section] ?? {} });
+    if (!mine && state.get().draftError?.section !== section)
+      Object.assign(patch, { [section]: session.recipe?.[section] ?? {} });
   }
   const last = (session.scan?.frames ?? 1) - 1;
   state.set({ ...patch, frame: Math.min(state.get().frame, Math.max(0, last)) });
@@ -107,19 +123,24 @@ let edits = 0;
 function sendDraft(section) {
   edits++;
   window.clearTimeout(pending.get(section));
-  pending.set(section, window.setTimeout(async () => {
-    const values = state.get()[/** @type {"segment"} */ (section)];
-    try {
-      const { recipe } = await api.post("api/draft", { section, values }, { channel: `draft-${section}` });
-      state.set({ session: { ...state.get().session, recipe }, draftError: null });
-      state.counters.draft++;
-    } catch (error) {
-      if (api.overtaken(error)) return;
-      state.set({ draftError: { section, key: /** @type {any} */ (error).key, text: /** @type {any} */ (error).message } });
-      if (/** @type {any} */ (error).status !== 422) complain(error);
-    }
-    pending.delete(section);
-  }, 250));
+  pending.set(
+    section,
+    window.setTimeout(async () => {
+      const values = state.get()[/** @type {"segment"} */ (section)];
+      try {
+        const { recipe } = await api.post("api/draft", { section, values }, { channel: `draft-${section}` });
+        state.set({ session: { ...state.get().session, recipe }, draftError: null });
+        state.counters.draft++;
+      } catch (error) {
+        if (api.overtaken(error)) return;
+        state.set({
+          draftError: { section, key: /** @type {any} */ (error).key, text: /** @type {any} */ (error).message },
+        });
+        if (/** @type {any} */ (error).status !== 422) complain(error);
+      }
+      pending.delete(section);
+    }, 250),
+  );
 }
 
 for (const section of state.EDITED) {
@@ -175,7 +196,9 @@ function style(file) {
 }
 
 function bindKeys() {
-  TABS.forEach((tab, i) => keys.bind("*", String(i + 1), i ? "" : "the pages, in order", () => open(tab.name), `1 … ${TABS.length}`));
+  TABS.forEach((tab, i) =>
+    keys.bind("*", String(i + 1), i ? "" : "the pages, in order", () => open(tab.name), `1 … ${TABS.length}`),
+  );
   keys.bind("*", "?", "this help", () => showHelp(state.get().tab));
   keys.bind("*", "ctrl+z", "undo a change of the recipe", () => state.undo() || toast("Nothing to undo."));
   keys.bind("*", "ctrl+shift+z|ctrl+y", "redo it", () => state.redo() || toast("Nothing to redo."));
@@ -193,13 +216,18 @@ async function start() {
   try {
     await reload();
   } catch (error) {
-    main.replaceChildren(el("div.empty", {}, icon("warn"), el("h2", {}, "No answer"), el("p", {}, /** @type {any} */ (error).message)));
+    main.replaceChildren(
+      el("div.empty", {}, icon("warn"), el("h2", {}, "No answer"), el("p", {}, /** @type {any} */ (error).message)),
+    );
     return;
   }
   address.readAddress();
   state.set({ frame: Math.min(state.get().frame, Math.max(0, (state.get().session?.scan?.frames ?? 1) - 1)) });
   state.on(["tab", "session", "progress"], showTab);
-  state.on(["tab", "frame", "kind", "cursor", "map", "curve", "contrasts", "zoom", "selection", "scope", "segment"], address.writeAddress);
+  state.on(
+    ["tab", "frame", "kind", "cursor", "map", "curve", "contrasts", "zoom", "selection", "scope", "segment"],
+    address.writeAddress,
+  );
   window.addEventListener("hashchange", address.readAddress);
   poll();
   await showTab();

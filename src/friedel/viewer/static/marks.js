@@ -1,6 +1,6 @@
 // Pieces that charts are drawn from.
 
-import { colour } from "./theme.js";
+import { colour, rem } from "./theme.js";
 
 /** A line of the readout. @param {any} name @param {string} value @param {any} [ink] */
 export function row(name, value, ink) {
@@ -19,7 +19,12 @@ export function paint(ink) {
   return ink.startsWith("--") ? colour(ink) : ink;
 }
 
-/** Range of an axis from its data. @param {import("./charts.js").Axis} axis @param {ArrayLike<number>[]} data @param {boolean} [room] above */
+/**
+ * Range of an axis from its data.
+ * @param {import("./charts.js").Axis} axis
+ * @param {ArrayLike<number>[]} data
+ * @param {boolean} [room] above
+ */
 export function scaleOf({ kind = "linear", min, max, knee }, data, room = false) {
   let low = Infinity;
   let high = -Infinity;
@@ -41,7 +46,15 @@ export function scaleOf({ kind = "linear", min, max, knee }, data, room = false)
   return scale;
 }
 
-/** Outline of bars. @param {Path2D} path @param {ArrayLike<number>} x @param {ArrayLike<number>} y @param {(v: number) => number} px @param {(v: number) => number} py @param {number} ground */
+/**
+ * Outline of bars.
+ * @param {Path2D} path
+ * @param {ArrayLike<number>} x
+ * @param {ArrayLike<number>} y
+ * @param {(v: number) => number} px
+ * @param {(v: number) => number} py
+ * @param {number} ground
+ */
 export function steps(path, x, y, px, py, ground) {
   path.moveTo(px(x[0]), ground);
   for (let i = 0; i < y.length; i++) {
@@ -58,7 +71,14 @@ export function dot(path, x, y, r) {
   path.arc(x, y, r, 0, 2 * Math.PI);
 }
 
-/** A line that breaks where there is no number. @param {Path2D} path @param {ArrayLike<number>} x @param {ArrayLike<number>} y @param {(v: number) => number} px @param {(v: number) => number} py */
+/**
+ * A line that breaks where there is no number.
+ * @param {Path2D} path
+ * @param {ArrayLike<number>} x
+ * @param {ArrayLike<number>} y
+ * @param {(v: number) => number} px
+ * @param {(v: number) => number} py
+ */
 export function trace(path, x, y, px, py) {
   let pen = false;
   for (let i = 0; i < y.length; i++) {
@@ -80,4 +100,9 @@ export function nearest({ type, x, y }, v) {
   let best = 0;
   for (let i = 1; i < y.length; i++) if (Math.abs(x[i] - v) < Math.abs(x[best] - v)) best = i;
   return y[best];
+}
+
+/** Lines grow with the text, on large screens. */
+export function stroke() {
+  return Math.max(1, rem() / 14);
 }

@@ -1,6 +1,6 @@
 // What the pointer does on a picture, and the crosshair it leaves.
 
-import { colour } from "./theme.js";
+import { colour, rem } from "./theme.js";
 
 /** @typedef {import("./image.js").ImageView} ImageView */
 
@@ -11,12 +11,15 @@ export function drawCrosshair(ctx, view, at) {
   const gapY = Math.max(7, view.view.sy);
   ctx.beginPath();
   for (const [x1, y1, x2, y2] of [
-    [0, y, x - gap, y], [x + gap, y, view.size.width, y], [x, 0, x, y - gapY], [x, y + gapY, x, view.size.height],
+    [0, y, x - gap, y],
+    [x + gap, y, view.size.width, y],
+    [x, 0, x, y - gapY],
+    [x, y + gapY, x, view.size.height],
   ]) {
     ctx.moveTo(Math.round(x1) + 0.5, Math.round(y1) + 0.5);
     ctx.lineTo(Math.round(x2) + 0.5, Math.round(y2) + 0.5);
   }
-  ctx.lineWidth = 1;
+  ctx.lineWidth = Math.max(1, Math.round(rem() / 14));
   ctx.strokeStyle = colour("--crosshair-under");
   ctx.setLineDash([]);
   ctx.stroke();

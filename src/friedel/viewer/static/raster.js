@@ -34,7 +34,9 @@ function rampOf(map, curve) {
  * @typedef {{low: number, high: number, map: string, curve: string}} Look
  */
 
-/** One picture: 16-bit numbers (or finished pixels), its reduced copies, and the part that is shown as pixels. */
+/**
+ * One picture: 16-bit numbers (or finished pixels), its reduced copies, and the part that is shown as pixels.
+ */
 export class Raster {
   /**
    * @param {{data: any, shape: number[], scale?: number, offset?: number}} array  [rows, cols]
@@ -108,7 +110,9 @@ export class Raster {
     if (this.image?.width !== width || this.image?.height !== height) this.image = new ImageData(width, height);
     const out = new Uint32Array(this.image.data.buffer);
     const { table, coloured } = this;
-    const values = this.signed ? new Uint16Array(copy.data.buffer, copy.data.byteOffset, copy.data.length) : copy.data;
+    const values = this.signed
+      ? new Uint16Array(copy.data.buffer, copy.data.byteOffset, copy.data.length)
+      : copy.data;
     for (let row = 0, at = 0; row < height; row++) {
       const from = (top + row) * copy.cols + left;
       if (coloured) {
@@ -124,7 +128,9 @@ export class Raster {
   /** How often each of the 65536 stored values occurs. */
   histogram() {
     const counts = new Uint32Array(65536);
-    const values = this.signed ? new Uint16Array(this.data.buffer, this.data.byteOffset, this.data.length) : this.data;
+    const values = this.signed
+      ? new Uint16Array(this.data.buffer, this.data.byteOffset, this.data.length)
+      : this.data;
     for (let i = 0; i < values.length; i++) counts[values[i]]++;
     if (!this.signed) return { counts, first: 0 };
     const sorted = new Uint32Array(65536);
@@ -136,7 +142,8 @@ export class Raster {
 
 /** @param {{data: any, scale?: number, offset?: number}} array */
 function quantised({ data, scale = 1, offset = 0 }) {
-  if (data instanceof Uint16Array || data instanceof Int16Array || data instanceof Uint32Array) return { data, scale, offset };
+  if (data instanceof Uint16Array || data instanceof Int16Array || data instanceof Uint32Array)
+    return { data, scale, offset };
   let low = Infinity;
   let high = -Infinity;
   for (const v of data) {
@@ -208,6 +215,7 @@ export function transposed(array) {
   const [rows, cols] = array.shape;
   const out = new array.data.constructor(rows * cols);
   const { data } = array;
-  for (let row = 0; row < rows; row++) for (let col = 0, i = row * cols; col < cols; col++) out[col * rows + row] = data[i + col];
+  for (let row = 0; row < rows; row++)
+    for (let col = 0, i = row * cols; col < cols; col++) out[col * rows + row] = data[i + col];
   return { ...array, data: out, shape: [cols, rows] };
 }

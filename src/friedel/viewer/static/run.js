@@ -1,20 +1,8 @@
 // Run: what it will take, start and stop, how far each stage is, warnings, the log.
 
-import { duration, number } from "./axes.js";
 import { el, icon } from "./dom.js";
+import { RESULTS, resultTile, STAGES, stageRow } from "./run_stages.js";
 import * as state from "./state.js";
-
-const STAGES = [
-  ["preprocess", "Normalises frames, subtracts the moving median"],
-  ["segment", "Finds blobs with the double threshold"],
-  ["match", "Pairs blobs half a turn apart"],
-  ["index", "Finds the grains behind the pairs"],
-  ["reconstruct", "Shapes each grain from its spots"],
-  ["assemble", "Puts the grains into one map"],
-];
-const SAYS = {
-  blobs: "blobs", pairs: "pairs", grains: "grains", shapes: "shapes", frames: "frames", voxels: "voxels",
-};
 
 /**
  * @param {HTMLElement} host
@@ -30,22 +18,55 @@ export function mount(host, app) {
   let timer = 0;
 
   const estimate = el("div.estimate", { "aria-live": "polite" });
-  const rows = STAGES.map(([name, says], i) => stageRow(name, says, i, () => {
-    to = name;
-    update();
-  }));
+  const rows = STAGES.map(([name, says], i) =>
+    stageRow(name, says, i, () => {
+      to = name;
+      update();
+    }),
+  );
   const restart = el("input.switch", { type: "checkbox", role: "switch", id: "restart" });
   const start = el("button.button.primary", { type: "button", onclick: run }, icon("play"), el("span", {}, "Run"));
   const stop = el("button.button.danger", { type: "button", onclick: end }, icon("stop"), "Stop");
-  const again = el("button.button.small", { type: "button", title: "Measure again with the recipe as it is now", onclick: ask }, "Estimate again");
+  const again = el(
+    "button.button.small",
+    { type: "button", title: "Measure again with the recipe as it is now", onclick: ask },
+    "Estimate again",
+  );
   const command = el("code");
-  const unsaved = el("p.unsaved", { hidden: true }, icon("warn"), el("span", {}, "The recipe has changes that are not saved. "), el("button.link", { type: "button", onclick: () => app.open("save") }, "Look at them"));
+  const unsaved = el(
+    "p.unsaved",
+    { hidden: true },
+    icon("warn"),
+    el("span", {}, "The recipe has changes that are not saved. "),
+    el("button.link", { type: "button", onclick: () => app.open("save") }, "Look at them"),
+  );
   const warnings = el("ul.warnings");
+  const results = el("div.results", { "aria-live": "polite" });
   const log = el("pre.log", { tabIndex: 0, role: "log", "aria-label": "Log of the run" });
   const outcome = el("span.outcome", { role: "status" });
   host.append(
-    el("div.card.stages", {}, el("header", {}, el("h2", {}, "Stages"), outcome), el("div.stage-list", { role: "radiogroup", "aria-label": "Run up to" }, ...rows.map((row) => row.element)),
-      unsaved, el("div.toolbar", {}, start, stop, el("label.check", { for: "restart", title: "Forget what earlier runs finished" }, restart, "from the beginning"), el("span.gap"), command)),
+    el(
+      "div.card.stages",
+      {},
+      el("header", {}, el("h2", {}, "Stages"), outcome),
+      el("div.stage-list", { role: "radiogroup", "aria-label": "Run up to" }, ...rows.map((row) => row.element)),
+      unsaved,
+      el(
+        "div.toolbar",
+        {},
+        start,
+        stop,
+        el(
+          "label.check",
+          { for: "restart", title: "Forget what earlier runs finished" },
+          restart,
+          "from the beginning",
+        ),
+        el("span.gap"),
+        command,
+      ),
+      results,
+    ),
     el("div.card", {}, el("header", {}, el("h2", {}, "Estimate"), again), estimate),
     el("div.card.log-card", {}, el("header", {}, el("h2", {}, "Log")), warnings, log),
   );
@@ -55,7 +76,15 @@ export function mount(host, app) {
     estimate.replaceChildren(el("p.soft", {}, "Measuring on a few frames …"));
     try {
       const { lines, fits } = await app.api.getJson("api/estimate", { channel: "estimate" });
-      estimate.replaceChildren(el("p.verdict", { data: { fits: String(fits) } }, icon(fits ? "check" : "warn"), fits ? "It fits on this machine." : "It does not fit on this machine."), ...lines.map(estimateLine));
+      estimate.replaceChildren(
+        el(
+          "p.verdict",
+          { data: { fits: String(fits) } },
+          icon(fits ? "check" : "warn"),
+          fits ? "It fits on this machine." : "It does not fit on this machine.",
+        ),
+        ...lines.map(estimateLine),
+      );
     } catch (error) {
       if (!app.api.overtaken(error)) estimate.replaceChildren(el("p.soft", {}, /** @type {any} */ (error).message));
     }
@@ -105,17 +134,38 @@ export function mount(host, app) {
     const busy = now.state === "running" || now.state === "stopping";
     const geometry = session?.has?.geometry;
     const goal = STAGES.findIndex(([name]) => name === to);
-    rows.forEach((row, i) => row.update({ session, run: now, busy, chosen: i === goal, within: i <= goal, possible: geometry || i < 2 }));
+    rows.forEach((row, i) =>
+      row.update({ session, run: now, busy, chosen: i === goal, within: i <= goal, possible: geometry || i < 2 }),
+    );
     start.disabled = busy || !session?.recipe_path || (progress?.control?.taken && !progress.control.mine);
     start.title = session?.recipe_path ? "" : "There is no recipe to run";
     stop.disabled = now.state !== "running";
     start.lastChild.textContent = busy ? "Running" : `Run up to ${to}`;
-    command.textContent = `friedel run ${session?.recipe_path?.split("/").pop() ?? "RECIPE"}${to === "assemble" ? "" : ` --to ${to}`}${restart.checked ? " --restart" : ""}`;
+    const file = session?.recipe_path?.split("/").pop() ?? "RECIPE";
+    const words = ["friedel run", file, to !== "assemble" && `--to ${to}`, restart.checked && "--restart"];
+    command.textContent = words.filter(Boolean).join(" ");
     unsaved.hidden = state.same(session?.recipe, session?.saved);
-    const says = { running: "running", stopping: "stopping: what is finished is kept", done: "finished", failed: `failed: ${now.text || "the log says why"}`, stopped: "stopped; what is finished is kept" };
-    outcome.textContent = says[/** @type {keyof says} */ (now.state)] ?? "";
+    const says = {
+      running: "running",
+      stopping: "stopping: what is finished is kept",
+      done: "finished",
+      failed: `failed: ${now.text || "the log says why"}`,
+      stopped: "stopped; what is finished is kept",
+    };
+    outcome.textContent = says[/** @type {keyof says} */ (now.state)] ?? now.text ?? "";
     outcome.dataset.state = now.state;
-    const all = [...new Set(Object.entries(session?.stages ?? {}).flatMap(([name, stage]) => (stage.warnings ?? []).map((/** @type {string} */ text) => `${name}: ${text}`)))];
+    results.replaceChildren(
+      ...RESULTS.filter(([name]) => session?.stages?.[name]).map((each) =>
+        resultTile(each, session.stages[each[0]].counts ?? {}, session.stale?.includes(each[0])),
+      ),
+    );
+    const all = [
+      ...new Set(
+        Object.entries(session?.stages ?? {}).flatMap(([name, stage]) =>
+          (stage.warnings ?? []).map((/** @type {string} */ text) => `${name}: ${text}`),
+        ),
+      ),
+    ];
     warnings.hidden = !all.length;
     warnings.replaceChildren(...all.map((text) => el("li", {}, icon("warn"), el("span", {}, text))));
   }
@@ -140,43 +190,4 @@ function estimateLine(text) {
   const at = text.indexOf(":");
   if (at < 0 || at > 40) return el("p.soft", {}, text);
   return el("div.estimate-line", {}, el("span", {}, text.slice(0, at)), el("b", {}, text.slice(at + 1).trim()));
-}
-
-/** @param {string} name @param {string} says @param {number} i @param {() => void} choose */
-function stageRow(name, says, i, choose) {
-  const mark = el("i.mark-stage");
-  const facts = el("span.stage-facts");
-  const bar = el("i");
-  const meter = el("div.meter", {}, bar);
-  const element = el("button.stage-row", { type: "button", role: "radio", title: `Run up to ${name}`, onclick: choose }, mark, el("span.stage-name", {}, name), facts, el("span.stage-says", {}, says), meter);
-  return {
-    element,
-    /** @param {any} now */
-    update({ session, run, busy, chosen, within, possible }) {
-      const done = session?.stages?.[name];
-      const stale = session?.stale?.includes(name);
-      const active = busy && run.stage === name;
-      const order = STAGES.findIndex(([each]) => each === run.stage);
-      const passed = busy && order > i;
-      element.setAttribute("aria-checked", String(chosen));
-      element.disabled = busy || !possible;
-      element.classList.toggle("within", within && possible);
-      element.dataset.state = active ? "running" : done && (!stale || passed) ? "done" : done ? "stale" : "open";
-      const share = active && run.total ? run.done / run.total : 0;
-      bar.style.width = `${100 * share}%`;
-      meter.dataset.on = String(active);
-      facts.textContent = active ? progressText(run) : !possible ? "needs [setup] and [[phase]]" : done ? resultText(done, stale && !passed) : "not run yet";
-    },
-  };
-}
-
-/** @param {any} run */
-function progressText({ done, total, text }) {
-  return [text, total ? `${number(done, 7)} of ${number(total, 7)}` : ""].filter(Boolean).join("  ");
-}
-
-/** @param {any} done @param {boolean} stale */
-function resultText({ counts = {}, seconds }, stale) {
-  const told = Object.entries(SAYS).filter(([key]) => typeof counts[key] === "number").slice(0, 2).map(([key, word]) => `${number(counts[key], 7)} ${word}`);
-  return [...told, duration(seconds), stale ? "with other parameters" : ""].filter(Boolean).join("  ·  ");
 }

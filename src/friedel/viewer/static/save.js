@@ -13,9 +13,19 @@ export function mount(host, app) {
   host.classList.add("save");
   let visible = false;
   const title = el("h2", {}, "What would change");
-  const path = el("span.soft");
-  const diff = el("div.diff", { tabIndex: 0, role: "region", "aria-label": "Difference between the saved recipe and the draft" });
-  const write = el("button.button.primary", { type: "button", onclick: () => save(true) }, icon("check"), el("span", {}, "Save the recipe"));
+  const name = el("bdi");
+  const path = el("span.soft", {}, name);
+  const diff = el("div.diff", {
+    tabIndex: 0,
+    role: "region",
+    "aria-label": "Difference between the saved recipe and the draft",
+  });
+  const write = el(
+    "button.button.primary",
+    { type: "button", onclick: () => save(true) },
+    icon("check"),
+    el("span", {}, "Save the recipe"),
+  );
   const note = el("span.soft", { role: "status" });
   const command = copyLine("Run it from a shell");
   const address = copyLine("This view, for others on this computer");
@@ -41,9 +51,13 @@ export function mount(host, app) {
     }
   }
 
-  /** @param {{diff: string, command: string, path: string, mask_path?: string}} answer @param {boolean} written */
+  /**
+   * @param {{diff: string, command: string, path: string, mask_path?: string}} answer
+   * @param {boolean} written
+   */
   function show(answer, written) {
-    path.textContent = answer.path;
+    name.textContent = answer.path;
+    path.title = answer.path;
     command.set(answer.command);
     const lines = (answer.diff ?? "").split("\n").filter((line, i, all) => line || i < all.length - 1);
     const changes = lines.filter((line) => /^[+-](?![+-]{2})/.test(line)).length;
@@ -56,7 +70,11 @@ export function mount(host, app) {
 
   function links() {
     const { session } = state.get();
-    address.set(location.href.includes("token=") ? location.href : `${session?.address ?? location.href.split("#")[0]}${location.hash}`);
+    address.set(
+      location.href.includes("token=")
+        ? location.href
+        : `${session?.address ?? location.href.split("#")[0]}${location.hash}`,
+    );
     tunnel.set(session?.ssh ?? "");
     tunnel.element.hidden = !session?.ssh;
   }
@@ -76,23 +94,55 @@ export function mount(host, app) {
 
 /** @param {boolean} written */
 function same(written) {
-  return el("div.empty", {}, icon("check"), el("h2", {}, written ? "The recipe is saved" : "The recipe is as it was saved"),
-    el("p", {}, written ? "The command below runs exactly what this page shows." : "Changes made under Frames and Segment appear here, line by line, before anything is written."));
+  return el(
+    "div.empty",
+    {},
+    icon("check"),
+    el("h2", {}, written ? "The recipe is saved" : "The recipe is as it was saved"),
+    el(
+      "p",
+      {},
+      written
+        ? "The command below runs exactly what this page shows."
+        : "Changes made under Frames and Segment appear here, line by line, before anything is written.",
+    ),
+  );
 }
 
 /** One line of a unified difference. @param {string} line */
 function diffLine(line) {
-  const kind = line.startsWith("@@") ? "hunk" : /^(\+\+\+|---)/.test(line) ? "file" : line[0] === "+" ? "added" : line[0] === "-" ? "removed" : "kept";
+  const kind = line.startsWith("@@")
+    ? "hunk"
+    : /^(\+\+\+|---)/.test(line)
+      ? "file"
+      : line[0] === "+"
+        ? "added"
+        : line[0] === "-"
+          ? "removed"
+          : "kept";
   const says = { added: "added: ", removed: "removed: " }[kind];
-  return el(`div.${kind}`, {}, el("i", { "aria-hidden": "true" }, kind === "hunk" || kind === "file" ? "" : line[0] ?? " "), says ? el("span.hearing", {}, says) : null, el("span", {}, kind === "hunk" ? "⋯" : kind === "file" ? line : line.slice(1)));
+  return el(
+    `div.${kind}`,
+    {},
+    el("i", { "aria-hidden": "true" }, kind === "hunk" || kind === "file" ? "" : (line[0] ?? " ")),
+    says ? el("span.hearing", {}, says) : null,
+    el("span", {}, kind === "hunk" ? "⋯" : kind === "file" ? line : line.slice(1)),
+  );
 }
 
 /** A line of text with a button that copies it. @param {string} label */
 function copyLine(label) {
   const text = el("code", { tabIndex: 0 });
-  const button = el("button.quiet", { type: "button", title: "Copy", "aria-label": `Copy: ${label}`, onclick: copy }, icon("copy"));
+  const button = el(
+    "button.quiet",
+    { type: "button", title: "Copy", "aria-label": `Copy: ${label}`, onclick: copy },
+    icon("copy"),
+  );
   async function copy() {
-    const done = await navigator.clipboard?.writeText(text.textContent ?? "").then(() => true, () => false);
+    const done = await navigator.clipboard?.writeText(text.textContent ?? "").then(
+      () => true,
+      () => false,
+    );
     if (!done) getSelection()?.selectAllChildren(text);
     button.replaceChildren(icon(done ? "check" : "copy"));
     window.setTimeout(() => button.replaceChildren(icon("copy")), 1500);

@@ -10,7 +10,8 @@ const MOST = 512;
 
 /**
  * @typedef {{from: number, to: number}} Span  frames, half-open
- * @typedef {{xpsi: ImageView, ypsi: ImageView, load: (force?: boolean) => void, sync: () => void, span: () => Span, look: (look: any) => void}} Sections
+ * @typedef {{xpsi: ImageView, ypsi: ImageView, load: (force?: boolean) => void, sync: () => void, span: () => Span,
+ *   look: (look: any) => void}} Sections
  */
 
 /**
@@ -22,7 +23,14 @@ const MOST = 512;
  * @returns {Sections}
  */
 export function sections(options) {
-  const { x, y, picture, kind = () => (state.get().kind === "clean" ? "clean" : "raw"), onSpan, onError = () => {} } = options;
+  const {
+    x,
+    y,
+    picture,
+    kind = () => (state.get().kind === "clean" ? "clean" : "raw"),
+    onSpan,
+    onError = () => {},
+  } = options;
   /** @type {Span} */
   let span = { from: 0, to: 1 };
   let shown = "";
@@ -33,16 +41,24 @@ export function sections(options) {
   const chipY = el("span.chip.bottom-left");
 
   const xpsi = new ImageView(x, {
-    stretch: true, zoomX: false, label: "x–psi section: columns across, frames down", overlays: options.overlaysX ?? [],
+    stretch: true,
+    zoomX: false,
+    label: "x–psi section: columns across, frames down",
+    overlays: options.overlaysX ?? [],
     onClick: (p) => choose({ frame: p.row, row: null, col: p.col }),
-    onCursor: (p) => options.onCursor?.(p && { frame: p.row, row: here().row, col: p.col, value: xpsi.valueAt(p.row, p.col) }),
+    onCursor: (p) =>
+      options.onCursor?.(p && { frame: p.row, row: here().row, col: p.col, value: xpsi.valueAt(p.row, p.col) }),
     onView: (view) => moved({ from: view.y0, to: view.y0 + xpsi.size.height / view.sy }, { x0: view.x0 }),
     onResize: () => sync(),
   });
   const ypsi = new ImageView(y, {
-    stretch: true, zoomY: false, label: "y–psi section: frames across, rows down", overlays: options.overlaysY ?? [],
+    stretch: true,
+    zoomY: false,
+    label: "y–psi section: frames across, rows down",
+    overlays: options.overlaysY ?? [],
     onClick: (p) => choose({ frame: p.col, row: p.row, col: null }),
-    onCursor: (p) => options.onCursor?.(p && { frame: p.col, row: p.row, col: here().col, value: ypsi.valueAt(p.row, p.col) }),
+    onCursor: (p) =>
+      options.onCursor?.(p && { frame: p.col, row: p.row, col: here().col, value: ypsi.valueAt(p.row, p.col) }),
     onView: (view) => moved({ from: view.x0, to: view.x0 + ypsi.size.width / view.sx }, { y0: view.y0 }),
     onResize: () => sync(),
   });
@@ -72,12 +88,15 @@ export function sections(options) {
     return { from: held.start, to: Math.max(held.stop, held.start + 1) };
   }
 
-  /** Frames to ask for: those held while the current one is well inside, else all of a short scan or those around it. */
+  /**
+   * Frames to ask for: those held while the current one is well inside, else all of a short scan or some around.
+   */
   function wanted() {
     const count = frames();
     const { frame } = state.get();
     const room = (held.stop - held.start) / 6;
-    const inside = (held.start === 0 || frame >= held.start + room) && (held.stop === count || frame < held.stop - room);
+    const inside =
+      (held.start === 0 || frame >= held.start + room) && (held.stop === count || frame < held.stop - room);
     if (held.stop > held.start && inside) return held;
     if (count <= MOST * 1.5) return { start: 0, stop: count };
     const start = Math.min(Math.max(0, frame - MOST / 2), count - MOST);
@@ -95,27 +114,39 @@ export function sections(options) {
     onSpan?.(span);
   }
 
-  const fetchBoth = api.newest(async (/** @type {{start: number, stop: number, frame: number, row: number, col: number, kind: string}} */ want) => {
-    const began = performance.now();
-    const { start, stop } = want;
-    const common = { kind: want.kind, start, stop, frame: want.frame, client: api.client, seq: api.nextSeq() };
-    const ask = (/** @type {string} */ axis, /** @type {number} */ at) => api.getArray("api/section", { params: { ...common, axis, at }, channel: `section-${axis}` });
-    const [byRow, byCol] = await Promise.all([ask("row", want.row), ask("col", want.col)]);
-    const { scan } = state.get().session;
-    xpsi.setArray(byRow, { origin: { row: byRow.meta.start ?? start }, extent: { width: scan.cols, height: scan.frames } });
-    ypsi.setArray(transposed(byCol), { origin: { col: byCol.meta.start ?? start }, extent: { width: scan.frames, height: scan.rows } });
-    chipX.textContent = `x–ψ  row ${want.row}${byRow.meta.preview ? "  preview" : ""}`;
-    chipY.textContent = `y–ψ  col ${want.col}${byCol.meta.preview ? "  preview" : ""}`;
-    const came = { start: byRow.meta.start ?? start, stop: (byRow.meta.start ?? start) + byRow.shape[0] };
-    if (came.start !== held.start || came.stop !== held.stop) span = { from: came.start, to: came.stop };
-    held = came;
-    state.counters.section++;
-    state.timings.section = performance.now() - began;
-    sync();
-  }, (error) => {
-    shown = "";
-    onError(error);
-  });
+  const fetchBoth = api.newest(
+    async (
+      /** @type {{start: number, stop: number, frame: number, row: number, col: number, kind: string}} */ want,
+    ) => {
+      const began = performance.now();
+      const { start, stop } = want;
+      const common = { kind: want.kind, start, stop, frame: want.frame, client: api.client, seq: api.nextSeq() };
+      const ask = (/** @type {string} */ axis, /** @type {number} */ at) =>
+        api.getArray("api/section", { params: { ...common, axis, at }, channel: `section-${axis}` });
+      const [byRow, byCol] = await Promise.all([ask("row", want.row), ask("col", want.col)]);
+      const { scan } = state.get().session;
+      xpsi.setArray(byRow, {
+        origin: { row: byRow.meta.start ?? start },
+        extent: { width: scan.cols, height: scan.frames },
+      });
+      ypsi.setArray(transposed(byCol), {
+        origin: { col: byCol.meta.start ?? start },
+        extent: { width: scan.frames, height: scan.rows },
+      });
+      chipX.textContent = `x–ψ  row ${want.row}${byRow.meta.preview ? "  preview" : ""}`;
+      chipY.textContent = `y–ψ  col ${want.col}${byCol.meta.preview ? "  preview" : ""}`;
+      const came = { start: byRow.meta.start ?? start, stop: (byRow.meta.start ?? start) + byRow.shape[0] };
+      if (came.start !== held.start || came.stop !== held.stop) span = { from: came.start, to: came.stop };
+      held = came;
+      state.counters.section++;
+      state.timings.section = performance.now() - began;
+      sync();
+    },
+    (error) => {
+      shown = "";
+      onError(error);
+    },
+  );
 
   return {
     xpsi,
@@ -124,7 +155,8 @@ export function sections(options) {
       const { row, col } = here();
       const window = wanted();
       const key = `${window.start} ${window.stop} ${row} ${col} ${kind()}`;
-      if (key !== shown || force) {
+      const measured = state.get().progress?.sweep?.measured !== false;
+      if (measured && (key !== shown || force)) {
         shown = key;
         fetchBoth({ ...window, frame: state.get().frame, row, col, kind: kind() });
       }

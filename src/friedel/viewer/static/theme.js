@@ -1,5 +1,6 @@
 // Colours: the page's theme, colour maps for pictures, and palettes that colour-blind people tell apart.
 
+const FAMILY = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif';
 /** @type {Map<string, string>} */
 const resolved = new Map();
 /** @type {HTMLElement|null} */
@@ -60,17 +61,41 @@ export function rem() {
 
 /** Text on canvases. @param {number} size in rem @param {number} [weight] */
 export function font(size, weight = 400) {
-  return `${weight} ${(size * rem()).toFixed(2)}px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif`;
+  return `${weight} ${(size * rem()).toFixed(2)}px ${FAMILY}`;
 }
 
-/** Okabe and Ito's colours: blobs kept first, then reasons of rejection in their order, bright enough for pictures. */
+/**
+ * Okabe and Ito's colours: blobs kept first, then reasons of rejection in their order, bright enough for pictures.
+ */
 export const OKABE_ITO = ["#56b4e9", "#e69f00", "#cc79a7", "#f0e442", "#d55e00", "#009e73", "#bbbbbb", "#0072b2"];
 
 const STOPS = {
   grey: ["#000000", "#ffffff"],
   "grey inverted": ["#ffffff", "#000000"],
-  viridis: ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"],
-  inferno: ["#000004", "#1b0c41", "#4a0c6b", "#781c6d", "#a52c60", "#cf4446", "#ed6925", "#fb9b06", "#f7d13d", "#fcffa4"],
+  viridis: [
+    "#440154",
+    "#482878",
+    "#3e4989",
+    "#31688e",
+    "#26828e",
+    "#1f9e89",
+    "#35b779",
+    "#6ece58",
+    "#b5de2b",
+    "#fde725",
+  ],
+  inferno: [
+    "#000004",
+    "#1b0c41",
+    "#4a0c6b",
+    "#781c6d",
+    "#a52c60",
+    "#cf4446",
+    "#ed6925",
+    "#fb9b06",
+    "#f7d13d",
+    "#fcffa4",
+  ],
   dusk: ["#05070d", "#16233f", "#2f4f7f", "#7d8fae", "#d9cfc0", "#fff8ea"],
 };
 
@@ -100,7 +125,13 @@ export function rgb(hex) {
   return [n >> 16, (n >> 8) & 255, n & 255];
 }
 
-/** One pixel of a Uint32 view of ImageData. @param {number} r @param {number} g @param {number} b @param {number} [a] */
+/**
+ * One pixel of a Uint32 view of ImageData.
+ * @param {number} r
+ * @param {number} g
+ * @param {number} b
+ * @param {number} [a]
+ */
 export function pixel(r, g, b, a = 255) {
   return ((a << 24) | (b << 16) | (g << 8) | r) >>> 0;
 }

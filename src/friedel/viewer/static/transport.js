@@ -10,7 +10,8 @@ const SPEEDS = [2, 5, 10, 20, 30];
 /**
  * @param {HTMLElement} host
  * @param {{ready: () => boolean}} options  ready: the last frame is on screen, so that the next may come
- * @returns {{update: () => void, step: (by: number) => void, toggle: () => void, stop: () => void, playing: () => boolean}}
+ * @returns {{update: () => void, step: (by: number) => void, toggle: () => void, stop: () => void,
+ *   playing: () => boolean}}
  */
 export function transport(host, { ready }) {
   let timer = 0;
@@ -19,11 +20,22 @@ export function transport(host, { ready }) {
   const last = el("span.last");
   const omega = el("span.omega", { title: "Rotation angle of this frame" });
   const play = el("button.quiet", { type: "button", onclick: toggle });
-  const speed = el("select.speed", { "aria-label": "Frames per second", title: "Frames per second", onchange: () => timer && start() },
-    ...SPEEDS.map((fps) => el("option", { value: String(fps), selected: fps === 10 }, `${fps} / s`)));
+  const speed = el(
+    "select.speed",
+    { "aria-label": "Frames per second", title: "Frames per second", onchange: () => timer && start() },
+    ...SPEEDS.map((fps) => el("option", { value: String(fps), selected: fps === 10 }, `${fps} / s`)),
+  );
   const button = (/** @type {string} */ name, /** @type {string} */ title, /** @type {number} */ by) =>
     el("button.quiet", { type: "button", title, "aria-label": title, onclick: () => step(by) }, icon(name));
-  host.append(button("previous", "Previous frame (←)", -1), play, button("next", "Next frame (→)", 1), speed, slider, el("div.which", {}, typed.element, last), omega);
+  host.append(
+    button("previous", "Previous frame (←)", -1),
+    play,
+    button("next", "Next frame (→)", 1),
+    speed,
+    slider,
+    el("div.which", {}, typed.element, last),
+    omega,
+  );
   slider.addEventListener("input", () => state.set({ frame: Number(slider.value) }));
 
   const frames = () => state.get().session?.scan?.frames ?? 1;
@@ -38,7 +50,10 @@ export function transport(host, { ready }) {
   }
   function start() {
     clearInterval(timer);
-    timer = window.setInterval(() => ready() && state.set({ frame: (state.get().frame + 1) % frames() }), 1000 / Number(speed.value));
+    timer = window.setInterval(
+      () => ready() && state.set({ frame: (state.get().frame + 1) % frames() }),
+      1000 / Number(speed.value),
+    );
     show();
   }
   function stop() {
