@@ -85,3 +85,13 @@ def test_nothing_is_suggested_where_seeds_only_become_fewer():
     thresholds = np.geomspace(3, 300, 24)
     assert suggested(thresholds, 1e9 * thresholds**-2.0) is None
     assert suggested(thresholds, np.zeros(24)) is None
+
+
+def test_thresholds_that_a_run_would_refuse_have_no_numbers():
+    source = MemorySource(spotty(spots=60), COUNTS, floor=0.5)
+    params = COUNTS.replaced(max_bright_fraction=0.2, grow_min=0.6, tolerance=0.0)
+    trial = Solver(source, Serial()).trial(params, "whole")
+    found = elbow(params.replaced(tolerance=1.0), trial.bright(), trial.voxels, 1.0, trial.solved).plain()
+    assert found["blobs"][0] is found["seeds"][0] is None
+    assert found["blobs"][-1] is not None
+    assert found["bright_fraction"][0] > 0.2

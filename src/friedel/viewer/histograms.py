@@ -1,10 +1,12 @@
 """How values, sizes and intensities are distributed, and what would be found with other seed thresholds."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from friedel.errors import NoiseError
 from friedel.model.arrays import AnyArray, Floats, Frames
 from friedel.model.blobs import BlobTable
 from friedel.segment import BrightVoxels, SegmentParams
@@ -103,8 +105,9 @@ def _sample(frames: Frames, stencil: Stencil) -> AnyArray:
 class Elbow(NamedTuple):
     """What is found with other seed thresholds (in the unit of the parameters), all else being equal.
 
-    `suggested` is the lowest threshold from which on noise makes no more seeds: from there to the next one their
-    number falls less than the threshold to the power `SLOPE` rises. None where it always falls faster.
+    Numbers are NaN where a run would refuse because frames are too full. `suggested` is the lowest threshold from
+    which on noise makes no more seeds: from there to the next one their number falls less than the threshold to the
+    power `SLOPE` rises. None where it always falls faster.
     """
 
     thresholds: Floats
@@ -115,7 +118,11 @@ class Elbow(NamedTuple):
 
     def plain(self) -> dict[str, Any]:
         """As the page takes it."""
-        lists = {name: value.tolist() for name, value in zip(self._fields[:-1], self[:-1], strict=True)}
+        named = {
+            "thresholds": self.thresholds, "bright_fraction": self.bright_fraction, "seeds": self.seeds,
+            "blobs": self.blobs,
+        }  # fmt: skip
+        lists = {name: [x if np.isfinite(x) else None for x in values.tolist()] for name, values in named.items()}
         return {**lists, "suggested": self.suggested}
 
 
@@ -134,13 +141,13 @@ def elbow(
     top = float(bright.level.max(initial=0.0)) / unit
     thresholds = np.geomspace(lowest, max(min(top, HIGHEST * lowest), 2 * lowest), THRESHOLDS)
     above = np.array([np.count_nonzero(bright.level >= threshold * unit) for threshold in thresholds])
-    seeds, blobs = np.zeros((2, THRESHOLDS))
+    seeds, blobs = np.full((2, THRESHOLDS), np.nan)
     for k, threshold in enumerate(thresholds.tolist()):
         grow_min = max(params.grow_min, lowest)
         changed = {"seed_threshold": threshold, "grow_min": grow_min, "grow_max": max(params.grow_max, grow_min)}
-        with warnings_heard():
+        with warnings_heard(), suppress(NoiseError):
             table = solved(params.replaced(**changed))
-        seeds[k], blobs[k] = len(table.reason), len(table)
+            seeds[k], blobs[k] = len(table.reason), len(table)
     return Elbow(thresholds, above / max(voxels, 1), seeds, blobs, suggested(thresholds, seeds))
 
 

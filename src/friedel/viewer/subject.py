@@ -54,7 +54,6 @@ class Subject:
         self.recipe: Recipe | None = None
         self.saved: Recipe | None = None
         self.mask: Mask | None = None
-        self.mask_edits = 0
         self._opened: Scan | None = None
         self._results = Results(out)
         self._recipe_troubles: list[Trouble] = []
@@ -81,7 +80,7 @@ class Subject:
     @property
     def folder(self) -> Path:
         """Where relative paths of the recipe begin."""
-        return self.path if self.of_folder else self.path.parent
+        return self.path.parent if self.recipe_path is None else self.recipe_path.parent
 
     @property
     def scan(self) -> Scan | None:
@@ -109,6 +108,12 @@ class Subject:
             self.mask = None
             self.revision += 1
             self.open_scan()
+
+    def saved_to(self, path: Path) -> None:
+        """The draft was written to a file, which is its recipe from now on."""
+        with self.lock:
+            self.recipe_path = path
+            self.reload()
 
     def open_scan(self) -> None:
         """Open the scan (again)."""
@@ -150,7 +155,6 @@ class Subject:
         """Take an edited mask of bad pixels."""
         with self.lock:
             self.mask = mask
-            self.mask_edits += 1
             self.revision += 1
 
     @property

@@ -1,0 +1,105 @@
+"""Running and saving: what it will take, start and stop, the log, and the recipe's file."""
+
+import threading
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from friedel.errors import FriedelError
+from friedel.recipe import Recipe
+from friedel.viewer.running import Running, estimated
+from friedel.viewer.saving import Saving, recipe_file, save, saving_of
+from friedel.viewer.session import Refused, Session, whole
+
+
+def routes(session: Session) -> list[Route]:
+    """api/estimate, run, stop, log, save."""
+    page = RunPage(session)
+    session.facts["run"] = page.facts
+    session.endings.append(page.running.close)
+
+    async def estimate(_: Request) -> JSONResponse:
+        return JSONResponse(await session.in_thread(page.estimate))
+
+    async def run(request: Request) -> JSONResponse:
+        body = await session.require_control(request)
+        await session.in_thread(page.run, body)
+        return JSONResponse(page.facts())
+
+    async def stop(request: Request) -> JSONResponse:
+        await session.require_control(request)
+        page.running.stop()
+        return JSONResponse(page.facts())
+
+    async def log(request: Request) -> JSONResponse:
+        text, following = page.running.log(session.subject.out, whole(request, "from", 0))
+        return JSONResponse({"text": text, "next": following})
+
+    async def save_to(request: Request) -> JSONResponse:
+        body = await session.require_control(request)
+        return JSONResponse(await session.in_thread(page.save, write=body.get("write") is True))
+
+    return [
+        Route("/api/estimate", estimate),
+        Route("/api/run", run, methods=["POST"]),
+        Route("/api/stop", stop, methods=["POST"]),
+        Route("/api/log", log),
+        Route("/api/save", save_to, methods=["POST"]),
+    ]
+
+
+class RunPage:
+    """What these routes share."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._lock = threading.Lock()
+        self._written = ""
+        self.running = Running()
+
+    def facts(self) -> dict[str, Any]:
+        """For api/progress."""
+        return self.running.facts(self._session.subject.out)
+
+    def estimate(self) -> dict[str, Any]:
+        """Of the draft."""
+        return estimated(self._draft(), self._session.subject.out)
+
+    def run(self, body: dict[str, Any]) -> None:
+        """Start, from the recipe's file: what runs is what stands there. Raises `Refused` 409 where it is not."""
+        with self._lock:
+            saving = self._saving()
+            if saving.changes:
+                raise Refused(409, f"the draft is not saved: {saving.path.name} would run as it is; save it first")
+            to = body.get("to") or "assemble"
+            subject = self._session.subject
+            self.running.start(saving.path, subject.out, to=str(to), restart=body.get("restart") is True)
+
+    def save(self, *, write: bool) -> dict[str, Any]:
+        """What would be written, or is."""
+        subject = self._session.subject
+        with self._lock, subject.lock:
+            saving = self._saving()
+            if write and saving.changes:
+                save(saving, None if subject.mask is None else self._session.scan.mask, ours=self._written)
+                self._written = saving.text
+                self._taken(saving)
+        return saving.plain()
+
+    def _saving(self) -> Saving:
+        subject = self._session.subject
+        path = recipe_file(subject.recipe_path, subject.out, of_folder=subject.of_folder)
+        return saving_of(path, self._draft(), subject.out, masked=subject.mask is not None)
+
+    def _taken(self, saving: Saving) -> None:
+        """The file is the draft now: a mask that was painted is the recipe's from now on."""
+        self._session.subject.saved_to(saving.path)
+        self._session.sweep.refresh()
+
+    def _draft(self) -> Recipe:
+        recipe = self._session.subject.recipe
+        if recipe is None:
+            raise FriedelError("the recipe", rule="cannot be used")
+        return recipe

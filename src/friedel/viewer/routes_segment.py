@@ -1,0 +1,259 @@
+"""Blobs: solved while parameters change, drawn, listed, looked at one by one; distributions, pairs, proposals."""
+
+import threading
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from friedel.errors import FriedelError
+from friedel.model.blobs import Reason
+from friedel.recipe import Recipe
+from friedel.segment import SegmentParams
+from friedel.viewer.blob_facts import blob_facts, film, relations, summary, table_of
+from friedel.viewer.encode import array_response, clean_image
+from friedel.viewer.histograms import elbow, histogram
+from friedel.viewer.outlines import Outlines
+from friedel.viewer.pairable import Pairing, Proposer, Search
+from friedel.viewer.session import Refused, Session, flag, one_of, read_body, whole
+from friedel.viewer.solution import Overtaken, Scope, Solution
+
+REASONS = [reason.text for reason in Reason]
+
+
+def routes(session: Session) -> list[Route]:
+    """api/solve, table, outlines, blob, film, histogram, elbow, pairable, propose."""
+    page = SegmentPage(session)
+    session.facts["propose"] = lambda: page.proposer.state
+    session.facts["solution"] = lambda: page.newest
+    session.endings.append(page.proposer.stop)
+
+    async def solve(request: Request) -> JSONResponse:
+        body = await read_body(request)
+        return JSONResponse(await session.in_thread(page.solve, body))
+
+    async def table(request: Request) -> Response:
+        return await session.in_thread(page.table, request)
+
+    async def outlines(request: Request) -> Response:
+        return await session.in_thread(page.outlines, request)
+
+    async def blob(request: Request) -> JSONResponse:
+        return JSONResponse(await session.in_thread(page.blob, request))
+
+    async def film_of(request: Request) -> Response:
+        return await session.in_thread(page.film, request)
+
+    async def histogram_of(request: Request) -> JSONResponse:
+        return JSONResponse(await session.in_thread(page.histogram, request))
+
+    async def elbow_of(request: Request) -> JSONResponse:
+        return JSONResponse(await session.in_thread(page.elbow, request))
+
+    async def pairable(request: Request) -> JSONResponse:
+        body = await read_body(request)
+        return JSONResponse(await session.in_thread(page.pairable, body))
+
+    async def propose(request: Request) -> JSONResponse:
+        body = await session.require_control(request)
+        await session.in_thread(page.propose, body)
+        return JSONResponse({})
+
+    return [
+        Route("/api/solve", solve, methods=["POST"]),
+        Route("/api/table", table),
+        Route("/api/outlines", outlines),
+        Route("/api/blob", blob),
+        Route("/api/film", film_of),
+        Route("/api/histogram", histogram_of),
+        Route("/api/elbow", elbow_of),
+        Route("/api/pairable", pairable, methods=["POST"]),
+        Route("/api/propose", propose, methods=["POST"]),
+    ]
+
+
+class SegmentPage:
+    """What these routes share; its methods are called in worker threads."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._solver = session.solver
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[object, Any]] = {}
+        self.proposer = Proposer()
+        self.newest: str | None = None
+
+    def solve(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Solve for the page; what a newer request has overtaken is dropped."""
+        scope, seq, frame = body.get("scope", "sub"), body.get("seq", 0), body.get("frame", 0)
+        params = self._params(body)
+        channel = f"{str(body.get('client', ''))[:64]} {str(body.get('slot', ''))[:8]}"
+        try:
+            found = self._solver.solve(
+                params, _scope(scope), frame=_number(frame, "frame"), channel=channel, number=_number(seq, "seq")
+            )
+        except Overtaken:
+            raise Refused(409, "overtaken") from None
+        self.newest = found.id
+        return {**summary(found), "seq": seq}
+
+    def table(self, request: Request) -> Response:
+        """All rows, kept ones first."""
+        found = self._solution(request)
+        names = request.query_params.get("columns")
+        values, columns = table_of(found.blobs, names.split(",") if names else None)
+        return array_response(
+            values, pack=flag(request, "pack"), columns=columns, reasons=REASONS, kept=len(found.blobs)
+        )
+
+    def outlines(self, request: Request) -> Response:
+        """Runs on a frame or a section."""
+        found = self._solution(request)
+        frames = found.blobs.shape[0]
+        start, stop = whole(request, "start", 0), whole(request, "stop", frames)
+        index: Outlines = found.outlines
+        query = request.query_params
+        if "row" in query:
+            runs = index.row(whole(request, "row"), start, stop)
+        elif "col" in query:
+            runs = index.col(whole(request, "col"), start, stop)
+        else:
+            runs = index.frame(whole(request, "frame"))
+        return array_response(runs, pack=flag(request, "pack"))
+
+    def blob(self, request: Request) -> dict[str, Any]:
+        """One row at length."""
+        found, row = self._solution(request), whole(request, "id")
+        facts = blob_facts(found, row)
+        results = self._session.subject.results
+        return {**facts, **relations(found, row, results.blobs, results.pairs, results.grains)}
+
+    def film(self, request: Request) -> Response:
+        """The frames of one row."""
+        sweep = self._session.sweep
+        made = film(self._solution(request), whole(request, "id"), sweep.clean)
+        look = sweep.known()
+        encoded = clean_image(
+            made.frames,
+            look.quantum,
+            start=made.start,
+            step=made.step,
+            row0=made.row0,
+            col0=made.col0,
+            runs=made.runs,
+        )
+        return array_response(encoded, pack=flag(request, "pack"))
+
+    def histogram(self, request: Request) -> dict[str, Any]:
+        """Values of the draft's scan: of all of it where that was looked through, else of the window."""
+        params, window = self._draft().segment, self._session.window(whole(request, "frame", self._middle()))
+        scope: Scope = "whole" if self._session.sweep.bright is not None else "sub"
+        trial = self._solver.trial(params, scope, frame=window.start)
+        unit = trial.unit(params)
+        sigma = float(trial.baseline.sigma) if trial.stencil.noise is None else 1.0
+        key = (trial.collected.bright, window, unit, id(trial.stencil.left_out))
+        found = self._once(
+            "histogram", key, lambda: histogram(window.frames, trial.stencil, trial.bright(), trial.voxels, sigma)
+        )
+        return {
+            "edges": (found.edges / unit).tolist(),
+            "counts": found.counts.tolist(),
+            "noise": found.noise.tolist(),
+            "sigma": sigma / unit,
+            "unit": params.unit,
+            "scope": scope,
+        }
+
+    def elbow(self, request: Request) -> dict[str, Any]:
+        """The curve for the draft's other parameters."""
+        scope = _scope(one_of(request, "scope", ("whole", "sub")))
+        params = self._draft().segment
+        trial = self._solver.trial(params, scope, frame=whole(request, "frame", self._middle()))
+        unit = trial.unit(params)
+        alike = params.model_dump_json(exclude={"seed_threshold"})
+        found = self._once(
+            f"elbow {scope}",
+            (trial.collected.bright, alike, id(trial.stencil.left_out)),
+            lambda: elbow(params, trial.bright(), trial.voxels, unit, trial.solved),
+        )
+        return {**found.plain(), "unit": params.unit}
+
+    def pairable(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Pairs of the whole scan with these parameters."""
+        params, pairing = self._params(body), self._pairing()
+        blobs = self._solver.solve(params, "whole", channel="pairable").blobs
+        told: Pairing = self._once("pairing", self._pairing_key(), lambda: pairing.told_by(blobs))
+        return told.count(blobs).plain()
+
+    def propose(self, body: dict[str, Any]) -> None:
+        """Begin or stop the search."""
+        if body.get("stop"):
+            self.proposer.stop()
+            return
+        params, pairing = self._draft().segment, self._pairing()
+        trial = self._solver.trial(params, "whole")
+        self.proposer.start(lambda: Search(trial, params, pairing))
+
+    def _pairing(self) -> Pairing:
+        """Geometry and crystals of the draft; where a run of the same has calibrated it, that."""
+        recipe, results = self._draft(), self._session.subject.results
+        ran = results.recipe
+        same = ran is not None and ran.setup == recipe.setup and results.has("pairs.h5")
+        return Pairing.of(recipe, results.setup if same else None)
+
+    def _pairing_key(self) -> tuple[object, ...]:
+        recipe = self._draft()
+        return recipe.setup, recipe.phase, recipe.match, recipe.run.seed, self._session.subject.results
+
+    def _once(self, name: str, key: tuple[object, ...], make: Any) -> Any:
+        """What `make` gives, made again only for another key."""
+        with self._lock:
+            known = self._known.get(name)
+        if known is not None and _same(known[0], key):
+            return known[1]
+        made = make()
+        with self._lock:
+            self._known[name] = key, made
+        return made
+
+    def _params(self, body: dict[str, Any]) -> SegmentParams:
+        values = body.get("segment")
+        if not isinstance(values, dict):
+            raise Refused(422, "segment must be a table", "segment")
+        params = self._session.subject.section("segment", values)
+        assert isinstance(params, SegmentParams)
+        return params
+
+    def _draft(self) -> Recipe:
+        recipe = self._session.subject.recipe
+        if recipe is None:
+            raise FriedelError("the recipe", rule="cannot be used")
+        return recipe
+
+    def _middle(self) -> int:
+        return self._session.scan.shape[0] // 2
+
+    def _solution(self, request: Request) -> Solution:
+        return self._solver.kept.get(request.query_params.get("solution", ""))
+
+
+def _same(one: object, other: tuple[object, ...]) -> bool:
+    return (
+        isinstance(one, tuple)
+        and len(one) == len(other)
+        and all(a is b or (not hasattr(a, "__array__") and a == b) for a, b in zip(one, other, strict=True))
+    )
+
+
+def _scope(text: Any) -> Scope:
+    scopes: dict[str, Scope] = {"sub": "sub", "whole": "whole"}
+    if not isinstance(text, str) or text not in scopes:
+        raise Refused(422, "scope must be sub or whole", "scope")
+    return scopes[text]
+
+
+def _number(value: Any, name: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > 1 << 60:
+        raise Refused(422, f"{name} must be a whole number", name)
+    return value
