@@ -2,7 +2,7 @@
 
 import { number } from "./axes.js";
 import { el, icon, segmented } from "./dom.js";
-import { PAINTS, grainData, paintOf } from "./grains_data.js";
+import { PAINTS, grainData, paintOf, styled } from "./grains_data.js";
 import { factsCard } from "./grains_facts.js";
 import { overview } from "./grains_overview.js";
 import { plots } from "./grains_plots.js";
@@ -54,7 +54,7 @@ export function mount(host, app) {
     page.empty(!has?.blobs);
     if (!has?.blobs) return;
     try {
-      const [spots, colours, grains] = await Promise.all([data.spots(), data.colours(), data.grains()]);
+      const [spots, colours, grains] = await Promise.all([data.spots(), data.colours(), data.grains(), styled()]);
       if (shown?.spots === spots && shown?.colours === colours) return;
       shown = { spots, colours, columns: grains.columns };
       const named = grains.columns.id?.length ?? 0;

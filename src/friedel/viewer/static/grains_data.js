@@ -117,6 +117,12 @@ export function grainData(app) {
   return shared;
 }
 
+/** When the style sheet is there: colours of canvases come from it. */
+export async function styled() {
+  const link = /** @type {HTMLLinkElement|null} */ (document.querySelector('link[href$="grains.css"]'));
+  if (link && !link.sheet) await new Promise((done) => ["load", "error"].forEach((name) => link.addEventListener(name, done, { once: true })));
+}
+
 const VIRIDIS = ["#440154", "#472c7a", "#3b518b", "#2c718e", "#21908d", "#27ad81", "#5cc863", "#aadc32", "#fde725"];
 
 /** A colour between dark (0) and light (1). @param {number} t */

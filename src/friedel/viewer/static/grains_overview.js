@@ -7,8 +7,8 @@ import { el } from "./dom.js";
 const BINS = 40;
 /** @type {{name: string, text: string, unit: string, low?: number, high?: number}[]} */
 const SHOWN = [
-  { name: "completeness", text: "Completeness", unit: "spots found of those expected", low: 0, high: 1 },
-  { name: "residual_px", text: "Off by", unit: "px, median of a grain's spots", low: 0 },
+  { name: "completeness", text: "Completeness", unit: "", low: 0, high: 1 },
+  { name: "residual_px", text: "Off by", unit: "px", low: 0 },
   { name: "diameter_um", text: "Diameter", unit: "µm", low: 0 },
 ];
 
@@ -39,13 +39,19 @@ export function overview(host, { onValue }) {
         if (!values.length) continue;
         const low = column.low ?? Math.min(...values);
         const high = column.high ?? 1.05 * Math.max(...values);
-        const edges = Array.from({ length: BINS + 1 }, (_, i) => low + ((high - low) * i) / BINS);
-        const counts = new Array(BINS).fill(0);
-        for (const v of values) counts[Math.max(0, Math.min(BINS - 1, Math.floor(((v - low) / (high - low || 1)) * BINS)))]++;
+        const { edges, counts } = counted(values, low, high);
         const chance = column.name === "completeness" ? Math.max(0, ...(columns.chance ?? []).filter((v) => v !== null)) : 0;
         const lines = chance ? [{ id: "chance", x: chance, label: "chance", dashed: true, colour: "--warm" }] : [];
         chart.set({ series: [{ type: "bars", x: edges, y: counts, colour: "--kept", name: "grains", width: 1 }], lines, x: { min: low, max: high }, y: { min: 0 } });
       }
     },
   };
+}
+
+/** How many values lie in each of equal bins. @param {number[]} values @param {number} low @param {number} high */
+export function counted(values, low, high) {
+  const edges = Array.from({ length: BINS + 1 }, (_, i) => low + ((high - low) * i) / BINS);
+  const counts = new Array(BINS).fill(0);
+  for (const v of values) counts[Math.max(0, Math.min(BINS - 1, Math.floor(((v - low) / (high - low || 1)) * BINS)))]++;
+  return { edges, counts };
 }

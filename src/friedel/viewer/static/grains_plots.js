@@ -2,7 +2,7 @@
 
 import { number, ticks } from "./axes.js";
 import { el } from "./dom.js";
-import { Scatter, nearestDot, sizesOf } from "./grains_scatter.js";
+import { SIZES, Scatter, nearestDot, sizesOf } from "./grains_scatter.js";
 import { ImageView } from "./image.js";
 import { counters } from "./state.js";
 import { colour, font, onTheme, pixel, rgb } from "./theme.js";
@@ -23,6 +23,8 @@ export function plots(detectorHost, angleHost, hooks) {
   let look = { chosen: null, spot: null, pairs: "chosen", loose: true, hexes: [] };
   let hovered = -1;
   let shared = { size: new Uint8Array(), colour: new Uint32Array(), order: new Uint32Array(), strength: new Uint8Array() };
+  /** by intensity */
+  let sizes = new Uint8Array();
   /** @type {Uint32Array} spots whose partner comes after them */
   let firsts = new Uint32Array();
 
@@ -248,6 +250,7 @@ export function plots(detectorHost, angleHost, hooks) {
     for (let i = 0; i < count; i++) {
       const g = grain[i];
       shared.colour[i] = g >= 0 ? (inks[g] ?? grey) : grey;
+      shared.size[i] = Math.min(SIZES - 1, sizes[i] + (some && g === look.chosen ? 2 : 0));
       shared.strength[i] = g < 0 ? (look.loose ? (some ? 34 : 80) : 0) : some && g !== look.chosen ? 60 : 255;
     }
     // what is faint lies below
@@ -275,7 +278,8 @@ export function plots(detectorHost, angleHost, hooks) {
       spots = next;
       const { count, meta, columns } = next;
       const { row, col, eta_deg: eta, omega_deg: omega, partner } = columns;
-      shared = { size: sizesOf(columns.intensity), colour: new Uint32Array(count), order: new Uint32Array(count), strength: new Uint8Array(count) };
+      sizes = sizesOf(columns.intensity);
+      shared = { size: new Uint8Array(count), colour: new Uint32Array(count), order: new Uint32Array(count), strength: new Uint8Array(count) };
       detector.dots.x = Float32Array.from(col, (v) => v + 0.5);
       detector.dots.y = Float32Array.from(row, (v) => v + 0.5);
       angles.dots.x = eta;

@@ -1,6 +1,7 @@
 // Many dots fast: stamped into pixels, with soft edges, some large and some small.
 
-const SIZES = 5;
+/** Dots come in this many sizes. */
+export const SIZES = 7;
 
 /** @typedef {{size: number, cover: Uint8Array}} Stamp  square of size x size, 0 to 255 */
 

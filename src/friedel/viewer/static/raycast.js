@@ -154,7 +154,8 @@ export class SolidView {
     if (!still && took > SLOW_MS && this.moving > 0) this.moving--;
     if (!still && took < SLOW_MS / 4 && this.moving < QUALITIES.length - 1) this.moving++;
     this.#marks();
-    this.options.onDraw?.(still && !this.queue.length);
+    this.bestDone = still && !this.queue.length;
+    this.options.onDraw?.(this.bestDone);
     if (this.queue.length) this.#plan(this.queue);
   }
 
@@ -290,12 +291,8 @@ export class SolidView {
       if (!press.moved && Math.hypot(dx, dy) < 4) return;
       press = { ...at, moved: true, pan: press.pan };
       host.style.cursor = "grabbing";
-      if (press.pan) {
-        const scale = this.camera.scale(this.width, this.height);
-        const [px, py] = this.camera.pose.pan;
-        this.camera.pose.pan = [px - dx * scale, py + dy * scale];
-      } else this.camera.turn(0.4 * dx, 0.4 * dy);
-      this.#moved();
+      if (press.pan) this.pan(dx, dy);
+      else this.turn(0.4 * dx, 0.4 * dy);
     });
     const release = (/** @type {PointerEvent} */ event) => {
       if (press && !press.moved && event.type === "pointerup" && event.button === 0) {
@@ -334,6 +331,14 @@ export class SolidView {
   /** Turn by keys. @param {number} dx @param {number} dy  degrees */
   turn(dx, dy) {
     this.camera.turn(dx, dy);
+    this.#moved();
+  }
+
+  /** Move by CSS pixels. @param {number} dx @param {number} dy */
+  pan(dx, dy) {
+    const scale = this.camera.scale(this.width, this.height);
+    const [x, y] = this.camera.pose.pan;
+    this.camera.pose.pan = [x - dx * scale, y + dy * scale];
     this.#moved();
   }
 

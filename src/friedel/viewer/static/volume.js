@@ -2,8 +2,10 @@
 
 import { number } from "./axes.js";
 import { el, icon, segmented } from "./dom.js";
-import { PAINTS, grainData, paintOf } from "./grains_data.js";
+import { PAINTS, grainData, paintOf, styled } from "./grains_data.js";
+import { Chart } from "./charts.js";
 import { factsCard } from "./grains_facts.js";
+import { counted } from "./grains_overview.js";
 import { SolidView } from "./raycast.js";
 import { colour, onTheme, pixel, rgb } from "./theme.js";
 import { slices } from "./volume_slices.js";
@@ -39,13 +41,15 @@ export function mount(host, app) {
   page.slices.prepend(...cuts.hosts);
   const key = drawnKey(page.key);
   const card = factsCard(page.card, app, {
-    hint: "Click the map or a slice: what is known about the grain there appears here.",
+    hint: "",
     onGrain: (grain) => state.select({ grain }),
     actions: [
       { text: "centre", title: "Move the crosshair to the grain's centre", run: (grain) => centreOn(grain) },
       { text: "spots", title: "Its spots, on the page Pairs & grains", run: () => app.open("grains") },
     ],
   });
+
+  const about = aboutMap(page.card);
 
   // ---- what is shown
 
@@ -57,7 +61,7 @@ export function mount(host, app) {
     }
     page.empty(false);
     try {
-      const [map, colours, grains] = await Promise.all([data.map(), data.colours(), data.grains()]);
+      const [map, colours, grains] = await Promise.all([data.map(), data.colours(), data.grains(), styled()]);
       if (shown?.map === map) return;
       shown = { map, colours, columns: grains.columns };
       fill();
@@ -83,8 +87,10 @@ export function mount(host, app) {
     applyCross();
     page.cut.set(true);
     setCut(true);
+    applyTheme();
     applyPaint();
     applyChosen();
+    about.draw(shown, counts);
     page.facts(`${number(shown.columns.id?.length ?? 0)} grains · ${size.map((n) => number(n * map.voxel_um, 4)).join(" × ")} µm · voxels of ${number(map.voxel_um)} µm${map.step > 1 ? ` (every ${map.step}th)` : ""}`);
   }
 
@@ -114,7 +120,9 @@ export function mount(host, app) {
     const paint = state.get().paint ?? "ipf_z";
     const { colours, columns } = shown;
     const axis = paint.startsWith("ipf_") ? paint.slice(4) : null;
-    const row = colours.keys.findIndex((/** @type {any} */ k) => k.keyed && k.grains);
+    const mine = columns.phase?.[state.get().selection.grain ?? -1];
+    const keyed = colours.keys.map((/** @type {any} */ k, /** @type {number} */ i) => ({ ...k, i })).filter((/** @type {any} */ k) => k.keyed && k.grains);
+    const row = (keyed.find((/** @type {any} */ k) => k.phase === mine) ?? keyed[0])?.i ?? -1;
     page.explain(axis ? "" : paint === "status" ? "status" : paint === "trust" ? "trust" : "");
     key.element.hidden = row < 0 || (!axis && paint !== "grain");
     if (key.element.hidden) return;
@@ -135,6 +143,9 @@ export function mount(host, app) {
     cuts.setLook({ chosen: label });
     if (page.only.on && solid.only !== label) setOnly(true);
     const paint = state.get().paint ?? "ipf_z";
+    const none = grain === null || grain === undefined;
+    about.element.hidden = !none;
+    card.element.hidden = none;
     card.show(grain ?? null, shown && paint !== "status" && label ? paintOf(paint, shown.colours, shown.columns)[grain] : undefined);
     applyKey();
   }
@@ -265,7 +276,6 @@ export function mount(host, app) {
     if (data.stale() && visible) load();
   });
   onTheme(applyTheme);
-  applyTheme();
   let visible = false;
   Object.assign(/** @type {any} */ (window).friedel, { solid });
   return {
@@ -281,6 +291,30 @@ export function mount(host, app) {
   };
 }
 
+/** What is known about the whole map, while no grain is chosen. @param {HTMLElement} host */
+function aboutMap(host) {
+  const facts = el("dl.facts");
+  const plot = el("div.distribution");
+  const chart = new Chart(plot, { label: "Diameters of the grains" });
+  const element = el("div.map-about", {},
+    el("div.says", {}, el("p", {}, "Click the map or a slice: what is known about the grain there appears here. Drag a slice to move the crosshair."), facts),
+    el("div", {}, el("h3", {}, "Diameter", el("small", {}, " µm")), plot));
+  host.append(element);
+  return {
+    element,
+    /** @param {any} shown @param {number[]} counts  voxels by status */
+    draw({ map, columns }, counts) {
+      const size = [...map.shape].reverse().map((n) => number(n * map.voxel_um, 4));
+      const all = counts[1] + counts[2] + counts[3];
+      const said = [["grains", number(columns.id?.length ?? 0)], ["size", `${size.join(" × ")} µm`], ["voxels", `${number(map.voxel_um)} µm, ${number(all, 9)} filled`], ["measured", `${number((100 * counts[1]) / Math.max(1, all), 3)} %`]];
+      facts.replaceChildren(...said.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+      const values = (columns.diameter_um ?? []).filter((/** @type {any} */ v) => v > 0);
+      const { edges, counts: y } = counted(values, 0, 1.05 * Math.max(1, ...values));
+      chart.set({ series: values.length ? [{ type: "bars", x: edges, y, colour: "--kept", name: "grains", width: 1 }] : [], x: { min: 0 }, y: { min: 0 }, empty: "No grains." });
+    },
+  };
+}
+
 /** @param {import("./main.js").App} app @param {any} it */
 function bindKeys(app, { solid, page, setCut, reset, step }) {
   const bind = (/** @type {string} */ keys, /** @type {string} */ says, /** @type {() => void} */ run) => app.keys.bind("volume", keys, says, run);
@@ -288,6 +322,10 @@ function bindKeys(app, { solid, page, setCut, reset, step }) {
   bind("ArrowRight", "turn it right", () => solid.turn(8, 0));
   bind("ArrowUp", "tilt it up", () => solid.turn(0, -8));
   bind("ArrowDown", "tilt it down", () => solid.turn(0, 8));
+  bind("shift+ArrowLeft", "move the map", () => solid.pan(-30, 0));
+  bind("shift+ArrowRight", "move the map", () => solid.pan(30, 0));
+  bind("shift+ArrowUp", "move the map", () => solid.pan(0, -30));
+  bind("shift+ArrowDown", "move the map", () => solid.pan(0, 30));
   bind("+|=", "zoom in", () => solid.zoom(1.2));
   bind("-", "zoom out", () => solid.zoom(1 / 1.2));
   bind("x", "look along x", () => solid.reset({ azimuth: 90, elevation: 0 }));

@@ -186,7 +186,7 @@ void main() {
       if (fill(from + middle * forward) > HALF) t = middle; else last = middle;
     }
     vec3 there = from + t * forward;
-    normal = -normalize(slope(there, 1.0) + 1.6 * slope(there, 2.6) + 1e-6 * forward);
+    normal = -normalize(slope(there, 1.2) + 2.6 * slope(there, 3.3) + 1e-6 * forward);
   }
   vec3 p = from + t * forward;
   uint id = spread > 0.0 ? vote(p) : labelAt(ivec3(floor(p)));
