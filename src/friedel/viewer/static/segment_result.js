@@ -63,8 +63,8 @@ function spanText(shown, s) {
   const sweep = s.progress?.sweep;
   if (s.scope === "whole" && (sweep?.state !== "done" || shown?.answer.scope === "sub")) {
     if (sweep?.state === "failed") return `The whole scan cannot be solved: ${sweep.text || "the sweep failed"}. Shown are the frames around this one.`;
-    const share = sweep?.total ? ` ${Math.floor((100 * sweep.done) / sweep.total)} %` : "";
-    return `The whole scan is not ready: its bright voxels are being collected${share}. Until then these are the frames around this one.`;
+    const share = sweep?.total ? `, ${Math.floor((100 * sweep.done) / sweep.total)} %` : "";
+    return `Not ready: bright voxels of the whole scan are being collected${share}. Shown are the frames around this one.`;
   }
   if (!shown) return "";
   const [start, stop] = shown.answer.window ?? [0, 0];
