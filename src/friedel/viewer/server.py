@@ -5,13 +5,10 @@ import secrets
 import socket
 import threading
 import webbrowser
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from getpass import getuser
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -24,9 +21,8 @@ from starlette.types import ASGIApp, Scope
 
 from friedel.errors import FriedelError, InputError
 from friedel.runner.progress import log
+from friedel.viewer import routes_frames, routes_grains, routes_run, routes_segment, routes_session
 from friedel.viewer.guard import Guard
-from friedel.viewer.routes_frames import routes as frame_routes
-from friedel.viewer.routes_session import routes as session_routes
 from friedel.viewer.session import Refused, Session
 from friedel.viewer.solving import Solver
 from friedel.viewer.subject import Subject
@@ -34,7 +30,7 @@ from friedel.viewer.sweep import Sweep
 
 STATIC = Path(__file__).parent / "static"
 OWN_ADDRESS = "127.0.0.1"
-MORE_ROUTES = ("routes_segment", "routes_run", "routes_grains")
+ROUTES = (routes_session, routes_frames, routes_segment, routes_grains, routes_run)
 
 
 class PageFiles(StaticFiles):
@@ -70,12 +66,10 @@ def make_app(session: Session, *, token: str, allow_hosts: Iterable[str] = (), p
         yield
         session.close()
 
-    more = [module.routes for name in MORE_ROUTES if (module := _optional(name)) is not None]
-    makers: list[Callable[[Session], list[Route]]] = [session_routes, frame_routes, *more]
     app = Starlette(
         routes=[
             Route("/", index),
-            *(route for make in makers for route in make(session)),
+            *(route for module in ROUTES for route in module.routes(session)),
             Mount("/static", PageFiles(directory=STATIC)),
         ],
         lifespan=life,
@@ -87,11 +81,6 @@ def make_app(session: Session, *, token: str, allow_hosts: Iterable[str] = (), p
         },
     )
     return Guard(app, token=token, allow_hosts=allow_hosts, port=port)
-
-
-def _optional(name: str) -> Any:
-    full = f"friedel.viewer.{name}"
-    return import_module(full) if find_spec(full) is not None else None
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
@@ -122,10 +111,14 @@ class PageServer:
     """A session with its server on a port of this machine: `run` it here, or `begin` it in a thread."""
 
     def __init__(self, path: Path | str, *, port: int = 0, allow_hosts: Iterable[str] = ()) -> None:
-        self._socket = _bound(port)
+        self.session = make_session(path)
+        try:
+            self._socket = _bound(port)
+        except InputError:
+            self.session.close()
+            raise
         self.port = int(self._socket.getsockname()[1])
         self.token = secrets.token_urlsafe(24)
-        self.session = make_session(path)
         self.session.address = self.address
         self.session.ssh = self.ssh
         app = make_app(self.session, token=self.token, allow_hosts=allow_hosts, port=self.port)

@@ -1,12 +1,16 @@
 """The whole scan, looked at once in the background: backgrounds, and all voxels that any blob may ever hold."""
 
+import hashlib
 import threading
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from friedel.errors import CapacityError, FriedelError
+from friedel.io.fingerprint import HALF
 from friedel.io.sources import held_bytes
 from friedel.model.arrays import Frames, Image
 from friedel.model.baseline import Baseline
@@ -211,12 +215,12 @@ class Sweep:
         """What is to be done by the draft as it is now; None where nothing can be."""
         subject = self.subject
         with subject.lock:
-            recipe, scan, mask = subject.recipe, subject.scan, subject.mask
+            recipe, scan = subject.recipe, subject.scan
             if recipe is None or scan is None:
                 return None
             segment = self._wanted or recipe.segment
             clean = repr(recipe.preprocess.model_dump(exclude={"keep_clean"}))
-            key = (scan.fingerprint, -1 if mask is None else subject.mask_edits, clean)
+            key = (*_marks(scan), clean)
         return Task(scan, recipe.preprocess, segment, read_areas(segment, scan), recipe.run.memory_gb, key)
 
     def _once(self) -> None:
@@ -314,3 +318,10 @@ class Sweep:
         except FriedelError:
             return True
         return now is None or now.key != task.key
+
+
+def _marks(scan: Scan) -> tuple[Any, ...]:
+    """What clean frames depend on besides parameters, by content: a mask that is saved is the same mask."""
+    images = hashlib.blake2b(np.packbits(scan.mask).tobytes())
+    images.update(np.ascontiguousarray(scan.dark).tobytes())
+    return scan.fingerprint[:HALF], images.hexdigest(), scan.saturation, scan.tiles, scan.shape, scan.omega_step_deg
