@@ -56,7 +56,7 @@ export class ImageView {
     this.over = /** @type {CanvasRenderingContext2D} */ (this.top.getContext("2d"));
     this.store = document.createElement("canvas");
     this.storeCtx = /** @type {CanvasRenderingContext2D} */ (
-      this.store.getContext("2d", { alpha: false, willReadFrequently: true })
+      this.store.getContext("2d", { willReadFrequently: true })
     );
     this.dirty = { base: false, top: false, planned: false };
     host.classList.add("image");
