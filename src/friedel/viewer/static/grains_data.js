@@ -21,7 +21,7 @@ import { same } from "./state.js";
  */
 
 /** Voxels of a map that a page holds; of larger ones it takes every second, third, ... voxel. */
-const MOST_VOXELS = 80e6;
+const MOST_VOXELS = 40e6;
 
 /** What one page shows of a run. One for all pages of the program. */
 export class GrainData {

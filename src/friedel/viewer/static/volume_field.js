@@ -37,23 +37,24 @@ export function fieldOf({ data, status, shape }, { statuses, only }) {
     }
   // what is left when statuses are hidden is a voxel thin: it must not be smoothed away
   const thin = hidden && !only;
-  const kernel = thin ? [6, 1] : [20, 15, 6, 1];
-  for (const step of [1, padded[2], padded[1] * padded[2]]) solid = smoothed(solid, step, kernel);
+  for (const step of [1, padded[2], padded[1] * padded[2]]) solid = smoothed(solid, step, thin);
   if (thin) for (let i = 0; i < solid.length; i++) solid[i] = Math.min(255, 1.35 * solid[i]);
   const { empty, blocks } = emptiness(solid, padded);
   return { shown, solid, padded, empty, blocks, count };
 }
 
-/** @param {Uint8Array} values @param {number} step @param {number[]} kernel  middle and one side of it */
-function smoothed(values, step, kernel) {
+/**
+ * Binomial weights along one axis: 1 6 15 20 15 6 1, or 1 6 1 where what is thin must stay.
+ * @param {Uint8Array} values @param {number} step @param {boolean} thin
+ */
+function smoothed(values, step, thin) {
   const out = new Uint8Array(values.length);
-  const total = kernel[0] + 2 * kernel.slice(1).reduce((a, b) => a + b, 0);
-  const reach = (kernel.length - 1) * step;
-  for (let i = reach; i < values.length - reach; i++) {
-    let sum = kernel[0] * values[i];
-    for (let k = 1, away = step; k < kernel.length; k++, away += step) sum += kernel[k] * (values[i - away] + values[i + away]);
-    out[i] = sum / total + 0.5;
-  }
+  const [a, b, c] = [step, 2 * step, 3 * step];
+  // the map is padded: the ends of the array are empty
+  if (thin) for (let i = a, end = values.length - a; i < end; i++) out[i] = (6 * values[i] + values[i - a] + values[i + a] + 4) >> 3;
+  else
+    for (let i = c, end = values.length - c; i < end; i++)
+      out[i] = (20 * values[i] + 15 * (values[i - a] + values[i + a]) + 6 * (values[i - b] + values[i + b]) + values[i - c] + values[i + c] + 32) >> 6;
   return out;
 }
 
@@ -74,8 +75,9 @@ function emptiness(solid, [depth, rows, cols]) {
   for (const sense of [1, -1]) {
     for (let n = 0; n < empty.length; n++) {
       const i = sense === 1 ? n : empty.length - 1 - n;
-      const [x, y, z] = [i % bx, Math.floor(i / bx) % by, Math.floor(i / (bx * by))];
       let least = empty[i];
+      if (!least) continue;
+      const [x, y, z] = [i % bx, Math.floor(i / bx) % by, Math.floor(i / (bx * by))];
       for (let k = 0; k < 13 && least > 0; k++) {
         const [dz, dy, dx] = BEFORE[k];
         const [u, v, w] = [x + sense * dx, y + sense * dy, z + sense * dz];
