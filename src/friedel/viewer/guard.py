@@ -16,7 +16,7 @@ MOST_BODY = 2_000_000
 LARGE_AT_A_TIME = 24
 MOST_SENDING_S = 120.0
 """Whoever takes longer for one answer has left without saying so."""
-_LIGHT = frozenset({"/api/progress", "/api/control", "/api/session", "/api/stop"})
+_LIGHT = frozenset({"/api/progress", "/api/control", "/api/session", "/api/stop", "/api/log"})
 _READS = frozenset({"GET", "HEAD"})
 SAFE_HEADERS = {
     "Content-Security-Policy": (

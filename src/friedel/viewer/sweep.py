@@ -1,23 +1,16 @@
 """The whole scan, looked at once in the background: backgrounds, and all voxels that any blob may ever hold."""
 
-import hashlib
 import threading
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from friedel.errors import CapacityError, FriedelError
-from friedel.io.fingerprint import HALF
 from friedel.io.sources import held_bytes
 from friedel.model.arrays import Frames, Image
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.model.stream import CleanBlock
-from friedel.preprocess import PreprocessParams, clean_blocks, ring_bytes
-from friedel.runner.areas import Areas, read_areas
+from friedel.preprocess import clean_blocks, ring_bytes
 from friedel.runner.executors import Alone, Threads, local_executor, usable_cores
 from friedel.runner.plan import PROGRAM_BYTES, budget, plan_blocks, usable_memory
 from friedel.runner.progress import log
@@ -29,6 +22,7 @@ from friedel.viewer.backgrounds import NoBackgrounds, StoredBackgrounds, SweptBa
 from friedel.viewer.collecting import Collector, floor_of
 from friedel.viewer.look import Look, first_guess
 from friedel.viewer.subject import Subject
+from friedel.viewer.task import Task, task_of
 from friedel.viewer.warned import warnings_heard
 from friedel.viewer.window import Window, Windows
 
@@ -40,18 +34,6 @@ _SHARE = 0.5
 
 class Cancelled(Exception):  # noqa: N818  (nothing went wrong)
     """The parameters have changed meanwhile."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Task:
-    """What one sweep is to do: with which parameters, and on what."""
-
-    scan: Scan
-    preprocess: PreprocessParams
-    segment: SegmentParams
-    areas: Areas
-    memory_gb: float
-    key: tuple[Any, ...]
 
 
 class Sweep:
@@ -211,25 +193,13 @@ class Sweep:
     def _fail(self, text: str) -> None:
         self.state, self.error = "failed", text
 
-    def _task(self) -> Task | None:
-        """What is to be done by the draft as it is now; None where nothing can be."""
-        subject = self.subject
-        with subject.lock:
-            recipe, scan = subject.recipe, subject.scan
-            if recipe is None or scan is None:
-                return None
-            segment = self._wanted or recipe.segment
-            clean = repr(recipe.preprocess.model_dump(exclude={"keep_clean"}))
-            key = (*_marks(scan), clean)
-        return Task(scan, recipe.preprocess, segment, read_areas(segment, scan), recipe.run.memory_gb, key)
-
     def _once(self) -> None:
         """One sweep, or nothing where what is known is up to date."""
         before = self._current
         if before is not None and self._wake.wait(_SETTLE_S):
             raise Cancelled
         again, self._again = self._again, False
-        task = self._task()
+        task = task_of(self.subject, self._wanted)
         if task is None:
             self.look, self._current, self.state, self.error = None, None, "waiting", ""
             return
@@ -314,14 +284,7 @@ class Sweep:
         if self._again:
             return True
         try:
-            now = self._task()
+            now = task_of(self.subject, self._wanted)
         except FriedelError:
             return True
         return now is None or now.key != task.key
-
-
-def _marks(scan: Scan) -> tuple[Any, ...]:
-    """What clean frames depend on besides parameters, by content: a mask that is saved is the same mask."""
-    images = hashlib.blake2b(np.packbits(scan.mask).tobytes())
-    images.update(np.ascontiguousarray(scan.dark).tobytes())
-    return scan.fingerprint[:HALF], images.hexdigest(), scan.saturation, scan.tiles, scan.shape, scan.omega_step_deg
