@@ -140,7 +140,7 @@ export async function getArray(path, options = {}) {
  * Ask for a change. The client's name goes along.
  * @param {string} path
  * @param {Object} body
- * @param {Options} [options]
+ * @param {Options & RequestInit} [options]
  * @returns {Promise<any>}
  */
 export async function post(path, body, options = {}) {

@@ -14,6 +14,7 @@ export function nothing(host) {
       el("p", {}, "The scan could not be opened; the line at the top says why. What was written can be looked at."),
     ),
   );
+  state.on("session", (s) => s.session?.scan && location.reload());
   return { show() {}, hide() {} };
 }
 

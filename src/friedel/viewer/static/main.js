@@ -109,7 +109,10 @@ async function reload() {
   const last = (session.scan?.frames ?? 1) - 1;
   state.set({ ...patch, frame: Math.min(state.get().frame, Math.max(0, last)) });
   document.title = `${session.name} · friedel`;
-  showTroubles(/** @type {HTMLElement} */ (document.getElementById("troubles")), session.troubles ?? []);
+  // A folder in which a run is at work is not one whose run ended half-way.
+  const busy = ["running", "stopping"].includes(state.get().progress?.run?.state);
+  const troubles = (session.troubles ?? []).filter((/** @type {any} */ one) => !(busy && one.where === "results"));
+  showTroubles(/** @type {HTMLElement} */ (document.getElementById("troubles")), troubles);
 }
 
 // ---- edits go to the server as a draft -----------------------------------------------------------------------
@@ -136,11 +139,17 @@ function sendDraft(section) {
         state.set({
           draftError: { section, key: /** @type {any} */ (error).key, text: /** @type {any} */ (error).message },
         });
+        if (/** @type {any} */ (error).status === 409) takeBack(section);
         if (/** @type {any} */ (error).status !== 422) complain(error);
       }
       pending.delete(section);
     }, 250),
   );
+}
+
+/** Somebody else is in control: show what holds again. @param {string} section */
+function takeBack(section) {
+  state.set({ [section]: state.get().session.recipe?.[section] ?? {}, draftError: null });
 }
 
 for (const section of state.EDITED) {
@@ -154,6 +163,8 @@ for (const section of state.EDITED) {
 
 let revision = -1;
 let silent = 0;
+/** State and stage of the run: when they change, there are new results. */
+let running = "";
 
 async function poll() {
   try {
@@ -161,9 +172,11 @@ async function poll() {
     if (silent >= 3) toast("The server answers again.");
     silent = 0;
     state.set({ progress });
-    if (progress.revision !== revision) {
-      if (revision !== -1) await reload();
-      revision = progress.revision;
+    const stage = `${progress.run?.state} ${progress.run?.stage}`;
+    if (progress.revision !== revision || stage !== running) {
+      const first = revision === -1;
+      [revision, running] = [progress.revision, stage];
+      if (!first) await reload();
     }
   } catch (error) {
     if (++silent === 3) toast(/** @type {any} */ (error).message, "bad");
@@ -229,6 +242,10 @@ async function start() {
     address.writeAddress,
   );
   window.addEventListener("hashchange", address.readAddress);
+  window.addEventListener("pagehide", () => {
+    if (state.get().progress?.control?.mine)
+      api.post("api/control", { release: true }, { keepalive: true }).catch(() => {});
+  });
   poll();
   await showTab();
   /** @type {any} */ (window).friedel.ready = true;

@@ -87,10 +87,11 @@ export function stageRow(name, says, i, choose) {
       element.setAttribute("aria-checked", String(chosen));
       element.disabled = busy || !possible;
       element.classList.toggle("within", within && possible);
-      element.dataset.state = active ? "running" : done && (!stale || passed) ? "done" : done ? "stale" : "open";
+      element.dataset.state = active ? "running" : passed || (done && !stale) ? "done" : done ? "stale" : "open";
       const share = active && run.total ? run.done / run.total : 0;
       bar.style.width = `${100 * share}%`;
       meter.dataset.on = String(active);
+      meter.dataset.unknown = String(active && !run.total);
       facts.textContent = active
         ? progressText(run)
         : !possible
