@@ -54,9 +54,8 @@ def test_the_whole_scan_is_solved_as_a_run_finds_it(collected_with, changes, ful
     params = collected_with.replaced(**changes)
     found = Solver(source, Serial()).solve(params, "whole")
     assert same_bytes(found.table, source.run(params))
-    assert found.bright_fraction == pytest.approx(
-        len(source.bright(params)) / (12 * (~found.bright.left_out).sum())
-    )
+    bright = source.bright(params)
+    assert found.bright_fraction == pytest.approx(len(bright) / (12 * (~bright.left_out).sum()))
 
 
 @settings(max_examples=40, deadline=None)

@@ -152,7 +152,7 @@ class SegmentPage:
         trial = self._solver.trial(params, scope, frame=window.start)
         unit = trial.unit(params)
         sigma = float(trial.baseline.sigma) if trial.stencil.noise is None else 1.0
-        key = (trial.collected.bright, window, unit, id(trial.stencil.left_out))
+        key = (*self._look(params), window.start, window.stop, window.exact, trial.floor)
         found = self._once(
             "histogram", key, lambda: histogram(window.frames, trial.stencil, trial.bright(), trial.voxels, sigma)
         )
@@ -174,7 +174,7 @@ class SegmentPage:
         alike = params.model_dump_json(exclude={"seed_threshold"})
         found = self._once(
             f"elbow {scope}",
-            (trial.collected.bright, alike, id(trial.stencil.left_out)),
+            (*self._look(params), trial.start, trial.stop, trial.floor, alike),
             lambda: elbow(params, trial.bright(), trial.voxels, unit, trial.solved),
         )
         return {**found.plain(), "unit": params.unit}
@@ -206,11 +206,15 @@ class SegmentPage:
         recipe = self._draft()
         return recipe.setup, recipe.phase, recipe.match, recipe.run.seed, self._session.subject.results
 
+    def _look(self, params: SegmentParams) -> tuple[object, ...]:
+        """What is looked at, and through what."""
+        return self._session.sweep.generation, params.unit, params.noise, params.excluded
+
     def _once(self, name: str, key: tuple[object, ...], make: Any) -> Any:
         """What `make` gives, made again only for another key."""
         with self._lock:
             known = self._known.get(name)
-        if known is not None and _same(known[0], key):
+        if known is not None and known[0] == key:
             return known[1]
         made = make()
         with self._lock:
@@ -236,14 +240,6 @@ class SegmentPage:
 
     def _solution(self, request: Request) -> Solution:
         return self._solver.kept.get(request.query_params.get("solution", ""))
-
-
-def _same(one: object, other: tuple[object, ...]) -> bool:
-    return (
-        isinstance(one, tuple)
-        and len(one) == len(other)
-        and all(a is b or (not hasattr(a, "__array__") and a == b) for a, b in zip(one, other, strict=True))
-    )
 
 
 def _scope(text: Any) -> Scope:

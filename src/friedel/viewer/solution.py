@@ -13,7 +13,7 @@ import numpy as np
 from friedel.errors import FriedelError
 from friedel.model.blobs import BlobTable
 from friedel.model.scan import Scan
-from friedel.segment import BlobRuns, BrightVoxels, SegmentParams
+from friedel.segment import BlobRuns, SegmentParams
 from friedel.viewer.outlines import Outlines
 
 Scope = Literal["sub", "whole"]
@@ -38,17 +38,18 @@ class NotReady(FriedelError):  # noqa: N818  (a state, not a failure)
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """Blobs of frames [start, stop), frames counted as in the scan, and the voxels that they were found among.
+    """Blobs of frames [start, stop), frames counted as in the scan.
 
-    `bright` counts frames from `start`. `preview` says that the frames were cleaned roughly, `cut` that blobs may
-    go on beyond the frames: then their flags say `SCAN_END` there, and their sizes are not the last word.
+    `bright_fraction` is the part of the voxels, left-out pixels aside, at or above the lowest threshold. `preview`
+    says that the frames were cleaned roughly, `cut` that blobs may go on beyond the frames: then their flags say
+    `SCAN_END` there, and their sizes are not the last word.
     """
 
     id: str
     params: SegmentParams
     scope: Scope
     runs: BlobRuns
-    bright: BrightVoxels
+    bright_fraction: float
     start: int
     stop: int
     seconds: float = 0.0
@@ -70,12 +71,6 @@ class Solution:
     def outlines(self) -> Outlines:
         """The index behind the outlines on frames and sections."""
         return Outlines(self.runs)
-
-    @property
-    def bright_fraction(self) -> float:
-        """The part of the voxels, left-out pixels aside, at or above the lowest threshold."""
-        inside = int(np.count_nonzero(~self.bright.left_out)) * (self.stop - self.start)
-        return len(self.bright) / max(inside, 1)
 
 
 class Kept:

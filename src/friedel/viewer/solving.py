@@ -82,7 +82,12 @@ class _Case:
     baseline: Baseline
     generation: int
     stencil: Stencil
+    inside: int
     look: Key
+
+    def part(self, bright: BrightVoxels) -> float:
+        """The part of the voxels that is bright."""
+        return len(bright) / max(self.inside * (bright.stop - bright.start), 1)
 
 
 class Solver:
@@ -153,7 +158,9 @@ class Solver:
         _, stencil, inside = self._stencil
         limit = max(int(params.max_bright_fraction * inside), LEAST_BRIGHT)
         floor = Rules.of(params, sigma_of(baseline)).floor
-        return _Case(params, scan, baseline, generation, replace(stencil, floor=floor, limit=limit, dark=None), key)
+        return _Case(
+            params, scan, baseline, generation, replace(stencil, floor=floor, limit=limit, dark=None), inside, key
+        )
 
     def _whole(self, case: _Case) -> Solution:
         collected = self._whole_scan()
@@ -167,7 +174,7 @@ class Solver:
         wrap = case.params.wraps(case.scan.full_turn)
         known = self.kept.find(name)
         runs = known.runs if known is not None else self._solved(bright, key, case, wrap=wrap)
-        return Solution(name, case.params, "whole", runs, bright, 0, case.scan.shape[0])
+        return Solution(name, case.params, "whole", runs, case.part(bright), 0, case.scan.shape[0])
 
     def _around(self, case: _Case, frame: int) -> Solution:
         frames = self._source.window(frame)
@@ -184,7 +191,7 @@ class Solver:
         runs = shifted(self._solved(bright, key, case, wrap=wrap, first=frames.start), frames.start, case.scan)
         name = name_of("sub", source, case.params)
         return Solution(
-            name, case.params, "sub", runs, bright, frames.start, frames.stop,
+            name, case.params, "sub", runs, case.part(bright), frames.start, frames.stop,
             preview=not frames.exact, cut=not all_of_it,
         )  # fmt: skip
 
