@@ -45,7 +45,7 @@ def blob_uncertainty(blobs: BlobTable) -> Uncertainty:
     threshold for each voxel, added in squares: what the voxels at the blob's border are uncertain by.
     """
     voxels = np.maximum(blobs["Number_of_pixels"], 1).astype(np.float64)
-    level = np.where(blobs["threshold"] > 0, blobs["threshold"], 0.1 * blobs["IMax_int"])
+    level = _threshold_counts(blobs)
     relative = np.sqrt(voxels) * level / np.maximum(blobs["sum_intensity"], 1e-30)
     relative = np.clip(relative, 1e-3, 1.0)
     step = abs(blobs.omega_step_deg)
@@ -60,6 +60,14 @@ def blob_uncertainty(blobs: BlobTable) -> Uncertainty:
     return Uncertainty(
         row, col, omega, relative, shift * blobs["sigs"], shift * blobs["sigf"], shift * blobs["sigo"], unsure
     )
+
+
+def _threshold_counts(blobs: BlobTable) -> Floats:
+    """What each blob grew down to (n), in counts: its dimmest voxel where the table says it in sigma."""
+    dimmest = cut_level(blobs) * blobs["IMax_int"]
+    if blobs.threshold_unit != "counts":
+        return np.asarray(dimmest, dtype=np.float64)
+    return np.where(blobs["threshold"] > 0, blobs["threshold"], dimmest)
 
 
 def cut_level(blobs: BlobTable) -> Floats:

@@ -138,7 +138,10 @@ def _index(materials: Materials) -> Done:
             looked.append(record)
             grains = _grains(materials, setup)
     for note in grains.notes:
-        log.info(note)
+        if len(grains):  # a map, and something about it that is odd
+            warnings.warn(f"index: {note}", FriedelWarning, stacklevel=2)
+        else:
+            log.info(note)
     log.info(f"{len(grains)} grains, median completeness {_median(grains.completeness):.2f}")
     if not len(grains):
         text = (
