@@ -1,10 +1,14 @@
 """Who may ask what: tokens, names, origins, paths, sizes and crowds, against the application and a real server."""
 
+import email.message
 import http.client
 import json
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from http.cookiejar import CookieJar
+from urllib.parse import urljoin
+from urllib.request import Request
 
 import psutil
 import pytest
@@ -94,6 +98,30 @@ def test_the_page_gives_the_token_as_a_cookie_that_works_below_a_proxy(page):
         page.get("api/progress", headers={"cookie": f"a=b; _xsrf=2|1; {COOKIE['cookie']}; {{}}=1"}).status_code
         == 200
     )
+
+
+def test_a_browser_sends_the_cookie_to_all_of_the_page_below_a_proxy_and_to_nobody_else(page):
+    class Answer:
+        def __init__(self, headers):
+            self._headers = email.message.Message()
+            self._headers["Set-Cookie"] = headers["set-cookie"]
+
+        def info(self):
+            return self._headers
+
+    page.cookies.clear()
+    base = "http://hub.example.org/user/x/proxy/8123/"
+    jar = CookieJar()
+    jar.extract_cookies(Answer(page.get(f"?token={TOKEN}").headers), Request(f"{base}?token={TOKEN}"))
+    for path, sent in [
+        ("api/session", True),
+        ("static/main.js", True),
+        ("../8124/", False),
+        ("../../../y/", False),
+    ]:
+        request = Request(urljoin(base, path))
+        jar.add_cookie_header(request)
+        assert (TOKEN in (request.get_header("Cookie") or "")) == sent
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -52,6 +53,7 @@ def _params_in(annotation: Any) -> type[Params] | None:
     return next((found for part in get_args(annotation) if (found := _params_in(part)) is not None), None)
 
 
+@cache
 def schema() -> dict[str, list[dict[str, Any]]]:
     """For every section its parameters in order: what a form needs."""
     return {name: _rows(section_class(name)) for name in Recipe.model_fields}
