@@ -1,4 +1,4 @@
-"""Frames, sections through them, one pixel's course over the rotation, and the mask."""
+"""Frames, sections through them, and one pixel's course over the rotation."""
 
 from typing import Any
 
@@ -8,79 +8,49 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from friedel.errors import FriedelError
-from friedel.model.arrays import Mask
 from friedel.viewer.encode import array_response, clean_image, count_image
-from friedel.viewer.session import Refused, Session, flag, one_of, whole
+from friedel.viewer.session import Refused, Session, flag, inside, one_of, whole
 
 KINDS = ("raw", "background", "clean")
 MOST_STEP = 64
 COURSE_BYTES = 300_000_000
 """Raw bytes that are decoded for one course: a fraction of a second's worth."""
-MOST_RUNS = 100_000
 
 
 def routes(session: Session) -> list[Route]:
-    """api/frame, api/section, api/course, api/mask."""
+    """api/frame, api/section, api/course."""
 
     async def frame(request: Request) -> Response:
         kind, step = one_of(request, "kind", KINDS), whole(request, "step", 1)
         if not 1 <= step <= MOST_STEP:
             raise Refused(422, f"step must lie in 1..{MOST_STEP}", "step")
-        index = _inside(whole(request, "index"), session.scan.shape[0], "index")
+        index = inside(whole(request, "index"), session.scan.shape[0], "index")
 
         def work() -> Response:
-            session.still_wanted(request)
             return array_response(session.pictures.get(kind, index, step), pack=flag(request, "pack"))
 
-        session.still_wanted(request)
-        return await session.in_thread(work)
+        return await session.while_wanted(request, work)
 
     async def section(request: Request) -> Response:
         kind, axis = one_of(request, "kind", ("clean", "raw")), one_of(request, "axis", ("row", "col"))
         frames, rows, cols = session.scan.shape
-        at = _inside(whole(request, "at"), rows if axis == "row" else cols, "at")
+        at = inside(whole(request, "at"), rows if axis == "row" else cols, "at")
         start, stop = whole(request, "start", 0), whole(request, "stop", frames)
         middle = min(max((start + stop) // 2, 0), frames - 1)
-        middle = _inside(whole(request, "frame", middle), frames, "frame")
+        middle = inside(whole(request, "frame", middle), frames, "frame")
 
-        def work() -> Response:
-            session.still_wanted(request)
-            return cut(session, kind, axis, at, (start, stop), middle, pack=flag(request, "pack"))
-
-        session.still_wanted(request)
-        return await session.in_thread(work)
+        pack = flag(request, "pack")
+        return await session.while_wanted(request, cut, session, kind, axis, at, (start, stop), middle, pack=pack)
 
     async def course_of(request: Request) -> JSONResponse:
         frames, rows, cols = session.scan.shape
-        row, col = _inside(whole(request, "row"), rows, "row"), _inside(whole(request, "col"), cols, "col")
+        row, col = inside(whole(request, "row"), rows, "row"), inside(whole(request, "col"), cols, "col")
         near = whole(request, "frame", -1)
-        near = near if near == -1 else _inside(near, frames, "frame")
+        near = near if near == -1 else inside(near, frames, "frame")
 
-        def work() -> dict[str, Any]:
-            session.still_wanted(request)
-            return course(session, row, col, near)
+        return JSONResponse(await session.while_wanted(request, course, session, row, col, near))
 
-        session.still_wanted(request)
-        return JSONResponse(await session.in_thread(work))
-
-    async def paint(request: Request) -> JSONResponse:
-        body = await session.require_control(request)
-        masked = await session.in_thread(painted, session, str(body.get("op", "")), body.get("runs", []))
-        return JSONResponse({"masked": masked, "revision": session.revision})
-
-    async def mask(request: Request) -> Response:
-        here = session.scan.mask
-        return array_response(
-            here.view(np.uint8), pack=flag(request, "pack"), edited=session.subject.mask is not None
-        )
-
-    return [
-        Route("/api/frame", frame),
-        Route("/api/section", section),
-        Route("/api/course", course_of),
-        Route("/api/mask", mask),
-        Route("/api/mask", paint, methods=["POST"]),
-    ]
+    return [Route("/api/frame", frame), Route("/api/section", section), Route("/api/course", course_of)]
 
 
 def cut(
@@ -143,42 +113,6 @@ def _medians(session: Session, frames: list[int], row: int, col: int) -> list[fl
     for index in sorted({look.one.background_of(frame) for frame in frames}):
         known[index] = look.background_at(index, row, col)
     return [known[look.one.background_of(frame)] for frame in frames]
-
-
-def painted(session: Session, op: str, runs: Any) -> int:
-    """Change the mask; how many pixels are masked now. Raises `Refused` 422."""
-    subject = session.subject
-    with subject.lock:
-        mask = session.scan.mask.copy()
-        if op == "clear":
-            subject.set_mask(None)
-            session.sweep.refresh()
-            return int(np.count_nonzero(session.scan.mask))
-        if op not in ("paint", "erase"):
-            raise Refused(422, "op must be paint, erase or clear", "op")
-        paint_runs(mask, runs, value=op == "paint")
-        subject.set_mask(mask)
-    session.sweep.refresh()
-    return int(np.count_nonzero(mask))
-
-
-def paint_runs(mask: Mask, runs: Any, *, value: bool) -> None:
-    """Set runs [row, col0, col1) of a mask; what lies outside is cut off. Raises `Refused` 422."""
-    if not isinstance(runs, list) or len(runs) > MOST_RUNS:
-        raise Refused(422, f"runs must be a list of at most {MOST_RUNS}", "runs")
-    rows, cols = mask.shape
-    for run in runs:
-        if not (isinstance(run, list) and len(run) == 3 and all(type(part) is int for part in run)):
-            raise Refused(422, "a run is [row, col0, col1]", "runs")
-        row, first, last = run
-        if 0 <= row < rows:
-            mask[row, max(first, 0) : min(max(last, 0), cols)] = value
-
-
-def _inside(number: int, count: int, name: str) -> int:
-    if not 0 <= number < count:
-        raise Refused(422, f"{name} must lie in 0..{count - 1}", name)
-    return number
 
 
 def _number(value: float | None) -> float | None:

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Scope
 
 from friedel.errors import FriedelError, InputError
 from friedel.runner.progress import log
-from friedel.viewer import routes_frames, routes_grains, routes_run, routes_segment, routes_session
+from friedel.viewer import routes_frames, routes_grains, routes_mask, routes_run, routes_segment, routes_session
 from friedel.viewer.guard import Guard
 from friedel.viewer.session import Refused, Session
 from friedel.viewer.solving import Solver
@@ -30,7 +30,7 @@ from friedel.viewer.sweep import Sweep
 
 STATIC = Path(__file__).parent / "static"
 OWN_ADDRESS = "127.0.0.1"
-ROUTES = (routes_session, routes_frames, routes_segment, routes_grains, routes_run)
+ROUTES = (routes_session, routes_frames, routes_mask, routes_segment, routes_grains, routes_run)
 
 
 class PageFiles(StaticFiles):

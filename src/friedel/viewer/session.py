@@ -80,6 +80,18 @@ class Session:
         """Do heavy work beside the event loop, a few at a time."""
         return await run_sync(partial(work, *arguments, **named), limiter=self._heavy, abandon_on_cancel=False)
 
+    async def while_wanted(
+        self, request: Request, work: Callable[..., Result], *arguments: Any, **named: Any
+    ) -> Result:
+        """`in_thread`, unless the request is overtaken before it gets its turn: `Refused` 409 then."""
+        self.still_wanted(request)
+
+        def in_turn() -> Result:
+            self.still_wanted(request)
+            return work(*arguments, **named)
+
+        return await self.in_thread(in_turn)
+
     def still_wanted(self, request: Request) -> None:
         """Raise `Refused` 409 where a newer request of the same client and channel came meanwhile.
 
@@ -134,6 +146,13 @@ def whole(request: Request, name: str, default: int | None = None) -> int:
         raise Refused(422, f"{name} must be a whole number", name) from None
 
 
+def inside(number: int, count: int, name: str) -> int:
+    """A number that must lie in 0..count-1. Raises `Refused` 422 where it does not."""
+    if not 0 <= number < count:
+        raise Refused(422, f"{name} must lie in 0..{count - 1}", name)
+    return number
+
+
 def one_of(request: Request, name: str, choices: tuple[str, ...]) -> str:
     """A word of the query. Raises `Refused` 422 for others."""
     text = request.query_params.get(name, choices[0])
@@ -147,4 +166,4 @@ def flag(request: Request, name: str) -> bool:
     return request.query_params.get(name) == "1"
 
 
-__all__ = ["Refused", "Session", "flag", "one_of", "read_body", "whole"]
+__all__ = ["Refused", "Session", "flag", "inside", "one_of", "read_body", "whole"]
