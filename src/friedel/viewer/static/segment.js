@@ -140,6 +140,12 @@ export class Page {
 
   /** Ask for everything. @param {boolean} anew  also what is here: the server knows more than before */
   begin(anew) {
+    const { session, progress } = this.app.state.get();
+    const measured = Boolean(session?.baseline) || progress?.sweep?.measured === true;
+    const failed = progress?.sweep?.state === "failed";
+    this.layout.notice.hidden = measured;
+    this.layout.notice.textContent = failed ? progress.sweep.text : "The scan is being measured: noise, direct beam, a first background. A moment, please.";
+    if (!measured) return this.drawControls();
     this.views.look();
     this.views.load({ anew });
     this.contrast.update();
