@@ -61,7 +61,6 @@ export function mount(host, app) {
       const owned = spots.columns.grain.reduce((sum, g) => sum + (g >= 0 ? 1 : 0), 0);
       const { pairs, null_pairs: chance } = spots.meta;
       page.facts([`${number(spots.count, 7)} spots`, pairs ? `${number(pairs, 7)} pairs (${number(chance, 3)} by chance)` : "no pairs yet", named ? `${number((100 * owned) / Math.max(1, spots.count), 3)} % in ${number(named)} grains` : "no grains yet"].join(" · "));
-      page.angles.classList.toggle("unknown", !spots.meta.angles);
       page.noGrains(!named);
       views.setSpots(spots);
       table.setColumns(grains.columns);

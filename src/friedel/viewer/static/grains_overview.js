@@ -30,9 +30,10 @@ export function overview(host, { onValue }) {
     element,
     /** @param {Object<string, any[]>} columns @param {string[]} notes */
     draw(columns, notes) {
+      const some = columns.id?.length;
       says.replaceChildren(
-        el("p", {}, "Click a spot, or a grain of the list: its spots light up in both pictures, and what is known about it appears here."),
-        el("p", {}, "Clicking a distribution lists the grains below that value."), ...notes.map((note) => el("p", {}, note)));
+        el("p", {}, some ? "Click a spot, or a grain of the list: its spots light up in both pictures, and what is known about it appears here." : "Click a spot: its place and a way to its frame appear here."),
+        some ? el("p", {}, "Clicking a distribution lists the grains below that value.") : "", ...notes.map((note) => el("p", {}, note)));
       for (const { column, part, chart } of parts) {
         const values = (columns[column.name] ?? []).filter((v) => v !== null);
         part.hidden = !values.length;

@@ -111,6 +111,11 @@ export function plots(detectorHost, angleHost, hooks) {
       ctx.lineTo(across ? Math.round(at) + 0.5 : view.size.width, across ? view.size.height : Math.round(at) + 0.5);
     }
     ctx.stroke();
+    if (!spots || spots.meta.angles) return;
+    ctx.fillStyle = colour("--soft");
+    ctx.font = font(0.92);
+    ctx.textAlign = "center";
+    ctx.fillText("Eta is not known: the recipe has no [setup].", view.size.width / 2, view.size.height / 2);
   }
 
   /** @param {ImageView} view @returns {[number, boolean][]} */
@@ -251,7 +256,7 @@ export function plots(detectorHost, angleHost, hooks) {
       const g = grain[i];
       shared.colour[i] = g >= 0 ? (inks[g] ?? grey) : grey;
       shared.size[i] = Math.min(SIZES - 1, sizes[i] + (some && g === look.chosen ? 2 : 0));
-      shared.strength[i] = g < 0 ? (look.loose ? (some ? 34 : 80) : 0) : some && g !== look.chosen ? 60 : 255;
+      shared.strength[i] = g < 0 ? (look.loose ? (some ? 34 : look.hexes.length ? 80 : 190) : 0) : some && g !== look.chosen ? 60 : 255;
     }
     // what is faint lies below
     const faint = [];

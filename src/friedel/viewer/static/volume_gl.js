@@ -99,6 +99,7 @@ export class GlView {
     put.rays(rays);
     for (const name of /** @type {const} */ (["low", "high", "cutLow", "cutHigh"])) put.vec3(name, scene[name]);
     put.float("spread", spread);
+    put.float("soften", Math.max(1, Math.min(3.4, Math.min(...shape) / 22)));
     yield* this.#bands(size, bands);
 
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);

@@ -27,6 +27,7 @@ uniform vec3 low, high;
 uniform vec3 cutLow, cutHigh;
 uniform float reachOfRay;
 uniform float spread;
+uniform float soften;
 layout(location = 0) out uvec4 met;
 
 const float HALF = 0.5;
@@ -186,7 +187,7 @@ void main() {
       if (fill(from + middle * forward) > HALF) t = middle; else last = middle;
     }
     vec3 there = from + t * forward;
-    normal = -normalize(slope(there, 1.2) + 2.6 * slope(there, 3.3) + 1e-6 * forward);
+    normal = -normalize(slope(there, 1.0) + 2.0 * slope(there, soften) + 1e-6 * forward);
   }
   vec3 p = from + t * forward;
   uint id = spread > 0.0 ? vote(p) : labelAt(ivec3(floor(p)));
