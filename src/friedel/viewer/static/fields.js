@@ -20,6 +20,17 @@ function parsed(text, whole) {
 }
 
 /**
+ * Show a text, unless somebody types another one there: what has not changed does not overwrite it.
+ * @param {HTMLInputElement} input
+ * @param {string} text
+ */
+function put(input, text) {
+  if (document.activeElement === input && input.dataset.shown === text) return;
+  input.dataset.shown = input.value = text;
+  input.classList.remove("wrong");
+}
+
+/**
  * Typed or dragged; arrow keys step by a part of the value (shift: ten times as far).
  * @param {import("./forms.js").Field} field
  * @param {{min: number, max: number, log?: boolean}|undefined} range
@@ -47,7 +58,8 @@ export function numberField(field, range, onChange) {
     return Math.min(field.maximum ?? Infinity, Math.max(low, v));
   };
   const show = () => {
-    if (document.activeElement !== input || parsed(input.value, whole) !== value) input.value = typed(value);
+    if (document.activeElement === input && parsed(input.value, whole) === value) input.dataset.shown = typed(value);
+    else put(input, typed(value));
     const t = typeof value === "number" ? along(scale, Math.min(scale.max, Math.max(scale.min, value))) : 1;
     slider.value = String(Math.round(1000 * t));
     slider.style.setProperty("--part", `${100 * t}%`);
@@ -80,7 +92,6 @@ export function numberField(field, range, onChange) {
     element: el("div.number-field", {}, slider, input),
     set(next) {
       value = next;
-      input.classList.remove("wrong");
       show();
     },
     setRange(next) {
@@ -156,7 +167,7 @@ export function numberInput(label, onChange) {
     element.classList.toggle("wrong", next === undefined);
     if (next === undefined || next === value) return;
     value = next;
-    element.value = typed(value);
+    put(element, typed(value));
     onChange(value);
   };
   element.addEventListener("change", () => commit(parsed(element.value, false)));
@@ -170,8 +181,7 @@ export function numberInput(label, onChange) {
     element,
     set(/** @type {any} */ next) {
       value = next;
-      element.classList.remove("wrong");
-      element.value = typed(next);
+      put(element, typed(next));
     },
   };
 }
@@ -201,7 +211,7 @@ export function choiceField(choices, onChange) {
 export function textField(onChange) {
   const input = el("input", { type: "text", autocomplete: "off", spellcheck: false });
   input.addEventListener("change", () => onChange(input.value));
-  return { element: input, set: (value) => void (input.value = value ?? "") };
+  return { element: input, set: (value) => put(input, value ?? "") };
 }
 
 /**
@@ -270,8 +280,7 @@ export function mixedField(words, truth, onChange) {
   return {
     element: el("div.mixed-field", {}, input, list),
     set(value) {
-      input.classList.remove("wrong");
-      input.value = typeof value === "string" ? value : JSON.stringify(value ?? "");
+      put(input, typeof value === "string" ? value : JSON.stringify(value ?? ""));
     },
   };
 }

@@ -126,29 +126,31 @@ let edits = 0;
 function sendDraft(section) {
   edits++;
   window.clearTimeout(pending.get(section));
-  pending.set(
-    section,
-    window.setTimeout(async () => {
-      const values = state.get()[/** @type {"segment"} */ (section)];
-      try {
-        const { recipe } = await api.post("api/draft", { section, values }, { channel: `draft-${section}` });
-        state.set({ session: { ...state.get().session, recipe }, draftError: null });
-        state.counters.draft++;
-      } catch (error) {
-        if (api.overtaken(error)) return;
-        state.set({
-          draftError: { section, key: /** @type {any} */ (error).key, text: /** @type {any} */ (error).message },
-        });
-        if (/** @type {any} */ (error).status === 409) takeBack(section);
-        if (/** @type {any} */ (error).status !== 422) complain(error);
-      }
-      pending.delete(section);
-    }, 250),
-  );
+  const timer = window.setTimeout(async () => {
+    const values = state.get()[/** @type {"segment"} */ (section)];
+    try {
+      const { recipe } = await api.post("api/draft", { section, values }, { channel: `draft-${section}` });
+      state.set({ session: { ...state.get().session, recipe }, draftError: null });
+      state.counters.draft++;
+    } catch (error) {
+      if (api.overtaken(error)) return;
+      state.set({
+        draftError: { section, key: /** @type {any} */ (error).key, text: /** @type {any} */ (error).message },
+      });
+      if (/** @type {any} */ (error).status !== 422) complain(error);
+      if (/** @type {any} */ (error).status === 409) return takeBack(section);
+    }
+    if (pending.get(section) !== timer) return; // a newer one is on its way
+    pending.delete(section);
+    // Taken back while it was on its way: then it looked like what the server had, and was not sent.
+    if (!state.same(values, state.get()[/** @type {"segment"} */ (section)])) sendDraft(section);
+  }, 250);
+  pending.set(section, timer);
 }
 
 /** Somebody else is in control: show what holds again. @param {string} section */
 function takeBack(section) {
+  pending.delete(section);
   state.set({ [section]: state.get().session.recipe?.[section] ?? {}, draftError: null });
 }
 
