@@ -96,6 +96,13 @@ TWINS = (
         "place_runs.joined_crossings place_runs.place_columns",
     ),
     Twin("", "unit/test_viewer_outlines.py::test_a_section_along_a_row_has_its_voxels", "place_runs.place_runs"),
+    Twin("", "unit/test_pixels.py::test_sixteen_bits_are_rounded_and_cut_off", "pixels.to_int16 pixels.to_uint16"),
+    Twin(
+        "",
+        "unit/test_pixels.py::test_fewer_pixels_are_the_mean_or_the_largest_of_a_square",
+        "pixels.block_max pixels.block_mean",
+    ),
+    Twin("", "unit/test_pixels.py::test_the_largest_is_that_of_the_numbers", "pixels.largest"),
     Twin("", "unit/test_runs.py::test_closed_blocks_of_columns_are_told_from_mixed_ones", "runs.block_states"),
     Twin("", "unit/test_runs.py::test_a_float32_reaches_a_float64_floor_exactly", "runs.smallest_float32"),
     Twin("", "unit/test_runs.py::test_what_is_surely_dark_is_below_the_floor", "runs.surely_dark"),

@@ -29,6 +29,7 @@ PUBLIC = [
     "run",
     "simulate",
     "verify",
+    "view",
 ]
 
 
