@@ -21,7 +21,10 @@ export function mount(host, app) {
   host.classList.add("grains");
   const { state } = app;
   const data = grainData(app);
-  app.address.remember("paint", { write: (s) => (s.paint && s.paint !== "ipf_z" ? s.paint : null), read: (paint) => ({ paint }) });
+  app.address.remember(
+    "paint",
+    { write: (s) => (s.paint && s.paint !== "ipf_z" ? s.paint : null), read: (paint) => ({ paint }) },
+  );
   app.address.remember("spot", { write: (s) => s.spot?.toString(), read: (text) => ({ spot: Number(text) }) });
   /** @type {{spots: any, colours: any, columns: any}|null} */
   let shown = null;
@@ -60,7 +63,13 @@ export function mount(host, app) {
       const named = grains.columns.id?.length ?? 0;
       const owned = spots.columns.grain.reduce((sum, g) => sum + (g >= 0 ? 1 : 0), 0);
       const { pairs, null_pairs: chance } = spots.meta;
-      page.facts([`${number(spots.count, 7)} spots`, pairs ? `${number(pairs, 7)} pairs (${number(chance, 3)} by chance)` : "no pairs yet", named ? `${number((100 * owned) / Math.max(1, spots.count), 3)} % in ${number(named)} grains` : "no grains yet"].join(" · "));
+      page.facts(
+        [
+          `${number(spots.count, 7)} spots`,
+          pairs ? `${number(pairs, 7)} pairs (${number(chance, 3)} by chance)` : "no pairs yet",
+          named ? `${number((100 * owned) / Math.max(1, spots.count), 3)} % in ${number(named)} grains` : "no grains yet",
+        ].join(" · ")
+      );
       page.noGrains(!named);
       views.setSpots(spots);
       table.setColumns(grains.columns);
@@ -105,11 +114,19 @@ export function mount(host, app) {
     }
     const c = shown.spots.columns;
     const partner = c.partner[spot];
-    const link = (/** @type {string} */ text, /** @type {string} */ title, /** @type {() => void} */ run) => el("button.link", { type: "button", title, onclick: run }, text);
+    const link = (
+      /** @type {string} */ text,
+      /** @type {string} */ title,
+      /** @type {() => void} */ run,
+    ) => el("button.link", { type: "button", title, onclick: run }, text);
     page.spot.replaceChildren(
       el("b", {}, `Blob ${number(spot, 9)}`), el("span", {}, `row ${c.row[spot].toFixed(1)}  col ${c.col[spot].toFixed(1)}`),
       link(`frame ${Math.round(c.frame[spot])} →`, "To its frame, the cursor on it (Enter)", () => toFrame(spot)),
-      partner >= 0 ? link(`partner ${number(partner, 9)}`, "Its Friedel partner half a turn away (P)", () => chooseSpot(partner)) : el("span.soft", {}, "no partner"),
+      partner >= 0 ? link(
+        `partner ${number(partner, 9)}`,
+        "Its Friedel partner half a turn away (P)",
+        () => chooseSpot(partner),
+      ) : el("span.soft", {}, "no partner"),
       c.grain[spot] < 0 ? el("span.soft", {}, "belongs to no grain") : null,
     );
   }
@@ -137,7 +154,13 @@ export function mount(host, app) {
     const { frames, rows, cols } = shown.spots.meta;
     const inside = (/** @type {number} */ v, /** @type {number} */ n) => Math.max(0, Math.min(n - 1, Math.round(v)));
     const { selection } = state.get();
-    state.set({ spot: blob, frame: inside(frame[blob], frames), cursor: { row: inside(row[blob], rows), col: inside(col[blob], cols) }, kind: "clean", selection: { ...selection, blob: null } });
+    state.set({
+      spot: blob,
+      frame: inside(frame[blob], frames),
+      cursor: { row: inside(row[blob], rows), col: inside(col[blob], cols) },
+      kind: "clean",
+      selection: { ...selection, blob: null },
+    });
     app.open("segment");
   }
 
@@ -149,18 +172,29 @@ export function mount(host, app) {
     }
     const { origin_um, voxel_um, shape } = await data.map();
     const size = [...shape].reverse();
-    state.set({ cross: [x, y, z].map((v, k) => Math.max(0, Math.min(size[k] - 1, Math.floor((v - origin_um[k]) / voxel_um)))) });
+    state.set({ cross: [x, y, z].map(
+      (v, k) => Math.max(0, Math.min(size[k] - 1, Math.floor((v - origin_um[k]) / voxel_um)))
+    ) });
     app.open("volume");
   }
 
-  const bind = (/** @type {string} */ keys, /** @type {string} */ says, /** @type {() => void} */ run) => app.keys.bind("grains", keys, says, run);
+  const bind = (
+    /** @type {string} */ keys,
+    /** @type {string} */ says,
+    /** @type {() => void} */ run,
+  ) => app.keys.bind("grains", keys, says, run);
   bind("ArrowDown|j", "next grain of the list", () => table.step(1));
   bind("ArrowUp|k", "previous grain", () => table.step(-1));
   bind("Escape", "choose nothing", () => chooseSpot(null));
-  bind("Enter", "to the frame of the chosen spot", () => state.get().spot !== null && state.get().spot !== undefined && toFrame(state.get().spot));
+  bind(
+    "Enter",
+    "to the frame of the chosen spot",
+    () => state.get().spot !== null && state.get().spot !== undefined && toFrame(state.get().spot),
+  );
   bind("p", "the chosen spot's Friedel partner", () => {
     const { spot } = state.get();
-    if (shown && spot !== null && spot !== undefined && shown.spots.columns.partner[spot] >= 0) chooseSpot(shown.spots.columns.partner[spot]);
+    const partner = shown?.spots.columns.partner[spot ?? -1] ?? -1;
+    if (partner >= 0) chooseSpot(partner);
   });
   bind("0|Home", "show everything", () => [views.detector, views.angles].forEach((view) => view.fit()));
   bind("/|f", "filter the list", () => table.focusFilter());
@@ -197,9 +231,21 @@ export function mount(host, app) {
 function build(host, on) {
   const paints = segmented("Colour", PAINTS, on.paint);
   const pairs = segmented("Pair lines", PAIRS, on.pairs);
-  const loose = toggle({ text: "Spots without a grain", title: "Show spots that belong to no grain, in grey", swatch: "var(--soft)", on: true }, on.loose);
+  const loose = toggle(
+    { text: "Spots without a grain", title: "Show spots that belong to no grain, in grey", swatch: "var(--soft)", on: true },
+    on.loose,
+  );
   const says = el("small.map-facts");
-  const bar = el("div.toolbar.grains-bar", {}, paints.element, el("small", {}, "Pair lines"), pairs.element, loose.element, el("span.gap"), says);
+  const bar = el(
+    "div.toolbar.grains-bar",
+    {},
+    paints.element,
+    el("small", {}, "Pair lines"),
+    pairs.element,
+    loose.element,
+    el("span.gap"),
+    says,
+  );
   const plot = (/** @type {string} */ name, /** @type {string} */ title) => {
     const view = el("div.view");
     return { view, element: el(`section.plot.${name}`, { "aria-label": title }, view) };
@@ -209,8 +255,27 @@ function build(host, on) {
   const table = el("aside.grain-list");
   const spot = el("div.spot-line", { role: "status" });
   const card = el("div.card-strip");
-  const missing = el("div.no-grains", { hidden: true }, el("h3", {}, "No grains yet"), el("p", {}, "Grains are found by the stage index, pairs by the stage match. They need the sections [setup] and [[phase]] of the recipe."));
-  const nothing = el("div.empty", { hidden: true }, icon("box"), el("h2", {}, "No spots yet"), el("p", {}, "Spots are what the stage segment finds. Choose its parameters on the page Segment and start the run on the page Run."));
+  const missing = el(
+    "div.no-grains",
+    { hidden: true },
+    el("h3", {}, "No grains yet"),
+    el(
+      "p",
+      {},
+      "Grains are found by the stage index, pairs by the stage match. They need the sections [setup] and [[phase]] of the recipe.",
+    ),
+  );
+  const nothing = el(
+    "div.empty",
+    { hidden: true },
+    icon("box"),
+    el("h2", {}, "No spots yet"),
+    el(
+      "p",
+      {},
+      "Spots are what the stage segment finds. Choose its parameters on the page Segment and start the run on the page Run.",
+    ),
+  );
   table.append(missing);
   const strip = el("div.strip", {}, spot, card);
   const body = el("div.grains-body", {}, detector.element, angles.element, strip, table);

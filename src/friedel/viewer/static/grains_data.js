@@ -84,7 +84,11 @@ export class GrainData {
     return this.once(`grain ${id}`, () => this.app.api.getJson("api/grain", { params: { id } }));
   }
 
-  /** @param {number} phase @param {number} size @returns {Promise<{image: ImageData, names: string[], corners: number[][], edge: number[][]}>} */
+  /**
+   * @param {number} phase
+   * @param {number} size
+   * @returns {Promise<{image: ImageData, names: string[], corners: number[][], edge: number[][]}>}
+   */
   key(phase, size) {
     return this.once(`key ${phase} ${size}`, async () => {
       const { data, shape, meta } = await this.app.api.getArray("api/key", { params: { phase, size } });
@@ -96,14 +100,25 @@ export class GrainData {
   /** @returns {Promise<GrainMap>} */
   map() {
     return this.once("map", async () => {
-      const ask = (/** @type {string} */ layer, /** @type {number} */ step) => this.app.api.getArray("api/volume", { params: { layer, step, pack: 1 } });
+      const ask = (
+        /** @type {string} */ layer,
+        /** @type {number} */ step,
+      ) => this.app.api.getArray("api/volume", { params: { layer, step, pack: 1 } });
       let label = await ask("grain_id", this.step ?? 1);
       const all = label.meta.whole.reduce((/** @type {number} */ a, /** @type {number} */ b) => a * b, 1);
       const step = Math.ceil(Math.cbrt(all / MOST_VOXELS));
       if (step > label.meta.step) label = await ask("grain_id", step);
       const status = await ask("status", label.meta.step);
       const { shape, meta } = label;
-      return { data: /** @type {any} */ (label.data), status: /** @type {any} */ (status.data), shape, voxel_um: meta.voxel_um, origin_um: meta.origin_um, step: meta.step, whole: meta.whole };
+      return {
+        data: /** @type {any} */ (label.data),
+        status: /** @type {any} */ (status.data),
+        shape,
+        voxel_um: meta.voxel_um,
+        origin_um: meta.origin_um,
+        step: meta.step,
+        whole: meta.whole,
+      };
     });
   }
 }
@@ -120,7 +135,9 @@ export function grainData(app) {
 /** When the style sheet is there: colours of canvases come from it. */
 export async function styled() {
   const link = /** @type {HTMLLinkElement|null} */ (document.querySelector('link[href$="grains.css"]'));
-  if (link && !link.sheet) await new Promise((done) => ["load", "error"].forEach((name) => link.addEventListener(name, done, { once: true })));
+  if (link && !link.sheet) await new Promise(
+    (done) => ["load", "error"].forEach((name) => link.addEventListener(name, done, { once: true }))
+  );
 }
 
 const VIRIDIS = ["#440154", "#472c7a", "#3b518b", "#2c718e", "#21908d", "#27ad81", "#5cc863", "#aadc32", "#fde725"];
@@ -142,7 +159,11 @@ export const PAINTS = [
   { value: "ipf_x", text: "IPF x", title: "The crystal direction along x, the beam at omega = 0" },
   { value: "ipf_y", text: "IPF y", title: "The crystal direction along y" },
   { value: "ipf_z", text: "IPF z", title: "The crystal direction along z, the rotation axis" },
-  { value: "trust", text: "Trust", title: "How grains compare in all that is known about them: dark ones are to be trusted least" },
+  {
+    value: "trust",
+    text: "Trust",
+    title: "How grains compare in all that is known about them: dark ones are to be trusted least",
+  },
 ];
 
 /** Colours of grains by row. @param {string} paint @param {Colours} colours @param {Columns} columns @returns {string[]} */

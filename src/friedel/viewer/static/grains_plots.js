@@ -1,11 +1,12 @@
 // Spots on the detector and over eta and omega: dots in the colours of their grains, lines between Friedel partners.
 
-import { number, ticks } from "./axes.js";
+import { number } from "./axes.js";
 import { el } from "./dom.js";
+import { angleAxes, angleFrame, detectorFrame } from "./grains_axes.js";
 import { SIZES, Scatter, nearestDot, sizesOf } from "./grains_scatter.js";
 import { ImageView } from "./image.js";
 import { counters } from "./state.js";
-import { colour, font, onTheme, pixel, rgb } from "./theme.js";
+import { colour, onTheme, pixel, rgb } from "./theme.js";
 
 const REACH_PX = 9;
 
@@ -32,7 +33,12 @@ export function plots(detectorHost, angleHost, hooks) {
   const angles = plot(angleHost, "Spots by eta and omega", true, angleFrame);
   const both = [detector, angles];
 
-  /** @param {HTMLElement} host @param {string} label @param {boolean} stretch @param {(ctx: CanvasRenderingContext2D, view: ImageView) => void} frame */
+  /**
+   * @param {HTMLElement} host
+   * @param {string} label
+   * @param {boolean} stretch
+   * @param {(ctx: CanvasRenderingContext2D, view: ImageView, meta: any) => void} frame
+   */
   function plot(host, label, stretch, frame) {
     const tip = el("div.chart-tip", { hidden: true });
     const scatter = new Scatter();
@@ -45,7 +51,7 @@ export function plots(detectorHost, angleHost, hooks) {
       overlays: [
         (ctx, it) => {
           const began = performance.now();
-          frame(ctx, it);
+          frame(ctx, it, spots?.meta);
           scatter.draw(ctx, { ...dots, ...shared }, it.view, radius(it));
           lines(ctx, it);
           rings(ctx, it);
@@ -84,88 +90,21 @@ export function plots(detectorHost, angleHost, hooks) {
     return Math.max(0.8, few * Math.min(3.5, Math.max(1, Math.sqrt(near))));
   }
 
-  /** @param {CanvasRenderingContext2D} ctx @param {ImageView} view */
-  function detectorFrame(ctx, view) {
-    ctx.fillStyle = colour("--card");
-    ctx.fillRect(0, 0, view.size.width, view.size.height);
-    if (!spots) return;
-    const a = view.toScreen(0, 0);
-    const b = view.toScreen(spots.meta.cols, spots.meta.rows);
-    ctx.fillStyle = colour("--plot");
-    ctx.fillRect(a.x, a.y, b.x - a.x, b.y - a.y);
-    ctx.strokeStyle = colour("--edge");
-    ctx.lineWidth = 1;
-    ctx.strokeRect(Math.round(a.x) + 0.5, Math.round(a.y) + 0.5, Math.round(b.x - a.x), Math.round(b.y - a.y));
-  }
-
-  /** @param {CanvasRenderingContext2D} ctx @param {ImageView} view */
-  function angleFrame(ctx, view) {
-    ctx.fillStyle = colour("--plot");
-    ctx.fillRect(0, 0, view.size.width, view.size.height);
-    ctx.strokeStyle = colour("--line");
-    ctx.lineWidth = 1;
-    ctx.beginPath();
-    for (const [v, across] of angleTicks(view)) {
-      const at = across ? view.toScreen(v, 0).x : view.toScreen(0, -v).y;
-      ctx.moveTo(across ? Math.round(at) + 0.5 : 0, across ? 0 : Math.round(at) + 0.5);
-      ctx.lineTo(across ? Math.round(at) + 0.5 : view.size.width, across ? view.size.height : Math.round(at) + 0.5);
-    }
-    ctx.stroke();
-    if (!spots || spots.meta.angles) return;
-    ctx.fillStyle = colour("--soft");
-    ctx.font = font(0.92);
-    ctx.textAlign = "center";
-    ctx.fillText("Eta is not known: the recipe has no [setup].", view.size.width / 2, view.size.height / 2);
-  }
-
-  /** @param {ImageView} view @returns {[number, boolean][]} */
-  function angleTicks(view) {
-    const { width, height } = view.size;
-    const from = view.toPicture(0, 0);
-    const to = view.toPicture(width, height);
-    const round = (/** @type {number} */ low, /** @type {number} */ high, /** @type {number} */ most) => {
-      const step = [90, 45, 30, 15].find((s) => (high - low) / s >= most * 0.6) ?? 0;
-      if (!step) return ticks({ kind: "linear", min: low, max: high }, most);
-      return Array.from({ length: Math.floor(high / step) - Math.ceil(low / step) + 1 }, (_, i) => (Math.ceil(low / step) + i) * step);
-    };
-    const across = round(Math.max(-180, from.col), Math.min(180, to.col), width / 70);
-    const upwards = round(Math.max(-720, -to.row), Math.min(1080, -from.row), height / 50);
-    return [...across.map((v) => /** @type {[number, boolean]} */ ([v, true])), ...upwards.map((v) => /** @type {[number, boolean]} */ ([v, false]))];
-  }
-
-  /** Numbers along two edges. @param {CanvasRenderingContext2D} ctx @param {ImageView} view */
-  function angleAxes(ctx, view) {
-    const { width, height } = view.size;
-    ctx.font = font(0.82);
-    const tall = 1.5 * parseFloat(ctx.font);
-    const wide = 3 * parseFloat(ctx.font);
-    ctx.fillStyle = colour("--plot");
-    ctx.globalAlpha = 0.86;
-    ctx.fillRect(0, height - tall, width, tall);
-    ctx.fillRect(0, 0, wide, height - tall);
-    ctx.globalAlpha = 1;
-    ctx.fillStyle = colour("--soft");
-    for (const [v, across] of angleTicks(view)) {
-      const text = number(v, 6);
-      ctx.textAlign = across ? "center" : "right";
-      ctx.textBaseline = "middle";
-      const at = across ? view.toScreen(v, 0).x : view.toScreen(0, -v).y;
-      if (across && at > wide + 6 && at < width - 12) ctx.fillText(text, at, height - tall / 2);
-      if (!across && at > 10 && at < height - tall - 4) ctx.fillText(text, wide - 6, at);
-    }
-    ctx.fillStyle = colour("--ink");
-    ctx.font = font(0.82, 560);
-    ctx.textAlign = "right";
-    ctx.fillText("eta / °", width - 6, height - tall - 9);
-    ctx.textAlign = "left";
-    ctx.fillText("omega / °", wide + 6, 11);
-  }
-
-  /** Lines from spots to their partners half a turn later. @param {CanvasRenderingContext2D} ctx @param {ImageView} view @param {{x: Float32Array, y: Float32Array}} dots */
+  /**
+   * Lines from spots to their partners half a turn later.
+   * @param {CanvasRenderingContext2D} ctx
+   * @param {ImageView} view
+   * @param {{x: Float32Array, y: Float32Array}} dots
+   */
   function pairLines(ctx, view, { x, y }) {
     if (!spots) return;
     const { partner, grain } = spots.columns;
-    const draw = (/** @type {ArrayLike<number>} */ which, /** @type {string} */ ink, /** @type {number} */ alpha, /** @type {number} */ width) => {
+    const draw = (
+      /** @type {ArrayLike<number>} */ which,
+      /** @type {string} */ ink,
+      /** @type {number} */ alpha,
+      /** @type {number} */ width,
+    ) => {
       ctx.beginPath();
       for (let k = 0; k < which.length; k++) {
         const i = which[k];
@@ -181,13 +120,28 @@ export function plots(detectorHost, angleHost, hooks) {
       ctx.stroke();
       ctx.globalAlpha = 1;
     };
-    if (look.pairs === "all") draw(firsts.filter((i) => shared.strength[i] > 0), colour("--soft"), Math.max(0.1, Math.min(0.5, 120 / firsts.length)), 0.8);
-    if (look.pairs !== "none" && look.chosen !== null) draw(firsts.filter((i) => grain[i] === look.chosen), look.hexes[look.chosen] ?? colour("--ink"), 0.75, 1);
+    if (look.pairs === "all") draw(
+      firsts.filter((i) => shared.strength[i] > 0),
+      colour("--soft"),
+      Math.max(0.1, Math.min(0.5, 120 / firsts.length)),
+      0.8,
+    );
+    if (look.pairs !== "none" && look.chosen !== null) draw(
+      firsts.filter((i) => grain[i] === look.chosen),
+      look.hexes[look.chosen] ?? colour("--ink"),
+      0.75,
+      1,
+    );
     const one = hovered >= 0 ? hovered : look.spot ?? -1;
     if (one >= 0) draw([one], colour("--ink"), 0.9, 1.4);
   }
 
-  /** Rings about the spots of the chosen grain, and about those under the pointer. @param {CanvasRenderingContext2D} ctx @param {ImageView} view @param {{x: Float32Array, y: Float32Array}} dots */
+  /**
+   * Rings about the spots of the chosen grain, and about those under the pointer.
+   * @param {CanvasRenderingContext2D} ctx
+   * @param {ImageView} view
+   * @param {{x: Float32Array, y: Float32Array}} dots
+   */
   function marked(ctx, view, { x, y }) {
     if (!spots) return;
     const { partner } = spots.columns;
@@ -232,10 +186,23 @@ export function plots(detectorHost, angleHost, hooks) {
     if (!spots) return;
     const c = spots.columns;
     const grain = c.grain[i];
-    const angle = (/** @type {number} */ v, /** @type {number} */ digits) => (Number.isNaN(v) ? "–" : `${v.toFixed(digits).replace("-", "−")}°`);
+    const angle = (/** @type {number} */ v, /** @type {number} */ digits) => (
+      Number.isNaN(v) ? "–" : `${v.toFixed(digits).replace("-", "−")}°`
+    );
     tip.replaceChildren(
-      el("div", {}, el("i", { style: { background: look.hexes[grain] ?? "var(--soft)" } }), el("b", {}, grain >= 0 ? `Grain ${grain + 1}` : "No grain"), ` · blob ${number(i, 9)}${c.partner[i] >= 0 ? `, partner ${number(c.partner[i], 9)}` : ", no partner"}`),
-      el("div", {}, `frame ${Math.round(c.frame[i])} · eta ${angle(c.eta_deg[i], 1)} · 2θ ${angle(c.two_theta_deg[i], 2)} · ${number(c.intensity[i], 3)} counts`),
+      el(
+        "div",
+        {},
+        el("i", { style: { background: look.hexes[grain] ?? "var(--soft)" } }),
+        el("b", {}, grain >= 0 ? `Grain ${grain + 1}` : "No grain"),
+        ` · blob ${number(i, 9)}${c.partner[i] >= 0 ? `, partner ${number(c.partner[i], 9)}` : ", no partner"}`,
+      ),
+      el(
+        "div",
+        {},
+        `frame ${Math.round(c.frame[i])} · eta ${angle(c.eta_deg[i], 1)} · 2θ ${angle(c.two_theta_deg[i], 2)}`,
+        ` · ${number(c.intensity[i], 3)} counts`,
+      ),
     );
     tip.hidden = false;
     const left = point.x + 14 + tip.offsetWidth > host.clientWidth ? point.x - 14 - tip.offsetWidth : point.x + 14;
@@ -256,7 +223,9 @@ export function plots(detectorHost, angleHost, hooks) {
       const g = grain[i];
       shared.colour[i] = g >= 0 ? (inks[g] ?? grey) : grey;
       shared.size[i] = Math.min(SIZES - 1, sizes[i] + (some && g === look.chosen ? 2 : 0));
-      shared.strength[i] = g < 0 ? (look.loose ? (some ? 34 : look.hexes.length ? 80 : 190) : 0) : some && g !== look.chosen ? 60 : 255;
+      shared.strength[i] = g < 0 ? (
+        look.loose ? (some ? 34 : look.hexes.length ? 80 : 190) : 0
+      ) : some && g !== look.chosen ? 60 : 255;
     }
     // what is faint lies below
     const faint = [];
@@ -284,7 +253,12 @@ export function plots(detectorHost, angleHost, hooks) {
       const { count, meta, columns } = next;
       const { row, col, eta_deg: eta, omega_deg: omega, partner } = columns;
       sizes = sizesOf(columns.intensity);
-      shared = { size: new Uint8Array(count), colour: new Uint32Array(count), order: new Uint32Array(count), strength: new Uint8Array(count) };
+      shared = {
+        size: new Uint8Array(count),
+        colour: new Uint32Array(count),
+        order: new Uint32Array(count),
+        strength: new Uint8Array(count),
+      };
       detector.dots.x = Float32Array.from(col, (v) => v + 0.5);
       detector.dots.y = Float32Array.from(row, (v) => v + 0.5);
       angles.dots.x = eta;
@@ -294,7 +268,10 @@ export function plots(detectorHost, angleHost, hooks) {
       for (const v of omega) [low, high] = [Math.min(low, v), Math.max(high, v)];
       if (!(high > low)) [low, high] = [0, 360];
       const edge = 0.03 * Math.max(meta.rows, meta.cols);
-      detector.view.setArray(null, { extent: { left: -edge, top: -edge, width: meta.cols + 2 * edge, height: meta.rows + 2 * edge } });
+      detector.view.setArray(
+        null,
+        { extent: { left: -edge, top: -edge, width: meta.cols + 2 * edge, height: meta.rows + 2 * edge } },
+      );
       const pad = 0.02 * (high - low);
       angles.view.setArray(null, { extent: { left: -219, top: -high - 2 * pad, width: 416, height: high - low + 6 * pad } });
       prepare();

@@ -17,7 +17,10 @@ function stamp(radius) {
     const size = 2 * reach + 1;
     const cover = new Uint8Array(size * size);
     for (let y = 0; y < size; y++)
-      for (let x = 0; x < size; x++) cover[y * size + x] = 255 * Math.max(0, Math.min(1, radius + 0.5 - Math.hypot(x - reach, y - reach)));
+      for (let x = 0; x < size; x++) cover[y * size + x] = 255 * Math.max(
+        0,
+        Math.min(1, radius + 0.5 - Math.hypot(x - reach, y - reach)),
+      );
     found = { size, cover };
     stamps.set(key, found);
   }
@@ -83,7 +86,9 @@ export class Scatter {
           const p = a / 255;
           const q = 1 - p;
           const alpha = a + q * (below >>> 24);
-          out[at] = ((alpha << 24) | ((p * b + q * ((below >> 16) & 255)) << 16) | ((p * g + q * ((below >> 8) & 255)) << 8) | (p * r + q * (below & 255))) >>> 0;
+          out[at] = (
+            (alpha << 24) | ((p * b + q * ((below >> 16) & 255)) << 16) | ((p * g + q * ((below >> 8) & 255)) << 8) | (p * r + q * (below & 255))
+          ) >>> 0;
         }
       }
     }

@@ -9,7 +9,11 @@ import { trustBar } from "./grains_facts.js";
 /** @type {Column[]} */
 const COLUMNS = [
   { name: "grain_id", text: "grain", title: "As in the map (grain_id); the row of grains.h5 is one less" },
-  { name: "trust", text: "trust", title: "1 minus the mean rank over all that is known about grains. It compares them and says no more." },
+  {
+    name: "trust",
+    text: "trust",
+    title: "1 minus the mean rank over all that is known about grains. It compares them and says no more.",
+  },
   { name: "completeness", text: "compl.", title: "Spots found over spots expected on the detector", digits: 2 },
   { name: "blobs", text: "spots", title: "Spots that it was given" },
   { name: "pairs", text: "pairs", title: "Friedel pairs among them" },
@@ -33,12 +37,25 @@ export function grainTable(host, { onGrain }) {
   let hexes = [];
   let sort = { name: "trust", up: true };
   let chosen = /** @type {number|null} */ (null);
-  const filter = el("input", { type: "text", placeholder: "Filter: 17, Al, compl. < 0.6", "aria-label": "Filter grains", spellcheck: false });
+  const filter = el(
+    "input",
+    { type: "text", placeholder: "Filter: 17, Al, compl. < 0.6", "aria-label": "Filter grains", spellcheck: false },
+  );
   const count = el("small");
-  const heads = COLUMNS.map((column) => el("th", { title: column.title, "aria-sort": "none", class: "n" }, el("button", { type: "button", onclick: () => order(column.name) }, column.text)));
+  const heads = COLUMNS.map(
+    (column) => el(
+      "th",
+      { title: column.title, "aria-sort": "none", class: "n" },
+      el("button", { type: "button", onclick: () => order(column.name) }, column.text),
+    )
+  );
   heads.forEach((head, i) => (head.className = i > 1 ? "n" : ""));
   const body = el("tbody");
-  const scroll = el("div.scroll", { tabIndex: 0, role: "region", "aria-label": "Grains" }, el("table", {}, el("thead", {}, el("tr", {}, ...heads)), body));
+  const scroll = el(
+    "div.scroll",
+    { tabIndex: 0, role: "region", "aria-label": "Grains" },
+    el("table", {}, el("thead", {}, el("tr", {}, ...heads)), body),
+  );
   host.append(el("div.filter", {}, filter, count), scroll);
   filter.addEventListener("input", list);
   scroll.addEventListener("scroll", build);
@@ -58,14 +75,22 @@ export function grainTable(host, { onGrain }) {
     const found = text.match(COMPARE);
     if (found) {
       const [, name, sign, value] = found;
-      const column = COLUMNS.find((each) => each.name === name || each.text.toLowerCase() === name) ?? COLUMNS.find((each) => each.name.startsWith(name) || each.text.startsWith(name));
+      const column = COLUMNS.find((each) => each.name === name || each.text.toLowerCase() === name) ?? COLUMNS.find(
+        (each) => each.name.startsWith(name) || each.text.startsWith(name)
+      );
       const values = columns[column?.name ?? name];
       if (!values) {
         filter.classList.add("wrong");
         return () => true;
       }
       const limit = Number(value);
-      const test = { "<": (/** @type {number} */ v) => v < limit, ">": (/** @type {number} */ v) => v > limit, "<=": (/** @type {number} */ v) => v <= limit, ">=": (/** @type {number} */ v) => v >= limit, "=": (/** @type {number} */ v) => v === limit }[sign];
+      const test = {
+        "<": (/** @type {number} */ v) => v < limit,
+        ">": (/** @type {number} */ v) => v > limit,
+        "<=": (/** @type {number} */ v) => v <= limit,
+        ">=": (/** @type {number} */ v) => v >= limit,
+        "=": (/** @type {number} */ v) => v === limit,
+      }[sign];
       return (grain) => values[grain] !== null && Boolean(test?.(values[grain]));
     }
     const numbers = text.split(/[\s,]+/).filter(Boolean);
@@ -80,7 +105,9 @@ export function grainTable(host, { onGrain }) {
     const sign = sort.up ? 1 : -1;
     const known = (/** @type {any} */ v) => (v === null || v === undefined ? Infinity : v);
     listed = all.filter(keep).sort((a, b) => sign * (known(values[a]) - known(values[b])) || a - b);
-    heads.forEach((head, i) => head.setAttribute("aria-sort", COLUMNS[i].name !== sort.name ? "none" : sort.up ? "ascending" : "descending"));
+    heads.forEach(
+      (head, i) => head.setAttribute("aria-sort", COLUMNS[i].name !== sort.name ? "none" : sort.up ? "ascending" : "descending")
+    );
     count.textContent = listed.length === all.length ? `${number(all.length)} grains` : `${number(listed.length)} of ${number(all.length)}`;
     build();
   }
@@ -93,7 +120,10 @@ export function grainTable(host, { onGrain }) {
     const tall = rowHeight();
     const from = Math.max(0, Math.floor(scroll.scrollTop / tall) - 6);
     const to = Math.min(listed.length, from + Math.ceil(scroll.clientHeight / tall) + 14);
-    const space = (/** @type {number} */ rows) => el("tr.space", { "aria-hidden": "true", style: { height: `${rows * tall}px` } });
+    const space = (/** @type {number} */ rows) => el(
+      "tr.space",
+      { "aria-hidden": "true", style: { height: `${rows * tall}px` } },
+    );
     body.replaceChildren(space(from), ...listed.slice(from, to).map(row), space(listed.length - to));
   }
 
@@ -101,11 +131,28 @@ export function grainTable(host, { onGrain }) {
   function row(grain) {
     const cells = COLUMNS.map(({ name, digits }) => {
       const value = columns[name]?.[grain];
-      if (name === "grain_id") return el("td", {}, el("i.swatch", { style: { background: hexes[grain] ?? "" } }), String(value));
+      if (name === "grain_id") return el(
+        "td",
+        {},
+        el("i.swatch", { style: { background: hexes[grain] ?? "" } }),
+        String(value),
+      );
       if (name === "trust") return el("td", {}, trustBar(value));
-      return el("td.n", {}, value === null || value === undefined ? "–" : digits === undefined ? number(value) : value.toFixed(digits));
+      return el(
+        "td.n",
+        {},
+        value === null || value === undefined ? "–" : digits === undefined ? number(value) : value.toFixed(digits),
+      );
     });
-    return el("tr", { "aria-selected": String(grain === chosen), data: { grain: String(grain) }, onclick: () => onGrain(grain === chosen ? null : grain) }, ...cells);
+    return el(
+      "tr",
+      {
+        "aria-selected": String(grain === chosen),
+        data: { grain: String(grain) },
+        onclick: () => onGrain(grain === chosen ? null : grain),
+      },
+      ...cells,
+    );
   }
 
   /** @param {number} grain */

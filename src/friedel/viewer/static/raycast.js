@@ -1,10 +1,11 @@
 // The 3D view of the map: turned, moved and zoomed by mouse and keys, drawn coarsely while that lasts.
 
 import { el } from "./dom.js";
-import { colour, font, onTheme } from "./theme.js";
+import { onTheme } from "./theme.js";
 import { Camera } from "./volume_camera.js";
 import { fieldOf, firstVoxel } from "./volume_field.js";
 import { GlView } from "./volume_gl.js";
+import { drawMarks } from "./volume_marks.js";
 import { SoftView } from "./volume_soft.js";
 
 const SETTLE_MS = 140;
@@ -49,7 +50,19 @@ export class SolidView {
     this.only = 0;
     this.voxel_um = 1;
     /** @type {import("./volume_gl.js").Scene} */
-    this.scene = { low: [0, 0, 0], high: [1, 1, 1], cutLow: [0, 0, 0], cutHigh: [0, 0, 0], byStatus: false, chosen: 0, hovered: 0, cross: [0, 0, 0], crossed: 0, line: [0.07, 0.09, 0.11], accent: [1, 1, 1] };
+    this.scene = {
+      low: [0, 0, 0],
+      high: [1, 1, 1],
+      cutLow: [0, 0, 0],
+      cutHigh: [0, 0, 0],
+      byStatus: false,
+      chosen: 0,
+      hovered: 0,
+      cross: [0, 0, 0],
+      crossed: 0,
+      line: [0.07, 0.09, 0.11],
+      accent: [1, 1, 1],
+    };
     this.moving = this.renderer.software ? 0 : 2;
     this.planned = false;
     this.settling = 0;
@@ -107,7 +120,10 @@ export class SolidView {
     window.clearTimeout(this.settling);
     const { software } = this.renderer;
     this.#plan(quickly || software ? [this.moving] : [BEST]);
-    if (quickly || software) this.settling = window.setTimeout(() => this.#plan(software ? [...this.queue, MIDDLE, BEST] : [BEST]), SETTLE_MS);
+    if (quickly || software) this.settling = window.setTimeout(
+      () => this.#plan(software ? [...this.queue, MIDDLE, BEST] : [BEST]),
+      SETTLE_MS,
+    );
   }
 
   /** Draw these, one after the other, instead of all that was planned. @param {(number|typeof BEST)[]} queue */
@@ -138,7 +154,12 @@ export class SolidView {
     this.#go(work, still, 0);
   }
 
-  /** Some of the work; more at the next frame, unless something newer is to be drawn. @param {Generator} work @param {boolean} still @param {number} spent */
+  /**
+   * Some of the work; more at the next frame, unless something newer is to be drawn.
+   * @param {Generator} work
+   * @param {boolean} still
+   * @param {number} spent
+   */
   #go(work, still, spent) {
     const began = performance.now();
     let ended = false;
@@ -153,7 +174,7 @@ export class SolidView {
     this.timings[still ? "still" : "moving"] = took;
     if (!still && took > SLOW_MS && this.moving > 0) this.moving--;
     if (!still && took < SLOW_MS / 4 && this.moving < QUALITIES.length - 1) this.moving++;
-    this.#marks();
+    drawMarks(this);
     this.bestDone = still && !this.queue.length;
     this.options.onDraw?.(this.bestDone);
     if (this.queue.length) this.#plan(this.queue);
@@ -162,7 +183,10 @@ export class SolidView {
   /** The finished picture takes the place of the one before. */
   #present() {
     const { canvas } = this.renderer;
-    if (this.canvas.width !== canvas.width || this.canvas.height !== canvas.height) Object.assign(this.canvas, { width: canvas.width, height: canvas.height });
+    if (this.canvas.width !== canvas.width || this.canvas.height !== canvas.height) Object.assign(
+      this.canvas,
+      { width: canvas.width, height: canvas.height },
+    );
     this.shown.clearRect(0, 0, canvas.width, canvas.height);
     this.shown.drawImage(canvas, 0, 0);
   }
@@ -175,78 +199,6 @@ export class SolidView {
     this.top.width = Math.round(clientWidth * devicePixelRatio);
     this.top.height = Math.round(clientHeight * devicePixelRatio);
     this.draw();
-  }
-
-  /** The sample's axes and a scale, as long as the picture has no perspective. */
-  #marks() {
-    const ctx = this.top.getContext("2d");
-    const { width, height } = this;
-    const { right, up, forward } = this.camera.axes;
-    ctx.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
-    ctx.clearRect(0, 0, width, height);
-    this.#box(ctx);
-    const unit = parseFloat(font(1).split(" ")[1]);
-    const length = 2.3 * unit;
-    const foot = [3.6 * unit, height - 3.3 * unit];
-    ctx.lineWidth = 1.4;
-    ctx.font = font(0.9, 560);
-    ctx.textAlign = "center";
-    ctx.textBaseline = "middle";
-    const order = [0, 1, 2].sort((a, b) => forward[b] - forward[a]);
-    for (const k of order) {
-      const [dx, dy] = [right[k] * length, -up[k] * length];
-      const far = 0.55 + 0.45 * (0.5 - forward[k] / 2);
-      ctx.globalAlpha = far;
-      ctx.strokeStyle = ctx.fillStyle = colour(["--axis-x", "--axis-y", "--axis-z"][k]);
-      ctx.beginPath();
-      ctx.moveTo(...foot);
-      ctx.lineTo(foot[0] + dx, foot[1] + dy);
-      ctx.stroke();
-      ctx.fillText("xyz"[k], foot[0] + 1.34 * dx + (Math.hypot(dx, dy) < 8 ? 9 : 0), foot[1] + 1.34 * dy);
-    }
-    ctx.globalAlpha = 1;
-    const um = this.camera.scale(width, height) * this.voxel_um;
-    const wanted = 0.22 * width * um;
-    const power = 10 ** Math.floor(Math.log10(wanted));
-    const bar = [5, 2, 1].map((m) => m * power).find((v) => v <= wanted) ?? power;
-    const end = width - 1.6 * unit;
-    ctx.strokeStyle = ctx.fillStyle = colour("--ink");
-    ctx.lineWidth = 2;
-    ctx.beginPath();
-    ctx.moveTo(end - bar / um, height - 1.5 * unit);
-    ctx.lineTo(end, height - 1.5 * unit);
-    ctx.stroke();
-    ctx.font = font(0.86);
-    ctx.textAlign = "right";
-    ctx.fillText(`${bar} µm`, end, height - 2.4 * unit);
-  }
-
-  /** The edges of the whole map, faintly, where only a part of it is shown. @param {CanvasRenderingContext2D} ctx */
-  #box(ctx) {
-    const { size } = this.camera;
-    const { low, high } = this.scene;
-    const clipped = low.some((v) => v > 0) || high.some((v, k) => v < size[k]);
-    if (!clipped && !this.only) return;
-    const rays = this.camera.rays(this.width, this.height);
-    ctx.beginPath();
-    for (let k = 0; k < 3; k++)
-      for (const a of [0, 1])
-        for (const b of [0, 1]) {
-          const ends = [0, 1].map((c) => {
-            const p = [0, 0, 0];
-            p[k] = c * size[k];
-            p[(k + 1) % 3] = a * size[(k + 1) % 3];
-            p[(k + 2) % 3] = b * size[(k + 2) % 3];
-            return this.toScreen(p, rays);
-          });
-          ctx.moveTo(ends[0].x, ends[0].y);
-          ctx.lineTo(ends[1].x, ends[1].y);
-        }
-    ctx.strokeStyle = colour("--soft");
-    ctx.globalAlpha = 0.3;
-    ctx.lineWidth = 1;
-    ctx.stroke();
-    ctx.globalAlpha = 1;
   }
 
   /** CSS pixels of a place in voxels. @param {number[]} place @param {any} [rays] */
@@ -312,7 +264,11 @@ export class SolidView {
       const at = place(event);
       const scale = this.camera.scale(this.width, this.height);
       const unit = event.deltaMode === 1 ? 30 : 1;
-      this.camera.zoom(Math.exp(-Math.max(-120, Math.min(120, event.deltaY * unit)) / 300), (at.x - this.width / 2) * scale, (this.height / 2 - at.y) * scale);
+      this.camera.zoom(
+        Math.exp(-Math.max(-120, Math.min(120, event.deltaY * unit)) / 300),
+        (at.x - this.width / 2) * scale,
+        (this.height / 2 - at.y) * scale,
+      );
       this.#moved();
     }, { passive: false });
   }

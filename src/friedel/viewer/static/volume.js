@@ -1,19 +1,14 @@
 // The map of grains: a solid to turn, three slices through it, and what is known about the place that was clicked.
 
 import { number } from "./axes.js";
-import { el, icon, segmented } from "./dom.js";
-import { PAINTS, grainData, paintOf, styled } from "./grains_data.js";
-import { Chart } from "./charts.js";
+import { el } from "./dom.js";
+import { grainData, paintOf, styled } from "./grains_data.js";
 import { factsCard } from "./grains_facts.js";
-import { counted } from "./grains_overview.js";
 import { SolidView } from "./raycast.js";
 import { colour, onTheme, pixel, rgb } from "./theme.js";
+import { STATUS_NAMES, aboutMap, bindKeys, build } from "./volume_page.js";
 import { slices } from "./volume_slices.js";
-import { drawnKey, toggle, twoEnds } from "./volume_tools.js";
-
-const STATUS = { value: "status", text: "Status", title: "What is known about each voxel: measured, contested by two grains, or filled from beside" };
-const STATUS_SAYS = ["", "One grain's projections say so", "Two grains wanted it; the denser one has it", "Filled up from beside"];
-const STATUS_NAMES = ["", "measured", "contested", "dilated"];
+import { drawnKey } from "./volume_tools.js";
 
 /** @param {HTMLElement} host @param {import("./main.js").App} app */
 export function mount(host, app) {
@@ -21,8 +16,14 @@ export function mount(host, app) {
   host.classList.add("volume");
   const { state } = app;
   const data = grainData(app);
-  app.address.remember("paint", { write: (s) => (s.paint && s.paint !== "ipf_z" ? s.paint : null), read: (paint) => ({ paint }) });
-  app.address.remember("voxel", { write: (s) => s.cross?.join(",") ?? null, read: (text) => ({ cross: text.split(",").map(Number) }) });
+  app.address.remember(
+    "paint",
+    { write: (s) => (s.paint && s.paint !== "ipf_z" ? s.paint : null), read: (paint) => ({ paint }) },
+  );
+  app.address.remember(
+    "voxel",
+    { write: (s) => s.cross?.join(",") ?? null, read: (text) => ({ cross: text.split(",").map(Number) }) },
+  );
   /** @type {{map: any, colours: any, columns: any}|null} */
   let shown = null;
 
@@ -35,9 +36,17 @@ export function mount(host, app) {
     reset: () => reset(),
     clip: (axis, low, high) => setClip(axis, low, high),
   });
-  const solid = new SolidView(page.solid, { onHover: (voxel) => say(voxel && [voxel.x, voxel.y, voxel.z]), onPick: (voxel) => (voxel ? pick([voxel.x, voxel.y, voxel.z]) : app.state.select({ grain: null })) });
+  const solid = new SolidView(
+    page.solid,
+    {
+      onHover: (voxel) => say(voxel && [voxel.x, voxel.y, voxel.z]),
+      onPick: (voxel) => (voxel ? pick([voxel.x, voxel.y, voxel.z]) : app.state.select({ grain: null })),
+    },
+  );
   page.solid.dataset.renderer = solid.renderer.name;
-  const cuts = slices({ onCross: (cross) => state.set({ cross }), onPick: (voxel) => pick(voxel), onHover: (voxel) => say(voxel) });
+  const cuts = slices(
+    { onCross: (cross) => state.set({ cross }), onPick: (voxel) => pick(voxel), onHover: (voxel) => say(voxel) }
+  );
   page.slices.prepend(...cuts.hosts);
   const key = drawnKey(page.key);
   const card = factsCard(page.card, app, {
@@ -83,7 +92,9 @@ export function mount(host, app) {
     const all = counts[1] + counts[2] + counts[3] || 1;
     page.statuses.forEach((each, i) => each.note(`${number((100 * counts[i + 1]) / all, 3)} %`));
     const { cross } = state.get();
-    state.set({ cross: (cross ?? size.map((n) => Math.floor(n / 2))).map((/** @type {number} */ v, /** @type {number} */ k) => Math.max(0, Math.min(size[k] - 1, v || 0))) });
+    state.set({ cross: (cross ?? size.map((n) => Math.floor(n / 2))).map(
+      (/** @type {number} */ v, /** @type {number} */ k) => Math.max(0, Math.min(size[k] - 1, v || 0))
+    ) });
     applyCross();
     page.cut.set(true);
     setCut(true);
@@ -91,7 +102,9 @@ export function mount(host, app) {
     applyPaint();
     applyChosen();
     about.draw(shown, counts);
-    page.facts(`${number(shown.columns.id?.length ?? 0)} grains · ${size.map((n) => number(n * map.voxel_um, 4)).join(" × ")} µm · voxels of ${number(map.voxel_um)} µm${map.step > 1 ? ` (every ${map.step}th)` : ""}`);
+    page.facts(
+      `${number(shown.columns.id?.length ?? 0)} grains · ${size.map((n) => number(n * map.voxel_um, 4)).join(" × ")} µm · voxels of ${number(map.voxel_um)} µm${map.step > 1 ? ` (every ${map.step}th)` : ""}`
+    );
   }
 
   function applyPaint() {
@@ -121,7 +134,9 @@ export function mount(host, app) {
     const { colours, columns } = shown;
     const axis = paint.startsWith("ipf_") ? paint.slice(4) : null;
     const mine = columns.phase?.[state.get().selection.grain ?? -1];
-    const keyed = colours.keys.map((/** @type {any} */ k, /** @type {number} */ i) => ({ ...k, i })).filter((/** @type {any} */ k) => k.keyed && k.grains);
+    const keyed = colours.keys.map(
+      (/** @type {any} */ k, /** @type {number} */ i) => ({ ...k, i })
+    ).filter((/** @type {any} */ k) => k.keyed && k.grains);
     const row = (keyed.find((/** @type {any} */ k) => k.phase === mine) ?? keyed[0])?.i ?? -1;
     page.explain(axis ? "" : paint === "status" ? "status" : paint === "trust" ? "trust" : "");
     key.element.hidden = row < 0 || (!axis && paint !== "grain");
@@ -131,9 +146,22 @@ export function mount(host, app) {
     const name = axis ?? "z";
     const inks = axis ? colours[`ipf_${axis}`] : colours.grain;
     const dots = colours.places[name].flatMap((/** @type {any} */ place, /** @type {number} */ grain) =>
-      place && columns.phase?.[grain] === colours.keys[row].phase ? [{ x: place[0], y: place[1], colour: inks[grain], chosen: grain === chosen }] : []);
+      place && columns.phase?.[grain] === colours.keys[row].phase ? [{
+        x: place[0],
+        y: place[1],
+        colour: inks[grain],
+        chosen: grain === chosen,
+      }] : []);
     const many = dots.length > 400 ? dots.filter((/** @type {any} */ dot) => dot.chosen) : dots;
-    key.draw(drawn, { says: `direction along ${name}${colours.keys.length > 1 ? `, ${colours.keys[row].phase}` : ""}`, dots: many, line: colour("--soft"), ink: colour("--ink") });
+    key.draw(
+      drawn,
+      {
+        says: `direction along ${name}${colours.keys.length > 1 ? `, ${colours.keys[row].phase}` : ""}`,
+        dots: many,
+        line: colour("--soft"),
+        ink: colour("--ink"),
+      },
+    );
   }
 
   function applyChosen() {
@@ -146,7 +174,10 @@ export function mount(host, app) {
     const none = grain === null || grain === undefined;
     about.element.hidden = !none;
     card.element.hidden = none;
-    card.show(grain ?? null, shown && paint !== "status" && label ? paintOf(paint, shown.colours, shown.columns)[grain] : undefined);
+    card.show(
+      grain ?? null,
+      shown && paint !== "status" && label ? paintOf(paint, shown.colours, shown.columns)[grain] : undefined,
+    );
     applyKey();
   }
 
@@ -176,7 +207,9 @@ export function mount(host, app) {
     const size = [...shown.map.shape].reverse();
     const { cross } = state.get();
     const middle = cross.map((/** @type {number} */ v) => v + 0.5);
-    const [low, high] = [0, 1].map((end) => signs.map((sign, k) => ((sign > 0) === (end === 0) ? middle[k] : end === 0 ? -8 : size[k] + 8)));
+    const [low, high] = [0, 1].map(
+      (end) => signs.map((sign, k) => ((sign > 0) === (end === 0) ? middle[k] : end === 0 ? -8 : size[k] + 8))
+    );
     solid.setScene(on ? { cutLow: low, cutHigh: high } : { cutLow: [0, 0, 0], cutHigh: [0, 0, 0] });
   }
 
@@ -237,7 +270,9 @@ export function mount(host, app) {
     if (!shown) return;
     const { origin_um, voxel_um, shape } = shown.map;
     const size = [...shape].reverse();
-    state.set({ cross: [x, y, z].map((v, k) => Math.max(0, Math.min(size[k] - 1, Math.floor((v - origin_um[k]) / voxel_um)))) });
+    state.set({ cross: [x, y, z].map(
+      (v, k) => Math.max(0, Math.min(size[k] - 1, Math.floor((v - origin_um[k]) / voxel_um)))
+    ) });
   }
 
   /** One line about a voxel, from what the page has. @param {number[]|null} voxel */
@@ -248,7 +283,12 @@ export function mount(host, app) {
     const i = (voxel[2] * rows + voxel[1]) * cols + voxel[0];
     const place = voxel.map((v, k) => (map.origin_um[k] + (v + 0.5) * map.voxel_um).toFixed(1).replace("-", "−"));
     const label = map.data[i];
-    page.readout.replaceChildren(el("span.place", {}, ...place.map((v, k) => el("span", {}, el("small", {}, "xyz"[k]), v))), el("small", {}, "µm"), el("b", {}, label ? `grain ${label}` : "no grain"), el("span.soft", {}, label ? STATUS_NAMES[map.status[i]] : ""));
+    page.readout.replaceChildren(
+      el("span.place", {}, ...place.map((v, k) => el("span", {}, el("small", {}, "xyz"[k]), v))),
+      el("small", {}, "µm"),
+      el("b", {}, label ? `grain ${label}` : "no grain"),
+      el("span.soft", {}, label ? STATUS_NAMES[map.status[i]] : ""),
+    );
   }
 
   bindKeys(app, { solid, page, setCut, reset, step });
@@ -287,101 +327,6 @@ export function mount(host, app) {
     },
     hide() {
       visible = solid.visible = false;
-    },
-  };
-}
-
-/** What is known about the whole map, while no grain is chosen. @param {HTMLElement} host */
-function aboutMap(host) {
-  const facts = el("dl.facts");
-  const plot = el("div.distribution");
-  const chart = new Chart(plot, { label: "Diameters of the grains" });
-  const element = el("div.map-about", {},
-    el("div.says", {}, el("p", {}, "Click the map or a slice: what is known about the grain there appears here. Drag a slice to move the crosshair."), facts),
-    el("div", {}, el("h3", {}, "Diameter", el("small", {}, " µm")), plot));
-  host.append(element);
-  return {
-    element,
-    /** @param {any} shown @param {number[]} counts  voxels by status */
-    draw({ map, columns }, counts) {
-      const size = [...map.shape].reverse().map((n) => number(n * map.voxel_um, 4));
-      const all = counts[1] + counts[2] + counts[3];
-      const said = [["grains", number(columns.id?.length ?? 0)], ["size", `${size.join(" × ")} µm`], ["voxels", `${number(map.voxel_um)} µm, ${number(all, 9)} filled`], ["measured", `${number((100 * counts[1]) / Math.max(1, all), 3)} %`]];
-      facts.replaceChildren(...said.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
-      const values = (columns.diameter_um ?? []).filter((/** @type {any} */ v) => v > 0);
-      const { edges, counts: y } = counted(values, 0, 1.05 * Math.max(1, ...values));
-      chart.set({ series: values.length ? [{ type: "bars", x: edges, y, colour: "--kept", name: "grains", width: 1 }] : [], x: { min: 0 }, y: { min: 0 }, empty: "No grains." });
-    },
-  };
-}
-
-/** @param {import("./main.js").App} app @param {any} it */
-function bindKeys(app, { solid, page, setCut, reset, step }) {
-  const bind = (/** @type {string} */ keys, /** @type {string} */ says, /** @type {() => void} */ run) => app.keys.bind("volume", keys, says, run);
-  bind("ArrowLeft", "turn the map left", () => solid.turn(-8, 0));
-  bind("ArrowRight", "turn it right", () => solid.turn(8, 0));
-  bind("ArrowUp", "tilt it up", () => solid.turn(0, -8));
-  bind("ArrowDown", "tilt it down", () => solid.turn(0, 8));
-  bind("shift+ArrowLeft", "move the map", () => solid.pan(-30, 0));
-  bind("shift+ArrowRight", "move the map", () => solid.pan(30, 0));
-  bind("shift+ArrowUp", "move the map", () => solid.pan(0, -30));
-  bind("shift+ArrowDown", "move the map", () => solid.pan(0, 30));
-  bind("+|=", "zoom in", () => solid.zoom(1.2));
-  bind("-", "zoom out", () => solid.zoom(1 / 1.2));
-  bind("x", "look along x", () => solid.reset({ azimuth: 90, elevation: 0 }));
-  bind("y", "look along y", () => solid.reset({ azimuth: 0, elevation: 0 }));
-  bind("z", "look down z", () => solid.reset({ azimuth: 0, elevation: 90 }));
-  bind("c", "cut away the corner towards you, or not", () => {
-    page.cut.set(!page.cut.on);
-    setCut(page.cut.on);
-  });
-  bind("o", "only the chosen grain, or all", () => page.only.element.click());
-  bind("0|Home", "as at first", reset);
-  bind("a", "crosshair down along z", () => step(2, -1));
-  bind("q", "crosshair up along z", () => step(2, 1));
-  bind("Escape", "choose no grain", () => app.state.select({ grain: null }));
-}
-
-/**
- * @param {HTMLElement} host
- * @param {{paint: (value: string) => void, status: (code: number, on: boolean) => void, cut: (on: boolean) => void,
- *   only: (on: boolean) => void, crossed: (on: boolean) => void, reset: () => void, clip: (axis: number, low: number, high: number) => void}} on
- */
-function build(host, on) {
-  const paints = segmented("Colour", [...PAINTS, STATUS], on.paint);
-  const colours = ["", "#3f7fc4", "#ffa23c", "#a873d9"];
-  const statuses = [1, 2, 3].map((code) => toggle({ text: STATUS_NAMES[code], title: STATUS_SAYS[code], swatch: colours[code], on: true }, (next) => on.status(code, next)));
-  const cut = toggle({ text: "Cut corner", title: "Cut the corner towards you away, down to the crosshair (C)", on: true }, on.cut);
-  const only = toggle({ text: "Only this grain", title: "The chosen grain alone (O)", on: false }, on.only);
-  const crossed = toggle({ text: "Crosshair", title: "Lines where the slices cut the surface", on: false }, on.crossed);
-  const says = el("small.map-facts");
-  const resetButton = el("button.quiet", { type: "button", title: "As at first (0)", "aria-label": "As at first", onclick: on.reset }, icon("fit"));
-  const bar = el("div.toolbar.map-bar", {}, paints.element, el("div.group", { role: "group", "aria-label": "Shown" }, ...statuses.map((each) => each.element)), el("div.group", {}, cut.element, only.element, crossed.element), el("span.gap"), says, resetButton);
-  const solid = el("div.solid-view", { "aria-label": "The map in three dimensions: drag turns, shift-drag moves, the wheel zooms" });
-  const clips = ["x", "y", "z"].map((name, axis) => twoEnds(name, (low, high) => on.clip(axis, low, high)));
-  const readout = el("div.map-readout", { role: "status", "aria-live": "off" });
-  const clipBar = el("div.clip-bar", { role: "group", "aria-label": "Clip" }, ...clips.map((clip) => clip.element));
-  const key = el("div.key-cell");
-  const legend = el("div.legend", { hidden: true });
-  key.append(legend);
-  const grid = el("div.slices", {}, key);
-  const card = el("div.map-card");
-  const left = el("div.map-left", {}, solid, readout, clipBar);
-  const nothing = el("div.empty", { hidden: true }, icon("box"), el("h2", {}, "No map yet"), el("p", {}, "The map of grains is what the last stage, assemble, makes. It needs the sections [setup] and [[phase]] in the recipe; then start the run on the page Run."));
-  const body = el("div.map-body", {}, left, el("div.map-right", {}, grid, card));
-  host.append(bar, body, nothing);
-  return {
-    paints, statuses, cut, only, crossed, solid, clips, readout, slices: grid, key, card,
-    facts: (/** @type {string} */ text) => (says.textContent = text),
-    empty: (/** @type {boolean} */ is) => {
-      nothing.hidden = !is;
-      bar.hidden = body.hidden = is;
-    },
-    /** @param {string} what */
-    explain(what) {
-      legend.hidden = !what;
-      if (what === "status") legend.replaceChildren(...[1, 2, 3].map((code) => el("div", {}, el("i.swatch", { style: { background: colours[code] } }), el("span", {}, STATUS_NAMES[code], el("small", {}, STATUS_SAYS[code])))));
-      if (what === "trust") legend.replaceChildren(el("div.ramp"), el("div.ramp-ends", {}, el("small", {}, "trust least"), el("small", {}, "most")), el("small", {}, "Grains by rank, over all that is known about them. It compares grains and says nothing about the best being good."));
     },
   };
 }

@@ -32,7 +32,12 @@ export class Camera {
     const wide = this.size.reduce((sum, n, k) => sum + n * Math.abs(right[k]), 0);
     const tall = this.size.reduce((sum, n, k) => sum + n * Math.abs(up[k]), 0);
     // a map of any shape keeps its size while it is turned
-    const round = Math.max(wide / width, tall / height, Math.hypot(this.size[0], this.size[1]) / width, (0.84 * this.reach) / Math.max(width, height));
+    const round = Math.max(
+      wide / width,
+      tall / height,
+      Math.hypot(this.size[0], this.size[1]) / width,
+      (0.84 * this.reach) / Math.max(width, height),
+    );
     return (1.08 * round) / this.pose.zoom;
   }
 
@@ -45,8 +50,19 @@ export class Camera {
   rays(width, height, scale = this.scale(width, height)) {
     const { right, up, forward } = this.axes;
     const { pan } = this.pose;
-    const start = this.size.map((n, k) => n / 2 - (this.reach / 2) * forward[k] + right[k] * (pan[0] - (width / 2) * scale) + up[k] * (pan[1] - (height / 2) * scale));
-    return { start, across: right.map((v) => v * scale), upwards: up.map((v) => v * scale), forward, right, up, pixel: scale, reach: this.reach };
+    const start = this.size.map(
+      (n, k) => n / 2 - (this.reach / 2) * forward[k] + right[k] * (pan[0] - (width / 2) * scale) + up[k] * (pan[1] - (height / 2) * scale)
+    );
+    return {
+      start,
+      across: right.map((v) => v * scale),
+      upwards: up.map((v) => v * scale),
+      forward,
+      right,
+      up,
+      pixel: scale,
+      reach: this.reach,
+    };
   }
 
   /** @param {number} dx @param {number} dy  degrees */
@@ -55,7 +71,12 @@ export class Camera {
     this.pose.elevation = Math.max(-90, Math.min(90, this.pose.elevation + dy));
   }
 
-  /** Keep what is under a place where it is. @param {number} factor @param {number} x @param {number} y  from the middle, in voxels */
+  /**
+   * Keep what is under a place where it is.
+   * @param {number} factor
+   * @param {number} x
+   * @param {number} y  from the middle, in voxels
+   */
   zoom(factor, x = 0, y = 0) {
     const before = this.pose.zoom;
     this.pose.zoom = Math.max(0.4, Math.min(20, before * factor));

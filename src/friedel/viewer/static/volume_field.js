@@ -51,10 +51,14 @@ function smoothed(values, step, thin) {
   const out = new Uint8Array(values.length);
   const [a, b, c] = [step, 2 * step, 3 * step];
   // the map is padded: the ends of the array are empty
-  if (thin) for (let i = a, end = values.length - a; i < end; i++) out[i] = (6 * values[i] + values[i - a] + values[i + a] + 4) >> 3;
+  if (thin) for (let i = a, end = values.length - a; i < end; i++) out[i] = (
+    6 * values[i] + values[i - a] + values[i + a] + 4
+  ) >> 3;
   else
     for (let i = c, end = values.length - c; i < end; i++)
-      out[i] = (20 * values[i] + 15 * (values[i - a] + values[i + a]) + 6 * (values[i - b] + values[i + b]) + values[i - c] + values[i + c] + 32) >> 6;
+      out[i] = (
+        20 * values[i] + 15 * (values[i - a] + values[i + a]) + 6 * (values[i - b] + values[i + b]) + values[i - c] + values[i + c] + 32
+      ) >> 6;
   return out;
 }
 

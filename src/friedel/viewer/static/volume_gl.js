@@ -1,7 +1,8 @@
 // The 3D view on the graphics card: labels as a 3D texture, rays in a shader, then a picture of what they met.
 
 import { PAD } from "./volume_field.js";
-import { MEET, SHADE, VERTEX } from "./volume_shaders.js";
+import { SHADE } from "./volume_shade.js";
+import { MEET, VERTEX } from "./volume_shaders.js";
 
 /**
  * @typedef {Object} Scene
@@ -17,7 +18,10 @@ import { MEET, SHADE, VERTEX } from "./volume_shaders.js";
 export class GlView {
   /** @param {HTMLCanvasElement} canvas */
   constructor(canvas) {
-    const gl = canvas.getContext("webgl2", { alpha: true, antialias: false, premultipliedAlpha: true, preserveDrawingBuffer: true });
+    const gl = canvas.getContext(
+      "webgl2",
+      { alpha: true, antialias: false, premultipliedAlpha: true, preserveDrawingBuffer: true },
+    );
     if (!gl) throw new Error("no WebGL2");
     this.gl = gl;
     this.canvas = canvas;
@@ -48,7 +52,14 @@ export class GlView {
     if (wide !== this.wide) this.seenSize = [0, 0];
     this.wide = wide;
     this.shape = shape;
-    this.#volume("label", shape, wide ? gl.R32UI : gl.R16UI, gl.RED_INTEGER, wide ? gl.UNSIGNED_INT : gl.UNSIGNED_SHORT, wide ? new Uint32Array(shown.buffer) : shown);
+    this.#volume(
+      "label",
+      shape,
+      wide ? gl.R32UI : gl.R16UI,
+      gl.RED_INTEGER,
+      wide ? gl.UNSIGNED_INT : gl.UNSIGNED_SHORT,
+      wide ? new Uint32Array(shown.buffer) : shown,
+    );
     this.#volume("status", shape, gl.R8UI, gl.RED_INTEGER, gl.UNSIGNED_BYTE, status);
     this.#volume("empty", blocks, gl.R8UI, gl.RED_INTEGER, gl.UNSIGNED_BYTE, empty);
     this.#volume("solid", padded, gl.R8, gl.RED, gl.UNSIGNED_BYTE, solid, gl.LINEAR);
@@ -148,7 +159,15 @@ export class GlView {
   /** Wait until the card is done: for timings. */
   finish() {
     const { gl } = this;
-    if (gl.getParameter(gl.FRAMEBUFFER_BINDING)) gl.readPixels(0, 0, 1, 1, gl.RGBA_INTEGER, gl.UNSIGNED_INT, new Uint32Array(4));
+    if (gl.getParameter(gl.FRAMEBUFFER_BINDING)) gl.readPixels(
+      0,
+      0,
+      1,
+      1,
+      gl.RGBA_INTEGER,
+      gl.UNSIGNED_INT,
+      new Uint32Array(4),
+    );
     else gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
   }
 
@@ -175,7 +194,15 @@ export class GlView {
     return texture;
   }
 
-  /** @param {string} name @param {number[]} shape @param {number} inside @param {number} format @param {number} type @param {any} data @param {number} [filter] */
+  /**
+   * @param {string} name
+   * @param {number[]} shape
+   * @param {number} inside
+   * @param {number} format
+   * @param {number} type
+   * @param {any} data
+   * @param {number} [filter]
+   */
   #volume(name, [depth, rows, cols], inside, format, type, data, filter = this.gl.NEAREST) {
     const { gl } = this;
     gl.bindTexture(gl.TEXTURE_3D, this.#texture(name));
@@ -194,7 +221,9 @@ function plainly(gl, kind, filter) {
 /** @param {WebGL2RenderingContext} gl @param {string} fragment */
 function program(gl, fragment) {
   const made = /** @type {WebGLProgram} */ (gl.createProgram());
-  for (const [type, source] of /** @type {[number, string][]} */ ([[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, fragment]])) {
+  for (const [type, source] of /** @type {[number, string][]} */ (
+    [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, fragment]]
+  )) {
     const shader = /** @type {WebGLShader} */ (gl.createShader(type));
     gl.shaderSource(shader, source);
     gl.compileShader(shader);

@@ -103,7 +103,10 @@ export function slices(hooks) {
       pixels[i] = chosen && label[i] && label[i] !== chosen ? dimmed(base) : base;
     }
     const margin = Math.ceil(0.05 * Math.max(wide, tall));
-    view.setArray({ data: pixels, shape: [tall, wide] }, { extent: { left: -margin, top: -margin, width: wide + 2 * margin, height: tall + 2 * margin } });
+    view.setArray(
+      { data: pixels, shape: [tall, wide] },
+      { extent: { left: -margin, top: -margin, width: wide + 2 * margin, height: tall + 2 * margin } },
+    );
     cached.lines = borders(label, wide, tall, 0);
     cached.mine = borders(label, wide, tall, chosen);
     const um = map.origin_um[slice.cut] + (cross[slice.cut] + 0.5) * map.voxel_um;
@@ -187,9 +190,16 @@ function dimmed(colour_) {
  */
 function borders(label, wide, tall, only) {
   const path = new Path2D();
-  const at = (/** @type {number} */ row, /** @type {number} */ col) => (row < 0 || col < 0 || row >= tall || col >= wide ? 0 : label[row * wide + col]);
+  const at = (/** @type {number} */ row, /** @type {number} */ col) => (
+    row < 0 || col < 0 || row >= tall || col >= wide ? 0 : label[row * wide + col]
+  );
   const between = (/** @type {number} */ a, /** @type {number} */ b) => a !== b && (only ? a === only || b === only : a > 0 && b > 0);
-  const sweep = (/** @type {number} */ lines, /** @type {number} */ length, /** @type {(line: number, i: number) => boolean} */ edge, /** @type {(line: number, from: number, to: number) => void} */ stroke) => {
+  const sweep = (
+    /** @type {number} */ lines,
+    /** @type {number} */ length,
+    /** @type {(line: number, i: number) => boolean} */ edge,
+    /** @type {(line: number, from: number, to: number) => void} */ stroke,
+  ) => {
     for (let line = 0; line <= lines; line++) {
       let from = -1;
       for (let i = 0; i <= length; i++) {

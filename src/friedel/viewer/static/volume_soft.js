@@ -68,7 +68,14 @@ export class SoftView {
     this.ctx.drawImage(this.store, 0, 0, width * coarse, height * coarse);
   }
 
-  /** @param {Uint8ClampedArray} out @param {number} i @param {any[]} met @param {number} width @param {any} rays @param {import("./volume_gl.js").Scene} scene */
+  /**
+   * @param {Uint8ClampedArray} out
+   * @param {number} i
+   * @param {any[]} met
+   * @param {number} width
+   * @param {any} rays
+   * @param {import("./volume_gl.js").Scene} scene
+   */
   #shade(out, i, met, width, rays, scene) {
     const hit = met[i];
     const normal = this.#normal(hit, rays.forward);
@@ -78,7 +85,8 @@ export class SoftView {
       light += strength * Math.max(0, normal.reduce((sum, n, k) => sum + n * to[k], 0) / Math.hypot(...to));
     }
     const state = this.status[(hit.z * this.shape[1] + hit.y) * this.shape[2] + hit.x];
-    let colour = scene.byStatus ? this.statusColours[state].map((v) => 255 * v) : [...this.palette.subarray(4 * hit.label, 4 * hit.label + 3)];
+    const own = this.palette.subarray(4 * hit.label, 4 * hit.label + 3);
+    let colour = scene.byStatus ? this.statusColours[state].map((v) => 255 * v) : [...own];
     colour = colour.map((v) => v * light);
     const [beside, below] = [met[i + 1], met[i + width]];
     const other = [beside, below].find((b) => b && b.label !== hit.label && Math.abs(b.depth - hit.depth) < 4);

@@ -9,14 +9,27 @@ import { el } from "./dom.js";
  */
 export function toggle({ text, title, swatch, on }, onChange) {
   const note = el("small");
-  const element = el("button.toggle", { type: "button", title, "aria-pressed": String(on) }, swatch ? el("i.swatch", { style: { background: swatch } }) : null, el("span", {}, text), note);
+  const element = el(
+    "button.toggle",
+    { type: "button", title, "aria-pressed": String(on) },
+    swatch ? el("i.swatch", { style: { background: swatch } }) : null,
+    el("span", {}, text),
+    note,
+  );
   const set = (/** @type {boolean} */ next) => element.setAttribute("aria-pressed", String(next));
   element.addEventListener("click", () => {
     const next = element.getAttribute("aria-pressed") !== "true";
     set(next);
     onChange(next);
   });
-  return { element, set, note: (/** @type {string} */ says) => (note.textContent = says), get on() { return element.getAttribute("aria-pressed") === "true"; } };
+  return {
+    element,
+    set,
+    note: (/** @type {string} */ says) => (note.textContent = says),
+    get on() {
+      return element.getAttribute("aria-pressed") === "true";
+    },
+  };
 }
 
 /**
