@@ -127,7 +127,7 @@ export function mount(host, app) {
         "Its Friedel partner half a turn away (P)",
         () => chooseSpot(partner),
       ) : el("span.soft", {}, "no partner"),
-      c.grain[spot] < 0 ? el("span.soft", {}, "belongs to no grain") : null,
+      c.grain[spot] < 0 ? el("span.soft", {}, "belongs to no grain") : "",
     );
   }
 

@@ -6,6 +6,7 @@ import { Camera } from "./volume_camera.js";
 import { fieldOf, firstVoxel } from "./volume_field.js";
 import { GlView } from "./volume_gl.js";
 import { drawMarks } from "./volume_marks.js";
+import { listenTo } from "./volume_pointer.js";
 import { SoftView } from "./volume_soft.js";
 
 const SETTLE_MS = 140;
@@ -74,7 +75,7 @@ export class SolidView {
     this.timings = { moving: 0, still: 0 };
     new ResizeObserver(() => this.#resize()).observe(host);
     onTheme(() => this.draw());
-    this.#listen();
+    listenTo(this);
   }
 
   /** @param {import("./volume_field.js").Labels} labels @param {number} voxel_um */
@@ -221,60 +222,8 @@ export class SolidView {
     return this.camera.axes.forward.map((v) => (v < 0 ? 1 : -1));
   }
 
-  #listen() {
-    const { host } = this;
-    /** @type {{x: number, y: number, moved: boolean, pan: boolean}|null} */
-    let press = null;
-    const place = (/** @type {MouseEvent} */ event) => {
-      const box = host.getBoundingClientRect();
-      return { x: event.clientX - box.left, y: event.clientY - box.top };
-    };
-    host.addEventListener("pointerdown", (event) => {
-      host.setPointerCapture(event.pointerId);
-      press = { ...place(event), moved: false, pan: event.button !== 0 || event.shiftKey };
-    });
-    host.addEventListener("pointermove", (event) => {
-      const at = place(event);
-      if (!press) {
-        this.#hover(at);
-        return;
-      }
-      const [dx, dy] = [at.x - press.x, at.y - press.y];
-      if (!press.moved && Math.hypot(dx, dy) < 4) return;
-      press = { ...at, moved: true, pan: press.pan };
-      host.style.cursor = "grabbing";
-      if (press.pan) this.pan(dx, dy);
-      else this.turn(0.4 * dx, 0.4 * dy);
-    });
-    const release = (/** @type {PointerEvent} */ event) => {
-      if (press && !press.moved && event.type === "pointerup" && event.button === 0) {
-        const at = place(event);
-        this.options.onPick?.(this.voxelAt(at.x, at.y));
-      }
-      press = null;
-      host.style.cursor = "";
-    };
-    host.addEventListener("pointerup", release);
-    host.addEventListener("pointercancel", release);
-    host.addEventListener("pointerleave", () => this.#hover(null));
-    host.addEventListener("contextmenu", (event) => event.preventDefault());
-    host.addEventListener("dblclick", () => this.reset());
-    host.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      const at = place(event);
-      const scale = this.camera.scale(this.width, this.height);
-      const unit = event.deltaMode === 1 ? 30 : 1;
-      this.camera.zoom(
-        Math.exp(-Math.max(-120, Math.min(120, event.deltaY * unit)) / 300),
-        (at.x - this.width / 2) * scale,
-        (this.height / 2 - at.y) * scale,
-      );
-      this.#moved();
-    }, { passive: false });
-  }
-
   /** @param {{x: number, y: number}|null} at */
-  #hover(at) {
+  hover(at) {
     const found = at && this.voxelAt(at.x, at.y);
     const label = found?.label ?? 0;
     this.options.onHover?.(found);
@@ -287,7 +236,7 @@ export class SolidView {
   /** Turn by keys. @param {number} dx @param {number} dy  degrees */
   turn(dx, dy) {
     this.camera.turn(dx, dy);
-    this.#moved();
+    this.moved();
   }
 
   /** Move by CSS pixels. @param {number} dx @param {number} dy */
@@ -295,22 +244,22 @@ export class SolidView {
     const scale = this.camera.scale(this.width, this.height);
     const [x, y] = this.camera.pose.pan;
     this.camera.pose.pan = [x - dx * scale, y + dy * scale];
-    this.#moved();
+    this.moved();
   }
 
   /** @param {number} factor */
   zoom(factor) {
     this.camera.zoom(factor);
-    this.#moved();
+    this.moved();
   }
 
   /** Look from where one looks at first, or from elsewhere. @param {Partial<import("./volume_camera.js").Pose>} [pose] */
   reset(pose) {
     this.camera.reset(pose);
-    this.#moved();
+    this.moved();
   }
 
-  #moved() {
+  moved() {
     this.options.onTurn?.(this.camera.pose);
     this.draw(true);
   }

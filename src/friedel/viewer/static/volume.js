@@ -6,7 +6,7 @@ import { grainData, paintOf, styled } from "./grains_data.js";
 import { factsCard } from "./grains_facts.js";
 import { SolidView } from "./raycast.js";
 import { colour, onTheme, pixel, rgb } from "./theme.js";
-import { STATUS_NAMES, aboutMap, bindKeys, build } from "./volume_page.js";
+import { STATUS_NAMES, aboutMap, bindKeys, build, drawKey } from "./volume_page.js";
 import { slices } from "./volume_slices.js";
 import { drawnKey } from "./volume_tools.js";
 
@@ -129,39 +129,7 @@ export function mount(host, app) {
   }
 
   async function applyKey() {
-    if (!shown) return;
-    const paint = state.get().paint ?? "ipf_z";
-    const { colours, columns } = shown;
-    const axis = paint.startsWith("ipf_") ? paint.slice(4) : null;
-    const mine = columns.phase?.[state.get().selection.grain ?? -1];
-    const keyed = colours.keys.map(
-      (/** @type {any} */ k, /** @type {number} */ i) => ({ ...k, i })
-    ).filter((/** @type {any} */ k) => k.keyed && k.grains);
-    const row = (keyed.find((/** @type {any} */ k) => k.phase === mine) ?? keyed[0])?.i ?? -1;
-    page.explain(axis ? "" : paint === "status" ? "status" : paint === "trust" ? "trust" : "");
-    key.element.hidden = row < 0 || (!axis && paint !== "grain");
-    if (key.element.hidden) return;
-    const drawn = await data.key(row, 260);
-    const chosen = state.get().selection.grain;
-    const name = axis ?? "z";
-    const inks = axis ? colours[`ipf_${axis}`] : colours.grain;
-    const dots = colours.places[name].flatMap((/** @type {any} */ place, /** @type {number} */ grain) =>
-      place && columns.phase?.[grain] === colours.keys[row].phase ? [{
-        x: place[0],
-        y: place[1],
-        colour: inks[grain],
-        chosen: grain === chosen,
-      }] : []);
-    const many = dots.length > 400 ? dots.filter((/** @type {any} */ dot) => dot.chosen) : dots;
-    key.draw(
-      drawn,
-      {
-        says: `direction along ${name}${colours.keys.length > 1 ? `, ${colours.keys[row].phase}` : ""}`,
-        dots: many,
-        line: colour("--soft"),
-        ink: colour("--ink"),
-      },
-    );
+    if (shown) await drawKey(key, page, shown, data, state.get());
   }
 
   function applyChosen() {

@@ -5,7 +5,11 @@ import { Chart } from "./charts.js";
 import { el, icon, segmented } from "./dom.js";
 import { PAINTS } from "./grains_data.js";
 import { counted } from "./grains_overview.js";
+import { colour } from "./theme.js";
 import { toggle, twoEnds } from "./volume_tools.js";
+
+/** More grains than these would cover the key. */
+const MOST_DOTS = 400;
 
 const STATUS = {
   value: "status",
@@ -184,4 +188,33 @@ export function build(host, on) {
       );
     },
   };
+}
+
+/**
+ * The key of the colours in force, grains as dots in it; that of the chosen grain's phase where there are several.
+ * @param {ReturnType<typeof import("./volume_tools.js").drawnKey>} key
+ * @param {ReturnType<typeof build>} page
+ * @param {{colours: any, columns: any}} shown
+ * @param {import("./grains_data.js").GrainData} data
+ * @param {any} state
+ */
+export async function drawKey(key, page, { colours, columns }, data, { paint = "ipf_z", selection }) {
+  const axis = paint.startsWith("ipf_") ? paint.slice(4) : null;
+  const mine = columns.phase?.[selection.grain ?? -1];
+  const keyed = colours.keys.flatMap((/** @type {any} */ k, /** @type {number} */ row) => (k.keyed && k.grains ? [{ ...k, row }] : []));
+  const row = (keyed.find((/** @type {any} */ k) => k.phase === mine) ?? keyed[0])?.row ?? -1;
+  page.explain(["status", "trust"].includes(paint) ? paint : "");
+  key.element.hidden = row < 0 || (!axis && paint !== "grain");
+  if (key.element.hidden) return;
+  const drawn = await data.key(row, 260);
+  const { phase } = colours.keys[row];
+  const inks = axis ? colours[`ipf_${axis}`] : colours.grain;
+  const name = axis ?? "z";
+  const dots = colours.places[name].flatMap((/** @type {any} */ place, /** @type {number} */ grain) => {
+    if (!place || columns.phase?.[grain] !== phase) return [];
+    return [{ x: place[0], y: place[1], colour: inks[grain], chosen: grain === selection.grain }];
+  });
+  const shown = dots.length > MOST_DOTS ? dots.filter((/** @type {any} */ dot) => dot.chosen) : dots;
+  const says = `direction along ${name}${colours.keys.length > 1 ? `, ${phase}` : ""}`;
+  key.draw(drawn, { says, dots: shown, line: colour("--soft"), ink: colour("--ink") });
 }
