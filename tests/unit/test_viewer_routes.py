@@ -235,12 +235,14 @@ def test_only_a_saved_recipe_runs_and_its_run_is_the_shells(fresh):
     fresh.post("api/draft", json={"client": "me", "section": "segment", "values": values})
     answer = fresh.post("api/run", json={"client": "me", "to": "segment"})
     assert (answer.status_code, "not saved" in answer.json()["error"]) == (409, True)
+    assert fresh.get("api/session").json()["file"]["unsaved"] is True
     preview = fresh.post("api/save", json={"client": "me", "write": False}).json()
     assert "-seed_threshold = 60.0" in preview["diff"]
     assert "seed_threshold = 60.0" in subject.recipe_path.read_text()
     fresh.post("api/save", json={"client": "me", "write": True})
     assert fresh.post("api/save", json={"client": "me"}).json()["diff"] == ""
     assert subject.recipe_path.read_text().startswith("# mine\n")
+    assert fresh.get("api/session").json()["file"]["unsaved"] is False
     started = fresh.post("api/run", json={"client": "me", "to": "segment"})
     assert started.status_code == 200, started.text
     again = fresh.post("api/run", json={"client": "me", "to": "segment"})
@@ -294,12 +296,53 @@ def test_a_folder_is_saved_to_the_recipe_beside_it(tmp_path, monkeypatch):
         assert said["command"] == f"friedel run {tmp_path / 'elsewhere.toml'}"
         assert load_recipe(said["path"]).segment.seed_threshold == 70.0
         assert load_recipe(out / "recipe.toml").segment.seed_threshold == 60.0
+        about = page.get("api/session").json()["file"]
+        assert about == {"path": said["path"], "command": said["command"], "unsaved": False}
         monkeypatch.setattr(
             running, "command", lambda *words, **_: [sys.executable, "-c", f"print({str(words[:2])!r})"]
         )
         assert page.post("api/run", json={"client": "me", "to": "segment"}).status_code == 200
         assert finished(page)["state"] == "done"
         assert str(tmp_path / "elsewhere.toml") in page.get("api/log").json()["text"]
+
+
+def test_an_unsaved_folder_says_so_as_the_run_does(tmp_path):
+    out = run(write_recipe(tmp_path), out=tmp_path / "elsewhere")
+    with page_of(out) as page:
+        assert page.get("api/session").json()["file"]["unsaved"] is True
+        assert page.post("api/run", json={"client": "me", "to": "segment"}).status_code == 409
+
+
+def test_a_run_has_the_machine_for_itself_and_its_folder_is_not_called_unfinished(tmp_path, monkeypatch):
+    recipe = write_recipe(tmp_path)
+    out = run(recipe, to_stage="preprocess")
+    with page_of(recipe) as page:
+        assert not page.get("api/session").json()["stale"]
+        until = out / "end"
+        code = (
+            "import sys, time, pathlib; from friedel.runner.lock import locked\n"
+            "with locked(pathlib.Path(sys.argv[1])):\n"
+            "    print('here', flush=True)\n"
+            "    while not pathlib.Path(sys.argv[2]).exists(): time.sleep(0.02)"
+        )
+        monkeypatch.setattr(running, "command", lambda *_, **__: [sys.executable, "-c", code, str(out), str(until)])
+        assert page.post("api/run", json={"client": "me", "to": "segment"}).status_code == 200
+        wait_for(lambda: "here" in page.get("api/log").json()["text"])
+        said = page.get("api/session").json()
+        assert (said["troubles"], said["stale"]) == ([], [])
+        values = {**said["recipe"]["preprocess"], "half_window": 12}
+        page.post("api/draft", json={"client": "me", "section": "preprocess", "values": values})
+        wait_for(lambda: page.session.sweep.state == "stopped")
+        until.touch()
+        wait_for(lambda: page.session.sweep.state == "done")
+        assert finished(page)["state"] == "done"
+
+
+def wait_for(happened, seconds=30.0):
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_an_estimate_is_lines(fresh):

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from friedel.errors import FriedelError
 from friedel.recipe import Recipe
 from friedel.viewer.running import Running, estimated
-from friedel.viewer.saving import Saving, recipe_file, save, saving_of
+from friedel.viewer.saving import Saving, save, saving_for
 from friedel.viewer.session import Refused, Session, whole
 
 
@@ -57,7 +57,7 @@ class RunPage:
         self._session = session
         self._lock = threading.Lock()
         self._written = ""
-        self.running = Running()
+        self.running = Running(lambda begun: session.sweep.hold(on=begun))
 
     def facts(self) -> dict[str, Any]:
         """For api/progress."""
@@ -70,7 +70,7 @@ class RunPage:
     def run(self, body: dict[str, Any]) -> None:
         """Start, from the recipe's file: what runs is what stands there. Raises `Refused` 409 where it is not."""
         with self._lock:
-            saving = self._saving()
+            saving = saving_for(self._session.subject)
             if saving.changes:
                 raise Refused(409, f"the draft is not saved: {saving.path.name} would run as it is; save it first")
             to = body.get("to") or "assemble"
@@ -81,17 +81,12 @@ class RunPage:
         """What would be written, or is."""
         subject = self._session.subject
         with self._lock, subject.lock:
-            saving = self._saving()
+            saving = saving_for(subject)
             if write and saving.changes:
                 save(saving, None if subject.mask is None else self._session.scan.mask, ours=self._written)
                 self._written = saving.text
                 self._taken(saving)
         return saving.plain()
-
-    def _saving(self) -> Saving:
-        subject = self._session.subject
-        path = recipe_file(subject.recipe_path, subject.out, of_folder=subject.of_folder)
-        return saving_of(path, self._draft(), subject.out, masked=subject.mask is not None)
 
     def _taken(self, saving: Saving) -> None:
         """The file is the draft now: a mask that was painted is the recipe's from now on."""

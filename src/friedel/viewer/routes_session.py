@@ -8,11 +8,13 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 import friedel
+from friedel.errors import FriedelError
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.recipe import Recipe
 from friedel.runner.passes import baseline_facts
 from friedel.viewer.drafts import plain, schema
+from friedel.viewer.saving import saving_for
 from friedel.viewer.session import Session, read_body
 from friedel.viewer.subject import Subject
 
@@ -83,6 +85,7 @@ def session_facts(session: Session) -> dict[str, Any]:
         "troubles": [asdict(one) for one in subject.troubles],
         "recipe": recipe_values(subject.recipe),
         "saved": recipe_values(subject.saved),
+        "file": _file(subject),
         "schema": schema(),
         "revision": session.revision,
         "address": session.address,
@@ -140,6 +143,15 @@ def _scan_facts(scan: Scan) -> dict[str, Any]:
 def _baseline_facts(baseline: Baseline) -> dict[str, Any]:
     facts = baseline_facts(baseline)
     return {name: facts[name] for name in ("beam", "margins", "sigma", "reference_level")}
+
+
+def _file(subject: Subject) -> dict[str, Any] | None:
+    """Which recipe a run started here reads, and whether it is the draft; None where there is nothing to run."""
+    try:
+        saving = saving_for(subject)
+    except FriedelError:
+        return None
+    return {"path": str(saving.path), "command": saving.command, "unsaved": saving.changes}
 
 
 def _has(subject: Subject) -> dict[str, bool]:

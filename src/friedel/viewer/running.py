@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,13 @@ INTERRUPTED = 130
 
 
 class Running:
-    """The run of one folder: at most one at a time. Safe for several threads."""
+    """The run of one folder: at most one at a time. Safe for several threads.
 
-    def __init__(self) -> None:
+    `on_change` is told when a run begins and when it has ended.
+    """
+
+    def __init__(self, on_change: Callable[[bool], None] | None = None) -> None:
+        self._on_change = on_change
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._printed: Path | None = None
@@ -68,6 +73,20 @@ class Running:
                 )
             finally:
                 os.close(handle)
+            self._watch(self._process)
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        """Tell that it has begun, and wait for its end beside everything else."""
+        tell = self._on_change
+        if tell is None:
+            return
+        tell(True)
+
+        def to_the_end() -> None:
+            process.wait()
+            tell(False)
+
+        threading.Thread(target=to_the_end, name="friedel-run-end", daemon=True).start()
 
     def stop(self) -> None:
         """Interrupt it, as Ctrl-C does: what is finished is kept. Raises `FriedelError` where nothing runs."""

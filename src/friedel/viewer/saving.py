@@ -15,7 +15,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT, Comment, Item, SingleKey, Table, Trivia
 
-from friedel.errors import OutputError, RecipeError
+from friedel.errors import FriedelError, OutputError, RecipeError
 from friedel.io.atomic import replace_text
 from friedel.io.mask_file import write_mask
 from friedel.model.arrays import Mask
@@ -23,6 +23,7 @@ from friedel.params import Params
 from friedel.recipe import Recipe, build_recipe, dump, relative_to
 from friedel.recipe.settings import absolute_paths
 from friedel.recipe.text import as_toml, comment_lines, section_text
+from friedel.viewer.subject import Subject
 from friedel.viewer.warned import warnings_heard
 
 
@@ -75,6 +76,16 @@ def saving_of(path: Path, draft: Recipe, out: Path, *, masked: bool) -> Saving:
     before, after = old.splitlines(keepends=True), text.splitlines(keepends=True)
     diff = "".join(difflib.unified_diff(before, after, path.name, f"{path.name} (new)"))
     return Saving(path, text, diff, run_command(path, out), mask_path)
+
+
+def saving_for(subject: Subject) -> Saving:
+    """What saving a subject's draft would write now. Raises `RecipeError`, and `FriedelError` without a draft."""
+    with subject.lock:
+        draft = subject.recipe
+        if draft is None:
+            raise FriedelError("the recipe", rule="cannot be used")
+        path = recipe_file(subject.recipe_path, subject.out, of_folder=subject.of_folder)
+        return saving_of(path, draft, subject.out, masked=subject.mask is not None)
 
 
 def save(saving: Saving, mask: Mask | None, *, ours: str = "") -> Path | None:

@@ -15,6 +15,7 @@ from friedel.recipe import Recipe, load_recipe
 from friedel.recipe.settings import absolute_paths
 from friedel.runner.areas import Areas, read_areas
 from friedel.runner.executors import Alone, Threads, local_executor
+from friedel.runner.lock import at_work
 from friedel.runner.provenance import GRAIN_STAGES, STAGES, stage_hashes
 from friedel.viewer.drafts import paths_in, section_class, with_section
 from friedel.viewer.results import Results, stamp_of
@@ -163,14 +164,25 @@ class Subject:
         recipe, scan = self.recipe, self.scan
         return Areas() if recipe is None or scan is None else read_areas(recipe.segment, scan)
 
+    @property
+    def at_work(self) -> bool:
+        """Whether a run is at work in OUT, wherever it was started."""
+        return bool(at_work(self.out))
+
     def finished(self, stage: str) -> bool:
-        """Whether OUT holds the result of this stage, of the draft's parameters and this scan."""
+        """Whether OUT holds the result of this stage, of the draft's parameters and this scan.
+
+        While a run is at work files come before they are recorded: what it recorded holds.
+        """
         recipe, scan, record = self.recipe, self._opened, self.results.record
         if recipe is None or scan is None or record is None or self.mask is not None:
             return False
         try:
             areas = Areas() if stage == "preprocess" else self.areas
-            return record.finished(stage, stage_hashes(recipe, scan, areas)[stage], self.out)
+            wanted = stage_hashes(recipe, scan, areas)[stage]
+            if self.at_work:
+                return stage in record.stages and record.stages[stage].hash == wanted
+            return record.finished(stage, wanted, self.out)
         except (FriedelError, OSError):
             return False
 
@@ -232,7 +244,7 @@ class Subject:
         found = [Trouble("results", text) for text in results.missing.values()]
         if self.of_folder and self.path.is_dir() and not results.stamp:
             found.append(Trouble("results", f"{self.out} is not an output folder", "`friedel run` makes one"))
-        if record is None or results.recipe is None:
+        if record is None or results.recipe is None or self.at_work:
             return found
         wanted = [name for name in STAGES if results.recipe.has_grains or name not in GRAIN_STAGES]
         left = [name for name in wanted if name not in record.stages]

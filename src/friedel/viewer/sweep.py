@@ -54,7 +54,7 @@ class Sweep:
         self._noise: Image | None = None
         self._executor = executor or local_executor(max(1, usable_cores() - 1))
         self._wake = threading.Event()
-        self._closed = self._stopped = self._again = self._at_work = False
+        self._closed = self._stopped = self._held = self._again = self._at_work = False
         self._current: Task | None = None
         self._thread = threading.Thread(target=self._work, name="friedel-sweep", daemon=True)
 
@@ -157,6 +157,11 @@ class Sweep:
         self._stopped = True
         self._wake.set()
 
+    def hold(self, *, on: bool) -> None:
+        """Give up what is under way, and begin nothing until it is let go: a run needs cores and memory."""
+        self._held = on
+        self._wake.set()
+
     def close(self) -> None:
         """End the thread."""
         self._closed = True
@@ -175,8 +180,8 @@ class Sweep:
             self._wake.clear()
             if self._closed:
                 return
-            if self._stopped:
-                self.state = "stopped"
+            if self._stopped or self._held:
+                self._rest()
                 continue
             try:
                 self._once()
@@ -189,6 +194,11 @@ class Sweep:
             except Exception as error:  # noqa: BLE001  (the page says so, and goes on with what there is)
                 log.debug(traceback.format_exc())
                 self._fail(f"{type(error).__name__}: {error}".splitlines()[0])
+
+    def _rest(self) -> None:
+        """What is done stays so as long as it is what the parameters ask for."""
+        if self._stopped or self.state != "done" or self._current is None or self._outdated(self._current):
+            self.state, self.text = "stopped", "waits for the run to end" if self._held else ""
 
     def _fail(self, text: str) -> None:
         self.state, self.error = "failed", text
@@ -272,7 +282,7 @@ class Sweep:
         floor = floor_of(task.segment, look.baseline)
         collector = Collector(task.scan, task.segment, look.baseline, task.areas, floor, self._executor)
         for block in self._blocks(task, look):
-            if self._closed or self._stopped or (self._wake.is_set() and self._outdated(task)):
+            if self._closed or self._stopped or self._held or (self._wake.is_set() and self._outdated(task)):
                 raise Cancelled
             collector.take(block)
             self.done = block.stop

@@ -109,10 +109,7 @@ async function reload() {
   const last = (session.scan?.frames ?? 1) - 1;
   state.set({ ...patch, frame: Math.min(state.get().frame, Math.max(0, last)) });
   document.title = `${session.name} · friedel`;
-  // A folder in which a run is at work is not one whose run ended half-way.
-  const busy = ["running", "stopping"].includes(state.get().progress?.run?.state);
-  const troubles = (session.troubles ?? []).filter((/** @type {any} */ one) => !(busy && one.where === "results"));
-  showTroubles(/** @type {HTMLElement} */ (document.getElementById("troubles")), troubles);
+  showTroubles(/** @type {HTMLElement} */ (document.getElementById("troubles")), session.troubles ?? []);
 }
 
 // ---- edits go to the server as a draft -----------------------------------------------------------------------
@@ -174,7 +171,7 @@ async function poll() {
     if (silent >= 3) toast("The server answers again.");
     silent = 0;
     state.set({ progress });
-    const stage = `${progress.run?.state} ${progress.run?.stage}`;
+    const stage = `${progress.run?.state} ${progress.run?.stage} ${progress.run?.text}`;
     if (progress.revision !== revision || stage !== running) {
       const first = revision === -1;
       [revision, running] = [progress.revision, stage];

@@ -33,11 +33,12 @@ export function mount(host, app) {
     "Estimate again",
   );
   const command = el("code");
+  const unsavedText = el("span");
   const unsaved = el(
     "p.unsaved",
     { hidden: true },
     icon("warn"),
-    el("span", {}, "The recipe has changes that are not saved. "),
+    unsavedText,
     el("button.link", { type: "button", onclick: () => app.open("save") }, "Look at them"),
   );
   const warnings = el("ul.warnings");
@@ -137,14 +138,22 @@ export function mount(host, app) {
     rows.forEach((row, i) =>
       row.update({ session, run: now, busy, chosen: i === goal, within: i <= goal, possible: geometry || i < 2 }),
     );
-    start.disabled = busy || !session?.recipe_path || (progress?.control?.taken && !progress.control.mine);
-    start.title = session?.recipe_path ? "" : "There is no recipe to run";
+    const { file } = session ?? {};
+    const others = progress?.control?.taken && !progress.control.mine;
+    start.disabled = busy || !file || file.unsaved || others;
+    start.title = !file
+      ? "There is no recipe to run"
+      : file.unsaved
+        ? `Save first: a run reads ${file.path}`
+        : others
+          ? "Somebody else is in control"
+          : "";
     stop.disabled = now.state !== "running";
     start.lastChild.textContent = busy ? "Running" : `Run up to ${to}`;
-    const file = session?.recipe_path?.split("/").pop() ?? "RECIPE";
-    const words = ["friedel run", file, to !== "assemble" && `--to ${to}`, restart.checked && "--restart"];
-    command.textContent = words.filter(Boolean).join(" ");
-    unsaved.hidden = state.same(session?.recipe, session?.saved);
+    const words = [file?.command, to !== "assemble" && `--to ${to}`, restart.checked && "--restart"];
+    command.textContent = file ? words.filter(Boolean).join(" ") : "";
+    unsaved.hidden = !file?.unsaved;
+    if (file) unsavedText.textContent = `${file.path.split("/").pop()} is not what this page shows: save it before a run. `;
     const says = {
       running: "running",
       stopping: "stopping: what is finished is kept",

@@ -34,12 +34,13 @@ export function mountForm(host, note, app) {
   let held = null;
 
   function draw() {
-    const { segment, progress } = state.get();
+    const { segment, progress, session } = state.get();
+    const saved = session?.saved?.segment;
     const key = `${segment.unit} ${sigma()}`;
     if (key !== ranged) for (const [name, range] of Object.entries(rangesOf(segment, sigma()))) form.setRange(name, range);
     ranged = key;
-    if (!state.same(held, segment)) form.update(segment);
-    held = segment;
+    if (!state.same(held, [segment, saved])) form.update(segment, saved);
+    held = [segment, saved];
     const draft = /** @type {any} */ (state.get()).draftError;
     const own = draft?.section === "segment" && draft.key ? { [draft.key.split(".").pop()]: draft.text } : {};
     form.setErrors({ ...own, ...refused });
