@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from friedel.model.stream import Serial
-from friedel.viewer.histograms import elbow, histogram, intensities, sizes, suggested
+from friedel.viewer.elbows import THRESHOLDS, Elbows, elbow, suggested
+from friedel.viewer.histograms import histogram, intensities, sizes
 from friedel.viewer.solving import Solver
 from friedel.viewer.warned import warnings_heard
 from tests.oracles_segment import parameters
@@ -61,7 +62,8 @@ def test_a_histogram_of_many_voxels_is_made_from_a_sample(monkeypatch):
 def test_an_elbow_tells_what_each_threshold_would_find(params):
     source = MemorySource(spotty(spots=60), params, floor=2.5)
     trial = Solver(source, Serial()).trial(params, "whole")
-    found = elbow(params, trial.bright(), trial.voxels, trial.unit(params), trial.solved)
+    *_, found = elbow(params, trial.bright(), trial.voxels, trial.unit(params), trial.solved)
+    assert found.done == THRESHOLDS
     for k in (0, 7, 23):
         threshold = float(found.thresholds[k])
         lowest = max(params.grow_min, 2.5 * (1 + 1e-9) / trial.unit(params))
@@ -91,7 +93,39 @@ def test_thresholds_that_a_run_would_refuse_have_no_numbers():
     source = MemorySource(spotty(spots=60), COUNTS, floor=0.5)
     params = COUNTS.replaced(max_bright_fraction=0.2, grow_min=0.6, tolerance=0.0)
     trial = Solver(source, Serial()).trial(params, "whole")
-    found = elbow(params.replaced(tolerance=1.0), trial.bright(), trial.voxels, 1.0, trial.solved).plain()
+    *_, last = elbow(params.replaced(tolerance=1.0), trial.bright(), trial.voxels, 1.0, trial.solved)
+    found = last.plain()
     assert found["blobs"][0] is found["seeds"][0] is None
     assert found["blobs"][-1] is not None
     assert found["bright_fraction"][0] > 0.2
+
+
+def test_a_curve_grows_while_it_is_asked_for_and_high_thresholds_come_first():
+    source = MemorySource(spotty(spots=60), COUNTS, floor=2.5)
+    trial = Solver(source, Serial()).trial(COUNTS, "whole")
+    tried = []
+
+    def solved(params):
+        tried.append(params.seed_threshold)
+        return trial.solved(params)
+
+    def begin():
+        return elbow(COUNTS, trial.bright(), trial.voxels, 1.0, solved)
+
+    curves = Elbows()
+    first = curves.after("a", begin, 0, 0.0)
+    assert (first.done, len(tried), first.suggested) == (1, 1, None)
+    assert tried[0] == first.thresholds[-1]
+    assert np.isfinite(first.bright_fraction).all()
+    assert np.flatnonzero(np.isfinite(first.blobs)).tolist() == [THRESHOLDS - 1]
+    assert curves.after("b", begin, -1, 0.0).done == 0
+    assert curves.after("a", begin, 4, 0.0).done == 5
+    assert np.isfinite(first.blobs).sum() == 1, "an answer does not change any more"
+    last = curves.after("a", begin, THRESHOLDS, 0.0)
+    assert last.done == THRESHOLDS == len(tried) == len(set(tried))
+    assert curves.after("a", begin, THRESHOLDS, 0.0) is last
+    for k in range(3):
+        curves.after(k, begin, -1, 0.0)
+    assert curves.after("a", begin, -1, 0.0) is last
+    curves.after("other", begin, -1, 0.0)
+    assert curves.after("b", begin, -1, 0.0).done == 0

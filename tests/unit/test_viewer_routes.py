@@ -354,5 +354,6 @@ def test_an_estimate_is_lines(fresh):
 def test_somebody_else_may_look_but_not_run_or_save(page):
     page.post("api/control", json={"client": "me", "take": True})
     for path in ("run", "stop", "save", "propose"):
-        answer = page.post(f"api/{path}", json={"client": "another"})
+        answer = page.post(f"api/{path}", json={"client": "another", "write": True})
         assert (answer.status_code, answer.json()["error"]) == (409, "somebody else is in control")
+    assert "diff" in page.post("api/save", json={"client": "another"}).json()

@@ -1,28 +1,19 @@
-"""How values, sizes and intensities are distributed, and what would be found with other seed thresholds."""
+"""How values, sizes and intensities are distributed."""
 
-from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from friedel.errors import NoiseError
 from friedel.model.arrays import AnyArray, Floats, Frames
 from friedel.model.blobs import BlobTable
-from friedel.segment import BrightVoxels, SegmentParams
+from friedel.segment import BrightVoxels
 from friedel.segment.bright import Stencil
-from friedel.viewer.warned import warnings_heard
 
 PER_DECADE = 24
 LOWEST = 0.25
 """The first edge of a histogram of values, in sigma."""
 SAMPLE = 1_000_000
 """Values below the floor that are looked at: the others are like them."""
-THRESHOLDS = 24
-HIGHEST = 100.0
-"""The last threshold of an elbow over the first one."""
-SLOPE = 0.5
-"""Where the number of seeds falls less steeply than the threshold to this power, noise makes no more of them."""
 
 
 class Distribution(NamedTuple):
@@ -100,59 +91,3 @@ def _sample(frames: Frames, stencil: Stencil) -> AnyArray:
         parts.append(values if stencil.noise is None else values / stencil.noise.ravel()[pixels])
     found = np.concatenate(parts) if parts else np.empty(0, np.float32)
     return found[np.isfinite(found)]
-
-
-class Elbow(NamedTuple):
-    """What is found with other seed thresholds (in the unit of the parameters), all else being equal.
-
-    Numbers are NaN where a run would refuse because frames are too full. `suggested` is the lowest threshold from
-    which on noise makes no more seeds: from there to the next one their number falls less than the threshold to the
-    power `SLOPE` rises. None where it always falls faster.
-    """
-
-    thresholds: Floats
-    bright_fraction: Floats
-    seeds: Floats
-    blobs: Floats
-    suggested: float | None
-
-    def plain(self) -> dict[str, Any]:
-        """As the page takes it."""
-        named = {
-            "thresholds": self.thresholds, "bright_fraction": self.bright_fraction, "seeds": self.seeds,
-            "blobs": self.blobs,
-        }  # fmt: skip
-        lists = {name: [x if np.isfinite(x) else None for x in values.tolist()] for name, values in named.items()}
-        return {**lists, "suggested": self.suggested}
-
-
-def elbow(
-    params: SegmentParams,
-    bright: BrightVoxels,
-    voxels: int,
-    unit: float,
-    solved: Callable[[SegmentParams], BlobTable],
-) -> Elbow:
-    """Solve with `THRESHOLDS` seed thresholds, from the floor of `bright` up; `unit` levels are one of `params`.
-
-    `voxels` is how many were looked at. Growth never goes below what was collected.
-    """
-    lowest = bright.floor / unit * (1 + 1e-9)
-    top = float(bright.level.max(initial=0.0)) / unit
-    thresholds = np.geomspace(lowest, max(min(top, HIGHEST * lowest), 2 * lowest), THRESHOLDS)
-    above = np.array([np.count_nonzero(bright.level >= threshold * unit) for threshold in thresholds])
-    seeds, blobs = np.full((2, THRESHOLDS), np.nan)
-    for k, threshold in enumerate(thresholds.tolist()):
-        grow_min = max(params.grow_min, lowest)
-        changed = {"seed_threshold": threshold, "grow_min": grow_min, "grow_max": max(params.grow_max, grow_min)}
-        with warnings_heard(), suppress(NoiseError):
-            table = solved(params.replaced(**changed))
-            seeds[k], blobs[k] = len(table.reason), len(table)
-    return Elbow(thresholds, above / max(voxels, 1), seeds, blobs, suggested(thresholds, seeds))
-
-
-def suggested(thresholds: Floats, seeds: Floats) -> float | None:
-    """The elbow (see `Elbow`); None without seeds."""
-    slope = -np.diff(np.log(np.maximum(seeds, 1))) / np.diff(np.log(thresholds))
-    flat = np.flatnonzero((slope < SLOPE) & (seeds[:-1] > 0))
-    return float(f"{thresholds[flat[0]]:.3g}") if len(flat) else None

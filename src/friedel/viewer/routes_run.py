@@ -11,7 +11,7 @@ from friedel.errors import FriedelError
 from friedel.recipe import Recipe
 from friedel.viewer.running import Running, estimated
 from friedel.viewer.saving import Saving, save, saving_for
-from friedel.viewer.session import Refused, Session, whole
+from friedel.viewer.session import Refused, Session, read_body, whole
 
 
 def routes(session: Session) -> list[Route]:
@@ -38,8 +38,10 @@ def routes(session: Session) -> list[Route]:
         return JSONResponse({"text": text, "next": following})
 
     async def save_to(request: Request) -> JSONResponse:
-        body = await session.require_control(request)
-        return JSONResponse(await session.in_thread(page.save, write=body.get("write") is True))
+        write = (await read_body(request)).get("write") is True
+        if write:
+            await session.require_control(request)
+        return JSONResponse(await session.in_thread(page.save, write=write))
 
     return [
         Route("/api/estimate", estimate),

@@ -12,14 +12,17 @@ from friedel.model.blobs import Reason
 from friedel.recipe import Recipe
 from friedel.segment import SegmentParams
 from friedel.viewer.blob_facts import blob_facts, film, relations, summary, table_of
+from friedel.viewer.elbows import THRESHOLDS, Elbows, elbow
 from friedel.viewer.encode import array_response, clean_image
-from friedel.viewer.histograms import elbow, histogram
+from friedel.viewer.histograms import histogram
 from friedel.viewer.outlines import Outlines
 from friedel.viewer.pairable import Pairing, Proposer, Search
 from friedel.viewer.session import Refused, Session, flag, one_of, read_body, whole
 from friedel.viewer.solution import Overtaken, Scope, Solution
 
 REASONS = [reason.text for reason in Reason]
+_ELBOW_S = 0.3
+"""So long thresholds are tried for one answer: the page draws what there is, and asks for the rest."""
 
 
 def routes(session: Session) -> list[Route]:
@@ -81,6 +84,7 @@ class SegmentPage:
         self._solver = session.solver
         self._lock = threading.Lock()
         self._known: dict[str, tuple[object, Any]] = {}
+        self._elbows = Elbows()
         self.proposer = Proposer()
         self.newest: str | None = None
 
@@ -166,23 +170,24 @@ class SegmentPage:
         }
 
     def elbow(self, request: Request) -> dict[str, Any]:
-        """The curve for the draft's other parameters."""
+        """The curve for the draft's other parameters: with more than `known` thresholds, or all of them."""
         scope = _scope(one_of(request, "scope", ("whole", "sub")))
-        params = self._draft().segment
+        params, known = self._draft().segment, whole(request, "known", THRESHOLDS)
         trial = self._solver.trial(params, scope, frame=whole(request, "frame", self._middle()))
         unit = trial.unit(params)
         alike = params.model_dump_json(exclude={"seed_threshold"})
-        found = self._once(
-            f"elbow {scope}",
-            (*self._look(params), trial.start, trial.stop, trial.floor, alike),
+        found = self._elbows.after(
+            (scope, *self._look(params), trial.start, trial.stop, trial.floor, alike),
             lambda: elbow(params, trial.bright(), trial.voxels, unit, trial.solved),
+            known,
+            _ELBOW_S,
         )
         return {**found.plain(), "unit": params.unit}
 
     def pairable(self, body: dict[str, Any]) -> dict[str, Any]:
         """Pairs of the whole scan with these parameters."""
         params, pairing = self._params(body), self._pairing()
-        blobs = self._solver.solve(params, "whole", channel="pairable").blobs
+        blobs = self._solver.aside(params)
         told: Pairing = self._once("pairing", self._pairing_key(), lambda: pairing.told_by(blobs))
         return told.count(blobs).plain()
 

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from friedel.model.baseline import Baseline
+from friedel.model.blobs import BlobTable
 from friedel.model.scan import Scan
 from friedel.model.stream import Executor
 from friedel.runner.areas import read_areas
@@ -136,6 +137,18 @@ class Solver:
                 collected = self._collected(frames, source, case)
                 start, stop, whole = frames.start, frames.stop, frames.stop - frames.start == case.scan.shape[0]
         return Trial(case.scan, case.baseline, collected, case.stencil, start, stop, whole, self._executor)
+
+    def aside(self, params: SegmentParams) -> BlobTable:
+        """The blobs of the whole scan, without voxels; whoever asks for others meanwhile need not wait."""
+        trial = self.trial(params, "whole")
+        known = self.kept.find(name_of("whole", ("whole", self._source.generation), params))
+        if known is not None:
+            return known.blobs
+        try:
+            return trial.solved(params)
+        except NotCollected as error:
+            self._source.collect_for(params, error.floor)
+            raise
 
     def _whole_scan(self) -> Collected:
         collected = self._source.collected

@@ -63,7 +63,6 @@ export function mount(host, app) {
           restart,
           "from the beginning",
         ),
-        el("span.gap"),
         command,
       ),
       results,
@@ -151,7 +150,7 @@ export function mount(host, app) {
     stop.disabled = now.state !== "running";
     start.lastChild.textContent = busy ? "Running" : `Run up to ${to}`;
     const words = [file?.command, to !== "assemble" && `--to ${to}`, restart.checked && "--restart"];
-    command.textContent = file ? words.filter(Boolean).join(" ") : "";
+    command.textContent = command.title = file ? words.filter(Boolean).join(" ") : "";
     unsaved.hidden = !file?.unsaved;
     if (file) unsavedText.textContent = `${file.path.split("/").pop()} is not what this page shows: save it before a run. `;
     const says = {

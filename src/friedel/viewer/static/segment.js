@@ -45,6 +45,7 @@ export class Page {
     this.app = app;
     this.layout = layout;
     this.visible = false;
+    this.solving = false;
     this.later = 0;
     this.fill = true;
     this.outlined = true;
@@ -66,7 +67,7 @@ export class Page {
     this.legend = mountLegend(layout.legend, () => this.redraw());
     this.histogram = mountHistogram(layout.histogram, layout.noise, app, (name, value) => this.threshold(name, value));
     this.form = mountForm(layout.form, layout.formNote, app);
-    this.elbow = mountElbow(layout.elbow, app, (value) => this.threshold("seed_threshold", value));
+    this.elbow = mountElbow(layout.elbow, app, (value) => this.threshold("seed_threshold", value), () => this.quiet());
     this.sizes = mountSizes(layout.sizes);
     this.pairable = mountPairable(layout.pairable, app, (values) => this.edit(values));
     this.contrast = contrastPanel(layout.contrast, { kind: () => "clean" });
@@ -83,7 +84,10 @@ export class Page {
     this.solver = new LiveSolver(app, {
       places: () => this.views.places(),
       onShown: (shown) => this.shown(shown),
-      onBusy: (busy) => this.result.busy(busy),
+      onBusy: (busy) => {
+        this.solving = busy;
+        this.result.busy(busy);
+      },
       onError: (error) => this.failed(error),
     });
     this.views = new SegmentViews(layout, app, {
@@ -97,6 +101,7 @@ export class Page {
       onFrame: (frame, view) => {
         if (view.raster) this.contrast.frame(view.raster, { low: frame.meta.low ?? 0, high: frame.meta.high ?? 1 });
         this.drawLine();
+        this.readOut();
       },
     });
     this.film = transport(layout.transport, { ready: () => !this.views.source.busy() });
@@ -108,7 +113,7 @@ export class Page {
     on(["segment"], () => this.edited());
     on(["scope"], () => this.rescoped());
     on(["frame"], () => this.framed());
-    on(["cursor"], () => (this.views.load(), this.drawLine()));
+    on(["cursor"], () => (this.views.load(), this.drawLine(), this.readOut()));
     on(["contrasts", "map", "curve"], () => (this.views.look(), this.contrast.update()));
     on(["zoom"], () => this.views.place());
     on(["selection"], () => this.redraw());
@@ -136,6 +141,7 @@ export class Page {
   hide() {
     this.visible = false;
     this.film.stop();
+    this.elbow.rest();
   }
 
   /** Ask for everything. @param {boolean} anew  also what is here: the server knows more than before */
@@ -153,6 +159,13 @@ export class Page {
     this.solver.solve(undefined);
     this.histogram.load();
     this.elbow.load();
+  }
+
+  /** Until nothing is being solved that somebody waits for; whether this page is still looked at. */
+  async quiet() {
+    do await new Promise((done) => window.setTimeout(done, 30));
+    while (this.visible && this.solving);
+    return this.visible;
   }
 
   /** @param {"seed_threshold"|"grow_min"|"grow_max"} name @param {number} value */
@@ -224,13 +237,21 @@ export class Page {
   /** @param {import("./segment_views.js").Hit|null} hit */
   hovered(hit) {
     this.hover = hit;
-    const texts = hit ? hitText(hit) : ["–", "–", "–", "–"];
-    this.layout.readouts.forEach((cell, i) => (cell.textContent = texts[i]));
+    this.readOut();
     const near = hit && this.chosen.at(hit);
     if (near !== this.near) {
       this.near = near;
       this.redraw();
     } else this.drawLine();
+  }
+
+  /** The voxel under the pointer, else the one that the sections go through. */
+  readOut() {
+    const { cursor, frame } = this.app.state.get();
+    if (!this.hover && !cursor) return;
+    const texts = hitText(this.hover ?? { voxel: { frame, ...this.views.cursor() }, side: "frame", value: this.views.valueAt(this.views.cursor()) });
+    this.layout.readouts.forEach((cell, i) => (cell.textContent = texts[i]));
+    this.layout.readout.dataset.of = this.hover ? "pointer" : "cross";
   }
 
   drawControls() {

@@ -9,28 +9,42 @@ import { rounded, unitOf } from "./segment_levels.js";
  * @param {HTMLElement} host
  * @param {import("./main.js").App} app
  * @param {(value: number) => void} onThreshold  in the unit of the thresholds
- * @returns {{load: () => void, draw: () => void}}
+ * @param {() => Promise<boolean>} quiet  resolves once nothing else is being solved; false: not wanted any more
+ * @returns {{load: () => void, draw: () => void, rest: () => void}}
  */
-export function mountElbow(host, app, onThreshold) {
-  /** @type {{thresholds: number[], bright_fraction: number[], blobs: (number|null)[], suggested: number|null, unit?: string, seeds?: number[]}|null} */
+export function mountElbow(host, app, onThreshold, quiet) {
+  /** @type {{thresholds: number[], bright_fraction: number[], blobs: (number|null)[], suggested: number|null, done: number, unit?: string, seeds?: (number|null)[]}|null} */
   let known = null;
   const apply = el("button.button.small", { type: "button", hidden: true, onclick: () => onThreshold(suggestion()) });
+  const progress = el("small.growing", { title: "So many thresholds have been tried" });
   const plot = el("div.plot");
-  host.append(el("header", {}, el("h3", {}, "Elbow"), el("span.key", {}, el("i", { style: { background: "var(--blue)" } }), "bright", el("i", { style: { background: "var(--warm)" } }), "blobs"), apply), plot);
+  host.append(el("header", {}, el("h3", {}, "Elbow"), el("span.key", {}, el("i", { style: { background: "var(--blue)" } }), "bright", el("i", { style: { background: "var(--warm)" } }), "blobs"), progress, apply), plot);
   const chart = new Chart(plot, {
     label: "Bright fraction and number of blobs against the seed threshold; drag the line",
     onDrag: (id, x) => id === "T" && onThreshold(rounded(x)),
   });
-  chart.set({ empty: "…" });
-  const load = app.api.newest(async () => {
-    const { scope } = app.state.get();
-    known = await app.api.getJson("api/elbow", { params: { scope, frame: app.state.get().frame } });
-    draw();
-  }, (error) => {
-    known = null;
-    apply.hidden = true;
-    chart.set({ series: [], empty: error.message });
-  });
+  chart.set({ empty: "Trying thresholds …" });
+  /** Grows with everything that is asked for: the server works on a curve only as long as it is asked for. */
+  let asked = 0;
+  async function load() {
+    const mine = ++asked;
+    const { scope, frame } = app.state.get();
+    let done = -1;
+    try {
+      do {
+        const answer = await app.api.getJson("api/elbow", { channel: "elbow", params: { scope, frame, known: done } });
+        if (mine !== asked) return;
+        known = answer;
+        done = answer.done;
+        draw();
+      } while (done < /** @type {any} */ (known).thresholds.length && (await quiet()) && mine === asked);
+    } catch (error) {
+      if (app.api.overtaken(error) || mine !== asked) return;
+      known = null;
+      apply.hidden = true;
+      chart.set({ series: [], empty: /** @type {any} */ (error).message });
+    }
+  }
 
   /** Factor from the curve's unit to that of the thresholds. */
   function factor() {
@@ -47,7 +61,12 @@ export function mountElbow(host, app, onThreshold) {
   function draw() {
     const { segment } = app.state.get();
     if (!known?.thresholds?.length) return;
-    const x = known.thresholds.map((v) => v * factor());
+    const { thresholds, done } = known;
+    const x = thresholds.map((v) => v * factor());
+    const solved = thresholds.map((_, i) => i).filter((i) => Number.isFinite(known?.blobs[i]));
+    const at = solved.map((i) => x[i]);
+    const of = (/** @type {(number|null)[]} */ values) => solved.map((i) => values[i] ?? NaN);
+    progress.textContent = done < thresholds.length ? `${done} of ${thresholds.length}` : "";
     const suggested = suggestion();
     const good = Number.isFinite(suggested);
     apply.hidden = !good;
@@ -59,8 +78,8 @@ export function mountElbow(host, app, onThreshold) {
     chart.set({
       series: [
         { type: "line", x, y: known.bright_fraction, name: "bright", colour: "--blue" },
-        ...(known.seeds ? [{ type: /** @type {const} */ ("line"), x, y: known.seeds, name: "seeds", colour: "--warm", axis: /** @type {const} */ ("y2"), dashed: true, width: 1 }] : []),
-        { type: "line", x, y: known.blobs.map((v) => v ?? NaN), name: "blobs", colour: "--warm", axis: "y2" },
+        ...(known.seeds ? [{ type: /** @type {const} */ ("line"), x: at, y: of(known.seeds), name: "seeds", colour: "--warm", axis: /** @type {const} */ ("y2"), dashed: true, width: 1 }] : []),
+        { type: "line", x: at, y: of(known.blobs), name: "blobs", colour: "--warm", axis: "y2" },
       ],
       x: { kind: "log", min: Math.min(x[0], segment.seed_threshold) / 1.05, max: Math.max(/** @type {number} */ (x.at(-1)), segment.seed_threshold) * 1.05, format: (v) => number(v, 3) },
       y: { kind: "log", format: percent },
@@ -68,7 +87,7 @@ export function mountElbow(host, app, onThreshold) {
       lines,
     });
   }
-  return { load: () => load(undefined), draw };
+  return { load, draw, rest: () => void asked++ };
 }
 
 /** @param {number} v */

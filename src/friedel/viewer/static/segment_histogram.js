@@ -21,9 +21,9 @@ export function mountHistogram(host, caption, app, onDrag) {
     label: "Histogram of clean voxels with the thresholds; drag the lines",
     onDrag: (id, x) => onDrag(/** @type {Name} */ (id), id === "grow_max" && x > 0.97 * end ? Infinity : x),
   });
-  chart.set({ empty: "The histogram follows the first frames." });
+  chart.set({ empty: "Counting voxels …" });
   const load = app.api.newest(async () => {
-    known = await app.api.getJson("api/histogram");
+    known = await app.api.getJson("api/histogram", { params: { frame: app.state.get().frame } });
     draw();
   }, app.complain);
 

@@ -13,6 +13,7 @@ import { el, segmented } from "./dom.js";
  * @property {HTMLElement} notice
  * @property {HTMLElement} transport
  * @property {HTMLElement} legend
+ * @property {HTMLElement} readout
  * @property {HTMLElement[]} readouts  frame, row, col, counts
  * @property {HTMLElement} result
  * @property {HTMLElement} histogram
@@ -39,7 +40,7 @@ export function buildLayout(host) {
   const names = ["frame", "row", "col", "counts"];
   const readouts = names.map((name) => el("output", { "aria-label": name }, "–"));
   const layout = {
-    host, readouts,
+    host, readouts, readout: el("div.readout", { role: "group", "aria-label": "Under the pointer, else under the cross" }, ...names.map((name, i) => el("span", {}, el("small", {}, name), readouts[i]))),
     frame: part("picture"), row: part("xpsi"), col: part("ypsi"), line: part("line"), transport: part("transport"), legend: part("legend"),
     chip: el("span.chip.top-left", { hidden: true }), notice: el("div.notice", { hidden: true, role: "alert" }),
     result: part("result"), histogram: part("histogram"), noise: el("small"), form: el("div"), formNote: el("div.field-error"),
@@ -49,7 +50,6 @@ export function buildLayout(host) {
   };
   layout.frame.append(layout.chip, layout.notice);
   const bar = el("div.toolbar", {}, layout.legend);
-  const readout = el("div.readout", { role: "group", "aria-label": "Under the pointer" }, ...names.map((name, i) => el("span", {}, el("small", {}, name), readouts[i])));
   const curves = el("section.leaf.curves", { data: { leaf: "curves" }, "aria-label": "Curves" }, layout.pairable, layout.elbow, layout.sizes);
   const tabs = segmented("Shown here", LEAVES, (value) => layout.open(value));
   const leaves = el("aside.leaves", { "aria-label": "Blob, curves, look" }, el("div.leaf-tabs", {}, tabs.element), layout.card, curves, layout.contrast);
@@ -60,7 +60,7 @@ export function buildLayout(host) {
   layout.open("curves");
   host.classList.add("segment");
   host.append(
-    el("div.stage", {}, bar, el("div.pictures", {}, layout.frame, layout.col, layout.row, readout, layout.line), layout.transport),
+    el("div.stage", {}, bar, el("div.pictures", {}, layout.frame, layout.col, layout.row, layout.readout, layout.line), layout.transport),
     leaves,
     el("aside.side", { "aria-label": "Parameters" }, layout.result, el("section.voxels", {}, el("header", {}, el("h3", {}, "Voxels"), layout.noise), layout.histogram), el("section", {}, layout.form, layout.formNote)),
   );

@@ -85,6 +85,7 @@ export function mountPairable(host, app, onApply) {
       show(known.fraction ?? share(known.pairs), share(known.null));
       text.textContent = `${number(100 * (known.fraction ?? share(known.pairs)), 3)} % of ${number(known.blobs, 9)} blobs in ${number(known.pairs, 9)} pairs; scrambled ${number(known.null, known.null < 10 ? 2 : 3)}`;
     }
+    else if (!text.textContent || waited === null) text.textContent = "Counting pairs …";
     if (!known && now?.sweep?.state === "done" && waited === null) {
       waited = "first";
       changed();

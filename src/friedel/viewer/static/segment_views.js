@@ -69,6 +69,11 @@ export class SegmentViews {
     return { voxel, side, value };
   }
 
+  /** Counts at a place of the frame. @param {{row: number, col: number}} place */
+  valueAt({ row, col }) {
+    return this.picture.raster ? this.picture.valueAt(row, col) : null;
+  }
+
   /** What the pictures show, as outlines are asked for. @returns {import("./segment_solver.js").Place[]} */
   places() {
     const { frame, session } = this.app.state.get();
