@@ -18,7 +18,7 @@ const COLUMNS = [
   { name: "blobs", text: "spots", title: "Spots that it was given" },
   { name: "pairs", text: "pairs", title: "Friedel pairs among them" },
   { name: "residual_px", text: "off / px", title: "Median distance of its spots from where they are predicted", digits: 2 },
-  { name: "orientation_error_deg", text: "± °", title: "How well the orientation is known", digits: 3 },
+  { name: "orientation_error_deg", text: "± °", title: "How well the orientation is known", digits: 4 },
   { name: "position_error_um", text: "± µm", title: "How well the position is known", digits: 2 },
   { name: "diameter_um", text: "⌀ µm", title: "Diameter of the sphere of the same volume in the map", digits: 0 },
 ];
