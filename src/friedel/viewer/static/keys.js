@@ -75,12 +75,8 @@ export function listen(tab) {
     if (typing(event.target) && /^ctrl\+(z|y|shift\+z|c|v|x|a)$/.test(pressed)) return;
     const ranged = event.target instanceof HTMLInputElement && event.target.type === "range";
     if (ranged && /^(Arrow|Home|End|Page)/.test(event.key)) return;
-    if (
-      event.key === " " &&
-      event.target instanceof HTMLElement &&
-      /^(BUTTON|INPUT|SUMMARY)$/.test(event.target.tagName)
-    )
-      return;
+    const pressable = event.target instanceof HTMLElement && /^(BUTTON|INPUT|SUMMARY)$/.test(event.target.tagName);
+    if (event.key === " " && pressable && !ranged) return;
     const found = shortcuts.find((each) => (each.tab === "*" || each.tab === tab()) && each.keys.includes(pressed));
     if (!found) return;
     event.preventDefault();

@@ -127,6 +127,7 @@ function sendDraft(section) {
     const values = state.get()[/** @type {"segment"} */ (section)];
     try {
       const { recipe } = await api.post("api/draft", { section, values }, { channel: `draft-${section}` });
+      edits++; // a session that is on its way was asked for before this was known
       state.set({ session: { ...state.get().session, recipe }, draftError: null });
       state.counters.draft++;
     } catch (error) {
