@@ -53,12 +53,11 @@ def install() -> str | None:
     if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
         apt = "apt-get install -y -q chromium || { apt-get update -q && apt-get install -y -q chromium; }"
         ways.insert(0, ["sh", "-c", apt])
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     with sync_playwright() as playwright:
         for way in [[], *ways]:
             if way:
-                subprocess.run(
-                    way, check=False, stdout=sys.stderr, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-                )
+                subprocess.run(way, check=False, stdout=sys.stderr, env=environment)
             program = find(playwright)
             if program is not None:
                 return program

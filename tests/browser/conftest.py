@@ -1,4 +1,4 @@
-"""A small simulated scan with all its results, the page of it from `friedel view`, and a browser that looks at it."""
+"""A small simulated scan with all its results, its page from `friedel view`, and a browser that looks at it."""
 
 import shutil
 import signal

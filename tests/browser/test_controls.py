@@ -123,7 +123,8 @@ def test_a_parameter_out_of_its_range_says_so_beside_it_and_is_not_taken(view):
     number = field.locator("input.number")
     number.fill("1.5")
     number.press("Enter")
-    view.until("document.querySelector('#panel-segment .field[data-name=tolerance]').classList.contains('wrong')")
+    wrong = "document.querySelector('#panel-segment .field[data-name=tolerance]').classList.contains('wrong')"
+    view.until(wrong)
     assert "1" in field.locator(".field-error, .note").first.text_content() or field.text_content()
     assert view.js("friedel.state.get().session.recipe.segment.tolerance") <= 1
     view.page.keyboard.press("Escape")

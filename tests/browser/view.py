@@ -70,7 +70,10 @@ class View:
         return self.page.evaluate(f"async (it) => ({expression})", argument)
 
     def until(self, expression, seconds=MOST_S):
-        """Wait until an expression is true; its value. (`wait_for_function` would need eval, which the page forbids.)"""
+        """Wait until an expression is true; its value.
+
+        Playwright's own way evaluates text in the page, which the page's security policy forbids.
+        """
         return self.page.evaluate(
             """([ms, says]) => new Promise((done, fail) => {
               const end = performance.now() + ms;
@@ -104,9 +107,7 @@ class View:
     def tab(self, name):
         """Open one of the pages by its tab."""
         self.page.locator(f"#tab-{name}").click()
-        self.until(
-            f"friedel.state.get().tab === '{name}' && document.querySelector('#panel-{name}:not([hidden])')?.childElementCount"
-        )
+        self.until(f"document.querySelector('#panel-{name}:not([hidden])')?.childElementCount")
         return self.panel(name)
 
     def panel(self, name):
@@ -121,26 +122,61 @@ class View:
         mouse.move(*end, steps=steps)
         mouse.up()
 
-    def place(self, panel, col, row, *, side="picture"):
-        """Where a pixel of a picture is on the screen, in pixels of the page."""
-        box = self.panel(panel).locator(f".{side}").bounding_box()
-        view = self.js(
+    def place(self, panel, col, row):
+        """Where a pixel of a page's picture is on the screen."""
+        return self.until(
             """(() => {
+              const host = document.querySelector('#panel-PANEL .picture.image').getBoundingClientRect();
+              if (!host.width || !host.height) return null;
               const {zoom, session: {scan: {rows, cols}}} = friedel.state.get();
-              if (zoom) return [zoom.x0, zoom.y0, zoom.scale];
-              const s = Math.min(it.width / cols, it.height / rows);
-              return [-(it.width / s - cols) / 2, -(it.height / s - rows) / 2, s];
-            })()""",
-            box,
+              const fit = Math.min(host.width / cols, host.height / rows);
+              const {x0, y0, scale} = zoom
+                ?? {scale: fit, x0: (cols - host.width / fit) / 2, y0: (rows - host.height / fit) / 2};
+              return [host.x + (COL - x0) * scale, host.y + (ROW - y0) * scale];
+            })()""".replace("PANEL", panel)
+            .replace("COL", str(float(col)))
+            .replace("ROW", str(float(row)))
         )
-        x0, y0, scale = view
-        return box["x"] + (col - x0) * scale, box["y"] + (row - y0) * scale
+
+    def grips(self, box, cursor):
+        """Places in a box where lines can be taken, as the pointer over them says; along x or y."""
+        across = cursor == "ew-resize"
+        length = box["width"] if across else box["height"]
+        found, last = [], None
+        for step in range(2, int(length) - 1, 3):
+            x, y = (step, box["height"] / 2) if across else (box["width"] / 3, step)
+            place = box["x"] + x, box["y"] + y
+            self.page.mouse.move(*place)
+            here = self.js(
+                "document.elementFromPoint(it[0], it[1]).closest('[style*=cursor]')?.style.cursor", place
+            )
+            if here == cursor:
+                last = [*(last or []), place]
+            elif last:
+                found.append(last[len(last) // 2])
+                last = None
+        return [*found, *([last[len(last) // 2]] if last else [])]
+
+    def clicked(self, frame, col, row):
+        """Click a pixel of a frame on the page Segment: the blob that is chosen then; its card is filled."""
+        number = self.panel("segment").locator("input[aria-label='Frame'][type='text']")
+        outlines = self.counter("outline")
+        if self.state("frame") != frame:
+            number.fill(str(frame))
+            number.press("Enter")
+            self.until(f"friedel.state.get().frame === {frame} && friedel.counters.outline > {outlines}")
+            number.evaluate("e => e.blur()")
+        self.page.mouse.click(*self.place("segment", float(col) + 0.5, float(row) + 0.5))
+        self.until("friedel.state.get().selection.blob !== null")
+        self.until("document.querySelector('#panel-segment .leaf.blob .facts')?.checkVisibility()")
+        return self.state("selection", "blob")
 
     def table(self):
-        """Rows of the solution that is shown, as the page gets them: names of columns, values, how many are kept."""
+        """Rows of the solution that is shown, as the page gets them: columns by name, and how many are kept."""
         names, values, kept = self.js(
             """import(new URL('static/api.js', document.baseURI)).then(async ({getArray}) => {
-              const {data, meta} = await getArray('api/table', {params: {solution: friedel.state.get().solution.solution}});
+              const {solution} = friedel.state.get().solution;
+              const {data, meta} = await getArray('api/table', {params: {solution}});
               return [meta.columns, Array.from(data), meta.kept];
             })"""
         )
