@@ -187,9 +187,15 @@ class SegmentPage:
     def pairable(self, body: dict[str, Any]) -> dict[str, Any]:
         """Pairs of the whole scan with these parameters."""
         params, pairing = self._params(body), self._pairing()
-        blobs = self._solver.aside(params)
-        told: Pairing = self._once("pairing", self._pairing_key(), lambda: pairing.told_by(blobs))
-        return told.count(blobs).plain()
+
+        def counted() -> dict[str, Any]:
+            blobs = self._solver.aside(params)
+            told: Pairing = self._once("pairing", self._pairing_key(), lambda: pairing.told_by(blobs))
+            return told.count(blobs).plain()
+
+        key = (*self._pairing_key(), self._session.sweep.generation, params)
+        found: dict[str, Any] = self._once("pairable", key, counted)
+        return found
 
     def propose(self, body: dict[str, Any]) -> None:
         """Begin or stop the search."""

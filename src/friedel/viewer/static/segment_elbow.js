@@ -18,7 +18,7 @@ export function mountElbow(host, app, onThreshold, quiet) {
   const apply = el("button.button.small", { type: "button", hidden: true, onclick: () => onThreshold(suggestion()) });
   const progress = el("small.growing", { title: "So many thresholds have been tried" });
   const plot = el("div.plot");
-  host.append(el("header", {}, el("h3", {}, "Elbow"), el("span.key", {}, el("i", { style: { background: "var(--blue)" } }), "bright", el("i", { style: { background: "var(--warm)" } }), "blobs"), progress, apply), plot);
+  host.append(el("header", {}, el("h3", {}, "Elbow"), el("span.key", { title: "Part of the voxels at or above the threshold; blobs kept, and dashed the seeds that they grow from" }, el("i", { style: { background: "var(--blue)" } }), "bright", el("i", { style: { background: "var(--warm)" } }), "blobs"), progress, apply), plot);
   const chart = new Chart(plot, {
     label: "Bright fraction and number of blobs against the seed threshold; drag the line",
     onDrag: (id, x) => id === "T" && onThreshold(rounded(x)),

@@ -82,8 +82,8 @@ export function mountPairable(host, app, onApply) {
     if (now?.sweep?.state !== "done") text.textContent = "Waits for the whole scan.";
     else if (known) {
       const share = (/** @type {number} */ n) => (known.blobs ? (2 * n) / known.blobs : 0);
-      show(known.fraction ?? share(known.pairs), share(known.null));
-      text.textContent = `${number(100 * (known.fraction ?? share(known.pairs)), 3)} % of ${number(known.blobs, 9)} blobs in ${number(known.pairs, 9)} pairs; scrambled ${number(known.null, known.null < 10 ? 2 : 3)}`;
+      show(share(known.pairs), share(known.null));
+      text.textContent = `${number(100 * known.fraction, 3)} % of ${number(known.blobs, 9)} blobs beyond chance: ${number(known.pairs, 9)} pairs, ${number(known.null, known.null < 10 ? 2 : 3)} with scrambled angles`;
     }
     else if (!text.textContent || waited === null) text.textContent = "Counting pairs …";
     if (!known && now?.sweep?.state === "done" && waited === null) {
