@@ -109,6 +109,31 @@ def _link_frames(number: AnyArray, c0: int, c1: int, p0: int, p1: int, start: An
 
 
 @njit(cache=True, nogil=True)
+def rows_beside(rows: Rows, g: int, where: int) -> tuple[np.int64, np.int64]:
+    """Row g and those next to it in the frame before (`where` = 0), the same one (1) or the next (2).
+
+    Returns [start, stop), all int64: where numba has to unify other integers, this takes five times the time.
+    """
+    if where == 0:
+        return np.int64(rows.before[g]), np.int64(rows.before[g]) + rows.n_before[g]
+    if where == 1:
+        return g - (rows.sides[g] & 1), g + 1 + (rows.sides[g] >> 1)
+    return np.int64(rows.after[g]), np.int64(rows.after[g]) + rows.n_after[g]
+
+
+@njit(cache=True, nogil=True)
+def first_run(runs: Runs, low: int, high: int, col: int) -> int:
+    """The first of runs [low, high) of a row that ends at column `col` or beyond."""
+    while low < high:
+        middle = (low + high) >> 1
+        if runs.col[middle] + runs.length[middle] > col:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@njit(cache=True, nogil=True)
 def find(parent: AnyArray, x: int) -> int:
     """Root of x; halves the path on the way."""
     while parent[x] != x:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from friedel.kernels.components import first_run, rows_beside
 from friedel.kernels.grow import Claims, Ground
 from friedel.kernels.runs import AnyArray, Runs
 from friedel.kernels.seeds import Seeds
@@ -44,8 +45,8 @@ def split_regions(
     room = int(claims.voxels[shared].sum()) + 1
     heap = Heap(np.empty(room, np.float32), np.empty(room, np.int64), np.empty(room, np.int32))
     _mark_shared(ground, shared)
-    _split(ground, parts, owner, stretches, inside, members, pointer, connectivity, heap)
-    claims.voxels[parts] = np.bincount(ground.claimed, minlength=len(seeds.at) + 1)[parts + 1]
+    claims.voxels[parts] = 0
+    _split(ground, parts, owner, claims.voxels, stretches, inside, members, pointer, connectivity, heap)
     claims.threshold[parts] = claims.threshold[owner[parts]]
     claims.touches[parts] = True
     claims.absorber[absorbed] = -1
@@ -68,6 +69,7 @@ def _split(
     ground: Ground,
     parts: AnyArray,
     owner: AnyArray,
+    voxels: AnyArray,
     stretches: Runs,
     inside: AnyArray,
     members: AnyArray,
@@ -82,49 +84,53 @@ def _split(
             for q in range(stretches.offset[m], stretches.offset[m] + stretches.length[m]):
                 if claimed[q] == -owner[x] - 2:
                     claimed[q] = x + 1
+                    voxels[x] += 1
     n = 0
     for x in parts:
         for m in members[pointer[x] : pointer[x + 1]]:
-            r = int(inside[m])
-            for q in range(stretches.offset[m], stretches.offset[m] + stretches.length[m]):
-                if claimed[q] == x + 1:
-                    n = _reach(ground, r, int(col[r] + (q - offset[r])), x, owner, connectivity, heap, n)
+            r = np.int64(inside[m])
+            q, end = stretches.offset[m], stretches.offset[m] + stretches.length[m]
+            while q < end:
+                start = q
+                while q < end and claimed[q] == x + 1:
+                    q += 1
+                if q > start:
+                    left, right = col[r] + (start - offset[r]), col[r] + (q - 1 - offset[r])
+                    n = _reach(ground, r, left, right, x, owner, connectivity, heap, n)
+                q += 1
     while n > 0:
-        r, q = int(heap.run[0]), heap.at[0]
+        r, q = np.int64(heap.run[0]), heap.at[0]
         n = _pop(heap, n)
-        x = int(reached - claimed[q])
+        x = np.int64(reached - claimed[q])
         claimed[q] = x + 1
-        n = _reach(ground, r, int(col[r] + (q - offset[r])), x, owner, connectivity, heap, n)
+        voxels[x] += 1
+        c = col[r] + (q - offset[r])
+        n = _reach(ground, r, c, c, x, owner, connectivity, heap, n)
 
 
 @njit(cache=True, nogil=True)
-def _reach(ground: Ground, r: int, c: int, x: int, owner: AnyArray, connectivity: int, heap: Heap, n: int) -> int:
-    """Put the undecided neighbours of voxel c of run r on the heap for seed x; returns the heap's size."""
+def _reach(
+    ground: Ground, r: int, left: int, right: int, x: int, owner: AnyArray, connectivity: int, heap: Heap, n: int
+) -> int:
+    """Put the undecided neighbours of columns left to right of run r on the heap for seed x; the heap's size."""
     runs, rows, claimed = ground.runs, ground.rows, ground.claimed
-    near = 0 if connectivity == 6 else 1
-    diagonal = -1 if connectivity == 6 else (connectivity - 18) // 8
     fresh, reached = -owner[x] - 2, -len(owner) - 2
-    g = int(rows.of_run[r])
+    g = np.int64(rows.of_run[r])
+    diagonal = -1 if connectivity == 6 else (connectivity - 18) // 8
     for where in range(3):
-        if where == 0:
-            h0 = int(rows.before[g])
-            h1 = h0 + rows.n_before[g]
-        elif where == 1:
-            h0 = g - (rows.sides[g] & 1)
-            h1 = g + 1 + (rows.sides[g] >> 1)
-        else:
-            h0 = int(rows.after[g])
-            h1 = h0 + rows.n_after[g]
+        h0, h1 = rows_beside(rows, g, where)
         for h in range(h0, h1):
-            reach = near if where == 1 or rows.number[h] == rows.number[g] else diagonal
-            if h == g:
-                reach = 1
-            for s in range(_first_run(runs, rows.first[h], rows.first[h + 1], c - reach), rows.first[h + 1]):
-                start = int(runs.col[s])
-                if start > c + reach:
+            straight = where == 1 or rows.number[h] == rows.number[g]
+            reach = 1 if h == g else (0 if connectivity == 6 else 1) if straight else diagonal
+            if reach < 0:
+                continue
+            for s in range(first_run(runs, rows.first[h], rows.first[h + 1], left - reach), rows.first[h + 1]):
+                start = np.int64(runs.col[s])
+                if start > right + reach:
                     break
-                for i in range(max(c - reach, start), min(c + reach + 1, start + int(runs.length[s]))):
-                    q = runs.offset[s] + (i - start)
+                q0 = runs.offset[s] + max(left - reach - start, 0)
+                q1 = runs.offset[s] + min(right + reach + 1 - start, np.int64(runs.length[s]))
+                for q in range(q0, q1):
                     if claimed[q] == fresh:
                         claimed[q] = reached - x
                         n = _push(heap, n, ground.level[q], q, s)
@@ -135,18 +141,6 @@ def _reach(ground: Ground, r: int, c: int, x: int, owner: AnyArray, connectivity
                     ):
                         claimed[q] = reached - x
     return n
-
-
-@njit(cache=True, nogil=True)
-def _first_run(runs: Runs, low: int, high: int, col: int) -> int:
-    """The first of runs [low, high) of a row that ends beyond `col`."""
-    while low < high:
-        middle = (low + high) >> 1
-        if runs.col[middle] + runs.length[middle] > col:
-            high = middle
-        else:
-            low = middle + 1
-    return low
 
 
 @njit(cache=True, nogil=True)

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from friedel.kernels import saddles
-from friedel.kernels.components import link_rows, sort_by_label, unite_runs
+from friedel.kernels.components import Rows, link_rows, sort_by_label, unite_runs
 from friedel.kernels.grow import Claims, Ground, claim_regions, no_claims
 from friedel.kernels.moments import (
     REAL,
@@ -104,13 +104,15 @@ def find_regions(batch: Batch, rules: Rules, params: SegmentParams, scene: Scene
     stretches, at, inside, section = _bright(batch, rules.seed_threshold)
     if not len(at):
         return None
-    number, seeds = _seeds(stretches, section, at, inside, params, scene.turn)
+    rows = link_rows(stretches, section, scene.turn)
+    number, seeds = _seeds(stretches, rows, section, at, inside, params)
     if params.overlap == "watershed" and params.saddle > 0:
         rule = (rules.seed_threshold, params.saddle, params.seed_min_voxels)
-        whole = saddles.Stretches(stretches, section, at, inside, number)
-        parted, n = saddles.part_seeds(whole, seeds.peak, batch.level, rule, scene.turn, params.connectivity)
-        stretches, section, at, inside, number = parted
-        seeds = _measured_seeds(stretches, section, at, inside, number, n)
+        whole = saddles.Stretches(stretches, rows, section, at, inside, number)
+        parted, n = saddles.part_seeds(whole, len(seeds.at), batch.level, rule, params.connectivity)
+        if parted is not whole:
+            stretches, _, section, at, inside, number = parted
+            seeds = _measured_seeds(stretches, section, at, inside, number, n)
     claims = no_claims(len(seeds.at))
     # the brightest first; equal maxima by the peak's position, which need not be the order of first voxels
     order = np.lexsort((seeds.at - runs.offset[seeds.run], seeds.run, -seeds.peak, seeds.section))
@@ -147,10 +149,10 @@ def _bright(batch: Batch, threshold: float) -> tuple[Runs, Indices, AnyArray, In
 
 
 def _seeds(
-    stretches: Runs, section: Indices, at: Indices, inside: AnyArray, params: SegmentParams, turn: int
+    stretches: Runs, rows: Rows, section: Indices, at: Indices, inside: AnyArray, params: SegmentParams
 ) -> tuple[AnyArray, Seeds]:
     parent = np.arange(len(at))
-    unite_runs(stretches, link_rows(stretches, section, turn), params.connectivity, parent.copy(), parent)
+    unite_runs(stretches, rows, params.connectivity, parent.copy(), parent)
     number = np.empty(len(at), np.int32)
     n = number_roots(parent, number)
     return number, _measured_seeds(stretches, section, at, inside, number, n)
