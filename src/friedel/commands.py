@@ -161,6 +161,7 @@ def run(
             warned=warned,
         )
         if report and not (out / REPORT).exists():  # what is there was made of these results
+            progress.stage("report")
             _report_if_possible(out)
     return out
 

@@ -154,7 +154,7 @@ export function mount(host, app) {
     unsaved.hidden = !file?.unsaved;
     if (file) unsavedText.textContent = `${file.path.split("/").pop()} is not what this page shows: save it before a run. `;
     const says = {
-      running: "running",
+      running: now.stage === "report" ? "writing the report" : "running",
       stopping: "stopping: what is finished is kept",
       done: "finished",
       failed: `failed: ${now.text || "the log says why"}`,

@@ -157,6 +157,7 @@ export class Page {
     this.contrast.update();
     this.drawControls();
     this.solver.solve(undefined);
+    this.pairable.changed();
     this.histogram.load();
     this.elbow.load();
   }
