@@ -11,7 +11,7 @@ SHOWN_PARAMETERS = {
     "preprocess": ("normalise", "background", "half_window", "half_step", "wrap", "despeckle", "arithmetic"),
     "segment": (
         "method", "unit", "noise", "seed_threshold", "tolerance", "grow_min", "grow_max", "growth",
-        "seed_min_voxels", "min_size", "max_size", "connectivity", "exclude", "overlap",
+        "seed_min_voxels", "min_size", "max_size", "connectivity", "exclude", "overlap", "saddle",
     ),
 }  # fmt: skip
 
