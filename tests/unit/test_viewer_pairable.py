@@ -33,7 +33,7 @@ class Bench:
     def unit(self, params):
         return 1.0
 
-    def solved(self, params):
+    def table(self, params):
         assert min(params.seed_threshold, params.grow_min) >= self.floor
         assert params.grow_min <= params.seed_threshold
         if params.seed_threshold < self.refused:
@@ -131,14 +131,14 @@ def test_a_proposal_can_be_stopped_and_only_one_is_worked_out_at_a_time():
 
     def slow():
         bench = Bench()
-        solved = bench.solved
+        solved = bench.table
 
         def wait(params):
             begun.set()
             assert go_on.wait(20)
             return solved(params)
 
-        bench.solved = wait
+        bench.table = wait
         return Search(bench, START, bench)
 
     proposer = Proposer()

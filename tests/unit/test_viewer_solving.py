@@ -210,3 +210,20 @@ def test_what_a_run_would_warn_of_is_handed_on():
     params = COUNTS.replaced(growth="literal", grow_max=4.5, grow_min=4.0)
     found = Solver(source, Serial()).solve(params, "whole")
     assert any("no range to grow in" in text for text in found.warnings)
+
+
+@pytest.mark.parametrize("params", [COUNTS, LOCAL])
+def test_pairs_are_looked_for_among_the_blobs_that_a_run_writes_voxels_and_all(params):
+    source = MemorySource(spotty(), params, floor=1.0, full_turn=True)
+    solver = Solver(source, Serial())
+    assert same_bytes(solver.aside(params), source.run(params))
+    solver.solve(params, "whole")
+    assert same_bytes(solver.aside(params), source.run(params))
+
+
+def test_what_pairs_are_looked_for_in_is_collected_where_it_is_missing():
+    source = MemorySource(spotty(), COUNTS, floor=3.0)
+    low = COUNTS.replaced(grow_min=2.0, tolerance=0.0)
+    with pytest.raises(NotCollected):
+        Solver(source, Serial()).aside(low)
+    assert source.collected_for == [(low, 2.0)]

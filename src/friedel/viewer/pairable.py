@@ -136,7 +136,7 @@ class Search:
         """The best setting so far, after each that was tried."""
         lowest = self.trial.floor / self.trial.unit(self.start)
         first = self._set(self.start, grow_min=max(self.start.grow_min, lowest))
-        self.pairing = self.pairing.told_by(self._solved(first) or self.trial.solved(self.start))
+        self.pairing = self.pairing.told_by(self._solved(first) or self.trial.table(self.start))
         for threshold in np.geomspace(max(lowest, 1e-9), SPAN * lowest, SEEDS):
             yield self._try(first, seed_threshold=float(threshold))
         for key, values in (("tolerance", TOLERANCES), ("grow_min", tuple(lowest * x for x in GROWTHS))):
@@ -175,7 +175,7 @@ class Search:
     def _solved(self, params: SegmentParams) -> BlobTable | None:
         """The blobs; None where a run would refuse."""
         try:
-            return self.trial.solved(params)
+            return self.trial.table(params)
         except NoiseError:
             return None
 

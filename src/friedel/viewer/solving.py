@@ -139,13 +139,13 @@ class Solver:
         return Trial(case.scan, case.baseline, collected, case.stencil, start, stop, whole, self._executor)
 
     def aside(self, params: SegmentParams) -> BlobTable:
-        """The blobs of the whole scan, without voxels; whoever asks for others meanwhile need not wait."""
+        """The blobs of the whole scan as a run writes them; whoever asks for others meanwhile need not wait."""
         trial = self.trial(params, "whole")
         known = self.kept.find(name_of("whole", ("whole", self._source.generation), params))
         if known is not None:
-            return known.blobs
+            return known.table
         try:
-            return trial.solved(params)
+            return trial.table(params)
         except NotCollected as error:
             self._source.collect_for(params, error.floor)
             raise

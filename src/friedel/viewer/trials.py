@@ -8,7 +8,7 @@ from friedel.model.baseline import Baseline
 from friedel.model.blobs import BlobTable
 from friedel.model.scan import Scan
 from friedel.model.stream import Executor
-from friedel.segment import BrightVoxels, SegmentParams, solve_runs
+from friedel.segment import BlobRuns, BrightVoxels, SegmentParams, solve_runs
 from friedel.segment.bright import LEAST_BRIGHT, Stencil
 from friedel.segment.params import Rules, sigma_of
 from friedel.viewer.adapting import Collected
@@ -59,11 +59,19 @@ class Trial:
 
     def solved(self, params: SegmentParams) -> BlobTable:
         """The blobs, without voxels. Raises `NoiseError` where a run would."""
+        return self.runs(params).bare()
+
+    def table(self, params: SegmentParams) -> BlobTable:
+        """The blobs as a run writes them. Raises `NoiseError` where a run would."""
+        return self.runs(params).table()
+
+    def runs(self, params: SegmentParams) -> BlobRuns:
+        """The blobs, voxels in runs. Raises `NoiseError` where a run would."""
         floor = Rules.of(params, sigma_of(self.baseline)).floor
         limit = max(int(params.max_bright_fraction * self.pixels), LEAST_BRIGHT)
         bright = self.collected.adapted(replace(self.stencil, floor=floor, limit=limit))
         with warnings_heard():
-            runs = solve_runs(
+            return solve_runs(
                 bright,
                 params,
                 omega_start_deg=self.scan.omega_deg(self.start - 0.5),
@@ -72,4 +80,3 @@ class Trial:
                 sigma=self.baseline.sigma,
                 executor=self.executor,
             )
-        return runs.bare()
