@@ -98,8 +98,7 @@ def test_contrast_is_the_browsers_own_affair(frames):
     black.press("Enter")
     assert frames.state("contrasts", "raw")["low"] == 150
     assert frames.counter("contrast") > before
-    plot = frames.panel("frames").locator(".contrast-plot").bounding_box()
-    _, white = frames.grips(plot, "ew-resize")
+    _, white = frames.grips("frames", ".contrast-plot", "ew-resize")
     frames.drag(white, (white[0] - 25, white[1]))
     assert frames.state("contrasts", "raw")["auto"] is False
     assert not [url for url in asked if "/api/" in url and "/api/progress" not in url]

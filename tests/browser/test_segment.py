@@ -67,10 +67,9 @@ def test_a_neighbour_partner_or_grain_in_the_card_is_followed(segment):
 
 def test_thresholds_that_are_dragged_on_the_histogram_change_the_solution_and_its_counts(segment):
     panel = segment.panel("segment")
-    box = panel.locator(".histogram").bounding_box()
     asked = segment.state("segment")
     answer = segment.state("solution")
-    low, seed, top = segment.grips(box, "ew-resize")
+    low, seed, top = segment.grips("segment", ".histogram", "ew-resize")
     segment.drag(seed, (seed[0] - 45, seed[1]), steps=12)
     segment.settled()
     less = segment.state("solution")
@@ -95,9 +94,8 @@ def test_the_double_threshold_on_one_line_is_dragged_too(segment):
     row = int(np.argmax(table["sum_intensity"][:kept]))
     frame = round(table["IMax_o"][row] / 2 - 0.5)
     segment.clicked(frame, table["IMax_f"][row], table["IMax_s"][row])
-    box = segment.panel("segment").locator(".line").bounding_box()
     before = segment.state("segment")
-    grips = segment.grips(box, "ns-resize")
+    grips = segment.grips("segment", ".line", "ns-resize")
     assert len(grips) >= 2
     lowest = grips[-1]
     segment.drag(lowest, (lowest[0], lowest[1] - 14))

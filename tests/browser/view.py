@@ -138,24 +138,29 @@ class View:
             .replace("ROW", str(float(row)))
         )
 
-    def grips(self, box, cursor):
-        """Places in a box where lines can be taken, as the pointer over them says; along x or y."""
-        across = cursor == "ew-resize"
-        length = box["width"] if across else box["height"]
-        found, last = [], None
-        for step in range(2, int(length) - 1, 3):
-            x, y = (step, box["height"] / 2) if across else (box["width"] / 3, step)
-            place = box["x"] + x, box["y"] + y
-            self.page.mouse.move(*place)
-            here = self.js(
-                "document.elementFromPoint(it[0], it[1]).closest('[style*=cursor]')?.style.cursor", place
-            )
-            if here == cursor:
-                last = [*(last or []), place]
-            elif last:
-                found.append(last[len(last) // 2])
-                last = None
-        return [*found, *([last[len(last) // 2]] if last else [])]
+    def grips(self, panel, selector, cursor):
+        """Places of a chart where lines can be taken, as the pointer over them says; along x or y."""
+        return self.js(
+            """(([selector, cursor]) => {
+              const host = document.querySelector(selector), box = host.getBoundingClientRect();
+              const across = cursor === 'ew-resize', found = [];
+              const [x, y] = [box.x + box.width / 3, box.y + box.height / 2];
+              const place = (at) => across ? [box.x + at, y] : [x, box.y + at];
+              let from = null;
+              for (let at = 1; at <= (across ? box.width : box.height); at++) {
+                const [clientX, clientY] = place(at);
+                host.dispatchEvent(new PointerEvent('pointermove', {clientX, clientY, bubbles: true}));
+                const here = host.style.cursor === cursor;
+                if (here && from === null) from = at;
+                if (!here && from !== null) {
+                  found.push(place((from + at - 1) / 2));
+                  from = null;
+                }
+              }
+              return from === null ? found : [...found, place(from + 2)];
+            })(it)""",
+            [f"#panel-{panel} {selector}", cursor],
+        )
 
     def clicked(self, frame, col, row):
         """Click a pixel of a frame on the page Segment: the blob that is chosen then; its card is filled."""

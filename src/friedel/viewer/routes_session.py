@@ -155,11 +155,11 @@ def _file(subject: Subject) -> dict[str, Any] | None:
 
 
 def _has(subject: Subject) -> dict[str, bool]:
+    """What can be shown; files that turned out to be unusable are among the troubles."""
     results = subject.results
-    files = {"background": "background.h5", "blobs": "blobs.h5", "pairs": "pairs.h5", "grains": "grains.h5"}
+    names = ("background", "blobs", "pairs", "grains", "volume")
     return {
-        **{name: results.has(file) for name, file in files.items()},
-        "volume": results.has("volume.h5"),
+        **{name: results.has(f"{name}.h5") and name not in results.missing for name in names},
         "geometry": subject.recipe is not None and subject.recipe.has_grains,
         "truth": results.evaluation is not None,
         "report": (subject.out / "report.html").is_file(),

@@ -78,6 +78,7 @@ export function mount(host, app) {
       applyChosen();
     } catch (error) {
       app.complain(error);
+      app.reload().catch(() => {}); // the session says what cannot be used
     }
   }
 

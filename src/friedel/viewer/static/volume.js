@@ -76,6 +76,7 @@ export function mount(host, app) {
       fill();
     } catch (error) {
       app.complain(error);
+      app.reload().catch(() => {}); // the session says what cannot be used
     }
   }
 
