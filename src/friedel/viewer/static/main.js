@@ -155,7 +155,9 @@ function takeBack(section) {
 for (const section of state.EDITED) {
   state.on(section, (s, changed) => {
     const known = s.session?.recipe?.[section];
-    if (!changed.has("session") && !state.same(known, s[/** @type {"segment"} */ (section)])) sendDraft(section);
+    if (changed.has("session")) return;
+    if (!state.same(known, s[/** @type {"segment"} */ (section)])) sendDraft(section);
+    else if (/** @type {any} */ (s).draftError?.section === section) state.set({ draftError: null }); // taken back
   });
 }
 
