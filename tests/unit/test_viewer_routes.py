@@ -248,7 +248,7 @@ def test_only_a_saved_recipe_runs_and_its_run_is_the_shells(fresh):
     again = fresh.post("api/run", json={"client": "me", "to": "segment"})
     assert (again.status_code, "at work" in again.json()["error"]) == (409, True)
     facts = finished(fresh)
-    assert (facts["state"], facts["exit"], facts["done"]) == ("done", 0, FRAMES), fresh.get("api/log").json()
+    assert (facts["state"], facts["exit"], facts["stage"]) == ("done", 0, "report"), fresh.get("api/log").json()
     log = fresh.get("api/log", params={"from": 0}).json()
     assert f"{len(read_blobs(subject.out))} blobs" in log["text"]
     assert fresh.get("api/log", params={"from": log["next"]}).json() == {"text": "", "next": log["next"]}
