@@ -36,8 +36,8 @@ def _quantities(look: Look) -> Panel:
     caption = " ".join(f"{line[0].upper()}{line[1:]}." for line in map(_typeset, told) if line)
     if found:
         caption += (
-            " ±: one standard deviation of the fit; a difference below three is none (full bar: twenty), and a shift "
-            "that all blobs share is not in it."
+            " ±: one standard deviation of the fit; a difference below three is none (full bar: twenty), and a "
+            "shift that all blobs share is not in it."
         )
     return Panel(
         f"Geometry, {TOLD_BY.get(str(look.get('by')), 'looked at')}",
