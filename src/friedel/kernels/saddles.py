@@ -4,18 +4,19 @@ Two spots that lie close melt into one component above any seed threshold that i
 one above it would lose faint spots. Which saddle parts two spots is a matter of their own heights.
 """
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from friedel.kernels.components import Rows, find, first_run, rows_beside
+from friedel.kernels.ascent import settle, spread
+from friedel.kernels.components import Rows, find, first_run, link_rows, rows_beside
 from friedel.kernels.grow import Ground
 from friedel.kernels.maxima import likely_maxima, outstanding
-from friedel.kernels.runs import AnyArray, Runs, empty_runs
+from friedel.kernels.runs import AnyArray, Runs, empty_runs, pack_values
 
 MOST_NEAR = 26
+_LOW = 0xFFFFFFFF
 
 
 class Stretches(NamedTuple):
@@ -30,8 +31,16 @@ class Stretches(NamedTuple):
     number: AnyArray
 
 
+class Maxima(NamedTuple):
+    """Maxima `at` in the stretches `inside`, and their `seed` where they stand out in it, else -1."""
+
+    at: AnyArray
+    inside: AnyArray
+    seed: AnyArray
+
+
 def part_seeds(
-    bright: Stretches, n_seeds: int, level: AnyArray, rule: tuple[float, float, int], connectivity: int
+    bright: Stretches, n_seeds: int, level: AnyArray, rule: tuple[float, float, int], turn: int, connectivity: int
 ) -> tuple[Stretches, int]:
     """The stretches of `n_seeds` seeds, cut where parts of a seed meet, and how many seeds they are now.
 
@@ -40,39 +49,39 @@ def part_seeds(
     Where parts meet, all join the one of the highest maximum, but those whose maximum times `saddle` is above the
     meeting voxel's level, if they and the highest hold enough voxels: these stay apart for good.
 
-    Few seeds have two maxima that can stay apart, and in these, what can be reached from such a maximum without
-    going below its level times `saddle` is its own. Only voxels further down need to come in order.
+    So each voxel is in the part of the maximum that the steepest way leads up to. Few seeds have two maxima that
+    stand out enough to stay apart; in these, all that is reached from such a maximum without going below its level
+    times `saddle` is its own. Nothing has to come in order but what is beside the parts of the other maxima.
     """
-    top, saddle, least = rule
     ground = Ground(
         bright.runs, bright.rows, level, np.zeros(len(level), np.int32), np.zeros((len(bright.at), 2), np.int64),
         np.empty((len(level) + 1, 3), np.int32),
     )  # fmt: skip
-    at, seed = _maxima_apart(bright, ground, n_seeds, top, saddle, connectivity)
-    parted = np.bincount(seed[seed >= 0], minlength=n_seeds) > 1
+    maxima = _maxima(bright, ground, n_seeds, rule, connectivity)
+    parted = np.bincount(maxima.seed[maxima.seed >= 0], minlength=n_seeds) > 1
     if not parted.any():
         return bright, n_seeds
     cut = parted[bright.number]
-    part = _parted(ground, bright.section, cut, at, seed >= 0, saddle, least, connectivity)
-    room = len(cut) + int(bright.runs.length[cut].sum())
+    part = _parted(bright, ground, maxima, cut, rule, turn, connectivity)
+    room = len(cut) + len(part)
     out = Stretches(
         empty_runs(room), bright.rows, np.empty_like(bright.section), np.empty(room, np.int64),
         np.empty(room, np.int32), np.empty(room, np.int32),
     )  # fmt: skip
-    whole, name = np.full(n_seeds, -1, np.int32), np.full(len(level), -1, np.int32)
+    whole, name = np.full(n_seeds, -1, np.int32), np.full(len(part), -1, np.int32)
     n, count = _cut(bright, cut, level, part, whole, name, out)
     runs = out.runs.take(slice(0, n))
     return Stretches(runs, bright.rows, out.section, out.at[:n], out.inside[:n], out.number[:n]), count
 
 
-def _maxima_apart(
-    bright: Stretches, ground: Ground, n_seeds: int, top: float, saddle: float, connectivity: int
-) -> tuple[AnyArray, AnyArray]:
-    """Maxima that cannot be left for a higher one without going below `saddle` times their level.
+def _maxima(
+    bright: Stretches, ground: Ground, n_seeds: int, rule: tuple[float, float, int], connectivity: int
+) -> Maxima:
+    """Candidates, and which of them stand out; what is reached from these is flooded in the ground.
 
-    Returns voxels `at` and their seeds, -1 for those that are no such maximum; what can be reached from the others
-    is flooded in the ground. In a seed with one candidate there is nothing to look at.
+    In a seed with one candidate there is nothing to look at.
     """
+    top, saddle, _ = rule
     room = (len(ground.level) + len(bright.at)) // 2  # never touched beyond what is found
     inside, at = np.empty(room, np.int32), np.empty(room, np.int64)
     n = likely_maxima(bright.runs, bright.rows, bright.at, ground.level, top, saddle, connectivity, inside, at)
@@ -82,89 +91,73 @@ def _maxima_apart(
     order = rivals[np.lexsort((at[rivals], -ground.level[at[rivals]]))]
     apart = np.zeros(n, np.bool_)
     outstanding(ground, order, inside, at, saddle, connectivity, apart)
-    return at, np.where(apart, seed, -1)
+    return Maxima(at, inside, np.where(apart, seed, -1))
 
 
 def _parted(
-    ground: Ground, section: AnyArray, cut: AnyArray, at: AnyArray, apart: AnyArray, saddle: float, least: int,
-    connectivity: int,
+    bright: Stretches, ground: Ground, maxima: Maxima, cut: AnyArray,
+    rule: tuple[float, float, int], turn: int, connectivity: int,
 ) -> AnyArray:  # fmt: skip
-    """The part of every voxel of the stretches `cut`, named by its maximum."""
-    total = int(ground.runs.length[cut].sum())
-    part, size = np.empty(len(ground.level), np.int32), np.zeros(len(ground.level), np.int32)
-    key, of = np.empty(total, np.int64), np.empty(len(ground.level), np.int32)
-    ends = np.zeros(len(section), np.int64)
-    _list_rest(ground, section, cut, at, apart, ground.level.view(np.int32), part, size, key, of, ends)
-    for a, b in pairwise(ends[np.flatnonzero(np.diff(ends, prepend=-1))]):
-        key[a:b].sort()
-    key = key[: ends[-1]]
-    _join_rest(ground.runs, ground.rows, ground.level, key, of, saddle, least, connectivity, part, size)
+    """The part of every voxel of the stretches `cut`, one after the other, named by the place of its maximum."""
+    _, saddle, least = rule
+    there = bright.runs.take(cut)
+    runs = there._replace(offset=np.cumsum(there.length, dtype=np.int64) - there.length)
+    rows = link_rows(runs, np.append(0, np.cumsum(cut))[bright.section], turn)
+    total = int(there.length.sum(dtype=np.int64))
+    level, claimed = np.empty(total, np.float32), np.empty(total, np.int32)
+    pack_values(there, ground.level, level)
+    pack_values(there, ground.claimed, claimed)
+    # who comes first has the higher rank: bits of positive float32 ascend with them
+    rank, up = (level.view(np.int32).astype(np.int64) << 32) + (_LOW - np.arange(total)), np.empty(total, np.int64)
+    spread(runs, rows, rank, connectivity, up)
+    # what is reached from a maximum that stands out
+    home = np.full(len(maxima.at) + 1, -1, np.int32)
+    mine = np.flatnonzero((maxima.seed >= 0) & cut[maxima.inside])
+    stretch = (np.cumsum(cut) - 1)[maxima.inside[mine]]
+    home[mine] = maxima.at[mine] - there.offset[stretch] + runs.offset[stretch]
+    part = home[claimed - 1]
+    rest = part < 0
+    size = np.bincount(part[~rest], minlength=total)
+    part[rest] = _LOW - (up[rest] & _LOW)
+    settle(part)
+    # two that stand out and are large stay apart wherever they meet; all else can only happen beside the others
+    soft = np.ones(total, np.uint8)
+    soft[home[mine][size[home[mine]] >= least]] = 0
+    soft = soft[part]
+    if soft.any():
+        beside = np.empty_like(soft)
+        spread(runs, rows, soft, connectivity, beside)
+        order = _LOW - (-np.sort(-rank[rest & (beside > 0)]) & _LOW)
+        of = np.repeat(np.arange(len(there.row), dtype=np.int32), there.length)
+        _join(runs, rows, rank, order, of, level, saddle, least, connectivity, part, size)
     return part
 
 
 @njit(cache=True, nogil=True)
-def _list_rest(
-    ground: Ground,
-    section: AnyArray,
-    cut: AnyArray,
-    at: AnyArray,
-    apart: AnyArray,
-    bits: AnyArray,
-    part: AnyArray,
-    size: AnyArray,
-    key: AnyArray,
-    of: AnyArray,
-    ends: AnyArray,
-) -> None:
-    """Begin the parts with what is flooded; for all other voxels, keys that ascend in the order in which they come.
-
-    The bits of a positive float32 ascend with it.
-    """
-    n = 0
-    for k in range(section.size - 1):
-        for s in range(section[k], section[k + 1]):
-            if not cut[s]:
-                continue
-            for q in range(ground.runs.offset[s], ground.runs.offset[s] + ground.runs.length[s]):
-                x = ground.claimed[q] - 1
-                if x >= 0 and apart[x]:
-                    part[q] = at[x]
-                    size[at[x]] += 1
-                else:
-                    part[q] = -1
-                    key[n] = (np.int64(-bits[q]) << 32) + q
-                    of[q] = s
-                    n += 1
-        ends[k + 1] = n
-
-
-@njit(cache=True, nogil=True)
-def _join_rest(
+def _join(
     runs: Runs,
     rows: Rows,
-    level: AnyArray,
-    key: AnyArray,
+    rank: AnyArray,
+    order: AnyArray,
     of: AnyArray,
+    level: AnyArray,
     saddle: float,
     least: int,
     connectivity: int,
     part: AnyArray,
     size: AnyArray,
 ) -> None:
-    bits = level.view(np.int32)
+    """Join parts at the voxels in `order`; then point every voxel at its part."""
     near = np.empty(MOST_NEAR, np.int64)
-    for k in key:
-        q = k & 0xFFFFFFFF
-        best, differ = _highest_near(runs, rows, of[q], q, connectivity, bits, part)
-        if best < 0:
-            part[q], size[q] = q, 1
-            continue
+    for q in order:
+        count = _near(runs, rows, of[q], q, connectivity, rank, near)
+        differ = False
+        for i in range(1, count):
+            differ |= part[near[i]] != part[near[0]]
         if differ:
-            count = _near(runs, rows, of[q], q, connectivity, part, near)
             _meet(level, q, near[:count], saddle, least, part, size)
-        mine = find(part, best)
-        part[q] = mine
-        size[mine] += 1
+        size[find(part, q)] += 1
+    settle(part)
 
 
 @njit(cache=True, nogil=True)
@@ -188,41 +181,8 @@ def _meet(
 
 
 @njit(cache=True, nogil=True)
-def _highest_near(
-    runs: Runs, rows: Rows, s: int, q: int, connectivity: int, bits: AnyArray, part: AnyArray
-) -> tuple[np.int64, bool]:
-    """The highest neighbour of voxel q of run s that is in a part already (-1: none is), and whether their parts
-    have different names.
-
-    Those that came before are all higher than the others. Without branches and loops over the two or three voxels
-    of a row, which nobody can predict: it takes half the time.
-    """
-    g, c = np.int64(rows.of_run[s]), runs.col[s] + (q - runs.offset[s])
-    highest, least, most = np.int64(-1), np.uint32(0xFFFFFFFF), np.int32(-1)
-    diagonal = -1 if connectivity == 6 else (connectivity - 18) // 8
-    for where in range(3):
-        h0, h1 = rows_beside(rows, g, where)
-        for h in range(h0, h1):
-            straight = where == 1 or rows.number[h] == rows.number[g]
-            reach = 1 if h == g else (0 if connectivity == 6 else 1) if straight else diagonal
-            if reach < 0:
-                continue
-            for t in range(first_run(runs, rows.first[h], rows.first[h + 1], c - reach), rows.first[h + 1]):
-                col = np.int64(runs.col[t])
-                if col > c + reach:
-                    break
-                u0 = runs.offset[t] + max(c - reach - col, 0)
-                u1 = runs.offset[t] + min(c + reach + 1 - col, np.int64(runs.length[t]))
-                for u in (u0, min(u0 + 1, u1 - 1), u1 - 1):
-                    least, most = min(least, np.uint32(part[u])), max(most, part[u])
-                    highest = max(highest, (np.int64(bits[u]) << 32) + (0xFFFFFFFF - u))
-    best = 0xFFFFFFFF - (highest & 0xFFFFFFFF) if most >= 0 else np.int64(-1)
-    return best, np.int64(least) != np.int64(most)
-
-
-@njit(cache=True, nogil=True)
-def _near(runs: Runs, rows: Rows, s: int, q: int, connectivity: int, part: AnyArray, near: AnyArray) -> int:
-    """Neighbours of voxel q of run s that are in a part already; returns how many."""
+def _near(runs: Runs, rows: Rows, s: int, q: int, connectivity: int, rank: AnyArray, near: AnyArray) -> int:
+    """Neighbours of voxel q of run s that come before it; returns how many."""
     g, c = np.int64(rows.of_run[s]), runs.col[s] + (q - runs.offset[s])
     count = 0
     diagonal = -1 if connectivity == 6 else (connectivity - 18) // 8
@@ -240,7 +200,7 @@ def _near(runs: Runs, rows: Rows, s: int, q: int, connectivity: int, part: AnyAr
                 u0 = runs.offset[t] + max(c - reach - col, 0)
                 u1 = runs.offset[t] + min(c + reach + 1 - col, np.int64(runs.length[t]))
                 for u in range(u0, u1):
-                    if part[u] >= 0:
+                    if rank[u] > rank[q]:
                         near[count] = u
                         count += 1
     return count
@@ -261,7 +221,7 @@ def _cut(
     `whole` [seed] and `name` [voxel] get the new numbers of seeds that stay whole, and of parts by their maximum.
     """
     runs, new = bright.runs, out.runs
-    n, count = 0, 0
+    n, count, p = 0, 0, 0
     for k in range(bright.section.size - 1):
         out.section[k] = n
         for s in range(bright.section[k], bright.section[k + 1]):
@@ -270,11 +230,11 @@ def _cut(
             while q < stop:
                 begin = q
                 if cut[s]:
-                    label, names, best = np.int64(find(part, q)), name, q
-                    while q < stop and (part[q] == label or find(part, q) == label):
+                    label, names, best = np.int64(part[p]), name, q
+                    while q < stop and part[p] == label:
                         if level[q] > level[best]:
                             best = q
-                        q += 1
+                        q, p = q + 1, p + 1
                 else:
                     label, names, best, q = np.int64(bright.number[s]), whole, bright.at[s], stop
                 if names[label] < 0:

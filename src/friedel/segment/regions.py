@@ -109,7 +109,7 @@ def find_regions(batch: Batch, rules: Rules, params: SegmentParams, scene: Scene
     if params.overlap == "watershed" and params.saddle > 0:
         rule = (rules.seed_threshold, params.saddle, params.seed_min_voxels)
         whole = saddles.Stretches(stretches, rows, section, at, inside, number)
-        parted, n = saddles.part_seeds(whole, len(seeds.at), batch.level, rule, params.connectivity)
+        parted, n = saddles.part_seeds(whole, len(seeds.at), batch.level, rule, scene.turn, params.connectivity)
         if parted is not whole:
             stretches, _, section, at, inside, number = parted
             seeds = _measured_seeds(stretches, section, at, inside, number, n)
