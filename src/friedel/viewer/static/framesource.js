@@ -1,7 +1,7 @@
 // Frames from the server: kept for a while, the newest first, coarse first over a slow line.
 
 import * as api from "./api.js";
-import { counters, timings } from "./state.js";
+import { counters, get, timings } from "./state.js";
 
 const KEPT_BYTES = 192e6;
 const COARSE = 4;
@@ -93,7 +93,8 @@ export function frameSource(onFrame, onError) {
    */
   function ahead(kind, index) {
     clearTimeout(later);
-    if (index < 0 || kept.has(keyOf(kind, index)) || api.line.slow) return;
+    const frames = get().session?.scan?.frames ?? 0;
+    if (index < 0 || index >= frames || kept.has(keyOf(kind, index)) || api.line.slow) return;
     later = window.setTimeout(() => {
       if (!loading) fetched(kind, index, 1, "frame-ahead").catch(() => {});
     }, 120);
