@@ -16,14 +16,16 @@ beam = "none"
 """Part of a recipe: frames that are clean already."""
 
 
-def interleaved(candidates: Mapping[str, Callable[[], Any]], repeats: int = 5) -> dict[str, float]:
+def interleaved(
+    candidates: Mapping[str, Callable[[], Any]], repeats: int = 5, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
     """Seconds of each candidate, the median of `repeats` runs taken in turns, so that load hits all alike."""
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(repeats):
         for name, candidate in candidates.items():
-            start = time.perf_counter()
+            start = clock()
             candidate()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(clock() - start)
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 

@@ -193,7 +193,11 @@ class View:
 
 
 def given_back(view):
-    """Give the recipe back as it is in its file, and the control to whoever comes next."""
+    """Give the recipe back as it is in its file, and the control to whoever comes next.
+
+    What was edited last goes out first: it would take the control again.
+    """
+    view.settled()
     view.js(
         """import(new URL('static/api.js', document.baseURI)).then(async ({getJson, post}) => {
           const {recipe, saved} = await getJson('api/session');
