@@ -16,8 +16,8 @@ lint: .venv/installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/installed-bench
-	for name in moving_median segment end_to_end memory; do $(BIN)/python -m bench.$$name || exit 1; done
+bench: .venv/installed-bench .venv/installed-test
+	for name in moving_median segment end_to_end memory view; do $(BIN)/python -m bench.$$name || exit 1; done
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -29,6 +29,7 @@ bench: .venv/installed-bench
 
 .venv/installed-test: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	-$(BIN)/python -m tests.chromium
 	touch $@ .venv/installed
 
 .venv/installed-bench: pyproject.toml | .venv/bin/python

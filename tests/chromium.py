@@ -65,5 +65,7 @@ def install() -> str | None:
 
 
 if __name__ == "__main__":
-    found = install()
-    sys.exit(f"warning: {MISSING}" if found is None else sys.stdout.write(f"{found}\n") and 0)
+    program = install()
+    if program is None:
+        sys.exit(MISSING)
+    sys.stdout.write(f"{program}\n")
