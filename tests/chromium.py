@@ -34,13 +34,13 @@ def find(playwright: Playwright) -> str | None:
 
 
 @contextmanager
-def launched() -> Iterator[Browser]:
+def launched(flags: tuple[str, ...] = FLAGS) -> Iterator[Browser]:
     """A browser without a window. Raises `RuntimeError` where there is none: tests fail then, they do not skip."""
     with sync_playwright() as playwright:
         program = find(playwright)
         if program is None:
             raise RuntimeError(MISSING)
-        browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        browser = playwright.chromium.launch(executable_path=program, args=list(flags))
         try:
             yield browser
         finally:

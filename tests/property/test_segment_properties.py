@@ -2,12 +2,15 @@
 
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from friedel.errors import FriedelWarning
+from friedel.kernels.watershed import split_regions
 from friedel.model.blobs import Flag, Reason
 from friedel.segment import apply_limits, bright, regions
 from tests.oracles_segment import (
@@ -95,6 +98,16 @@ def test_partition_ledger_and_columns_equal_the_oracle(volume, params, where, wr
         for name, value in expected.items():
             np.testing.assert_allclose(table.columns[name][i], value, rtol=1e-9, atol=1e-7, err_msg=name)
         assert bool(table.columns["flags"][i] & Flag.TOUCHES) == row.touches
+
+
+@RELAXED
+@given(volumes(), rules(), st.booleans(), st.sampled_from([0, 60, 400]))
+def test_the_watershed_is_the_same_in_boxes_of_any_size(volume, params, wrap, most_cells):
+    params = params.replaced(overlap="watershed")
+    expected = quiet(volume, params, wrap=wrap)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(regions, "split_regions", partial(split_regions, most_cells=most_cells))
+        assert same_bytes(quiet(volume, params, wrap=wrap), expected)
 
 
 class Threads:

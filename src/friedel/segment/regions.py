@@ -126,7 +126,7 @@ def find_regions(batch: Batch, rules: Rules, params: SegmentParams, scene: Scene
         stretches, inside, members, pointer, claims,
     )  # fmt: skip
     if params.overlap == "watershed":
-        split_regions(ground, seeds, claims, stretches, inside, members, pointer, params.connectivity)
+        split_regions(ground, seeds, claims, stretches, inside, members, pointer, params.connectivity, scene.turn)
     reason = np.where(claims.voxels > 0, Reason.KEPT, np.where(claims.absorber >= 0, Reason.ABSORBED, 1))
     blobs = _gathered(ground, stretches, number, reason != Reason.KEPT)
     return _measured(batch, seeds, claims, reason, blobs, params, rules, scene)

@@ -136,12 +136,15 @@ class Running:
     def _state(self, code: int | None) -> str:
         if code is None:
             return "stopping" if self._stopping else "running"
-        return {0: "done", INTERRUPTED: "stopped", -signal.SIGINT: "stopped"}.get(code, "failed")
+        if code == 0:
+            return "done"
+        # Asked to stop before Python has read its first line of friedel, it ends with a code of Python's own.
+        return "stopped" if self._stopping or code in (INTERRUPTED, -signal.SIGINT) else "failed"
 
     def _said(self, code: int | None) -> str:
         """Why it failed: the one line that the command ends with."""
         lines = [line for line in self._text.splitlines() if line]
-        if code in (None, 0) or not lines:
+        if self._state(code) != "failed" or not lines:
             return ""
         own = [line.removeprefix("friedel: ") for line in lines if line.startswith("friedel: ")]
         return own[-1] if own else lines[-1]
