@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +19,9 @@ Result = TypeVar("Result")
 AHEAD = 2
 """Pieces that wait per thread: enough that no thread idles, few enough that results do not pile up."""
 
+NICE = 10
+"""What threads that give way are nicer than others: while both have work, they get a tenth of a core's time."""
+
 _here = threading.local()
 
 
@@ -26,12 +30,14 @@ class Threads:
 
     Items are taken from the caller's thread, lazily. An exception of a piece appears where its result would,
     and what has not begun by then never begins. A piece that itself calls `map` gets it done in its own thread:
-    waiting for the pool from inside the pool could wait forever.
+    waiting for the pool from inside the pool could wait forever. `quiet` threads give way to others (`give_way`).
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, *, quiet: bool = False) -> None:
         self._threads = threads
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="friedel", initializer=_mark_worker)
+        self._pool = ThreadPoolExecutor(
+            threads, thread_name_prefix="friedel", initializer=_begin_worker, initargs=(quiet,)
+        )
 
     @property
     def threads(self) -> int:
@@ -83,10 +89,16 @@ class Alone(Serial):
         """Nothing to end."""
 
 
-def local_executor(threads: int = 0) -> Threads | Alone:
+def local_executor(threads: int = 0, *, quiet: bool = False) -> Threads | Alone:
     """The executor of this machine; 0 threads means every core that this process may use."""
     count = threads or usable_cores()
-    return Threads(count) if count > 1 else Alone()
+    return Threads(count, quiet=quiet) if count > 1 else Alone()
+
+
+def give_way() -> None:
+    """Let this thread have what cores others leave, for good. Only Linux has priorities of single threads."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + NICE)
 
 
 def usable_cores(control_groups: Path = Path("/sys/fs/cgroup")) -> int:
@@ -111,8 +123,10 @@ def _core_quota(control_groups: Path) -> float:
     return int(quota) / int(period)
 
 
-def _mark_worker() -> None:
+def _begin_worker(quiet: bool) -> None:
     _here.worker = True
+    if quiet:
+        give_way()
 
 
-__all__ = ["Alone", "Executor", "Threads", "local_executor", "usable_cores"]
+__all__ = ["Alone", "Executor", "Threads", "give_way", "local_executor", "usable_cores"]

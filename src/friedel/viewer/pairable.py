@@ -22,6 +22,7 @@ from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.setup import Setup
 from friedel.recipe import Recipe
+from friedel.runner.executors import give_way
 from friedel.runner.grains import SURE
 from friedel.segment import SegmentParams
 from friedel.viewer.trials import Trial
@@ -216,6 +217,7 @@ class Proposer:
             self._thread.join(timeout)
 
     def _work(self, make: Callable[[], Search], stop: threading.Event) -> None:
+        give_way()
         try:
             search = make()
             for best in search.steps():

@@ -1,7 +1,9 @@
 """Blobs: solved while parameters change, drawn, listed, looked at one by one; distributions, pairs, proposals."""
 
 import threading
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -10,6 +12,7 @@ from starlette.routing import Route
 from friedel.errors import FriedelError
 from friedel.model.blobs import Reason
 from friedel.recipe import Recipe
+from friedel.runner.executors import give_way
 from friedel.segment import SegmentParams
 from friedel.viewer.blob_facts import blob_facts, film, relations, summary, table_of
 from friedel.viewer.elbows import THRESHOLDS, Elbows, elbow
@@ -20,6 +23,7 @@ from friedel.viewer.pairable import Pairing, Proposer, Search
 from friedel.viewer.session import Refused, Session, flag, one_of, read_body, whole
 from friedel.viewer.solution import Overtaken, Scope, Solution
 
+Result = TypeVar("Result")
 REASONS = [reason.text for reason in Reason]
 _ELBOW_S = 0.3
 """So long thresholds are tried for one answer: the page draws what there is, and asks for the rest."""
@@ -30,7 +34,7 @@ def routes(session: Session) -> list[Route]:
     page = SegmentPage(session)
     session.facts["propose"] = lambda: page.proposer.state
     session.facts["solution"] = lambda: page.newest
-    session.endings.append(page.proposer.stop)
+    session.endings.append(page.close)
 
     async def solve(request: Request) -> JSONResponse:
         body = await read_body(request)
@@ -87,6 +91,12 @@ class SegmentPage:
         self._elbows = Elbows()
         self.proposer = Proposer()
         self.newest: str | None = None
+        self._quiet = ThreadPoolExecutor(1, thread_name_prefix="friedel-aside", initializer=give_way)
+
+    def close(self) -> None:
+        """End what goes on in the background."""
+        self.proposer.stop()
+        self._quiet.shutdown(wait=False, cancel_futures=True)
 
     def solve(self, body: dict[str, Any]) -> dict[str, Any]:
         """Solve for the page; what a newer request has overtaken is dropped."""
@@ -158,7 +168,11 @@ class SegmentPage:
         sigma = float(trial.baseline.sigma) if trial.stencil.noise is None else 1.0
         key = (*self._look(params), window.start, window.stop, window.exact, trial.floor)
         found = self._once(
-            "histogram", key, lambda: histogram(window.frames, trial.stencil, trial.bright(), trial.voxels, sigma)
+            "histogram",
+            key,
+            lambda: self._aside(
+                lambda: histogram(window.frames, trial.stencil, trial.bright(), trial.voxels, sigma)
+            ),
         )
         return {
             "edges": (found.edges / unit).tolist(),
@@ -176,11 +190,11 @@ class SegmentPage:
         trial = self._solver.trial(params, scope, frame=whole(request, "frame", self._middle()))
         unit = trial.unit(params)
         alike = params.model_dump_json(exclude={"seed_threshold"})
-        found = self._elbows.after(
-            (scope, *self._look(params), trial.start, trial.stop, trial.floor, alike),
-            lambda: elbow(params, trial.bright(), trial.voxels, unit, trial.solved),
-            known,
-            _ELBOW_S,
+        key = (scope, *self._look(params), trial.start, trial.stop, trial.floor, alike)
+        found = self._aside(
+            lambda: self._elbows.after(
+                key, lambda: elbow(params, trial.bright(), trial.voxels, unit, trial.solved), known, _ELBOW_S
+            )
         )
         return {**found.plain(), "unit": params.unit}
 
@@ -231,6 +245,10 @@ class SegmentPage:
         with self._lock:
             self._known[name] = key, made
         return made
+
+    def _aside(self, work: Callable[[], Result]) -> Result:
+        """Done in a thread that gives way: what is drawn beside the blobs must not hold up the blobs."""
+        return self._quiet.submit(work).result()
 
     def _params(self, body: dict[str, Any]) -> SegmentParams:
         values = body.get("segment")

@@ -144,10 +144,10 @@ class Running:
     def _said(self, code: int | None) -> str:
         """Why it failed: the one line that the command ends with."""
         lines = [line for line in self._text.splitlines() if line]
-        if self._state(code) != "failed" or not lines:
+        if code in (None, 0) or not lines:
             return ""
         own = [line.removeprefix("friedel: ") for line in lines if line.startswith("friedel: ")]
-        return own[-1] if own else lines[-1]
+        return own[-1] if own else lines[-1] if self._state(code) == "failed" else ""
 
     def _follow(self) -> None:
         """Take in what was printed since."""

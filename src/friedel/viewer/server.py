@@ -51,7 +51,7 @@ def make_session(path: Path | str) -> Session:
             str(path), rule="no such recipe or output folder", way_out="`friedel init SCAN` writes one"
         )
     sweep = Sweep(subject)
-    return Session(subject, sweep, Solver(sweep, subject.executor))
+    return Session(subject, sweep, Solver(sweep, subject.executor, subject.quiet))
 
 
 def make_app(session: Session, *, token: str, allow_hosts: Iterable[str] = (), port: int = 0) -> ASGIApp:

@@ -75,6 +75,7 @@ class Session:
         for end in self.endings:
             end()
         self.subject.executor.close()
+        self.subject.quiet.close()
 
     async def in_thread(self, work: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
         """Do heavy work beside the event loop, a few at a time."""

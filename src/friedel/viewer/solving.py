@@ -92,11 +92,14 @@ class _Case:
 
 
 class Solver:
-    """Solves one request at a time, the newest of each page; keeps the last solutions."""
+    """Solves one request at a time, the newest of each page; keeps the last solutions.
 
-    def __init__(self, source: Source, executor: Executor) -> None:
+    What is tried beside the answers that somebody waits for is done by `quiet`, which gives way to `executor`.
+    """
+
+    def __init__(self, source: Source, executor: Executor, quiet: Executor | None = None) -> None:
         self.kept = Kept()
-        self._source, self._executor = source, executor
+        self._source, self._executor, self._quiet = source, executor, quiet or executor
         self._lock = threading.Lock()
         self._newest = _Newest()
         self._times = 0
@@ -136,7 +139,7 @@ class Solver:
                 source = ("sub", case.generation, frames.start, frames.stop, frames.exact)
                 collected = self._collected(frames, source, case)
                 start, stop, whole = frames.start, frames.stop, frames.stop - frames.start == case.scan.shape[0]
-        return Trial(case.scan, case.baseline, collected, case.stencil, start, stop, whole, self._executor)
+        return Trial(case.scan, case.baseline, collected, case.stencil, start, stop, whole, self._quiet)
 
     def aside(self, params: SegmentParams) -> BlobTable:
         """The blobs of the whole scan as a run writes them; whoever asks for others meanwhile need not wait."""

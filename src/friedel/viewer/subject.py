@@ -49,6 +49,7 @@ class Subject:
 
     def __init__(self, path: Path, recipe_path: Path | None, out: Path, executor: Threads | Alone) -> None:
         self.path, self.recipe_path, self.out, self.executor = path, recipe_path, out, executor
+        self.quiet = local_executor(executor.threads, quiet=True)
         self.lock = threading.RLock()
         self.text = ""
         self.revision = 0

@@ -11,7 +11,7 @@ from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.model.stream import CleanBlock
 from friedel.preprocess import clean_blocks, ring_bytes
-from friedel.runner.executors import Alone, Threads, local_executor, usable_cores
+from friedel.runner.executors import Alone, Threads, give_way, local_executor, usable_cores
 from friedel.runner.plan import PROGRAM_BYTES, budget, plan_blocks, usable_memory
 from friedel.runner.progress import log
 from friedel.segment import SegmentParams
@@ -52,7 +52,7 @@ class Sweep:
         self._wanted: SegmentParams | None = None
         self._collected_for: SegmentParams | None = None
         self._noise: Image | None = None
-        self._executor = executor or local_executor(max(1, usable_cores() - 1))
+        self._executor = executor or local_executor(max(1, usable_cores() - 1), quiet=True)
         self._wake = threading.Event()
         self._closed = self._stopped = self._held = self._again = self._at_work = False
         self._current: Task | None = None
@@ -173,6 +173,7 @@ class Sweep:
     # -- its thread
 
     def _work(self) -> None:
+        give_way()
         while True:
             self._at_work = False
             self._wake.wait()
