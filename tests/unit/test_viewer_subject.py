@@ -90,6 +90,24 @@ def test_a_wrong_section_leaves_the_others(finished, tmp_path, opened):
     assert subject.scan is not None
 
 
+def test_a_wrong_value_leaves_the_rest_of_its_section(finished, tmp_path, opened):
+    recipe = copied(finished, tmp_path)
+    text = recipe.read_text(encoding="utf-8").replace("tolerance = 0.1", "tolerance = 7\nseed_treshold = 3", 1)
+    recipe.write_text(text, encoding="utf-8")
+    subject = opened(recipe)
+    said = " ".join(texts(subject))
+    assert said.count("segment.tolerance") == 1
+    assert "its default stands in for it" in said
+    assert "seed_treshold" in said
+    assert (subject.recipe.segment.seed_threshold, subject.recipe.segment.tolerance) == (60, 0.1)
+
+
+def test_files_that_are_not_as_the_run_left_them_are_named(finished, tmp_path, opened):
+    recipe = copied(finished, tmp_path)
+    (recipe.with_suffix("") / "background.h5").unlink()
+    assert any("left them: background.h5" in text for text in texts(opened(recipe)))
+
+
 def test_a_scan_that_vanished_and_comes_back(finished, tmp_path, opened):
     recipe = copied(finished, tmp_path)
     scan = recipe.parent / "scan.h5"

@@ -118,14 +118,17 @@ class Results:
         if recipe is None or recipe.setup is None:
             return None
         given = recipe.setup
-        used = next((name for name in ("grains.h5", "pairs.h5") if self.has(name)), "recipe.toml")
 
         def read(path: Path) -> Setup:
             setup = given.setup()
-            stored = used != "recipe.toml" and "setup" in read_attributes(path)
+            stored = path.suffix == ".h5" and "setup" in read_attributes(path)
             return load_setup(path, setup) if stored else setup
 
-        return self._part("setup", used, read)
+        for used in ("grains.h5", "pairs.h5", "recipe.toml"):
+            found = self._part(f"setup of {used}", used, read) if self.has(used) else None
+            if found is not None:
+                return found
+        return None
 
     @property
     def phases(self) -> tuple[Phase, ...]:

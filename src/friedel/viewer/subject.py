@@ -16,7 +16,7 @@ from friedel.recipe.settings import absolute_paths
 from friedel.runner.areas import Areas, read_areas
 from friedel.runner.executors import Alone, Threads, local_executor
 from friedel.runner.lock import at_work
-from friedel.runner.provenance import GRAIN_STAGES, STAGES, stage_hashes
+from friedel.runner.provenance import GRAIN_STAGES, STAGES, RunRecord, stage_hashes
 from friedel.viewer.drafts import paths_in, section_class, with_section
 from friedel.viewer.results import Results, stamp_of
 from friedel.viewer.warned import warnings_heard
@@ -221,22 +221,22 @@ class Subject:
         return self._what_of_it_is_right() or self._results.recipe
 
     def _what_of_it_is_right(self) -> Recipe | None:
-        """The sections of a wrong recipe that are right, with defaults in place of the others."""
+        """The values of a wrong recipe that are right, with defaults in place of the others."""
         try:
             values = absolute_paths(tomllib.loads(self.text), self.folder)
         except tomllib.TOMLDecodeError:
             return None
         good = {}
         for name, part in values.items():
-            try:
-                with warnings_heard():
-                    section_class(name)
-                    Recipe.build({name: part})
-                good[name] = part
-            except RecipeError as error:
+            right, errors = right_part(name, part)
+            if right is not None:
+                good[name] = right
+            for error in errors:
                 told = Trouble.of("recipe", error)
-                if told.text not in [known.text for known in self._recipe_troubles]:
-                    self._recipe_troubles.append(told)
+                known = [one for one in self._recipe_troubles if one.text == told.text]
+                self._recipe_troubles = [one for one in self._recipe_troubles if one not in known]
+                stands_in = "its default stands in for it" if right is not None else f"[{name}] is left out"
+                self._recipe_troubles.append(replace(told, way_out=told.way_out or stands_in))
         return Recipe.build(good) if good else None
 
     def _folder_troubles(self) -> list[Trouble]:
@@ -247,6 +247,10 @@ class Subject:
             found.append(Trouble("results", f"{self.out} is not an output folder", "`friedel run` makes one"))
         if record is None or results.recipe is None or self.at_work:
             return found
+        changed = [name for name in changed_files(record, self.out) if not any(name in one.text for one in found)]
+        if changed:
+            text = f"not as the run in {self.out} left them: {', '.join(changed)}"
+            found.append(Trouble("results", text, "running again makes them anew"))
         wanted = [name for name in STAGES if results.recipe.has_grains or name not in GRAIN_STAGES]
         left = [name for name in wanted if name not in record.stages]
         if left:
@@ -255,3 +259,28 @@ class Subject:
             text = f"the run in {self.out} {ended}: {', '.join(left)} {'is' if len(left) == 1 else 'are'} missing"
             found.append(Trouble("results", text, "running again goes on from there; log.txt says why it stopped"))
         return found
+
+
+def right_part(name: str, part: Any) -> tuple[Any, list[RecipeError]]:
+    """A section without the keys that are wrong, None where it is wrong as a whole; and what is wrong."""
+    errors: list[RecipeError] = []
+    while True:
+        try:
+            with warnings_heard():
+                section_class(name)
+                Recipe.build({name: part})
+            return part, errors
+        except RecipeError as error:
+            errors.append(error)
+            _, _, key = error.what.partition(".")
+            if not isinstance(part, dict) or key not in part:
+                return None, errors
+            part = {known: value for known, value in part.items() if known != key}
+
+
+def changed_files(record: RunRecord, out: Path) -> list[str]:
+    """Files of the finished stages that are gone, or of another size than the run left them with."""
+    left = {file: output.bytes for stage in record.stages.values() for file, output in stage.outputs.items()}
+    return [
+        name for name, size in left.items() if not (out / name).is_file() or (out / name).stat().st_size != size
+    ]
