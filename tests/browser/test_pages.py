@@ -1,7 +1,10 @@
 """Every page opens and shows something, in light and dark, and asks nobody but its server."""
 
+import threading
+
 import numpy as np
 
+from friedel.viewer.look import Look
 from tests.browser.view import TABS
 
 PICTURES = {
@@ -97,3 +100,21 @@ def test_an_edit_that_is_not_saved_outlives_a_reload(view):
     view.until("window.friedel?.ready")
     assert view.state("segment", "seed_threshold") == 19
     assert view.settled().page.locator("[data-name='seed_threshold'] input.number").input_value() == "19"
+
+
+def test_a_page_that_was_open_before_the_scan_was_measured_learns_what_was_found(copied, serve, monkeypatch):
+    measure, now = Look.at, threading.Event()
+
+    def late(*arguments):
+        assert now.wait(60)
+        return measure(*arguments)
+
+    monkeypatch.setattr(Look, "at", late)
+    view = serve(copied / "s.toml", expected=(409,))
+    assert view.state("session", "baseline") is None
+    view.tab("segment")
+    view.until("document.querySelector('#panel-segment').textContent.includes('The scan is being measured')")
+    now.set()
+    sigma = view.until("friedel.state.get().session.baseline?.sigma")
+    view.until("friedel.state.get().solution?.kept > 0")
+    view.until(f"document.querySelector('#panel-segment').textContent.includes('{sigma:.3g} counts')")

@@ -51,6 +51,14 @@ def test_the_table_has_every_column_or_those_that_are_asked_for(solution):
         table_of(solution.blobs, ["password"])
 
 
+def test_a_maximum_is_also_told_as_thresholds_see_it(solution):
+    noise = np.random.default_rng(0).uniform(1, 3, solution.blobs.shape[1:]).astype(np.float32)
+    columns = solution.blobs.columns
+    level = columns["IMax_int"] / [noise[y, x] for y, x in zip(columns["IMax_s"], columns["IMax_f"], strict=True)]
+    np.testing.assert_allclose(table_of(solution.blobs, ["peak_level"], noise)[0][0], level, rtol=1e-6)
+    np.testing.assert_allclose(table_of(solution.blobs, ["peak_level"])[0][0], columns["IMax_int"], rtol=1e-6)
+
+
 def test_neighbours_are_those_that_a_look_at_every_voxel_finds(solution):
     table, turn = solution.table, 14 if solution.table.wrapped else 0
     mine = [voxels(table, row) for row in range(len(table.reason))]

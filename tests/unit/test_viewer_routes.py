@@ -109,6 +109,20 @@ def test_the_table_says_which_columns_it_has_and_why_rows_were_rejected(page):
     assert page.get("api/table", params={"solution": "nothing"}).status_code == 409
 
 
+def test_the_noise_along_a_row_is_what_values_were_divided_by(page):
+    scope = {"scope": "sub", "unit": "sigma", "seed_threshold": 10.0, "grow_min": 4.0}
+    said = solved(page, **scope, noise="local")
+    assert said["noise"] == "local"
+    image = page.session.sweep.baseline.sigma_image
+    row, about = numbers(page.get("api/noise", params={"solution": said["solution"], "row": 7}))
+    np.testing.assert_array_equal(row, image[7])
+    assert about["shape"] == [image.shape[1]]
+    assert page.get("api/noise", params={"solution": said["solution"], "row": len(image)}).status_code == 422
+    said = solved(page, **scope, noise="scan")
+    assert said["noise"] is None
+    assert page.get("api/noise", params={"solution": said["solution"], "row": 7}).status_code == 409
+
+
 @pytest.mark.parametrize("scope", ["whole", "sub"])
 def test_outlines_are_the_voxels_of_the_table(page, scope):
     said = solved(page, scope)

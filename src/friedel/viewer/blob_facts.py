@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from friedel.errors import InputError
-from friedel.model.arrays import AnyArray, Frames, Indices
+from friedel.model.arrays import AnyArray, Frames, Image, Indices
 from friedel.model.blobs import COLUMN, FLAG_MEANINGS, BlobTable, Reason
 from friedel.model.grains import GrainTable
 from friedel.model.pairs import PairTable
@@ -45,21 +45,33 @@ def summary(solution: Solution) -> dict[str, Any]:
         "window": [solution.start, solution.stop],
         "preview": solution.preview,
         "cut": solution.cut,
+        "noise": None if solution.noise is None else solution.params.noise,
         "warnings": list(solution.warnings),
     }
 
 
-def table_of(blobs: BlobTable, names: list[str] | None = None) -> tuple[AnyArray, list[str]]:
+def table_of(
+    blobs: BlobTable, names: list[str] | None = None, noise: Image | None = None
+) -> tuple[AnyArray, list[str]]:
     """Columns (default: all, and the code of the reason) as float32 [column, row], and their names.
 
-    Raises `InputError` for a column that there is not.
+    "peak_level" is the maximum as thresholds are compared with it: in units of `noise` [row, col] at its pixel, in
+    counts where that is None. Raises `InputError` for a column that there is not.
     """
     names = [*COLUMN, "reason"] if names is None else names
     for name in names:
-        if name not in COLUMN and name != "reason":
-            raise InputError("columns", rule=f"must be of {', '.join(COLUMN)}, reason", got=name)
-    columns = [blobs.reason if name == "reason" else blobs.columns[name] for name in names]
+        if name not in COLUMN and name not in ("reason", "peak_level"):
+            raise InputError("columns", rule=f"must be of {', '.join(COLUMN)}, reason, peak_level", got=name)
+    own = {"reason": blobs.reason, **({"peak_level": _peak_level(blobs, noise)} if "peak_level" in names else {})}
+    columns = [own[name] if name in own else blobs.columns[name] for name in names]
     return np.array(columns, dtype=np.float32).reshape(len(names), len(blobs.reason)), names
+
+
+def _peak_level(blobs: BlobTable, noise: Image | None) -> AnyArray:
+    peak = blobs.columns["IMax_int"]
+    if noise is None:
+        return peak
+    return np.asarray(peak / noise[blobs.columns["IMax_s"].astype(int), blobs.columns["IMax_f"].astype(int)])
 
 
 def blob_facts(solution: Solution, row: int) -> dict[str, Any]:

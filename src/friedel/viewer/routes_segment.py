@@ -20,7 +20,7 @@ from friedel.viewer.encode import array_response, clean_image
 from friedel.viewer.histograms import histogram
 from friedel.viewer.outlines import Outlines
 from friedel.viewer.pairable import Pairing, Proposer, Search
-from friedel.viewer.session import Refused, Session, flag, one_of, read_body, whole
+from friedel.viewer.session import Refused, Session, flag, inside, one_of, read_body, whole
 from friedel.viewer.solution import Overtaken, Scope, Solution
 
 Result = TypeVar("Result")
@@ -30,7 +30,7 @@ _ELBOW_S = 0.3
 
 
 def routes(session: Session) -> list[Route]:
-    """api/solve, table, outlines, blob, film, histogram, elbow, pairable, propose."""
+    """api/solve, table, outlines, noise, blob, film, histogram, elbow, pairable, propose."""
     page = SegmentPage(session)
     session.facts["propose"] = lambda: page.proposer.state
     session.facts["solution"] = lambda: page.newest
@@ -45,6 +45,9 @@ def routes(session: Session) -> list[Route]:
 
     async def outlines(request: Request) -> Response:
         return await session.in_thread(page.outlines, request)
+
+    async def noise(request: Request) -> Response:
+        return await session.in_thread(page.noise, request)
 
     async def blob(request: Request) -> JSONResponse:
         return JSONResponse(await session.in_thread(page.blob, request))
@@ -71,6 +74,7 @@ def routes(session: Session) -> list[Route]:
         Route("/api/solve", solve, methods=["POST"]),
         Route("/api/table", table),
         Route("/api/outlines", outlines),
+        Route("/api/noise", noise),
         Route("/api/blob", blob),
         Route("/api/film", film_of),
         Route("/api/histogram", histogram_of),
@@ -116,7 +120,7 @@ class SegmentPage:
         """All rows, kept ones first."""
         found = self._solution(request)
         names = request.query_params.get("columns")
-        values, columns = table_of(found.blobs, names.split(",") if names else None)
+        values, columns = table_of(found.blobs, names.split(",") if names else None, found.noise)
         return array_response(
             values, pack=flag(request, "pack"), columns=columns, reasons=REASONS, kept=len(found.blobs)
         )
@@ -135,6 +139,14 @@ class SegmentPage:
         else:
             runs = index.frame(whole(request, "frame"))
         return array_response(runs, pack=flag(request, "pack"))
+
+    def noise(self, request: Request) -> Response:
+        """What a solution's values were divided by along a row of the detector."""
+        image = self._solution(request).noise
+        row = inside(whole(request, "row"), self._session.scan.shape[1], "row")
+        if image is None:
+            raise Refused(409, "one number is the noise of all pixels")
+        return array_response(image[row])
 
     def blob(self, request: Request) -> dict[str, Any]:
         """One row at length."""

@@ -63,6 +63,7 @@ def session_facts(session: Session) -> dict[str, Any]:
     if subject.scan is None:
         subject.open_scan()  # it may have come back
         session.sweep.refresh()
+    generation = session.sweep.generation  # before all that it stands for: what comes later shows as another
     scan, baseline = subject.scan, session.sweep.baseline
     record = subject.results.record
     stages = record.stages if record is not None else {}
@@ -88,6 +89,7 @@ def session_facts(session: Session) -> dict[str, Any]:
         "file": _file(subject),
         "schema": schema(),
         "revision": session.revision,
+        "generation": generation,
         "address": session.address,
         "ssh": session.ssh,
     }

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from friedel.errors import FriedelError
+from friedel.model.arrays import Image
 from friedel.model.blobs import BlobTable
 from friedel.model.scan import Scan
 from friedel.segment import BlobRuns, SegmentParams
@@ -42,7 +43,8 @@ class Solution:
 
     `bright_fraction` is the part of the voxels, left-out pixels aside, at or above the lowest threshold. `preview`
     says that the frames were cleaned roughly, `cut` that blobs may go on beyond the frames: then their flags say
-    `SCAN_END` there, and their sizes are not the last word.
+    `SCAN_END` there, and their sizes are not the last word. `noise` [row, col] is what values were divided by
+    before they were compared, None where one number was.
     """
 
     id: str
@@ -56,6 +58,7 @@ class Solution:
     preview: bool = False
     cut: bool = False
     warnings: tuple[str, ...] = ()
+    noise: Image | None = None
 
     @cached_property
     def blobs(self) -> BlobTable:

@@ -190,7 +190,8 @@ class Solver:
         wrap = case.params.wraps(case.scan.full_turn)
         known = self.kept.find(name)
         runs = known.runs if known is not None else self._solved(bright, key, case, wrap=wrap)
-        return Solution(name, case.params, "whole", runs, case.part(bright), 0, case.scan.shape[0])
+        noise = case.stencil.noise
+        return Solution(name, case.params, "whole", runs, case.part(bright), 0, case.scan.shape[0], noise=noise)
 
     def _around(self, case: _Case, frame: int) -> Solution:
         frames = self._source.window(frame)
@@ -208,7 +209,7 @@ class Solver:
         name = name_of("sub", source, case.params)
         return Solution(
             name, case.params, "sub", runs, case.part(bright), frames.start, frames.stop,
-            preview=not frames.exact, cut=not all_of_it,
+            preview=not frames.exact, cut=not all_of_it, noise=case.stencil.noise,
         )  # fmt: skip
 
     def _collected(self, frames: Frames, source: Key, case: _Case) -> Collected:

@@ -88,15 +88,22 @@ export function readAddress() {
   }
 }
 
-/** Write the state into the address, soon; it makes no entries in the history. */
+/** The state as the hash of an address. */
+export function written() {
+  const query = new URLSearchParams();
+  for (const [name, part] of parts) {
+    const text = part.write(state.get());
+    if (text) query.set(name, text);
+  }
+  return `#${query.toString().replaceAll("%2C", ",").replaceAll("%3B", ";")}`;
+}
+
+/** Write the state into the address, soon. Another tab is an entry in the history: the browser's back key leads there. */
 export function writeAddress() {
   clearTimeout(writing);
   writing = window.setTimeout(() => {
-    const query = new URLSearchParams();
-    for (const [name, part] of parts) {
-      const text = part.write(state.get());
-      if (text) query.set(name, text);
-    }
-    window.history.replaceState(null, "", `#${query.toString().replaceAll("%2C", ",").replaceAll("%3B", ";")}`);
+    const before = new URLSearchParams(location.hash.slice(1)).get("tab");
+    const moved = before !== null && before !== state.get().tab;
+    window.history[moved ? "pushState" : "replaceState"](null, "", written());
   }, 250);
 }

@@ -115,3 +115,15 @@ export function duration(s) {
   const [m, h] = [Math.floor(s / 60), Math.floor(s / 3600)];
   return h ? `${h} h ${m - 60 * h} min` : `${m} min ${Math.round(s - 60 * m)} s`;
 }
+
+/** Places of labels, in order and apart. @param {number[]} wanted @param {number} gap @param {number} top @param {number} bottom */
+export function spread(wanted, gap, top, bottom) {
+  const order = wanted.map((y, i) => ({ y, i })).sort((a, b) => a.y - b.y);
+  let last = top - gap;
+  for (const one of order) last = one.y = Math.max(one.y, last + gap);
+  let next = bottom + gap;
+  for (const one of order.reverse()) next = one.y = Math.min(one.y, next - gap);
+  const out = /** @type {number[]} */ ([]);
+  for (const { y, i } of order) out[i] = y;
+  return out;
+}

@@ -34,7 +34,7 @@ export function mountCard(host, app, hooks) {
 
   /** @param {any} blob @param {any} frames */
   function fill(blob, frames) {
-    const { session, frame } = app.state.get();
+    const { session, frame, segment } = app.state.get();
     const ink = CLASS_COLOURS[classNamed(blob.reason)];
     const peak = peakOf(blob, session);
     head.replaceChildren(
@@ -43,7 +43,7 @@ export function mountCard(host, app, hooks) {
       el("span.ledger", { title: "Its row in the ledger: every seed is kept, or says why not." }, reasonText(blob.reason)),
       el("button.link", { type: "button", title: "Go to its brightest voxel", onclick: () => hooks.onGoTo(peak) }, "go to peak"),
     );
-    facts.replaceChildren(...factsOf(blob, peak).flatMap(([name, value, title]) => [el("dt", { title: title ?? "" }, name), el("dd", {}, value)]));
+    facts.replaceChildren(...factsOf(blob, peak, segment.unit === "sigma" && segment.noise !== "scan").flatMap(([name, value, title]) => [el("dt", { title: title ?? "" }, name), el("dd", {}, value)]));
     const scan = session.scan;
     showFilm(film, frames, {
       colour: ink,
@@ -83,12 +83,12 @@ function peakOf(blob, session) {
   return { frame: ((frame % frames) + frames) % frames, row: blob.IMax_s, col: blob.IMax_f };
 }
 
-/** @param {any} blob @param {{frame: number}} peak @returns {[string, string, string?][]} */
-function factsOf(blob, peak) {
+/** @param {any} blob @param {{frame: number}} peak @param {boolean} local  each pixel has its own noise @returns {[string, string, string?][]} */
+function factsOf(blob, peak, local) {
   const box = [blob.col_stop - blob.col_start, blob.row_stop - blob.row_start, blob.frame_stop - blob.frame_start];
   const flags = (blob.flags ?? []).length ? blob.flags.join(", ") : "none";
   return [
-    ["centre", `${number(blob.f_raw, 5)}, ${number(blob.s_raw, 5)} px`, "Column and row of the intensity-weighted centroid"],
+    ["centre", `col ${number(blob.f_raw, 5)}, row ${number(blob.s_raw, 5)}`, "Column and row of the intensity-weighted centroid [px]"],
     ["omega", `${number(blob.omega, 6)}°`, "Stage angle of the centroid"],
     ["frame", number(blob.frame, 5), "Frame of the centroid, unwrapped around the peak"],
     ["box", box.join(" × "), "Columns, rows, frames"],
@@ -96,7 +96,7 @@ function factsOf(blob, peak) {
     ["of its seed", number(blob.seed_voxels, 9), "Voxels at or above the seed threshold"],
     ["maximum M", `${number(blob.IMax_int, 5)} counts`, `In frame ${peak.frame}, row ${peak.row}, column ${peak.col}`],
     ["sum", `${number(blob.sum_intensity, 6)} counts`],
-    ["grown down to", number(blob.threshold, 4), "In units of the noise where that differs from pixel to pixel, else counts"],
+    ["grown down to", `${number(blob.threshold, 4)} ${local ? "σ" : "counts"}`, "In units of the noise where that differs from pixel to pixel, else counts"],
     ["spread", `${number(blob.sigf, 3)}, ${number(blob.sigs, 3)} px, ${number(blob.sigo, 2)}°`, "Standard deviations along columns, rows, omega"],
     ["absorbed", `${number(blob.n_absorbed, 6)} seed${blob.n_absorbed === 1 ? "" : "s"}`],
     ["flags", flags],

@@ -3,6 +3,7 @@
 import { along, brief, ticks, valueAt } from "./axes.js";
 import { listen, readout } from "./chart_pointer.js";
 import { dot, paint, scaleOf, steps, stroke, trace } from "./marks.js";
+import { wrapped } from "./chart_words.js";
 import { colour, font, onTheme, rem } from "./theme.js";
 
 /**
@@ -109,7 +110,9 @@ export class Chart {
     this.ctx.fillStyle = colour("--soft");
     this.ctx.textAlign = "center";
     this.ctx.textBaseline = "middle";
-    this.ctx.fillText(this.content.empty ?? "", width / 2, height / 2);
+    const lines = wrapped(this.ctx, this.content.empty ?? "", width - 16);
+    const step = 1.35 * parseFloat(this.ctx.font.match(/[\d.]+px/)?.[0] ?? "12");
+    lines.forEach((line, i) => this.ctx.fillText(line, width / 2, height / 2 + (i - (lines.length - 1) / 2) * step));
     this.tip.hidden = true;
   }
 

@@ -82,6 +82,7 @@ export function courseChart(host, { onError }) {
       const key = `${cursor.row} ${cursor.col}`;
       if (key !== shown || force) {
         shown = key;
+        if (!course) chart.set({ empty: "Reading this pixel over the rotation …" });
         fetchOne(cursor);
       }
     },

@@ -175,11 +175,10 @@ async function poll() {
     silent = 0;
     state.set({ progress });
     const stage = `${progress.run?.state} ${progress.run?.stage} ${progress.run?.text}`;
-    if (progress.revision !== revision || stage !== running) {
-      const first = revision === -1;
-      [revision, running] = [progress.revision, stage];
-      if (!first) await reload();
-    }
+    const changed = revision !== -1 && (progress.revision !== revision || stage !== running);
+    [revision, running] = [progress.revision, stage];
+    // the scan may have been measured since the session was asked for, even before the first look at the progress
+    if (changed || progress.sweep?.generation !== state.get().session?.generation) await reload();
   } catch (error) {
     if (++silent === 3) toast(/** @type {any} */ (error).message, "bad");
   }

@@ -70,11 +70,8 @@ export function mount(host, app) {
 
   function links() {
     const { session } = state.get();
-    address.set(
-      location.href.includes("token=")
-        ? location.href
-        : `${session?.address ?? location.href.split("#")[0]}${location.hash}`,
-    );
+    const page = location.href.split("#")[0];
+    address.set(`${page.includes("token=") ? page : (session?.address ?? page)}${app.address.written()}`);
     tunnel.set(session?.ssh ?? "");
     tunnel.element.hidden = !session?.ssh;
   }

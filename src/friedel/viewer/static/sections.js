@@ -37,8 +37,8 @@ export function sections(options) {
   let held = { start: 0, stop: 0 };
   const frames = () => state.get().session?.scan?.frames ?? 1;
   const here = () => state.get().cursor ?? { row: 0, col: 0 };
-  const chipX = el("span.chip.bottom-left");
-  const chipY = el("span.chip.bottom-left");
+  const chipX = el("span.chip.bottom-left", {}, "x–ψ  reading frames …");
+  const chipY = el("span.chip.bottom-left", {}, "y–ψ  reading frames …");
 
   const xpsi = new ImageView(x, {
     stretch: true,

@@ -12,6 +12,7 @@ import { bindKeys } from "./segment_keys.js";
 import { buildLayout } from "./segment_layout.js";
 import { changed, levelsOf, unitOf } from "./segment_levels.js";
 import { LinePlot } from "./segment_line.js";
+import { NoiseRows } from "./segment_noise.js";
 import { mountPairable } from "./segment_pairable.js";
 import { mountLegend, mountResult } from "./segment_result.js";
 import { mountSizes } from "./segment_sizes.js";
@@ -76,6 +77,7 @@ export class Page {
       onFrame: (frame) => app.state.set({ frame }),
       onGoTo: (voxel) => this.chosen.goTo(voxel),
     });
+    this.noise = new NoiseRows(app, () => this.drawLine());
     this.line = new LinePlot(layout.line, { onDrag: (name, counts) => this.threshold(name, counts / unitOf(app.state.get().segment, this.sigma())) });
   }
 
@@ -116,7 +118,7 @@ export class Page {
     on(["cursor"], () => (this.views.load(), this.drawLine(), this.readOut()));
     on(["contrasts", "map", "curve"], () => (this.views.look(), this.contrast.update()));
     on(["zoom"], () => this.views.place());
-    on(["selection"], () => this.redraw());
+    on(["selection", "session"], () => this.redraw());
     on(["progress", "session", "draftError", "slots"], () => this.drawControls());
     let generation = "";
     state.on(["progress"], ({ progress }) => {
@@ -277,7 +279,7 @@ export class Page {
     const cursor = this.hover?.side === "frame" ? this.hover.voxel : this.views.cursor();
     const covered = stretches(shown?.contours.get("frame"), cursor.row);
     const under = covered.find((one) => cursor.col >= one.from && cursor.col < one.to)?.row ?? covered.find((one) => one.row === selection.blob)?.row ?? null;
-    const peak = under === null ? null : (shown?.table.value("IMax_int", under) ?? null);
+    const peak = under === null ? null : (shown?.table.value("peak_level", under) ?? null);
     const { view, size } = this.views.picture;
     this.line.set({
       values: this.views.profile(cursor.row),
@@ -287,6 +289,7 @@ export class Page {
       claimed: covered.filter((one) => this.legend.shown[shown?.table.classOf(one.row) ?? 0]).map((one) => ({ from: one.from, to: one.to, kind: shown?.table.classOf(one.row) ?? 0, main: one.row === under })),
       levels: levelsOf(segment, this.sigma(), Number.isNaN(peak) ? null : peak),
       sigma: this.sigma(),
+      noise: this.noise.row(shown?.answer, cursor.row),
     });
   }
 }

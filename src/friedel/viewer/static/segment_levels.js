@@ -1,7 +1,7 @@
 // The double threshold in numbers: what [segment] means for one blob, in counts or in units of the noise.
 
 /**
- * @typedef {Object} Levels  all in counts
+ * @typedef {Object} Levels  in counts, where the noise is `sigma`; they rise and fall with the noise of each pixel
  * @property {number} seed  T: a blob starts where voxels reach this
  * @property {number} floor  c_min
  * @property {number} ceiling  c_max
@@ -9,7 +9,7 @@
  * @property {number|null} part  tolerance x M
  * @property {number|null} low  what the blob grows down to
  * @property {number|null} high  what it grows up to (literal), else M
- * @property {boolean} rough  the noise differs from pixel to pixel: one number for it is an approximation
+ * @property {boolean} local  the noise differs from pixel to pixel
  */
 
 /** @param {any} value "inf" or a number */
@@ -25,20 +25,26 @@ export function unitOf(segment, sigma) {
 /**
  * @param {any} segment  the section as edited
  * @param {number} sigma  noise of clean frames, counts
- * @param {number|null} peak  the blob's maximum, counts
+ * @param {number|null} level  the blob's maximum in the unit of the thresholds as they are compared (`peak_level`)
  * @returns {Levels}
  */
-export function levelsOf(segment, sigma, peak) {
+export function levelsOf(segment, sigma, level) {
   const unit = unitOf(segment, sigma);
   const seed = segment.seed_threshold * unit;
   const floor = segment.grow_min * unit;
   const ceiling = finite(segment.grow_max) * unit;
-  const rough = segment.unit === "sigma" && segment.noise !== "scan";
-  if (peak === null) return { seed, floor, ceiling, peak, part: null, low: null, high: null, rough };
+  const local = isLocal(segment);
+  if (level === null) return { seed, floor, ceiling, peak: null, part: null, low: null, high: null, local };
+  const peak = local ? level * unit : level;
   const part = segment.tolerance * peak;
   const low = Math.max(floor, part);
-  if (segment.growth === "literal") return { seed, floor, ceiling, peak, part, low, high: Math.min(ceiling, peak), rough };
-  return { seed, floor, ceiling, peak, part, low: Math.min(seed, Math.min(ceiling, low)), high: peak, rough };
+  if (segment.growth === "literal") return { seed, floor, ceiling, peak, part, low, high: Math.min(ceiling, peak), local };
+  return { seed, floor, ceiling, peak, part, low: Math.min(seed, Math.min(ceiling, low)), high: peak, local };
+}
+
+/** Whether each pixel has its own noise. @param {any} segment */
+export function isLocal(segment) {
+  return segment.unit === "sigma" && segment.noise !== "scan";
 }
 
 /** Three digits, as sliders and dragged lines give. @param {number} v */

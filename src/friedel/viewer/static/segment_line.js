@@ -1,6 +1,6 @@
 // The double threshold on one line (figure 9 of the deck): counts along a row of the frame, and what was claimed there.
 
-import { along, number, ticks, valueAt } from "./axes.js";
+import { along, number, spread, ticks, valueAt } from "./axes.js";
 import { CLASS_COLOURS } from "./segment_reasons.js";
 import { colour, font, onTheme, rem } from "./theme.js";
 
@@ -12,6 +12,7 @@ import { colour, font, onTheme, rem } from "./theme.js";
  * @property {{from: number, to: number, kind: number, main: boolean}[]} claimed  kind: class of the reason
  * @property {import("./segment_levels.js").Levels} levels
  * @property {number} sigma
+ * @property {Float32Array|null} noise  by column, where each pixel has its own (null also as long as it is not here)
  * @property {number|null} col  under the pointer
  *
  * @typedef {"seed_threshold"|"grow_min"|"grow_max"} Name
@@ -20,7 +21,7 @@ import { colour, font, onTheme, rem } from "./theme.js";
 export class LinePlot {
   /**
    * @param {HTMLElement} host
-   * @param {{onDrag: (name: Name, counts: number) => void}} options
+   * @param {{onDrag: (name: Name, counts: number) => void}} options  counts: where the noise is `sigma`
    */
   constructor(host, { onDrag }) {
     this.host = host;
@@ -35,7 +36,7 @@ export class LinePlot {
     this.planned = false;
     /** @type {Name|null} */
     this.held = null;
-    /** @type {{name: Name, y: number}[]} */
+    /** @type {{name: Name, v: number}[]} */
     this.grips = [];
     new ResizeObserver(() => this.draw()).observe(host);
     onTheme(() => this.draw());
@@ -95,41 +96,73 @@ export class LinePlot {
     return this.box.top + this.box.height * (1 - Math.min(1.02, Math.max(-0.02, along(this.scale, counts))));
   }
 
-  /** Noise in units of sigma. @param {Line} line */
-  #noise({ sigma }) {
-    const { ctx, box } = this;
-    ctx.fillStyle = colour("--soft");
-    for (const n of [1, 2, 3]) {
-      ctx.globalAlpha = 0.09;
-      const top = this.#y(n * sigma);
-      ctx.fillRect(0, top, box.width, this.#y(-n * sigma) - top);
+  /** Columns that are seen. @param {Line} line @returns {[number, number]} */
+  #columns({ values, view }) {
+    return [Math.max(0, Math.floor(view.x0)), Math.min(values.length, Math.ceil(view.x0 + view.width / view.sx))];
+  }
+
+  /** Noise of a column over that of the scan. @param {Line} line @param {number} col */
+  #factor({ noise, sigma }, col) {
+    const own = noise?.[Math.min(noise.length - 1, Math.max(0, col))];
+    return own && Number.isFinite(own) ? own / sigma : 1;
+  }
+
+  /** Lead the pen along a level; backwards where `to` is before `from`. @param {Line} line @param {number} v @param {number} from @param {number} to */
+  #along(line, v, from, to) {
+    const { view } = line;
+    const px = (/** @type {number} */ c) => (c - view.x0) * view.sx;
+    const step = Math.sign(to - from) * (line.noise ? Math.max(1, Math.round(1 / view.sx)) : Math.abs(to - from) || 1);
+    for (let c = from; step > 0 ? c < to : c > to; c += step) {
+      const end = step > 0 ? Math.min(c + step, to) : Math.max(c + step, to);
+      const y = this.#y(v * this.#factor(line, Math.min(c, end)));
+      this.ctx.lineTo(px(c), y);
+      this.ctx.lineTo(px(end), y);
     }
+  }
+
+  /** Fill between two levels. @param {Line} line @param {number} low @param {number} high @param {[number, number]} columns */
+  #band(line, low, high, [from, to]) {
+    const { ctx } = this;
+    ctx.beginPath();
+    this.#along(line, low, from, to);
+    this.#along(line, high, to, from);
+    ctx.fill();
+  }
+
+  /** Noise in units of sigma. @param {Line} line */
+  #noise(line) {
+    const { ctx } = this;
+    ctx.fillStyle = colour("--soft");
+    ctx.globalAlpha = 0.09;
+    for (const n of [1, 2, 3]) this.#band(line, -n * line.sigma, n * line.sigma, this.#columns(line));
     ctx.globalAlpha = 1;
   }
 
   /** What the blob may grow over. @param {Line} line */
-  #range({ levels, claimed, view }) {
+  #range(line) {
     const { ctx } = this;
-    if (levels.low === null || levels.high === null) return;
-    const [top, bottom] = [this.#y(levels.high), this.#y(levels.low)];
-    for (const { from, to, kind } of claimed.filter((one) => one.main)) {
-      ctx.fillStyle = CLASS_COLOURS[kind];
+    const { low, high } = line.levels;
+    if (low === null || high === null) return;
+    for (const { from, to, kind } of line.claimed.filter((one) => one.main)) {
+      ctx.fillStyle = ctx.strokeStyle = CLASS_COLOURS[kind];
       ctx.globalAlpha = 0.14;
-      const x = (from - view.x0) * view.sx;
-      ctx.fillRect(x, top, (to - from) * view.sx, Math.max(0, bottom - top));
+      this.#band(line, low, Math.max(low, high), [from, to]);
       ctx.globalAlpha = 1;
-      ctx.fillRect(x - 3, bottom - 1, (to - from) * view.sx + 6, 2);
+      ctx.lineWidth = 2;
+      ctx.beginPath();
+      this.#along(line, low, from, to);
+      ctx.stroke();
     }
     ctx.globalAlpha = 1;
   }
 
   /** The counts, filled where a blob claimed them. @param {Line} line */
-  #trace({ values, view, claimed, col }) {
+  #trace(line) {
     const { ctx } = this;
+    const { values, view, claimed, col } = line;
     const ground = this.#y(0);
     const px = (/** @type {number} */ c) => (c - view.x0) * view.sx;
-    const first = Math.max(0, Math.floor(view.x0));
-    const last = Math.min(values.length, Math.ceil(view.x0 + view.width / view.sx));
+    const [first, last] = this.#columns(line);
     for (const { from, to, kind, main } of [...claimed].reverse()) {
       ctx.fillStyle = CLASS_COLOURS[kind];
       ctx.globalAlpha = main ? 0.75 : 0.45;
@@ -183,31 +216,45 @@ export class LinePlot {
   }
 
   /** Thresholds: lines over the picture's width, named at its right. @param {Line} line @param {number} width */
-  #levels({ levels }, width) {
+  #levels(line, width) {
     const { ctx, box } = this;
-    const about = levels.rough ? "≈ " : "";
+    const { levels } = line;
+    const about = levels.local && !line.noise ? "≈ " : "";
+    const [first, last] = this.#columns(line);
+    const here = this.#factor(line, line.col ?? last - 1);
+    const ends = this.#factor(line, last - 1);
     /** @type {{name: Name|null, text: string, says: string, v: number|null, ink: string, dash: number[]}[]} */
     const rows = [
-      { name: null, text: "M", says: "", v: levels.peak, ink: "--soft", dash: [1, 3] },
+      { name: null, text: "M", says: about, v: levels.peak, ink: "--soft", dash: [1, 3] },
       { name: "seed_threshold", text: "T", says: about, v: levels.seed, ink: "--warm", dash: [] },
       { name: "grow_max", text: "c max", says: about, v: Number.isFinite(levels.ceiling) ? levels.ceiling : null, ink: "--teal", dash: [6, 3] },
-      { name: null, text: "τM", says: "", v: levels.part, ink: "--soft", dash: [4, 3] },
+      { name: null, text: "τM", says: about, v: levels.part, ink: "--soft", dash: [4, 3] },
       { name: "grow_min", text: "c min", says: about, v: levels.floor, ink: "--teal", dash: [] },
     ];
     const shown = rows.filter((row) => row.v !== null && /** @type {number} */ (row.v) <= this.scale.max);
-    const places = spread(shown.map((row) => this.#y(/** @type {number} */ (row.v))), 1.05 * rem(), box.top + 4, box.top + box.height - 2);
+    const places = spread(shown.map((row) => this.#y(ends * /** @type {number} */ (row.v))), 1.05 * rem(), box.top + 4, box.top + box.height - 2);
     this.grips = [];
     shown.forEach(({ name, text, says, v, ink, dash }, i) => {
-      const y = Math.round(this.#y(/** @type {number} */ (v))) + 0.5;
+      const level = /** @type {number} */ (v);
+      const y = Math.round(this.#y(ends * level)) + 0.5;
       const held = name !== null && this.held === name;
       ctx.strokeStyle = ctx.fillStyle = colour(ink);
       ctx.lineWidth = held ? 2 : 1;
       ctx.setLineDash(dash);
       ctx.beginPath();
-      ctx.moveTo(0, y);
-      ctx.lineTo(box.width, y);
-      ctx.setLineDash(dash);
-      ctx.stroke();
+      if (line.noise) {
+        ctx.save();
+        ctx.rect(0, 0, box.width, this.host.clientHeight);
+        ctx.clip();
+        ctx.beginPath();
+        this.#along(line, level, first, last);
+        ctx.stroke();
+        ctx.restore();
+      } else {
+        ctx.moveTo(0, y);
+        ctx.lineTo(box.width, y);
+        ctx.stroke();
+      }
       ctx.setLineDash([]);
       ctx.beginPath();
       ctx.moveTo(box.width, y);
@@ -217,8 +264,8 @@ export class LinePlot {
       ctx.textAlign = "left";
       ctx.fillText(text, box.width + 12, places[i]);
       ctx.textAlign = "right";
-      ctx.fillText(`${says}${number(v, 3)}`, Math.min(width - 4, box.width + 7.2 * rem()), places[i]);
-      if (name) this.grips.push({ name, y });
+      ctx.fillText(`${says}${number(here * level, 3)}`, Math.min(width - 4, box.width + 7.2 * rem()), places[i]);
+      if (name) this.grips.push({ name, v: level });
     });
   }
 
@@ -226,16 +273,25 @@ export class LinePlot {
   #listen(onDrag) {
     const { host } = this;
     const at = (/** @type {PointerEvent} */ event) => event.clientY - host.getBoundingClientRect().top;
-    const near = (/** @type {number} */ y) => [...this.grips].sort((a, b) => Math.abs(a.y - y) - Math.abs(b.y - y)).find((grip) => Math.abs(grip.y - y) < 6)?.name ?? null;
+    const factor = (/** @type {PointerEvent} */ event) => {
+      const { line } = this;
+      if (!line) return 1;
+      const x = Math.min(event.clientX - host.getBoundingClientRect().left, line.view.width - 1);
+      return this.#factor(line, Math.min(Math.floor(line.view.x0 + x / line.view.sx), line.values.length - 1));
+    };
+    const near = (/** @type {PointerEvent} */ event) => {
+      const off = (/** @type {{v: number}} */ grip) => Math.abs(this.#y(factor(event) * grip.v) - at(event));
+      return [...this.grips].sort((a, b) => off(a) - off(b)).find((grip) => off(grip) < 6)?.name ?? null;
+    };
     host.addEventListener("pointerdown", (event) => {
-      this.held = event.button ? null : near(at(event));
+      this.held = event.button ? null : near(event);
       if (this.held) host.setPointerCapture(event.pointerId);
     });
     host.addEventListener("pointermove", (event) => {
-      host.style.cursor = this.held || near(at(event)) ? "ns-resize" : "default";
+      host.style.cursor = this.held || near(event) ? "ns-resize" : "default";
       if (!this.held || !this.scale) return;
       const part = 1 - (at(event) - this.box.top) / this.box.height;
-      onDrag(this.held, valueAt(this.scale, Math.min(1, Math.max(0, part))));
+      onDrag(this.held, valueAt(this.scale, Math.min(1, Math.max(0, part))) / factor(event));
     });
     for (const end of ["pointerup", "pointercancel"]) {
       host.addEventListener(end, () => {
@@ -244,16 +300,4 @@ export class LinePlot {
       });
     }
   }
-}
-
-/** Places of labels, in order and apart. @param {number[]} wanted @param {number} gap @param {number} top @param {number} bottom */
-function spread(wanted, gap, top, bottom) {
-  const order = wanted.map((y, i) => ({ y, i })).sort((a, b) => a.y - b.y);
-  let last = top - gap;
-  for (const one of order) last = one.y = Math.max(one.y, last + gap);
-  let next = bottom + gap;
-  for (const one of order.reverse()) next = one.y = Math.min(one.y, next - gap);
-  const out = /** @type {number[]} */ ([]);
-  for (const { y, i } of order) out[i] = y;
-  return out;
 }

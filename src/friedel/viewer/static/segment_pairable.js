@@ -107,11 +107,12 @@ function differences(best, segment, known, apply, dismiss) {
   const names = Object.keys(best.segment).filter((name) => JSON.stringify(best.segment[name]) !== JSON.stringify(segment[name]));
   const rows = names.map((name) => el("tr", {}, el("th", {}, NAMES[/** @type {keyof NAMES} */ (name)] ?? name.replaceAll("_", " ")), el("td.n", {}, said(segment[name])), el("td", {}, "→"), el("td.n.new", {}, said(best.segment[name]))));
   rows.push(el("tr.sum", {}, el("th", {}, "pairs"), el("td.n", {}, said(known?.pairs)), el("td", {}, "→"), el("td.n.new", {}, said(best.pairs))));
+  rows.push(el("tr", {}, el("th", {}, "by chance"), el("td.n", {}, said(known?.null)), el("td", {}, "→"), el("td.n.new", {}, said(best.null))));
   const better = !known || best.pairs - (best.null ?? 0) > known.pairs - known.null;
   const values = Object.fromEntries(names.map((name) => [name, best.segment[name]]));
   const parts = [
     el("table", {}, el("tbody", {}, ...rows)),
-    better ? null : el("p.pair-text", {}, "So far nothing better than what is set."),
+    better ? null : el("p.pair-text", {}, "So far nothing gives more pairs beyond chance than what is set."),
     el("div.row", {}, el(`button.button.small${better ? ".primary" : ""}`, { type: "button", disabled: !names.length, onclick: () => apply(values) }, names.length ? "Apply" : "Already so"), el("button.button.small", { type: "button", onclick: dismiss }, "Dismiss")),
   ];
   return parts.filter((part) => part !== null);

@@ -15,6 +15,7 @@ import { classOf, REASONS } from "./segment_reasons.js";
  * @property {{edges: number[], counts: number[]}} sizes
  * @property {{edges: number[], counts: number[]}} intensities
  * @property {[number, number]} window
+ * @property {string|null} noise  which, where each pixel has its own
  * @property {boolean} [preview]
  * @property {string[]} [warnings]
  *
@@ -106,7 +107,7 @@ export class LiveSolver {
 
   /** @param {string} solution */
   async #table(solution) {
-    return new Table(await this.app.api.getArray("api/table", { params: { solution, columns: "reason,IMax_int,threshold" } }));
+    return new Table(await this.app.api.getArray("api/table", { params: { solution, columns: "reason,IMax_int,peak_level" } }));
   }
 
   /** Outlines of pictures that have moved on since they were drawn. */
