@@ -21,7 +21,10 @@ BLOB_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Memory and disk in bytes, time in seconds. `free_disk` is what the output's disk has left."""
+    """Memory and disk in bytes, time to the blobs in seconds. `free_disk` is what the output's disk has left.
+
+    `grains` says that the run goes on from there: how long that takes depends on how many there are.
+    """
 
     plan: Plan
     disk_bytes: int
@@ -30,20 +33,23 @@ class Estimate:
     work_s: float
     frames: int
     threads: int
+    grains: bool = False
 
     @property
     def seconds(self) -> float:
-        """Of the whole run."""
+        """From the raw frames to the blobs."""
         return self.read_s + self.work_s
 
     def lines(self) -> dict[str, str]:
         """As the command prints it."""
         fps = self.frames / max(self.seconds, 1e-9)
+        then = {"then": "pairs, grains and map: some seconds more, some minutes for a thousand grains"}
         return {
             "memory": f"{self.plan.total_bytes / GB:.2f} GB of {self.plan.budget_bytes / GB:.2f} GB allowed",
             "disk": f"{self.disk_bytes / GB:.2f} GB of {self.free_disk / GB:.1f} GB free",
-            "time": f"about {_duration(self.seconds)} ({fps:.0f} frames/s with {self.threads} threads)",
+            "time": f"about {_duration(self.seconds)} to the blobs ({fps:.0f} frames/s, {self.threads} threads)",
             "reading": f"about {_duration(self.read_s)} of it",
+            **(then if self.grains else {}),
         }
 
 
@@ -65,7 +71,9 @@ def estimate_run(recipe: Recipe, out: Path) -> Estimate:
         raise CapacityError(
             str(out), rule=f"the results need about {disk / GB:.2f} GB of disk", got=f"{free / GB:.2f} GB free"
         )
-    return Estimate(plan, int(disk), free, frames * speed.read_s, frames * speed.work_s, frames, threads)
+    return Estimate(
+        plan, int(disk), free, frames * speed.read_s, frames * speed.work_s, frames, threads, recipe.has_grains
+    )
 
 
 def _existing(path: Path) -> Path:

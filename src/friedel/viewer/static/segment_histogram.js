@@ -33,7 +33,7 @@ export function mountHistogram(host, caption, app, onDrag) {
     const sigma = sigmaOf(session, known) || 1;
     const factor = known.unit === segment.unit ? 1 : segment.unit === "sigma" ? 1 / sigma : sigma;
     const noise = segment.unit === "sigma" ? 1 : sigma;
-    caption.textContent = `shaded 1 to 5 σ, ${isLocal(segment) ? "each pixel's own, about" : "σ ="} ${number(sigma, 3)} counts`;
+    caption.textContent = `shaded 1 to 5 σ, ${isLocal(segment) ? "each pixel's own" : `σ = ${number(sigma, 3)} counts`}`;
     const edges = known.edges.map((edge) => edge * factor);
     const cap = finite(segment.grow_max);
     end = Math.max(/** @type {number} */ (edges.at(-1)), 1.5 * segment.seed_threshold);
