@@ -29,7 +29,7 @@ def test_a_blob_that_is_clicked_shows_the_numbers_of_the_table(segment):
     assert facts["voxels"] == [table["Number_of_pixels"][row]]
     assert facts["of its seed"] == [table["seed_voxels"][row]]
     assert facts["box"] == [table[f"{a}_stop"][row] - table[f"{a}_start"][row] for a in ("col", "row", "frame")]
-    assert facts["centre"] == pytest.approx([table["f_raw"][row], table["s_raw"][row]], rel=1e-4)
+    assert facts["centre col, row"] == pytest.approx([table["f_raw"][row], table["s_raw"][row]], rel=1e-4)
     assert facts["sum"] == pytest.approx([table["sum_intensity"][row]], rel=1e-5)
     assert facts["maximum M"] == pytest.approx([table["IMax_int"][row]], rel=1e-4)
     assert "kept" in card.locator(".ledger").text_content()
@@ -60,9 +60,12 @@ def test_a_neighbour_partner_or_grain_in_the_card_is_followed(segment):
     partner = segment.state("selection", "blob")
     segment.until(f"friedel.state.get().frame === {frames[partner]}")
     segment.until("document.querySelector('#panel-segment .leaf.blob').textContent.includes('Grain')")
-    card.locator(".relation", has_text="Grain").locator("button").click()
+    link = card.locator(".relation", has_text="Grain").locator("button")
+    named = link.text_content()
+    link.click()
     segment.until("friedel.state.get().tab === 'grains' && friedel.state.get().selection.grain !== null")
     segment.until("document.querySelector('#panel-grains .grain-card header')")
+    assert named.capitalize() in segment.page.locator("#panel-grains .grain-card header").text_content()
 
 
 def test_thresholds_that_are_dragged_on_the_histogram_change_the_solution_and_its_counts(segment):

@@ -88,7 +88,7 @@ function factsOf(blob, peak, local) {
   const box = [blob.col_stop - blob.col_start, blob.row_stop - blob.row_start, blob.frame_stop - blob.frame_start];
   const flags = (blob.flags ?? []).length ? blob.flags.join(", ") : "none";
   return [
-    ["centre", `col ${number(blob.f_raw, 5)}, row ${number(blob.s_raw, 5)}`, "Column and row of the intensity-weighted centroid [px]"],
+    ["centre col, row", `${number(blob.f_raw, 5)}, ${number(blob.s_raw, 5)}`, "Intensity-weighted centroid [px]"],
     ["omega", `${number(blob.omega, 6)}°`, "Stage angle of the centroid"],
     ["frame", number(blob.frame, 5), "Frame of the centroid, unwrapped around the peak"],
     ["box", box.join(" × "), "Columns, rows, frames"],
@@ -109,7 +109,7 @@ function relations(blob, onBlob, app) {
   const line = (/** @type {string} */ name, /** @type {any} */ ...rest) => parts.push(el("div.relation", {}, el("span.name", {}, name), el("span.chips", {}, ...rest)));
   if (blob.partner !== null && blob.partner !== undefined) line("Partner", chip(`blob ${blob.partner}`, 0, () => onBlob(blob.partner)));
   if (blob.grain !== null && blob.grain !== undefined) {
-    line("Grain", chip(`grain ${blob.grain}`, null, () => {
+    line("Grain", chip(`grain ${blob.grain + 1}`, null, () => {
       app.state.select({ grain: blob.grain });
       app.open("grains");
     }));

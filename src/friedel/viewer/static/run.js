@@ -4,8 +4,6 @@ import { el, icon } from "./dom.js";
 import { RESULTS, resultTile, STAGES, stageRow } from "./run_stages.js";
 import * as state from "./state.js";
 
-const UP_TO_BLOBS = "The time is that up to the blobs; pairs, grains and their map come on top.";
-
 /**
  * @param {HTMLElement} host
  * @param {import("./main.js").App} app
@@ -86,7 +84,6 @@ export function mount(host, app) {
           fits ? "It fits on this machine." : "It does not fit on this machine.",
         ),
         ...lines.map(estimateLine),
-        ...(state.get().session?.has?.geometry ? [el("p.soft", {}, UP_TO_BLOBS)] : []),
       );
     } catch (error) {
       if (!app.api.overtaken(error)) estimate.replaceChildren(el("p.soft", {}, /** @type {any} */ (error).message));
