@@ -6,11 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis.extra import numpy as hnp
 
 from friedel.io.store import read_blobs
 from friedel.model.blobs import COLUMN
 from friedel.recipe import load_recipe
 from friedel.viewer import running
+from friedel.viewer.routes_mask import paint_runs, runs_of
 from tests.oracles_segment import same_bytes
 from tests.viewer_scan import FRAMES, numbers, page_of, run, settled, write_recipe, write_scan
 
@@ -279,6 +282,23 @@ def test_a_run_is_stopped_from_the_page(fresh):
     assert facts["state"] == ("done" if facts["exit"] == 0 else "stopped"), facts
     assert facts["text"] in ("", "interrupted: what is finished is kept")
     assert fresh.post("api/run", json={"client": "me", "to": "x"}).status_code == 422
+
+
+@given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9)))
+def test_a_mask_is_its_runs(mask):
+    painted = np.zeros_like(mask)
+    paint_runs(painted, runs_of(mask), value=True)
+    np.testing.assert_array_equal(painted, mask)
+
+
+def test_what_a_stroke_changed_can_be_taken_back(fresh):
+    before = fresh.session.scan.mask.copy()
+    stroke = {"client": "me", "op": "paint"}
+    fresh.post("api/mask", json={**stroke, "runs": [[2, 3, 6], [3, 0, 4]]})
+    said = fresh.post("api/mask", json={**stroke, "runs": [[2, 0, 9], [3, 1, 3]]}).json()
+    assert (said["painted"], said["erased"]) == ([[2, 0, 3], [2, 6, 9]], [])
+    said = fresh.post("api/mask", json={"client": "me", "op": "clear"}).json()
+    assert (said["painted"], said["erased"], said["masked"]) == ([], [[2, 0, 9], [3, 0, 4]], before.sum())
 
 
 def test_a_painted_mask_is_saved_and_what_runs_has_it(fresh):

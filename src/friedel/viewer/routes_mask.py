@@ -19,8 +19,9 @@ def routes(session: Session) -> list[Route]:
 
     async def paint(request: Request) -> JSONResponse:
         body = await session.require_control(request)
-        masked = await session.in_thread(painted, session, str(body.get("op", "")), body.get("runs", []))
-        return JSONResponse({"masked": masked, "revision": session.revision})
+        before, after = await session.in_thread(painted, session, str(body.get("op", "")), body.get("runs", []))
+        changes = {"painted": runs_of(after & ~before), "erased": runs_of(before & ~after)}
+        return JSONResponse({"masked": int(np.count_nonzero(after)), "revision": session.revision, **changes})
 
     async def mask(request: Request) -> Response:
         here = session.scan.mask
@@ -31,21 +32,30 @@ def routes(session: Session) -> list[Route]:
     return [Route("/api/mask", mask), Route("/api/mask", paint, methods=["POST"])]
 
 
-def painted(session: Session, op: str, runs: Any) -> int:
-    """Change the mask; how many pixels are masked now. Raises `Refused` 422."""
+def painted(session: Session, op: str, runs: Any) -> tuple[Mask, Mask]:
+    """Change the mask: what it was, and what it is now. Raises `Refused` 422."""
     subject = session.subject
     with subject.lock:
-        mask = session.scan.mask.copy()
+        before = session.scan.mask
+        after = before.copy()
         if op == "clear":
             subject.set_mask(None)
-            session.sweep.refresh()
-            return int(np.count_nonzero(session.scan.mask))
-        if op not in ("paint", "erase"):
+            after = session.scan.mask
+        elif op in ("paint", "erase"):
+            paint_runs(after, runs, value=op == "paint")
+            subject.set_mask(after)
+        else:
             raise Refused(422, "op must be paint, erase or clear", "op")
-        paint_runs(mask, runs, value=op == "paint")
-        subject.set_mask(mask)
     session.sweep.refresh()
-    return int(np.count_nonzero(mask))
+    return before, after
+
+
+def runs_of(mask: Mask) -> list[list[int]]:
+    """A mask as `paint_runs` takes it; the first `MOST_RUNS` of its runs."""
+    edges = np.diff(mask.astype(np.int8), axis=1, prepend=0, append=0)
+    (row, first), (_, last) = np.nonzero(edges == 1), np.nonzero(edges == -1)
+    runs: list[list[int]] = np.stack([row, first, last], axis=1)[:MOST_RUNS].tolist()
+    return runs
 
 
 def paint_runs(mask: Mask, runs: Any, *, value: bool) -> None:

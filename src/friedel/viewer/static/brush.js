@@ -77,15 +77,31 @@ export function brush({ tool, onChange, onError }) {
     last = p;
   }
 
-  /** @param {string} op @param {Run[]} runs */
+  /** @param {string} op @param {Run[]} runs @returns {Promise<{painted: Run[], erased: Run[]}|null>} what it changed */
   async function send(op, runs) {
     try {
-      const { masked } = await api.post("api/mask", { op, runs });
+      const { masked, painted, erased } = await api.post("api/mask", { op, runs });
       onChange(masked);
+      return { painted, erased };
     } catch (error) {
       onError(error);
       await load().catch(() => {});
+      return null;
     }
+  }
+
+  /** One that can be taken back. @param {string} op @param {Run[]} runs */
+  async function change(op, runs) {
+    const changed = await send(op, runs);
+    if (!changed?.painted.length && !changed?.erased.length) return;
+    const { painted, erased } = changed;
+    const back = async () => {
+      if (painted.length) await send("erase", painted);
+      if (erased.length) await send("paint", erased);
+      await load();
+    };
+    const again = async () => (await send(op, runs)) && (await load());
+    state.did({ back, again });
   }
 
   async function load() {
@@ -121,7 +137,7 @@ export function brush({ tool, onChange, onError }) {
     clear() {
       if (rows) ctxOf().clearRect(0, 0, cols, rows);
       view?.drawOverlays();
-      send("clear", []);
+      change("clear", []);
     },
     drag(phase, p) {
       if (phase === "down") {
@@ -132,7 +148,7 @@ export function brush({ tool, onChange, onError }) {
         return true;
       }
       if (phase === "move") extend(p);
-      else send(tool() ?? "paint", merged(stroke));
+      else change(tool() ?? "paint", merged(stroke));
       pointer = p;
       return true;
     },

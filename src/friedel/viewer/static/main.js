@@ -214,7 +214,7 @@ function bindKeys() {
     keys.bind("*", String(i + 1), i ? "" : "the pages, in order", () => open(tab.name), `1 … ${TABS.length}`),
   );
   keys.bind("*", "?", "this help", () => showHelp(state.get().tab));
-  keys.bind("*", "ctrl+z", "undo a change of the recipe", () => state.undo() || toast("Nothing to undo."));
+  keys.bind("*", "ctrl+z", "undo a change of the recipe or the mask", () => state.undo() || toast("Nothing to undo."));
   keys.bind("*", "ctrl+shift+z|ctrl+y", "redo it", () => state.redo() || toast("Nothing to redo."));
   keys.bind("*", "t", "light, dark, or as the system", () => {
     setTheme(theme() === "light" ? "dark" : theme() === "dark" ? "auto" : "light");

@@ -108,7 +108,12 @@ export function select(patch) {
 // ---- edits of the recipe, with undo and redo -------------------------------------------------------------
 
 const MERGE_MS = 700;
-/** @type {{section: string, before: Object, after: Object, keys: string, at: number}[]} */
+/**
+ * @typedef {{section: string, before: Object, after: Object, keys: string, at: number}} Edit
+ * @typedef {{back: () => void, again: () => void}} Deed  a change of something else that can be taken back
+ */
+
+/** @type {(Edit|Deed)[]} */
 let past = [];
 /** @type {typeof past} */
 let future = [];
@@ -126,10 +131,16 @@ export function edit(section, values) {
   const keys = `${section}:${Object.keys(values).sort()}`;
   const last = past.at(-1);
   const now = performance.now();
-  if (last && last.keys === keys && now - last.at < MERGE_MS) Object.assign(last, { after, at: now });
+  if (last && "keys" in last && last.keys === keys && now - last.at < MERGE_MS) Object.assign(last, { after, at: now });
   else past = [...past.slice(-199), { section, before, after, keys, at: now }];
   future = [];
   set({ [section]: after });
+}
+
+/** Something that is not a value of the recipe was changed, and can be taken back. @param {Deed} deed */
+export function did(deed) {
+  past = [...past.slice(-199), deed];
+  future = [];
 }
 
 /** Take back the last edit. @returns {boolean} whether there was one */
@@ -138,7 +149,8 @@ export function undo() {
   if (!step) return false;
   past = past.slice(0, -1);
   future = [...future, step];
-  set({ [step.section]: step.before });
+  if ("back" in step) step.back();
+  else set({ [step.section]: step.before });
   return true;
 }
 
@@ -148,7 +160,8 @@ export function redo() {
   if (!step) return false;
   future = future.slice(0, -1);
   past = [...past, { ...step, at: -Infinity }];
-  set({ [step.section]: step.after });
+  if ("again" in step) step.again();
+  else set({ [step.section]: step.after });
   return true;
 }
 
