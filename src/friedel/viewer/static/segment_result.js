@@ -53,7 +53,6 @@ export function mountResult(host, app, hooks) {
       rest.textContent = `${number(rejected, 9)} rejected`;
       took.textContent = `${Math.max(1, Math.round(1000 * answer.seconds))} ms`;
       took.title = `Solved in ${number(1000 * answer.seconds, 3)} ms, drawn after ${number(1000 * shown.wall, 3)} ms`;
-      host.title = (answer.warnings ?? []).join("\n");
     },
   };
 }
@@ -69,7 +68,10 @@ function spanText(shown, s) {
   if (!shown) return "";
   const [start, stop] = shown.answer.window ?? [0, 0];
   const bright = `${number(100 * shown.answer.bright_fraction, 2)} % bright`;
-  return `frames ${start}–${stop - 1}, ${bright}${shown.answer.preview ? ", preview: backgrounds are not known yet" : ""}`;
+  const frames = `frames ${start}–${stop - 1}, ${bright}${shown.answer.preview ? ", preview: backgrounds are not known yet" : ""}`;
+  const { grow_min: low, seed_threshold: seed } = s.segment;
+  const turned = low > seed ? ["c min is above T: blobs grow down to T only"] : [];
+  return [frames, ...turned, ...(shown.answer.warnings ?? [])].join(". ");
 }
 
 /** @param {string} name @param {string} title @param {() => void} onclick */
