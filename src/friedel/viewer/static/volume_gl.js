@@ -141,7 +141,9 @@ export class GlView {
   /** @param {number[]} size @param {number} bands */
   *#bands([width, height], bands) {
     const { gl } = this;
+    // what a newer picture has overtaken ended between two bands: its scissors must not cut this one
     if (bands > 1) gl.enable(gl.SCISSOR_TEST);
+    else gl.disable(gl.SCISSOR_TEST);
     for (let i = 0, at = 0; i < bands; i++) {
       const to = Math.round(((i + 1) * height) / bands);
       if (bands > 1) gl.scissor(0, at, width, to - at);
