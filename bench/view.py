@@ -29,6 +29,8 @@ WIDE = ("frames=48", "rows=2048", "cols=2048", "turn_deg=12", "grains=120", "sam
         "sample.height_um=400", "sample.voxel_um=7")  # fmt: skip
 """The frames of a usual detector; a part of a turn, so that they are as full as such frames are."""
 LONG = ("frames=720",)
+FLAGS = ("--no-sandbox",)
+"""As root, and no more: Chromium itself chooses how to draw, here without a graphics card."""
 REPEATS = 15
 GOALS_MS = {
     "new frame on screen": 200.0,
@@ -62,7 +64,7 @@ MEASURE = """([selector, value, counter, event]) => new Promise((done) => {
 def main(folder: Path) -> int:
     """Measure, print, and say whether all goals are met."""
     medians: dict[str, float] = {}
-    with launched() as browser:
+    with launched(FLAGS) as browser:
         for name, settings, measure in (("wide", WIDE, of_wide), ("long", LONG, of_long)):
             server = PageServer(scan(folder, name, settings))
             server.begin()
