@@ -8,7 +8,17 @@ from friedel.kernels.runs import Runs
 from friedel.model.baseline import Baseline
 from friedel.model.blobs import Flag, Reason
 from friedel.model.scan import Box
-from friedel.segment import BrightVoxels, SegmentParams, apply_limits, bright_voxels, excluded_area, segment, solve
+from friedel.segment import (
+    BrightVoxels,
+    SegmentParams,
+    apply_limits,
+    bright_voxels,
+    components_of,
+    excluded_area,
+    segment,
+    solve,
+    solve_components,
+)
 from tests.oracles_segment import blobs_of, frames_in_blocks, parameters, run, same_bytes
 
 
@@ -305,7 +315,20 @@ def test_solving_again_equals_a_run_with_the_new_parameters():
         params = low.replaced(**changes)
         for wrap in (False, True):
             again = solve(bright, params, omega_start_deg=3.0, omega_step_deg=-0.5, wrap=wrap)
-            assert same_bytes(again, run(volume, params, mask=mask, saturated=saturated, wrap=wrap))
+            expected = run(volume, params, mask=mask, saturated=saturated, wrap=wrap)
+            assert same_bytes(again, expected)
+            components = components_of(bright, params.connectivity, wrap=wrap)
+            runs = solve_components(components, params, omega_start_deg=3.0, omega_step_deg=-0.5)
+            assert same_bytes(runs.table(), expected)
+
+
+def test_components_are_for_one_connectivity_and_not_below_their_floor():
+    bright = bright_voxels(frames_in_blocks(spot()), (5, 6, 8), parameters(), floor=8.0)
+    components = components_of(bright, 26, wrap=False)
+    assert (components.voxels, components.frames) == (len(bright), 5)
+    for params, says in ((parameters(tolerance=0.1), "8, the floor"), (parameters(connectivity=6), "must be 26")):
+        with pytest.raises(InputError, match=says):
+            solve_components(components, params, omega_start_deg=0.0, omega_step_deg=1.0)
 
 
 def test_solving_below_the_floor_of_what_was_collected_is_refused():

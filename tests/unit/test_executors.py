@@ -1,10 +1,14 @@
 """Threads: the order of the items, bounded, and errors where they belong."""
 
+import os
+import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from friedel.runner.executors import AHEAD, Threads, local_executor, usable_cores
+from friedel.runner.executors import AHEAD, NICE, Threads, local_executor, usable_cores
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -100,3 +104,23 @@ def test_the_older_kind_of_quota_counts_too(tmp_path):
     assert usable_cores(tmp_path) == 1
     (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("-1")
     assert usable_cores(tmp_path) == usable_cores(tmp_path / "none")
+
+
+def test_quiet_pieces_wait_while_they_are_held_and_give_way():
+    begun = []
+    nice = os.getpriority(os.PRIO_PROCESS, 0)
+
+    def work(item):
+        begun.append(item)
+        return os.getpriority(os.PRIO_PROCESS, 0)
+
+    with Threads(2, quiet=True) as pool, ThreadPoolExecutor(1) as caller:
+        with pool.held(), pool.held():
+            waiting = caller.submit(lambda: list(pool.map(work, range(3))))
+            time.sleep(0.05)
+            assert not begun
+        levels = waiting.result(10)
+    assert sorted(begun) == [0, 1, 2]
+    lower = min(nice + NICE, 19) if sys.platform == "linux" else nice
+    assert set(levels) == {lower}
+    assert os.getpriority(os.PRIO_PROCESS, 0) == nice

@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -22,6 +23,9 @@ AHEAD = 2
 NICE = 10
 """What threads that give way are nicer than others: while both have work, they get a tenth of a core's time."""
 
+_LONGEST_WAIT_S = 10.0
+"""Quiet work goes on at last, however busy others are."""
+
 _here = threading.local()
 
 
@@ -30,11 +34,14 @@ class Threads:
 
     Items are taken from the caller's thread, lazily. An exception of a piece appears where its result would,
     and what has not begun by then never begins. A piece that itself calls `map` gets it done in its own thread:
-    waiting for the pool from inside the pool could wait forever. `quiet` threads give way to others (`give_way`).
+    waiting for the pool from inside the pool could wait forever. `quiet` threads give way to others (`give_way`),
+    and wait as long as the pool is `held`.
     """
 
     def __init__(self, threads: int, *, quiet: bool = False) -> None:
-        self._threads = threads
+        self._threads, self._quiet = threads, quiet
+        self._holders, self._lock, self._free = 0, threading.Lock(), threading.Event()
+        self._free.set()
         self._pool = ThreadPoolExecutor(
             threads, thread_name_prefix="friedel", initializer=_begin_worker, initargs=(quiet,)
         )
@@ -44,6 +51,20 @@ class Threads:
         """How many pieces run at a time."""
         return self._threads
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Begin no piece meanwhile: something else needs the cores. Only for `quiet` threads."""
+        with self._lock:
+            self._holders += 1
+            self._free.clear()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._holders -= 1
+                if not self._holders:
+                    self._free.set()
+
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Do `work` on each item."""
         return map(work, items) if getattr(_here, "worker", False) else self._map(work, items)
@@ -52,7 +73,7 @@ class Threads:
         waiting: deque[Future[Result]] = deque()
         try:
             for item in items:
-                waiting.append(self._pool.submit(work, item))
+                waiting.append(self._pool.submit(self._do, work, item))
                 if len(waiting) >= AHEAD * self._threads:
                     yield waiting.popleft().result()
             while waiting:
@@ -60,6 +81,11 @@ class Threads:
         finally:
             for future in waiting:
                 future.cancel()
+
+    def _do(self, work: Callable[[Item], Result], item: Item) -> Result:
+        if self._quiet:
+            self._free.wait(_LONGEST_WAIT_S)
+        return work(item)
 
     def close(self) -> None:
         """Let the running pieces end and start no other."""
@@ -76,6 +102,11 @@ class Threads:
 
 class Alone(Serial):
     """`Serial` with the same life as `Threads`."""
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nothing can be held: each piece is done by who asks for it."""
+        yield
 
     def close(self) -> None:
         """Nothing to end."""

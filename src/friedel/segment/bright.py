@@ -56,6 +56,11 @@ class BrightVoxels:
         return len(self.level)
 
 
+def odd_voxels(bright: BrightVoxels, connectivity: int) -> Indices:
+    """Those with a neighbour, under this connectivity, that is not a number."""
+    return bright.beside_odd[bright.at_side] if connectivity == 6 else bright.beside_odd
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Stencil:
     """What every frame is looked at through: floor, noise per pixel and what is dark with it, pixels to leave out.

@@ -11,23 +11,23 @@ within a blob, so that voxels of rejected rows may occur twice in `voxels`.
 
 import warnings
 from collections.abc import Callable, Iterable
-from functools import partial
 
 import numpy as np
 
 from friedel.errors import FriedelWarning, InputError
-from friedel.model.arrays import Image, Indices, Mask
+from friedel.model.arrays import AnyArray, Image, Mask
 from friedel.model.baseline import Baseline
 from friedel.model.blobs import BlobTable
 from friedel.model.scratch import MemoryScratch, Scratch
 from friedel.model.stream import CleanBlock, Executor, Serial
 from friedel.segment.blob_runs import BlobRuns
-from friedel.segment.bright import BrightVoxels, Stencil, in_order, look
+from friedel.segment.bright import BrightVoxels, Stencil, in_order, look, odd_voxels
+from friedel.segment.components import Components
 from friedel.segment.ledger import build_table, rows_in_order, threshold_unit
 from friedel.segment.params import Rules, SegmentParams, sigma_of
-from friedel.segment.pending import Pending
+from friedel.segment.pending import Batch, Pending
 from friedel.segment.pile import Pile
-from friedel.segment.regions import Found, Scene, chunks, find_regions
+from friedel.segment.regions import Found, Scene, chunks, find_regions, packed, pixels_beside
 
 
 def segment(
@@ -58,9 +58,9 @@ def segment(
     """
     executor = executor or Serial()
     stencil = Stencil.of(scan_shape, params, baseline=baseline, exclude=exclude, mask=mask, noise_image=noise_image)
-    solver = _Solver(
-        scan_shape, params, Rules.of(params, sigma_of(baseline)), stencil.left_out, wrap, executor, scratch
-    )
+    seen = pixels_beside(stencil.left_out, params.connectivity)
+    turn = scan_shape[0] if wrap else 0
+    solver = _Solver(scan_shape, params, Rules.of(params, sigma_of(baseline)), seen, turn, executor, scratch)
     for block in in_order(blocks, scan_shape):
         solver.push(look(block, stencil, executor))
         if on_progress is not None:
@@ -103,18 +103,48 @@ def solve_runs(
     return solver.runs(omega_start_deg, omega_step_deg)
 
 
-def _solved(
-    bright: BrightVoxels, params: SegmentParams, wrap: bool, sigma: float | None, executor: Executor | None
-) -> "_Solver":
+def solve_components(
+    components: Components,
+    params: SegmentParams,
+    *,
+    omega_start_deg: float,
+    omega_step_deg: float,
+    sigma: float | None = None,
+    executor: Executor | None = None,
+) -> BlobRuns:
+    """The same as `solve_runs` of the voxels that the components are of, in two thirds of the time.
+
+    Raises `InputError` when `params` need voxels below their floor, or other neighbours.
+    """
+    rules = _rules(params, sigma, components.floor)
+    if params.connectivity != components.connectivity:
+        raise InputError(
+            "connectivity", rule=f"must be {components.connectivity}, as the components'", got=params.connectivity
+        )
+    solver = _Solver(components.shape, params, rules, components.scene.seen, components.scene.turn, executor)
+    solver.again(components)
+    return solver.runs(omega_start_deg, omega_step_deg)
+
+
+def _rules(params: SegmentParams, sigma: float | None, floor: float) -> Rules:
     rules = Rules.of(params, sigma)
-    if rules.floor < bright.floor:
+    if rules.floor < floor:
         raise InputError(
             "thresholds",
-            rule=f"must not need voxels below {bright.floor:g}, the floor of what was collected",
+            rule=f"must not need voxels below {floor:g}, the floor of what was collected",
             got=rules.floor,
             way_out="collect the bright voxels again",
         )
-    solver = _Solver(bright.shape, params, rules, bright.left_out, wrap, executor or Serial())
+    return rules
+
+
+def _solved(
+    bright: BrightVoxels, params: SegmentParams, wrap: bool, sigma: float | None, executor: Executor | None
+) -> "_Solver":
+    rules = _rules(params, sigma, bright.floor)
+    turn = bright.shape[0] if wrap else 0
+    seen = pixels_beside(bright.left_out, params.connectivity)
+    solver = _Solver(bright.shape, params, rules, seen, turn, executor)
     if bright.stop > bright.start:
         solver.push(bright)
     return solver
@@ -128,15 +158,14 @@ class _Solver:
         shape: tuple[int, int, int],
         params: SegmentParams,
         rules: Rules,
-        left_out: Mask,
-        wrap: bool,
-        executor: Executor,
+        seen: AnyArray | None,
+        turn: int,
+        executor: Executor | None,
         scratch: Scratch | None = None,
     ) -> None:
-        self._shape, self._params, self._rules, self._executor = shape, params, rules, executor
-        self._turn = shape[0] if wrap else 0
-        self._pending = Pending(shape, rules.seed_threshold, params.connectivity, wrap=wrap)
-        self._seen = pixels_beside(left_out, params.connectivity)
+        self._shape, self._params, self._rules, self._executor = shape, params, rules, executor or Serial()
+        self._seen, self._turn = seen, turn
+        self._pending = Pending(shape, rules.seed_threshold, params.connectivity, wrap=turn > 0)
         self._saturated = np.empty(0, np.int64)
         self._beside_odd = np.empty(0, np.int64)
         self._bridged = np.zeros(shape[0], np.bool_)
@@ -144,7 +173,7 @@ class _Solver:
         self._pile = Pile(scratch or MemoryScratch())
 
     def push(self, part: BrightVoxels) -> None:
-        odd = part.beside_odd[part.at_side] if self._params.connectivity == 6 else part.beside_odd
+        odd = odd_voxels(part, self._params.connectivity)
         if len(part.saturated):
             self._saturated = np.concatenate([self._saturated, part.saturated])
         if len(odd):
@@ -152,9 +181,18 @@ class _Solver:
         self._bridged[part.start : part.stop] = part.bridged
         scene = Scene(self._shape, self._turn, self._saturated, self._beside_odd, self._bridged, self._seen)
         for batch in self._pending.push(part):
-            task = partial(find_regions, rules=self._rules, params=self._params, scene=scene)
-            results = self._executor.map(task, chunks(batch))
-            self._found += [self._pile.take(found) for found in results if found is not None]
+            self._find(chunks(batch), scene, packed)
+
+    def again(self, components: Components) -> None:
+        """All of a scan at once, in order already."""
+        self._find(components.pieces, components.scene, lambda piece: piece)
+
+    def _find(self, pieces: list[Batch], scene: Scene, prepare: Callable[[Batch], Batch]) -> None:
+        def task(piece: Batch) -> Found | None:
+            return find_regions(prepare(piece), self._rules, self._params, scene)
+
+        results = self._executor.map(task, pieces)
+        self._found += [self._pile.take(found) for found in results if found is not None]
 
     def table(self, omega_start_deg: float, omega_step_deg: float) -> BlobTable:
         self._warn()
@@ -182,20 +220,3 @@ class _Solver:
                 FriedelWarning,
                 stacklevel=4,
             )
-
-
-def pixels_beside(left_out: Mask, connectivity: int) -> Indices | None:
-    """Number of pixels left of each that lie beside a left-out one, [row, col + 1]; None where there are none."""
-    if not left_out.any():
-        return None
-    rows, cols = left_out.shape
-    wide = np.zeros((rows + 2, cols + 2), dtype=bool)
-    beside = np.zeros_like(left_out)
-    wide[1:-1, 1:-1] = left_out
-    for dy in (-1, 0, 1):
-        for dx in (-1, 0, 1):
-            if connectivity > 6 or dy == 0 or dx == 0:
-                beside |= wide[1 + dy : rows + 1 + dy, 1 + dx : cols + 1 + dx]
-    count = np.zeros((rows, cols + 1), np.int32)
-    np.cumsum(beside, axis=1, dtype=np.int32, out=count[:, 1:])
-    return count

@@ -97,9 +97,25 @@ def packed(batch: Batch) -> Batch:
     return Batch(batch.runs._replace(offset=offset), batch.section, level, intensity)
 
 
+def pixels_beside(left_out: Mask, connectivity: int) -> Indices | None:
+    """Number of pixels left of each that lie beside a left-out one, [row, col + 1]; None where there are none."""
+    if not left_out.any():
+        return None
+    rows, cols = left_out.shape
+    wide = np.zeros((rows + 2, cols + 2), dtype=bool)
+    beside = np.zeros_like(left_out)
+    wide[1:-1, 1:-1] = left_out
+    for dy in (-1, 0, 1):
+        for dx in (-1, 0, 1):
+            if connectivity > 6 or dy == 0 or dx == 0:
+                beside |= wide[1 + dy : rows + 1 + dy, 1 + dx : cols + 1 + dx]
+    count = np.zeros((rows, cols + 1), np.int32)
+    np.cumsum(beside, axis=1, dtype=np.int32, out=count[:, 1:])
+    return count
+
+
 def find_regions(batch: Batch, rules: Rules, params: SegmentParams, scene: Scene) -> Found | None:
-    """The blobs and the rejected seeds of some components; None where none holds a seed."""
-    batch = packed(batch)
+    """The blobs and the rejected seeds of some `packed` components; None where none holds a seed."""
     runs = batch.runs
     stretches, at, inside, section = _bright(batch, rules.seed_threshold)
     if not len(at):

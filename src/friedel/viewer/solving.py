@@ -16,7 +16,8 @@ from friedel.model.blobs import BlobTable
 from friedel.model.scan import Scan
 from friedel.model.stream import Executor
 from friedel.runner.areas import read_areas
-from friedel.segment import BlobRuns, BrightVoxels, SegmentParams, solve_runs
+from friedel.runner.executors import Alone, Threads
+from friedel.segment import BlobRuns, Components, SegmentParams, components_of, solve_components
 from friedel.segment.bright import LEAST_BRIGHT, Stencil
 from friedel.segment.params import Rules, sigma_of
 from friedel.viewer.adapting import Collected, NotCollected
@@ -86,9 +87,9 @@ class _Case:
     inside: int
     look: Key
 
-    def part(self, bright: BrightVoxels) -> float:
+    def part(self, bright: Components) -> float:
         """The part of the voxels that is bright."""
-        return len(bright) / max(self.inside * (bright.stop - bright.start), 1)
+        return bright.voxels / max(self.inside * bright.frames, 1)
 
 
 class Solver:
@@ -97,15 +98,15 @@ class Solver:
     What is tried beside the answers that somebody waits for is done by `quiet`, which gives way to `executor`.
     """
 
-    def __init__(self, source: Source, executor: Executor, quiet: Executor | None = None) -> None:
+    def __init__(self, source: Source, executor: Executor, quiet: Threads | Alone | None = None) -> None:
         self.kept = Kept()
-        self._source, self._executor, self._quiet = source, executor, quiet or executor
+        self._source, self._executor, self._quiet = source, executor, quiet or Alone()
         self._lock = threading.Lock()
         self._newest = _Newest()
         self._times = 0
         self._sub: tuple[Key, Frames, Collected] | None = None
         self._stencil: tuple[Key, Stencil, int] | None = None
-        self._sifted: tuple[Key, BrightVoxels] | None = None
+        self._sifted: tuple[Key, Components] | None = None
         self._unlimited: tuple[Key, BlobRuns] | None = None
 
     def solve(
@@ -117,7 +118,7 @@ class Solver:
         Raises `Overtaken`, `NotReady`, `NotCollected` (they are then collected), and what a run would raise.
         """
         self._newest.register(channel, number)
-        with self._lock:
+        with self._lock, self._quiet.held():
             self._newest.check(channel, number)
             begin = time.perf_counter()
             with warnings_heard() as heard:
@@ -182,14 +183,14 @@ class Solver:
         collected = self._whole_scan()
         source = ("whole", case.generation)
         name = name_of("whole", source, case.params)
+        wrap = case.params.wraps(case.scan.full_turn)
         try:
-            bright, key = self._adapted(collected, case, source)
+            bright, key = self._adapted(collected, case, source, wrap=wrap)
         except NotCollected as error:
             self._source.collect_for(case.params, error.floor)
             raise
-        wrap = case.params.wraps(case.scan.full_turn)
         known = self.kept.find(name)
-        runs = known.runs if known is not None else self._solved(bright, key, case, wrap=wrap)
+        runs = known.runs if known is not None else self._solved(bright, key, case)
         noise = case.stencil.noise
         return Solution(name, case.params, "whole", runs, case.part(bright), 0, case.scan.shape[0], noise=noise)
 
@@ -198,14 +199,14 @@ class Solver:
         all_of_it = frames.stop - frames.start == case.scan.shape[0]
         source = ("sub", case.generation, frames.start, frames.stop, frames.exact)
         collected = self._collected(frames, source, case)
+        wrap = case.params.wraps(case.scan.full_turn) and all_of_it
         try:
-            bright, key = self._adapted(collected, case, (*source, self._times))
+            bright, key = self._adapted(collected, case, (*source, self._times), wrap=wrap)
         except NotCollected:
             self._sub = None
             collected = self._collected(frames, source, case)
-            bright, key = self._adapted(collected, case, (*source, self._times))
-        wrap = case.params.wraps(case.scan.full_turn) and all_of_it
-        runs = shifted(self._solved(bright, key, case, wrap=wrap, first=frames.start), frames.start, case.scan)
+            bright, key = self._adapted(collected, case, (*source, self._times), wrap=wrap)
+        runs = shifted(self._solved(bright, key, case, first=frames.start), frames.start, case.scan)
         name = name_of("sub", source, case.params)
         return Solution(
             name, case.params, "sub", runs, case.part(bright), frames.start, frames.stop,
@@ -220,25 +221,27 @@ class Solver:
             self._sub = source, frames, collected_at(frames, case.stencil, case.baseline, self._executor)
         return self._sub[2]
 
-    def _adapted(self, collected: Collected, case: _Case, source: Key) -> tuple[BrightVoxels, Key]:
+    def _adapted(self, collected: Collected, case: _Case, source: Key, *, wrap: bool) -> tuple[Components, Key]:
         """Sifted once for all parameters that need the same voxels, and what tells these voxels from others."""
-        key = (*source, *case.look, case.stencil.floor, case.stencil.limit)
+        connectivity = case.params.connectivity
+        key = (*source, *case.look, case.stencil.floor, case.stencil.limit, connectivity, wrap)
         if self._sifted is None or self._sifted[0] != key:
-            self._sifted = key, collected.adapted(case.stencil)
+            self._sifted = None  # its memory is needed
+            sifted = collected.adapted(case.stencil)
+            self._sifted = key, components_of(sifted, connectivity, wrap=wrap, executor=self._executor)
         return self._sifted[1], key
 
-    def _solved(self, bright: BrightVoxels, voxels: Key, case: _Case, *, wrap: bool, first: int = 0) -> BlobRuns:
+    def _solved(self, bright: Components, voxels: Key, case: _Case, *, first: int = 0) -> BlobRuns:
         """The blobs; where only limits have changed, the last one's rows are judged anew."""
         params = case.params
-        key = (*voxels, wrap, params.model_dump_json(exclude=LIMITS))
+        key = (*voxels, params.model_dump_json(exclude=LIMITS))
         if self._unlimited is not None and self._unlimited[0] == key:
             return self._unlimited[1].limited(params)
-        runs = solve_runs(
+        runs = solve_components(
             bright,
             params,
             omega_start_deg=case.scan.omega_start_deg + first * case.scan.omega_step_deg,
             omega_step_deg=case.scan.omega_step_deg,
-            wrap=wrap,
             sigma=case.baseline.sigma,
             executor=self._executor,
         )
