@@ -1,7 +1,9 @@
 """Saving a recipe: what people wrote stays, what changed is written, and what is read back is the draft."""
 
 import math
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from friedel.errors import RecipeError
 from friedel.io.images import mask_image, read_images
 from friedel.recipe import Recipe, build_recipe, dump, load_recipe
-from friedel.viewer.saving import mask_file, recipe_file, run_command, save, saving_of, updated
+from friedel.viewer.saving import mask_file, recipe_file, run_command, save, saving_for, saving_of, unsaved, updated
 
 WRITTEN = """\
 # My scan, please do not touch.
@@ -239,3 +241,23 @@ def test_any_draft_comes_back_as_it_was(seed, tolerance, sizes, exclude, saddle)
     assert "# My scan, please do not touch." in text
     assert "# How it runs" in text
     assert updated(text, draft, folder) == text
+
+
+def test_whether_anything_is_unsaved_is_known_without_the_new_text(file, tmp_path):
+    for draft in (load_recipe(file), changed(file, segment={"tolerance": 0.3})):
+        for mask in (None, np.ones((2, 2), bool)):
+            for path in (file, tmp_path / "other.toml"):
+                subject = SimpleNamespace(
+                    lock=nullcontext(),
+                    recipe=draft,
+                    mask=mask,
+                    recipe_path=path,
+                    out=tmp_path / "o",
+                    of_folder=False,
+                )
+                saving = saving_for(subject)
+                assert unsaved(subject) == (saving.path, saving.changes)
+    file.write_text("[scan\n")
+    subject.recipe_path = file
+    with pytest.raises(RecipeError, match="not TOML"):
+        unsaved(subject)

@@ -14,7 +14,7 @@ from friedel.model.scan import Scan
 from friedel.recipe import Recipe
 from friedel.runner.passes import baseline_facts
 from friedel.viewer.drafts import plain, schema
-from friedel.viewer.saving import saving_for
+from friedel.viewer.saving import run_command, unsaved
 from friedel.viewer.session import Session, read_body
 from friedel.viewer.subject import Subject
 
@@ -150,10 +150,10 @@ def _baseline_facts(baseline: Baseline) -> dict[str, Any]:
 def _file(subject: Subject) -> dict[str, Any] | None:
     """Which recipe a run started here reads, and whether it is the draft; None where there is nothing to run."""
     try:
-        saving = saving_for(subject)
+        path, changed = unsaved(subject)
     except FriedelError:
         return None
-    return {"path": str(saving.path), "command": saving.command, "unsaved": saving.changes}
+    return {"path": str(path), "command": run_command(path, subject.out), "unsaved": changed}
 
 
 def _has(subject: Subject) -> dict[str, bool]:

@@ -88,6 +88,23 @@ def saving_for(subject: Subject) -> Saving:
         return saving_of(path, draft, subject.out, masked=subject.mask is not None)
 
 
+def unsaved(subject: Subject) -> tuple[Path, bool]:
+    """The file that saving would write, and whether it would change anything: without making the new text, which
+    takes tens of milliseconds. Raises as `saving_for` does.
+    """
+    with subject.lock:
+        draft, masked = subject.recipe, subject.mask is not None
+        if draft is None:
+            raise FriedelError("the recipe", rule="cannot be used")
+        path = recipe_file(subject.recipe_path, subject.out, of_folder=subject.of_folder)
+    text = _text_of(path)
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError("the recipe file", rule=f"is not TOML: {error}") from None
+    return path, masked or not text or not _reads_as(text, draft, path.parent)
+
+
 def save(saving: Saving, mask: Mask | None, *, ours: str = "") -> Path | None:
     """Write it; returns where the text that stood there was kept, None where that was `ours` (or nothing).
 
