@@ -97,13 +97,33 @@ def test_the_double_threshold_on_one_line_is_dragged_too(segment):
     row = int(np.argmax(table["sum_intensity"][:kept]))
     frame = round(table["IMax_o"][row] / 2 - 0.5)
     segment.clicked(frame, table["IMax_f"][row], table["IMax_s"][row])
-    before = segment.state("segment")
+    before = segment.settled().state("segment")
+    assert segment.counter("noise") > 0
     grips = segment.grips("segment", ".line", "ns-resize")
     assert len(grips) >= 2
     lowest = grips[-1]
     segment.drag(lowest, (lowest[0], lowest[1] - 14))
     segment.settled()
     assert segment.state("segment", "grow_min") > before["grow_min"]
+
+
+def test_lines_stay_in_place_while_the_noise_of_their_row_is_not_here_yet(segment):
+    table, kept = segment.table()
+    row = int(np.argmax(table["sum_intensity"][:kept]))
+    frame = round(table["IMax_o"][row] / 2 - 0.5)
+    segment.until("friedel.counters.noise > 0 && document.querySelector('.line[data-drawn=true]')")
+    known = segment.counter("noise")
+    segment.page.route("**/api/noise*", lambda route: route.abort())
+    segment.clicked(frame, table["IMax_f"][row], table["IMax_s"][row])
+    before = segment.state("segment", "grow_min")
+    lowest = segment.grips("segment", ".line", "ns-resize")[-1]
+    segment.drag(lowest, (lowest[0], lowest[1] - 14))
+    segment.until(f"friedel.state.get().segment.grow_min > {before}")
+    assert segment.counter("noise") == known
+    segment.page.unroute("**/api/noise*")
+    segment.drag(lowest, (lowest[0], lowest[1] - 14))
+    segment.settled()
+    assert segment.counter("noise") > known
 
 
 def test_edits_are_undone_and_done_again_by_buttons_and_keys(segment):

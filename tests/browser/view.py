@@ -15,7 +15,7 @@ SETTLED = """
   const busy = document.querySelector('#panel-segment .result .busy');
   return ['preprocess', 'segment'].every(name => state.same(s[name], s.session.recipe[name]) || s.draftError)
     && ['done', 'failed', 'stopped'].includes(s.progress?.sweep.state) && s.progress.revision === s.session.revision
-    && (s.tab !== 'segment' || (s.solution && busy.hidden));
+    && (s.tab !== 'segment' || (s.solution && busy.hidden && !document.querySelector('.line[data-drawn="false"]')));
 })()
 """
 
@@ -165,11 +165,12 @@ class View:
     def clicked(self, frame, col, row):
         """Click a pixel of a frame on the page Segment: the blob that is chosen then; its card is filled."""
         number = self.panel("segment").locator("input[aria-label='Frame'][type='text']")
-        outlines = self.counter("outline")
+        outlines, frames = self.counter("outline"), self.counter("frame")
         if self.state("frame") != frame:
             number.fill(str(frame))
             number.press("Enter")
             self.until(f"friedel.state.get().frame === {frame} && friedel.counters.outline > {outlines}")
+            self.until(f"friedel.counters.frame > {frames}")
             number.evaluate("e => e.blur()")
         self.page.mouse.click(*self.place("segment", float(col) + 0.5, float(row) + 0.5))
         self.until("friedel.state.get().selection.blob !== null")

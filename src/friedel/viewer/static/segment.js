@@ -289,7 +289,7 @@ export class Page {
       claimed: covered.filter((one) => this.legend.shown[shown?.table.classOf(one.row) ?? 0]).map((one) => ({ from: one.from, to: one.to, kind: shown?.table.classOf(one.row) ?? 0, main: one.row === under })),
       levels: levelsOf(segment, this.sigma(), Number.isNaN(peak) ? null : peak),
       sigma: this.sigma(),
-      noise: this.noise.row(shown?.answer, cursor.row),
+      ...this.noise.row(shown?.answer, cursor.row),
     });
   }
 }

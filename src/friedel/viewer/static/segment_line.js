@@ -1,6 +1,7 @@
 // The double threshold on one line (figure 9 of the deck): counts along a row of the frame, and what was claimed there.
 
 import { along, number, spread, ticks, valueAt } from "./axes.js";
+import { columnsOf, noiseOver } from "./segment_noise.js";
 import { CLASS_COLOURS } from "./segment_reasons.js";
 import { colour, font, onTheme, rem } from "./theme.js";
 
@@ -12,7 +13,8 @@ import { colour, font, onTheme, rem } from "./theme.js";
  * @property {{from: number, to: number, kind: number, main: boolean}[]} claimed  kind: class of the reason
  * @property {import("./segment_levels.js").Levels} levels
  * @property {number} sigma
- * @property {Float32Array|null} noise  by column, where each pixel has its own (null also as long as it is not here)
+ * @property {Float32Array|null} noise  by column, where each pixel has its own (null also as long as none is here)
+ * @property {boolean} awaited  the noise of this row will come, and move the lines a little
  * @property {number|null} col  under the pointer
  *
  * @typedef {"seed_threshold"|"grow_min"|"grow_max"} Name
@@ -46,6 +48,7 @@ export class LinePlot {
   /** @param {Line} line */
   set(line) {
     this.line = line;
+    this.host.dataset.drawn = "false";
     this.draw();
   }
 
@@ -80,12 +83,12 @@ export class LinePlot {
     ctx.restore();
     this.#axis(line);
     this.#levels(line, width);
+    this.host.dataset.drawn = String(!line.awaited);
   }
 
   /** @param {Line} line @returns {import("./axes.js").Scale} */
   #scale({ values, view, levels, sigma }) {
-    const first = Math.max(0, Math.floor(view.x0));
-    const last = Math.min(values.length, Math.ceil(view.x0 + view.width / view.sx));
+    const [first, last] = columnsOf({ values, view });
     let top = Math.max(1.6 * levels.seed, 1.15 * (levels.peak ?? 0), 8 * sigma);
     for (let i = first; i < last; i++) if (values[i] * 1.15 > top) top = values[i] * 1.15;
     return { kind: "asinh", knee: Math.max(2 * sigma, 1e-6), min: -3 * sigma, max: top };
@@ -96,17 +99,6 @@ export class LinePlot {
     return this.box.top + this.box.height * (1 - Math.min(1.02, Math.max(-0.02, along(this.scale, counts))));
   }
 
-  /** Columns that are seen. @param {Line} line @returns {[number, number]} */
-  #columns({ values, view }) {
-    return [Math.max(0, Math.floor(view.x0)), Math.min(values.length, Math.ceil(view.x0 + view.width / view.sx))];
-  }
-
-  /** Noise of a column over that of the scan. @param {Line} line @param {number} col */
-  #factor({ noise, sigma }, col) {
-    const own = noise?.[Math.min(noise.length - 1, Math.max(0, col))];
-    return own && Number.isFinite(own) ? own / sigma : 1;
-  }
-
   /** Lead the pen along a level; backwards where `to` is before `from`. @param {Line} line @param {number} v @param {number} from @param {number} to */
   #along(line, v, from, to) {
     const { view } = line;
@@ -114,7 +106,7 @@ export class LinePlot {
     const step = Math.sign(to - from) * (line.noise ? Math.max(1, Math.round(1 / view.sx)) : Math.abs(to - from) || 1);
     for (let c = from; step > 0 ? c < to : c > to; c += step) {
       const end = step > 0 ? Math.min(c + step, to) : Math.max(c + step, to);
-      const y = this.#y(v * this.#factor(line, Math.min(c, end)));
+      const y = this.#y(v * noiseOver(line, Math.min(c, end)));
       this.ctx.lineTo(px(c), y);
       this.ctx.lineTo(px(end), y);
     }
@@ -134,7 +126,7 @@ export class LinePlot {
     const { ctx } = this;
     ctx.fillStyle = colour("--soft");
     ctx.globalAlpha = 0.09;
-    for (const n of [1, 2, 3]) this.#band(line, -n * line.sigma, n * line.sigma, this.#columns(line));
+    for (const n of [1, 2, 3]) this.#band(line, -n * line.sigma, n * line.sigma, columnsOf(line));
     ctx.globalAlpha = 1;
   }
 
@@ -162,7 +154,7 @@ export class LinePlot {
     const { values, view, claimed, col } = line;
     const ground = this.#y(0);
     const px = (/** @type {number} */ c) => (c - view.x0) * view.sx;
-    const [first, last] = this.#columns(line);
+    const [first, last] = columnsOf(line);
     for (const { from, to, kind, main } of [...claimed].reverse()) {
       ctx.fillStyle = CLASS_COLOURS[kind];
       ctx.globalAlpha = main ? 0.75 : 0.45;
@@ -220,9 +212,9 @@ export class LinePlot {
     const { ctx, box } = this;
     const { levels } = line;
     const about = levels.local && !line.noise ? "≈ " : "";
-    const [first, last] = this.#columns(line);
-    const here = this.#factor(line, line.col ?? last - 1);
-    const ends = this.#factor(line, last - 1);
+    const [first, last] = columnsOf(line);
+    const here = noiseOver(line, line.col ?? last - 1);
+    const ends = noiseOver(line, last - 1);
     /** @type {{name: Name|null, text: string, says: string, v: number|null, ink: string, dash: number[]}[]} */
     const rows = [
       { name: null, text: "M", says: about, v: levels.peak, ink: "--soft", dash: [1, 3] },
@@ -265,7 +257,7 @@ export class LinePlot {
       ctx.fillText(text, box.width + 12, places[i]);
       ctx.textAlign = "right";
       ctx.fillText(`${says}${number(here * level, 3)}`, Math.min(width - 4, box.width + 7.2 * rem()), places[i]);
-      if (name) this.grips.push({ name, v: level });
+      if (name && !about) this.grips.push({ name, v: level }); // where lines still move they cannot be taken
     });
   }
 
@@ -277,7 +269,7 @@ export class LinePlot {
       const { line } = this;
       if (!line) return 1;
       const x = Math.min(event.clientX - host.getBoundingClientRect().left, line.view.width - 1);
-      return this.#factor(line, Math.min(Math.floor(line.view.x0 + x / line.view.sx), line.values.length - 1));
+      return noiseOver(line, Math.min(Math.floor(line.view.x0 + x / line.view.sx), line.values.length - 1));
     };
     const near = (/** @type {PointerEvent} */ event) => {
       const off = (/** @type {{v: number}} */ grip) => Math.abs(this.#y(factor(event) * grip.v) - at(event));

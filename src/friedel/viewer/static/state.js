@@ -184,7 +184,7 @@ export function same(a, b) {
 }
 
 /** How often each thing happened: tests wait on these. */
-export const counters = { frame: 0, solve: 0, draw: 0, section: 0, outline: 0, course: 0, contrast: 0, draft: 0 };
+export const counters = { frame: 0, solve: 0, draw: 0, section: 0, outline: 0, course: 0, contrast: 0, draft: 0, noise: 0 };
 
 /** Milliseconds that each thing took last: the bench reads these. */
 export const timings = { frame: 0, contrast: 0, draw: 0, section: 0 };
