@@ -173,6 +173,37 @@ def test_two_settings_are_compared_and_a_key_goes_from_one_to_the_other(segment)
     assert segment.state("solution", "kept") == slots["A"]["kept"]
 
 
+def test_an_answer_that_comes_late_is_filed_under_the_setting_that_it_is_of(segment):
+    first = segment.state("solution", "kept")
+    segment.page.keyboard.press("x")
+    segment.settled()
+    held = []
+    segment.page.route("**/api/solve", lambda route: held.append(route))
+    segment.js("friedel.state.edit('segment', {seed_threshold: 80})")
+    segment.page.wait_for_timeout(50)
+    segment.page.keyboard.press("x")
+    assert segment.state("slots", "shown") == "A"
+    held.pop().continue_()
+    segment.page.unroute("**/api/solve")
+    segment.settled()
+    slots = segment.state("slots")
+    assert slots["B"]["segment"]["seed_threshold"] == 80
+    assert slots["B"]["kept"] < slots["A"]["kept"] == first
+
+
+def test_counts_and_outlines_fade_while_they_are_of_earlier_parameters(segment):
+    faded = "getComputedStyle(document.querySelector('#panel-segment .kept-count')).opacity < 0.5"
+    outlines = "getComputedStyle(document.querySelector('#panel-segment .picture canvas + canvas')).opacity < 0.5"
+    held = []
+    segment.page.route("**/api/solve", lambda route: held.append(route))
+    segment.js("friedel.state.edit('segment', {seed_threshold: 80})")
+    assert not segment.js(faded)
+    segment.until(f"{faded} && {outlines}")
+    held.pop().continue_()
+    segment.page.unroute("**/api/solve")
+    segment.until(f"!({faded}) && !({outlines})")
+
+
 def test_the_sub_volume_and_the_whole_scan_are_two_scopes(segment):
     frames = segment.js("friedel.state.get().session.scan.frames")
     assert segment.state("solution", "window") == [0, frames]

@@ -9,15 +9,17 @@ import { excludedBoxes } from "./segment_excluded.js";
 import { mountForm } from "./segment_form.js";
 import { mountHistogram } from "./segment_histogram.js";
 import { bindKeys } from "./segment_keys.js";
+import { lateness } from "./segment_late.js";
 import { buildLayout } from "./segment_layout.js";
-import { changed, levelsOf, unitOf } from "./segment_levels.js";
+import { changed, unitOf } from "./segment_levels.js";
 import { LinePlot } from "./segment_line.js";
 import { NoiseRows } from "./segment_noise.js";
 import { mountPairable } from "./segment_pairable.js";
 import { mountLegend, mountResult } from "./segment_result.js";
+import { lineOf } from "./segment_row.js";
 import { mountSizes } from "./segment_sizes.js";
 import { slotKeeper } from "./segment_slots.js";
-import { LiveSolver, stretches } from "./segment_solver.js";
+import { LiveSolver } from "./segment_solver.js";
 import { drawingOf, hitText, SegmentViews } from "./segment_views.js";
 import { transport } from "./transport.js";
 
@@ -56,6 +58,7 @@ export class Page {
     this.near = null;
     this.chosen = new Chosen(this);
     this.slots = slotKeeper(app);
+    this.late = lateness((late) => this.result.late(late));
     this.#panels();
     this.#pictures();
     this.#listen();
@@ -88,6 +91,7 @@ export class Page {
       onShown: (shown) => this.shown(shown),
       onBusy: (busy) => {
         this.solving = busy;
+        if (busy) this.late.asked();
         this.result.busy(busy);
       },
       onError: (error) => this.failed(error),
@@ -186,6 +190,7 @@ export class Page {
 
   edited() {
     this.slots.edited();
+    this.late.changed();
     this.drawControls();
     this.drawLine();
     this.solver.solve(undefined);
@@ -195,6 +200,7 @@ export class Page {
   }
 
   rescoped() {
+    this.late.changed();
     this.solver.solve(undefined);
     this.elbow.load();
     this.drawControls();
@@ -219,9 +225,10 @@ export class Page {
     const fresh = this.answered !== shown.answer;
     this.answered = shown.answer;
     if (fresh) {
+      this.late.answered();
       this.result.fail("");
       this.form.fail(null);
-      this.slots.solved(shown.answer);
+      this.slots.solved(shown.answer, shown.segment);
       this.legend.draw(shown.answer);
       this.sizes.draw(shown.answer, this.slots.answerOf(this.slots.other()));
       this.chosen.findAgain(shown);
@@ -274,22 +281,6 @@ export class Page {
 
   /** The double threshold on the row under the pointer, else through the cursor. */
   drawLine() {
-    const { shown } = this.solver;
-    const { segment, selection } = this.app.state.get();
-    const cursor = this.hover?.side === "frame" ? this.hover.voxel : this.views.cursor();
-    const covered = stretches(shown?.contours.get("frame"), cursor.row);
-    const under = covered.find((one) => cursor.col >= one.from && cursor.col < one.to)?.row ?? covered.find((one) => one.row === selection.blob)?.row ?? null;
-    const peak = under === null ? null : (shown?.table.value("peak_level", under) ?? null);
-    const { view, size } = this.views.picture;
-    this.line.set({
-      values: this.views.profile(cursor.row),
-      row: cursor.row,
-      col: cursor.col,
-      view: { x0: view.x0, sx: view.sx, width: size.width },
-      claimed: covered.filter((one) => this.legend.shown[shown?.table.classOf(one.row) ?? 0]).map((one) => ({ from: one.from, to: one.to, kind: shown?.table.classOf(one.row) ?? 0, main: one.row === under })),
-      levels: levelsOf(segment, this.sigma(), Number.isNaN(peak) ? null : peak),
-      sigma: this.sigma(),
-      ...this.noise.row(shown?.answer, cursor.row),
-    });
+    this.line.set(lineOf(this));
   }
 }

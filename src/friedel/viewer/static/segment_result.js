@@ -8,7 +8,7 @@ import { CLASS_COLOURS, countsByClass, REASON_CLASSES, reasonText } from "./segm
  * @param {HTMLElement} host
  * @param {import("./main.js").App} app
  * @param {{onScope: (scope: string) => void, onSlot: (name: "A"|"B") => void}} hooks
- * @returns {{busy: (on: boolean) => void, draw: (shown: import("./segment_solver.js").Shown|null) => void, fail: (text: string) => void}}
+ * @returns {{busy: (on: boolean) => void, late: (on: boolean) => void, draw: (shown: import("./segment_solver.js").Shown|null) => void, fail: (text: string) => void}}
  */
 export function mountResult(host, app, hooks) {
   const kept = el("b.kept-count", {}, "–");
@@ -33,6 +33,11 @@ export function mountResult(host, app, hooks) {
   return {
     busy(on) {
       busy.hidden = !on;
+    },
+    /** What is shown is not of the parameters that are set. */
+    late(on) {
+      host.setAttribute("aria-busy", String(on));
+      host.closest(".segment")?.classList.toggle("late", on);
     },
     fail(text) {
       trouble.textContent = text;

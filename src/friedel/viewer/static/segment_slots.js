@@ -5,7 +5,7 @@
 /**
  * Keeps `state.slots`; setting A is what is edited at the beginning.
  * @param {import("./main.js").App} app
- * @returns {{choose: (name: Name) => void, other: () => Name, edited: () => void, solved: (answer: any) => void, answerOf: (name: Name) => any}}
+ * @returns {{choose: (name: Name) => void, other: () => Name, edited: () => void, solved: (answer: any, segment: any) => void, answerOf: (name: Name) => any}}
  */
 export function slotKeeper(app) {
   const { state } = app;
@@ -39,11 +39,15 @@ export function slotKeeper(app) {
       if (back) state.set({ slots: { ...slots, shown: other() } });
       else if (!state.same(slots[shown()]?.segment, segment)) put(shown(), segment);
     },
-    solved(answer) {
-      const { slots, segment } = state.get();
-      answers.set(shown(), answer);
-      if (slots.A || slots.B) put(shown(), segment, answer.kept);
-      else state.set({ slots: { A: { segment, kept: answer.kept }, B: null, shown: "A" } });
+    solved(answer, segment) {
+      const { slots } = state.get();
+      if (!slots.A && !slots.B) state.set({ slots: { A: { segment, kept: answer.kept }, B: null, shown: "A" } });
+      // An answer may come after the other setting was chosen; one that is of neither was for a moment of a drag.
+      for (const name of /** @type {Name[]} */ (["A", "B"])) {
+        if (!state.same(state.get().slots[name]?.segment, segment)) continue;
+        answers.set(name, answer);
+        put(name, segment, answer.kept);
+      }
     },
     answerOf: (name) => (state.get().slots[name] ? answers.get(name) : null),
   };

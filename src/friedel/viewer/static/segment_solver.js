@@ -52,8 +52,8 @@ export class Table {
 }
 
 /**
- * What is drawn: one answer with its table, and the contours of the pictures.
- * @typedef {{answer: Answer, table: Table, contours: Map<Side, Contours>, places: Map<Side, string>, wall: number}} Shown
+ * What is drawn: one answer with the parameters that it is of, its table, and the contours of the pictures.
+ * @typedef {{answer: Answer, segment: any, table: Table, contours: Map<Side, Contours>, places: Map<Side, string>, wall: number}} Shown
  */
 
 export class LiveSolver {
@@ -78,9 +78,9 @@ export class LiveSolver {
     if (!session?.scan || !Object.keys(segment).length) return;
     this.hooks.onBusy(true);
     const began = performance.now();
-    const answer = await this.#ask();
+    const answer = await this.#ask(segment);
     const table = answer.solution === this.shown?.answer.solution ? this.shown.table : await this.#table(answer.solution);
-    const shown = { answer, table, contours: new Map(), places: new Map(), wall: 0 };
+    const shown = { answer, segment, table, contours: new Map(), places: new Map(), wall: 0 };
     await Promise.all(this.hooks.places().map((place) => this.#outline(shown, place)));
     shown.wall = (performance.now() - began) / 1000;
     this.shown = shown;
@@ -91,10 +91,10 @@ export class LiveSolver {
     this.hooks.onShown(shown);
   }
 
-  /** The answer for the scope that is wanted; as long as the whole scan is not ready, for the frames around this one. @returns {Promise<Answer>} */
-  async #ask() {
+  /** The answer for the scope that is wanted; as long as the whole scan is not ready, for the frames around this one. @param {any} segment @returns {Promise<Answer>} */
+  async #ask(segment) {
     const { state, api } = this.app;
-    const { segment, scope, frame, progress } = state.get();
+    const { scope, frame, progress } = state.get();
     const ask = (/** @type {string} */ what) => api.post("api/solve", { seq: ++this.sequence, segment, scope: what, frame });
     if (scope === "sub" || progress?.sweep?.state !== "done") return ask("sub");
     try {
