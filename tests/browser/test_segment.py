@@ -115,6 +115,7 @@ def test_lines_stay_in_place_while_the_noise_of_their_row_is_not_here_yet(segmen
     known = segment.counter("noise")
     segment.page.route("**/api/noise*", lambda route: route.abort())
     segment.clicked(frame, table["IMax_f"][row], table["IMax_s"][row])
+    segment.js("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     before = segment.state("segment", "grow_min")
     lowest = segment.grips("segment", ".line", "ns-resize")[-1]
     segment.drag(lowest, (lowest[0], lowest[1] - 14))
@@ -173,12 +174,17 @@ def test_two_settings_are_compared_and_a_key_goes_from_one_to_the_other(segment)
     assert segment.state("solution", "kept") == slots["A"]["kept"]
 
 
+def hold(held, route):
+    """Keep a request back; playwright wants a function of its own for each route."""
+    held.append(route)
+
+
 def test_an_answer_that_comes_late_is_filed_under_the_setting_that_it_is_of(segment):
     first = segment.state("solution", "kept")
     segment.page.keyboard.press("x")
     segment.settled()
     held = []
-    segment.page.route("**/api/solve", lambda route: held.append(route))
+    segment.page.route("**/api/solve", lambda route: hold(held, route))
     segment.js("friedel.state.edit('segment', {seed_threshold: 80})")
     segment.page.wait_for_timeout(50)
     segment.page.keyboard.press("x")
@@ -195,7 +201,7 @@ def test_counts_and_outlines_fade_while_they_are_of_earlier_parameters(segment):
     faded = "getComputedStyle(document.querySelector('#panel-segment .kept-count')).opacity < 0.5"
     outlines = "getComputedStyle(document.querySelector('#panel-segment .picture canvas + canvas')).opacity < 0.5"
     held = []
-    segment.page.route("**/api/solve", lambda route: held.append(route))
+    segment.page.route("**/api/solve", lambda route: hold(held, route))
     segment.js("friedel.state.edit('segment', {seed_threshold: 80})")
     assert not segment.js(faded)
     segment.until(f"{faded} && {outlines}")
