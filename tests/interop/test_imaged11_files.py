@@ -120,6 +120,25 @@ def test_a_cell_goes_to_imaged11_and_back(tmp_path, phase):
     assert any("atoms" in note for note in imported.notes)
 
 
+@pytest.mark.parametrize("o", [(1, 0, 0, -1), (1, 0, 0, 1), (-1, 0, 0, -1), (0, 1, 1, 0), (0, -1, 1, 0)])
+def test_a_file_that_imaged11_itself_wrote_puts_pixels_where_imaged11_does(tmp_path, o):
+    from ImageD11.transformer import transformer
+
+    written = transformer().parameterobj  # its own defaults, for what is not said here
+    rng = np.random.default_rng(7)
+    tilts = dict(zip(("tilt_x", "tilt_y", "tilt_z"), rng.uniform(-0.05, 0.05, 3), strict=True))
+    names = dict(zip(("o11", "o12", "o21", "o22"), o, strict=True))
+    written.set_parameters({**tilts, **names, "omegasign": -1.0, "y_center": 1010.5, "wavelength": 0.2846})
+    written.saveparameters(str(tmp_path / "theirs.par"))
+    row, col = pixels()
+    values = parameters_of(tmp_path / "theirs.par")
+    imported = import_parameters(tmp_path / "theirs.par")
+    np.testing.assert_allclose(ours_um(imported, row, col), theirs_um(values, row, col), atol=1e-6 * 50)
+    assert imported.setup["rotation"] == "-z"
+    assert imported.setup["energy_keV"] == pytest.approx(12.398419843 / 0.2846)
+    assert tuple(imported.phase[0]["lattice"]) == (4.1569, 4.1569, 4.1569, 90.0, 90.0, 90.0)
+
+
 def test_what_imaged11_cannot_describe_is_refused(tmp_path):
     along = Detector([1000, 0, 50], [3, 0, 0], [0, 3, 0])
     skew = Detector([1000, 0, 0], [0, 3, 0], [0, 1, 3])
