@@ -1,7 +1,7 @@
 // Frames: the pictures themselves, sections and course through a pixel, beam, margin and mask drawn on them.
 
 import { number } from "./axes.js";
-import { beamBox, boxTool } from "./boxes.js";
+import { boxTool } from "./boxes.js";
 import { brush } from "./brush.js";
 import { contrastPanel } from "./contrast.js";
 import { courseChart } from "./course.js";
@@ -11,6 +11,7 @@ import { bindKeys, KINDS, TOOLS } from "./frames_keys.js";
 import { confirmClear, layout, nothing, square } from "./frames_layout.js";
 import { frameSource } from "./framesource.js";
 import { ImageView } from "./image.js";
+import { interesting } from "./interesting.js";
 import { sections } from "./sections.js";
 import * as state from "./state.js";
 import { transport } from "./transport.js";
@@ -235,24 +236,6 @@ export function mount(host, app) {
       film.stop();
     },
   };
-}
-
-/** A bright place outside the direct beam, where sections begin. @param {ImageView} picture */
-function interesting({ raster, origin }) {
-  const { copy, factor } = /** @type {any} */ (raster).coarse(4);
-  const [c0, r0, c1, r1] = beamBox() ?? [0, 0, 0, 0];
-  const best = { value: -Infinity, row: 0, col: 0 };
-  for (let row = 1; row < copy.rows - 1; row++) {
-    for (let col = 1; col < copy.cols - 1; col++) {
-      const at = { row: (row + 0.5) * factor * origin.step, col: (col + 0.5) * factor * origin.step };
-      const apart = 0.25 * (c1 - c0) + 4 * factor * origin.step;
-      const near = at.row > r0 - apart && at.row < r1 + apart && at.col > c0 - apart && at.col < c1 + apart;
-      const value = copy.data[row * copy.cols + col];
-      if (!near && value > best.value)
-        Object.assign(best, { value, row: Math.floor(at.row), col: Math.floor(at.col) });
-    }
-  }
-  return { row: best.row, col: best.col };
 }
 
 /**

@@ -3,6 +3,7 @@
 import { mountCard } from "./blob_card.js";
 import { contrastPanel } from "./contrast.js";
 import { el, icon } from "./dom.js";
+import { interesting } from "./interesting.js";
 import { Chosen } from "./segment_chosen.js";
 import { mountElbow } from "./segment_elbow.js";
 import { excludedBoxes } from "./segment_excluded.js";
@@ -106,6 +107,7 @@ export class Page {
       onView: () => this.moved(),
       onFrame: (frame, view) => {
         if (view.raster) this.contrast.frame(view.raster, { low: frame.meta.low ?? 0, high: frame.meta.high ?? 1 });
+        if (!app.state.get().cursor) app.state.set({ cursor: interesting(view) });
         this.drawLine();
         this.readOut();
       },
@@ -139,8 +141,6 @@ export class Page {
 
   show() {
     this.visible = true;
-    const { session, cursor } = this.app.state.get();
-    if (!cursor) this.app.state.set({ cursor: { row: Math.floor(session.scan.rows / 2), col: Math.floor(session.scan.cols / 2) } });
     this.begin(false);
   }
 

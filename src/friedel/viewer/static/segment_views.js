@@ -96,7 +96,7 @@ export class SegmentViews {
     const { frame } = this.app.state.get();
     if (anew) this.source.forget();
     this.source.show("clean", frame, moving);
-    this.cuts.load(anew);
+    if (this.app.state.get().cursor) this.cuts.load(anew); // else the first frame says where
     this.#followFrame();
     this.picture.setCrosshair(this.app.state.get().cursor);
   }
