@@ -81,6 +81,8 @@ def test_the_suggested_threshold_is_where_noise_makes_no_more_seeds():
     found = suggested(thresholds, spots + noise)
     assert found is not None
     assert 3.5 < found < 6.0
+    assert suggested(thresholds, spots + noise, grow_min=5.5) == max(found, 5.5)
+    assert suggested(thresholds, spots + noise, grow_min=0.5) == found
 
 
 def test_nothing_is_suggested_where_seeds_only_become_fewer():

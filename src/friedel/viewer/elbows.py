@@ -30,8 +30,8 @@ class Elbow(NamedTuple):
 
     Numbers are NaN where a run would refuse because frames are too full, and where `done` of the thresholds do not
     reach yet. `suggested` is the lowest threshold from which on noise makes no more seeds: from there to the next
-    one their number falls less than the threshold to the power `SLOPE` rises. None where it always falls faster,
-    and as long as not all are done.
+    one their number falls less than the threshold to the power `SLOPE` rises; never below what blobs grow down to.
+    None where it always falls faster, and as long as not all are done.
     """
 
     thresholds: Floats
@@ -78,7 +78,7 @@ def elbow(
         with warnings_heard(), suppress(NoiseError):
             table = solved(params.replaced(**changed))
             seeds[k], blobs[k] = len(table.reason), len(table)
-        found = suggested(thresholds, seeds) if done == THRESHOLDS else None
+        found = suggested(thresholds, seeds, params.grow_min) if done == THRESHOLDS else None
         yield known._replace(seeds=seeds.copy(), blobs=blobs.copy(), suggested=found, done=done)
 
 
@@ -91,11 +91,11 @@ def _coarse_first(count: int) -> list[int]:
     return order
 
 
-def suggested(thresholds: Floats, seeds: Floats) -> float | None:
-    """The elbow (see `Elbow`); None without seeds."""
+def suggested(thresholds: Floats, seeds: Floats, grow_min: float = 0.0) -> float | None:
+    """The elbow (see `Elbow`), `grow_min` at least; None without seeds."""
     slope = -np.diff(np.log(np.maximum(seeds, 1))) / np.diff(np.log(thresholds))
     flat = np.flatnonzero((slope < SLOPE) & (seeds[:-1] > 0))
-    return float(f"{thresholds[flat[0]]:.3g}") if len(flat) else None
+    return max(float(f"{thresholds[flat[0]]:.3g}"), grow_min) if len(flat) else None
 
 
 class _Growing:

@@ -72,7 +72,7 @@ export function mountElbow(host, app, onThreshold, quiet) {
     apply.hidden = !good;
     apply.disabled = suggested === segment.seed_threshold;
     apply.textContent = good ? `Use ${number(suggested, 3)}` : "";
-    apply.title = `Take the elbow as seed threshold: below ${number(suggested, 3)} noise comes in, above it spots go.`;
+    apply.title = `Take ${number(suggested, 3)} as seed threshold. Below the elbow the number of seeds rises steeply, as noise does; above it weak spots are lost. It is never below c min.`;
     const lines = [{ id: "T", x: segment.seed_threshold, label: "T", colour: "--warm", drag: true }];
     if (good) lines.unshift({ id: "suggested", x: suggested, label: "", colour: "--soft", drag: false, dashed: true });
     chart.set({
