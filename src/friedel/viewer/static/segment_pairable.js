@@ -25,19 +25,25 @@ export function mountPairable(host, app, onApply) {
   let known = null;
   /** @type {string|null} */
   let waited = null;
+  /** The proposal that was applied or dismissed. */
+  let done = "";
 
   const ask = app.api.newest(async () => {
     known = await app.api.post("api/pairable", { segment: app.state.get().segment });
     host.classList.remove("stale");
+    text.classList.remove("bad");
     draw();
   }, (error) => {
     known = null;
+    host.classList.remove("stale");
     text.textContent = error.message;
+    text.classList.add("bad");
     show(0, 0);
   });
 
   function start() {
     waited = "asked";
+    done = "";
     app.api.post("api/propose", {}).catch((error) => {
       waited = null;
       app.complain(error);
@@ -58,14 +64,20 @@ export function mountPairable(host, app, onApply) {
     progress.hidden = !running;
     if (running) /** @type {HTMLElement} */ (progress.firstChild).style.width = `${(100 * (state.done ?? 0)) / (state.total || 1)}%`;
     const { best } = state ?? {};
-    const key = best ? JSON.stringify(best) : "";
-    if (result.dataset.key === key) return;
+    const told = JSON.stringify([best, running ? "" : state?.text]);
+    const key = told + JSON.stringify([known?.pairs, known?.null, running]);
+    if (result.dataset.key === key || told === done) return;
     result.dataset.key = key;
-    result.hidden = !best;
-    if (best) result.replaceChildren(...differences(best, app.state.get().segment, known, (values) => {
-      onApply(values);
+    const close = () => {
+      done = told;
       result.hidden = true;
-    }, () => (result.hidden = true)));
+    };
+    const parts = offer(state, app.state.get().segment, known, (values) => {
+      onApply(values);
+      close();
+    }, close);
+    result.hidden = !parts.length;
+    result.replaceChildren(...parts);
   }
 
   function draw() {
@@ -102,20 +114,36 @@ export function mountPairable(host, app, onApply) {
   return { draw, changed };
 }
 
-/** The proposal beside what is set. @param {any} best @param {any} segment @param {any} known @param {(values: any) => void} apply @param {() => void} dismiss */
-function differences(best, segment, known, apply, dismiss) {
-  const names = Object.keys(best.segment).filter((name) => JSON.stringify(best.segment[name]) !== JSON.stringify(segment[name]));
-  const rows = names.map((name) => el("tr", {}, el("th", {}, NAMES[/** @type {keyof NAMES} */ (name)] ?? name.replaceAll("_", " ")), el("td.n", {}, said(segment[name])), el("td", {}, "→"), el("td.n.new", {}, said(best.segment[name]))));
-  rows.push(el("tr.sum", {}, el("th", {}, "pairs"), el("td.n", {}, said(known?.pairs)), el("td", {}, "→"), el("td.n.new", {}, said(best.pairs))));
-  rows.push(el("tr", {}, el("th", {}, "by chance"), el("td.n", {}, said(known?.null)), el("td", {}, "→"), el("td.n.new", {}, said(best.null))));
-  const better = !known || best.pairs - (best.null ?? 0) > known.pairs - known.null;
+/**
+ * What the search has to offer; nothing as long as it has found nothing better than what is set.
+ * @param {any} state  of the search
+ * @param {any} segment
+ * @param {any} known  pairs of what is set
+ * @param {(values: any) => void} apply
+ * @param {() => void} dismiss
+ * @returns {HTMLElement[]}
+ */
+function offer(state, segment, known, apply, dismiss) {
+  const { best, text } = state ?? {};
+  const close = el("button.button.small", { type: "button", onclick: dismiss }, "Dismiss");
+  const names = best ? Object.keys(best.segment).filter((name) => JSON.stringify(best.segment[name]) !== JSON.stringify(segment[name])) : [];
+  const better = names.length && known && best.pairs - best.null > known.pairs - known.null;
+  if (!better) {
+    if (!["done", "failed", "stopped"].includes(state?.state) || (best && !known)) return [];
+    const says = text || "Nothing that was tried gives more pairs beyond chance than what is set.";
+    return [el("p.pair-text", {}, says), el("div.row", {}, close)];
+  }
   const values = Object.fromEntries(names.map((name) => [name, best.segment[name]]));
-  const parts = [
-    el("table", {}, el("tbody", {}, ...rows)),
-    better ? null : el("p.pair-text", {}, "So far nothing gives more pairs beyond chance than what is set."),
-    el("div.row", {}, el(`button.button.small${better ? ".primary" : ""}`, { type: "button", disabled: !names.length, onclick: () => apply(values) }, names.length ? "Apply" : "Already so"), el("button.button.small", { type: "button", onclick: dismiss }, "Dismiss")),
-  ];
-  return parts.filter((part) => part !== null);
+  const button = el("button.button.small.primary", { type: "button", onclick: () => apply(values) }, "Apply");
+  return [differences(best, names, segment, known), el("div.row", {}, button, close)];
+}
+
+/** The proposal beside what is set. @param {any} best @param {string[]} names  what differs @param {any} segment @param {any} known */
+function differences(best, names, segment, known) {
+  const row = (/** @type {string} */ kind, /** @type {string} */ name, /** @type {any} */ from, /** @type {any} */ to) => el(`tr${kind}`, {}, el("th", {}, name), el("td.n", {}, said(from)), el("td", {}, "→"), el("td.n.new", {}, said(to)));
+  const rows = names.map((name) => row("", NAMES[/** @type {keyof NAMES} */ (name)] ?? name.replaceAll("_", " "), segment[name], best.segment[name]));
+  rows.push(row(".sum", "pairs", known.pairs, best.pairs), row("", "by chance", known.null, best.null));
+  return el("table", {}, el("tbody", {}, ...rows));
 }
 
 /** @param {any} v */
