@@ -15,6 +15,7 @@ from friedel.runner.plan import usable_memory
 from friedel.segment import SegmentParams
 from friedel.segment.bright import BrightVoxels, Stencil, join, look
 from friedel.segment.params import Rules, sigma_of
+from friedel.viewer.warned import warnings_heard
 
 LOW_SIGMAS = 3.0
 LEAST_SIGMAS = 2.5
@@ -65,7 +66,8 @@ class Collector:
         self._bytes = 0
         self._parts: list[BrightVoxels] = []
         self._unit = 1.0 if per_pixel(params) else baseline.sigma
-        params = params.replaced(max_bright_fraction=max(params.max_bright_fraction, MOST_BRIGHT))
+        with warnings_heard():  # the thresholds are those of the draft
+            params = params.replaced(max_bright_fraction=max(params.max_bright_fraction, MOST_BRIGHT))
         excluded = areas.outside(params, baseline.beam)
 
         def stencil(level: float) -> Stencil:

@@ -12,6 +12,7 @@ from friedel.recipe import Recipe
 from friedel.viewer.running import Running, estimated
 from friedel.viewer.saving import Saving, save, saving_for
 from friedel.viewer.session import Refused, Session, read_body, whole
+from friedel.viewer.warned import warnings_heard
 
 
 def routes(session: Session) -> list[Route]:
@@ -72,7 +73,8 @@ class RunPage:
     def run(self, body: dict[str, Any]) -> None:
         """Start, from the recipe's file: what runs is what stands there. Raises `Refused` 409 where it is not."""
         with self._lock:
-            saving = saving_for(self._session.subject)
+            with warnings_heard():
+                saving = saving_for(self._session.subject)
             if saving.changes:
                 raise Refused(409, f"the draft is not saved: {saving.path.name} would run as it is; save it first")
             to = body.get("to") or "assemble"
@@ -83,7 +85,8 @@ class RunPage:
         """What would be written, or is."""
         subject = self._session.subject
         with self._lock, subject.lock:
-            saving = saving_for(subject)
+            with warnings_heard():  # they were told when the draft was read
+                saving = saving_for(subject)
             if write and saving.changes:
                 save(saving, None if subject.mask is None else self._session.scan.mask, ours=self._written)
                 self._written = saving.text

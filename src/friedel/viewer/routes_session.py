@@ -17,6 +17,7 @@ from friedel.viewer.drafts import plain, schema
 from friedel.viewer.saving import run_command, unsaved
 from friedel.viewer.session import Session, read_body
 from friedel.viewer.subject import Subject
+from friedel.viewer.warned import warnings_heard
 
 NOTHING_RUNS = {"state": "idle", "stage": "", "done": 0, "total": 0, "text": "", "exit": None}
 NOTHING_PROPOSED = {"state": "idle", "done": 0, "total": 0, "best": None}
@@ -67,6 +68,8 @@ def session_facts(session: Session) -> dict[str, Any]:
     scan, baseline = subject.scan, session.sweep.baseline
     record = subject.results.record
     stages = record.stages if record is not None else {}
+    with warnings_heard():  # what the draft warns of was told when it was read
+        file = _file(subject)
     return {
         "name": subject.path.name,
         "version": friedel.__version__,
@@ -86,7 +89,7 @@ def session_facts(session: Session) -> dict[str, Any]:
         "troubles": [asdict(one) for one in subject.troubles],
         "recipe": recipe_values(subject.recipe),
         "saved": recipe_values(subject.saved),
-        "file": _file(subject),
+        "file": file,
         "schema": schema(),
         "revision": session.revision,
         "generation": generation,
