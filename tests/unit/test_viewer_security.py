@@ -198,13 +198,16 @@ def test_methods_that_nobody_needs_are_refused(page):
     assert page.get("api/draft", headers=COOKIE).status_code == 405
 
 
-def test_a_fault_of_ours_is_one_line_and_the_next_question_is_answered(page, monkeypatch):
+def test_a_fault_of_ours_is_one_line_and_the_next_question_is_answered(page, monkeypatch, caplog):
     def broken(*_):
         raise RuntimeError("first line\nsecond line")
 
     monkeypatch.setattr(page.session.pictures, "get", broken)
     answer = page.get("api/frame?kind=raw&index=0", headers=COOKIE)
     assert (answer.status_code, answer.json()) == (500, {"error": "RuntimeError: first line"})
+    assert "internal error in the answer to GET /api/frame" in caplog.text
+    assert "Traceback" in caplog.text
+    assert "second line" in caplog.text
     assert page.get("api/progress", headers=COOKIE).status_code == 200
 
 

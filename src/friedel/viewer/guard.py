@@ -9,7 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 from anyio import Semaphore, move_on_after
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from friedel.runner.progress import log
 
 OWN_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 MOST_BODY = 2_000_000
@@ -84,7 +87,12 @@ class Guard:
                 MutableHeaders(scope=message)["Connection"] = "close"  # nobody will read the rest
             await answer(message)
 
-        await self._in_turn(scope, body.next, ending)
+        try:
+            await self._in_turn(scope, body.next, ending)
+        except ClientDisconnect:
+            log.debug(f"nobody waits for {scope['path']} any more")
+        except Exception:  # noqa: BLE001  (the page knows that something is wrong; the terminal is told what)
+            log.exception(f"internal error in the answer to {scope['method']} {scope['path']}")
 
     async def _in_turn(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers that may be large are few at a time until they are sent: they wait in memory for slow lines."""

@@ -87,6 +87,7 @@ function cleaned(params) {
 
 /** @param {Response} response */
 async function refusal(response) {
+  if (response.status === 500) return new ApiError(500, "internal error: the terminal has the details");
   const body = await response.json().catch(() => ({}));
   return new ApiError(response.status, body.error ?? `${response.status} ${response.statusText}`, body.key);
 }
