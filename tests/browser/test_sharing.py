@@ -26,8 +26,11 @@ def test_a_second_person_sees_the_changes_of_the_first_but_cannot_make_any(view,
     assert another.js(
         "document.querySelector('#panel-segment form, #panel-segment .form').closest('[inert]') !== null"
     )
-    _, seed, _ = another.grips("segment", ".histogram", "ew-resize")
-    another.drag(seed, (seed[0] - 40, seed[1]))
+    assert another.grips("segment", ".histogram", "ew-resize") == []
+    assert another.grips("segment", ".line", "ns-resize") == []
+    for name in ("[data-slot='B']", ".elbow header button", ".pairable header button"):
+        assert another.panel("segment").locator(name).first.is_disabled(), name
+    another.page.keyboard.press("x")
     answer = another.js(
         """import(new URL('static/api.js', document.baseURI))
              .then(({post}) => post('api/draft', {section: 'segment', values: {seed_threshold: 7}}))

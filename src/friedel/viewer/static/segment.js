@@ -183,8 +183,7 @@ export class Page {
 
   /** Change parameters, where nobody else does. @param {Object} values */
   edit(values) {
-    const control = this.app.state.get().progress?.control;
-    if (control?.taken && !control.mine) this.app.toast("Somebody else changes the recipe at the moment.", "bad");
+    if (this.app.state.lookingOn()) this.app.toast("Somebody else changes the recipe at the moment.", "bad");
     else this.app.state.edit("segment", values);
   }
 
@@ -270,6 +269,7 @@ export class Page {
     this.histogram.draw();
     this.elbow.draw();
     this.pairable.draw();
+    this.drawLine();
     this.film.update();
     this.contrast.update();
   }

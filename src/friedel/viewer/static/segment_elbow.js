@@ -70,10 +70,11 @@ export function mountElbow(host, app, onThreshold, quiet) {
     const suggested = suggestion();
     const good = Number.isFinite(suggested);
     apply.hidden = !good;
-    apply.disabled = suggested === segment.seed_threshold;
+    const others = app.state.lookingOn();
+    apply.disabled = others || suggested === segment.seed_threshold;
     apply.textContent = good ? `Use ${number(suggested, 3)}` : "";
     apply.title = `Take ${number(suggested, 3)} as seed threshold. Below the elbow the number of seeds rises steeply, as noise does; above it weak spots are lost. It is never below c min.`;
-    const lines = [{ id: "T", x: segment.seed_threshold, label: "T", colour: "--warm", drag: true }];
+    const lines = [{ id: "T", x: segment.seed_threshold, label: "T", colour: "--warm", drag: !others }];
     if (good) lines.unshift({ id: "suggested", x: suggested, label: "", colour: "--soft", drag: false, dashed: true });
     chart.set({
       series: [

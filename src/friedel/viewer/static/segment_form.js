@@ -34,7 +34,7 @@ export function mountForm(host, note, app) {
   let held = null;
 
   function draw() {
-    const { segment, progress, session } = state.get();
+    const { segment, session } = state.get();
     const saved = session?.saved?.segment;
     const key = `${segment.unit} ${sigma()}`;
     if (key !== ranged) for (const [name, range] of Object.entries(rangesOf(segment, sigma()))) form.setRange(name, range);
@@ -44,7 +44,7 @@ export function mountForm(host, note, app) {
     const draft = /** @type {any} */ (state.get()).draftError;
     const own = draft?.section === "segment" && draft.key ? { [draft.key.split(".").pop()]: draft.text } : {};
     form.setErrors({ ...own, ...refused });
-    form.disable(progress?.control ? progress.control.taken && !progress.control.mine : false);
+    form.disable(state.lookingOn());
   }
   return {
     draw,

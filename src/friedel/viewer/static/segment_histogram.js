@@ -40,10 +40,11 @@ export function mountHistogram(host, caption, app, onDrag) {
     const start = Math.max(edges.find((edge) => edge > 0) ?? noise, 0.25 * noise);
     const close = Math.abs(Math.log(segment.seed_threshold / segment.grow_min)) < 0.09 * Math.log(end / start);
     const both = segment.grow_min < segment.seed_threshold ? "c min, T" : "T, c min";
+    const drag = !app.state.lookingOn();
     const lines = [
-      { id: "grow_min", x: segment.grow_min, label: close ? "" : "c min", colour: "--teal", drag: true },
-      { id: "seed_threshold", x: segment.seed_threshold, label: close ? both : "T", colour: "--warm", drag: true },
-      { id: "grow_max", x: Math.min(cap, end), label: Number.isFinite(cap) ? "c max" : "∞", colour: "--teal", drag: true, dashed: true },
+      { id: "grow_min", x: segment.grow_min, label: close ? "" : "c min", colour: "--teal", drag },
+      { id: "seed_threshold", x: segment.seed_threshold, label: close ? both : "T", colour: "--warm", drag },
+      { id: "grow_max", x: Math.min(cap, end), label: Number.isFinite(cap) ? "c max" : "∞", colour: "--teal", drag, dashed: true },
     ];
     const bars = evened(edges, known.counts, 3 * noise);
     chart.set({

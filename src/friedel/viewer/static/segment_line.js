@@ -15,6 +15,7 @@ import { colour, font, onTheme, rem } from "./theme.js";
  * @property {number} sigma
  * @property {Float32Array|null} noise  by column, where each pixel has its own (null also as long as none is here)
  * @property {boolean} awaited  the noise of this row will come, and move the lines a little
+ * @property {boolean} fixed  no line can be taken
  * @property {number|null} col  under the pointer
  *
  * @typedef {"seed_threshold"|"grow_min"|"grow_max"} Name
@@ -257,7 +258,7 @@ export class LinePlot {
       ctx.fillText(text, box.width + 12, places[i]);
       ctx.textAlign = "right";
       ctx.fillText(`${says}${number(here * level, 3)}`, Math.min(width - 4, box.width + 7.2 * rem()), places[i]);
-      if (name && !about) this.grips.push({ name, v: level }); // where lines still move they cannot be taken
+      if (name && !about && !line.fixed) this.grips.push({ name, v: level }); // where lines still move they cannot be taken
     });
   }
 

@@ -83,7 +83,9 @@ export function mountPairable(host, app, onApply) {
   function draw() {
     const { session, progress: now } = app.state.get();
     const ready = Boolean(session?.has?.geometry);
-    button.disabled = !ready || now?.sweep?.state !== "done";
+    button.disabled = stop.disabled = app.state.lookingOn();
+    button.disabled ||= !ready || now?.sweep?.state !== "done";
+    for (const apply of result.querySelectorAll(".primary")) /** @type {HTMLButtonElement} */ (apply).disabled = stop.disabled;
     button.title = ready ? "Search for the thresholds that give the most pairs above chance" : "";
     host.classList.toggle("off", !ready);
     if (!ready) {

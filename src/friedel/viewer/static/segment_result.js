@@ -46,8 +46,9 @@ export function mountResult(host, app, hooks) {
     draw(shown) {
       const s = app.state.get();
       const history = app.state.history();
-      undo.disabled = !history.undo;
-      redo.disabled = !history.redo;
+      const others = app.state.lookingOn();
+      undo.disabled = others || !history.undo;
+      redo.disabled = others || !history.redo;
       scope.set(s.scope);
       span.textContent = spanText(shown, s);
       slots.draw();
@@ -97,11 +98,13 @@ function compare(app, onSlot) {
     element: el("div.slots", { role: "group", "aria-label": "Two settings to compare" }, both[0].button, both[1].button, gain),
     draw() {
       const { slots } = app.state.get();
+      const others = app.state.lookingOn();
       for (const { name, button, count } of both) {
         const kept = slots[name]?.kept;
+        button.disabled = others;
         button.setAttribute("aria-pressed", String((slots.shown ?? "A") === name));
         count.textContent = slots[name] ? (kept === undefined ? "…" : `${number(kept, 9)}`) : "keep as it is";
-        button.title = slots[name] ? `Setting ${name}. X changes between the two.` : `Begin a second setting ${name}, to compare with this one (X)`;
+        button.title = others ? "Somebody else changes the recipe" : slots[name] ? `Setting ${name}. X changes between the two.` : `Begin a second setting ${name}, to compare with this one (X)`;
       }
       const [a, b] = [slots.A?.kept, slots.B?.kept];
       const difference = a !== undefined && b !== undefined ? b - a : null;

@@ -26,6 +26,7 @@ export function lineOf(page) {
     claimed: covered.filter((one) => legend.shown[shown?.table.classOf(one.row) ?? 0]).map((one) => ({ from: one.from, to: one.to, kind: shown?.table.classOf(one.row) ?? 0, main: one.row === under })),
     levels: levelsOf(segment, sigma, Number.isNaN(peak) ? null : peak),
     sigma,
+    fixed: page.app.state.lookingOn(),
     ...page.noise.row(shown?.answer, row),
   };
 }

@@ -25,6 +25,7 @@ export function slotKeeper(app) {
     choose(name) {
       const { slots, segment } = state.get();
       if (name === shown()) return;
+      if (state.lookingOn()) return app.toast("Somebody else changes the recipe at the moment.", "bad");
       const kept = slots[shown()]?.kept;
       const next = slots[name] ?? { segment, kept };
       if (!slots[name]) answers.set(name, answers.get(shown()));

@@ -105,6 +105,12 @@ export function select(patch) {
   set({ selection: { ...current.selection, ...patch } });
 }
 
+/** Whether somebody else changes the recipe at the moment. */
+export function lookingOn() {
+  const control = current.progress?.control;
+  return Boolean(control?.taken && !control.mine);
+}
+
 // ---- edits of the recipe, with undo and redo -------------------------------------------------------------
 
 const MERGE_MS = 700;
