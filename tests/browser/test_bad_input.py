@@ -47,6 +47,10 @@ def test_a_run_that_ended_half_way_says_what_is_missing(copied, serve):
     friedel.run(copied / "s.toml", copied / "half", to_stage="segment", report=False)
     view = serve(copied / "half")
     assert "match" in said(view)
+    view.tab("run")
+    view.until("document.querySelector('#panel-run .unsaved').textContent.includes('half.toml does not exist yet')")
+    view.tab("save")
+    view.until("document.querySelector('#panel-save h2').textContent.includes('new file')")
     view.tab("grains")
     view.until("document.querySelector('#panel-grains').textContent.includes('No grains yet')")
     view.until("friedel.counters.spots > 0")
@@ -70,6 +74,10 @@ def test_an_old_folder_with_damaged_files_shows_what_can_still_be_read(copied, s
     view.until("document.querySelector('#panel-volume .empty').checkVisibility()")
     view.tab("grains")
     view.until("document.querySelectorAll('tr[data-grain]').length === 3")
+    stages = view.tab("run").locator(".stage-row")
+    for name, damaged in (("preprocess", True), ("segment", False), ("assemble", True)):
+        text = stages.filter(has_text=name).first.text_content()
+        assert ("gone or damaged" in text, "other parameters" in text) == (damaged, False), text
     view.tab("segment")
     view.settled()
     assert view.state("solution", "kept") > 0
@@ -83,5 +91,5 @@ def test_a_recipe_without_geometry_goes_as_far_as_the_blobs(copied, serve, tmp_p
     assert "[setup]" in view.page.locator(".pair-text").text_content()
     view.tab("grains")
     view.until("document.querySelector('#panel-grains').textContent.includes('No spots yet')")
-    view.tab("run")
+    view.panel("grains").get_by_role("button", name="Run").click()
     view.until("document.querySelector('#panel-run .primary').textContent.includes('segment')")

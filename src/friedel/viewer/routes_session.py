@@ -1,6 +1,7 @@
 """What the page is about, how far things are, and who may change them."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
@@ -16,7 +17,7 @@ from friedel.runner.passes import baseline_facts
 from friedel.viewer.drafts import plain, schema
 from friedel.viewer.saving import run_command, unsaved
 from friedel.viewer.session import Session, read_body
-from friedel.viewer.subject import Subject
+from friedel.viewer.subject import Subject, changed_files
 from friedel.viewer.warned import warnings_heard
 
 NOTHING_RUNS = {"state": "idle", "stage": "", "done": 0, "total": 0, "text": "", "exit": None}
@@ -68,6 +69,7 @@ def session_facts(session: Session) -> dict[str, Any]:
     scan, baseline = subject.scan, session.sweep.baseline
     record = subject.results.record
     stages = record.stages if record is not None else {}
+    lost = set() if record is None else set(changed_files(record, subject.out))
     with warnings_heard():  # what the draft warns of was told when it was read
         file = _file(subject)
     return {
@@ -85,11 +87,12 @@ def session_facts(session: Session) -> dict[str, Any]:
             for name, one in stages.items()
         },
         "stale": [name for name in stages if scan is not None and not subject.finished(name)],
+        "gone": [name for name, one in stages.items() if lost & set(one.outputs)],
         "warnings": list(dict.fromkeys([*subject.warnings, *session.sweep.warnings])),
         "troubles": [asdict(one) for one in subject.troubles],
         "recipe": recipe_values(subject.recipe),
         "saved": recipe_values(subject.saved),
-        "file": file,
+        "file": file and {**file, "exists": Path(file["path"]).is_file()},
         "schema": schema(),
         "revision": session.revision,
         "generation": generation,

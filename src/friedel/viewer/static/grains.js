@@ -1,8 +1,9 @@
 // Pairs and grains: where every spot of every grain is, which spots are partners, and which grains to trust least.
 
 import { number } from "./axes.js";
-import { el, icon, segmented } from "./dom.js";
+import { el, segmented } from "./dom.js";
 import { PAINTS, grainData, paintOf, styled } from "./grains_data.js";
+import { noGrains, noSpots } from "./grains_empty.js";
 import { factsCard } from "./grains_facts.js";
 import { overview } from "./grains_overview.js";
 import { plots } from "./grains_plots.js";
@@ -30,7 +31,7 @@ export function mount(host, app) {
   let shown = null;
   let visible = false;
 
-  const page = build(host, {
+  const page = build(host, app, {
     paint: (paint) => state.set({ paint }),
     pairs: (pairs) => {
       page.pairs.set(pairs);
@@ -227,9 +228,10 @@ export function mount(host, app) {
 
 /**
  * @param {HTMLElement} host
+ * @param {import("./main.js").App} app
  * @param {{paint: (value: string) => void, pairs: (value: any) => void, loose: (on: boolean) => void}} on
  */
-function build(host, on) {
+function build(host, app, on) {
   const paints = segmented("Colour", PAINTS, on.paint);
   const pairs = segmented("Pair lines", PAIRS, on.pairs);
   const loose = toggle(
@@ -256,40 +258,21 @@ function build(host, on) {
   const table = el("aside.grain-list");
   const spot = el("div.spot-line", { role: "status" });
   const card = el("div.card-strip");
-  const missing = el(
-    "div.no-grains",
-    { hidden: true },
-    el("h3", {}, "No grains yet"),
-    el(
-      "p",
-      {},
-      "Grains are found by the stage index, pairs by the stage match. They need the sections [setup] and [[phase]] of the recipe.",
-    ),
-  );
-  const nothing = el(
-    "div.empty",
-    { hidden: true },
-    icon("box"),
-    el("h2", {}, "No spots yet"),
-    el(
-      "p",
-      {},
-      "Spots are what the stage segment finds. Choose its parameters on the page Segment and start the run on the page Run.",
-    ),
-  );
-  table.append(missing);
+  const missing = noGrains();
+  const nothing = noSpots(app);
+  table.append(missing.element);
   const strip = el("div.strip", {}, spot, card);
   const body = el("div.grains-body", {}, detector.element, angles.element, strip, table);
-  host.append(bar, body, nothing);
+  host.append(bar, body, nothing.element);
   return {
     paints, pairs, detector: detector.view, angles: angles.view, table, card, spot,
     facts: (/** @type {string} */ text) => (says.textContent = text),
     noGrains: (/** @type {boolean} */ is) => {
-      missing.hidden = !is;
+      missing.show(is);
       table.classList.toggle("nothing", is);
     },
     empty: (/** @type {boolean} */ is) => {
-      nothing.hidden = !is;
+      nothing.show(is);
       bar.hidden = body.hidden = is;
     },
   };

@@ -1,7 +1,7 @@
 // Run: what it will take, start and stop, how far each stage is, warnings, the log.
 
 import { el, icon } from "./dom.js";
-import { RESULTS, resultTile, STAGES, stageRow } from "./run_stages.js";
+import { RESULTS, resultTile, STAGES, stageRow, whyStale } from "./run_stages.js";
 import * as state from "./state.js";
 
 /**
@@ -39,7 +39,7 @@ export function mount(host, app) {
     { hidden: true },
     icon("warn"),
     unsavedText,
-    el("button.link", { type: "button", onclick: () => app.open("save") }, "Look at them"),
+    el("button.link", { type: "button", onclick: () => app.open("save") }, "See what would be written"),
   );
   const warnings = el("ul.warnings");
   const results = el("div.results", { "aria-live": "polite" });
@@ -152,7 +152,8 @@ export function mount(host, app) {
     const words = [file?.command, to !== "assemble" && `--to ${to}`, restart.checked && "--restart"];
     command.textContent = command.title = file ? words.filter(Boolean).join(" ") : "";
     unsaved.hidden = !file?.unsaved;
-    if (file) unsavedText.textContent = `${file.path.split("/").pop()} is not what this page shows: save it before a run. `;
+    const name = file?.path.split("/").pop();
+    if (file) unsavedText.textContent = file.exists ? `${name} is not what this page shows: save it before a run. ` : `${name} does not exist yet: saving makes it, and a run needs it. `;
     const says = {
       running: now.stage === "report" ? "writing the report" : "running",
       stopping: "stopping: what is finished is kept",
@@ -164,7 +165,7 @@ export function mount(host, app) {
     outcome.dataset.state = now.state;
     results.replaceChildren(
       ...RESULTS.filter(([name]) => session?.stages?.[name]).map((each) =>
-        resultTile(each, session.stages[each[0]].counts ?? {}, session.stale?.includes(each[0])),
+        resultTile(each, session.stages[each[0]].counts ?? {}, whyStale(session, each[0])),
       ),
     );
     const all = [

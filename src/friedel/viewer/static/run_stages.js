@@ -97,7 +97,7 @@ export function stageRow(name, says, i, choose) {
         : !possible
           ? "needs [setup] and [[phase]]"
           : done
-            ? resultText(done, stale && !passed)
+            ? resultText(done, passed ? "" : whyStale(session, name))
             : "not run yet";
     },
   };
@@ -108,27 +108,33 @@ function progressText({ done, total, text }) {
   return [text, total ? `${number(done, 7)} of ${number(total, 7)}` : ""].filter(Boolean).join("  ");
 }
 
-/** @param {any} done @param {boolean} stale */
+/** Why what a stage left cannot be used; empty where it can. @param {any} session @param {string} name */
+export function whyStale(session, name) {
+  if (!session?.stale?.includes(name)) return "";
+  return session.gone?.includes(name) ? "its files are gone or damaged" : "with other parameters";
+}
+
+/** @param {any} done @param {string} stale  why */
 function resultText({ counts = {}, seconds }, stale) {
   const told = Object.entries(SAYS)
     .filter(([key]) => typeof counts[key] === "number")
     .slice(0, 2)
     .map(([key, word]) => `${number(counts[key], 7)} ${word}`);
-  return [...told, duration(seconds), stale ? "with other parameters" : ""].filter(Boolean).join("  ·  ");
+  return [...told, duration(seconds), stale].filter(Boolean).join("  ·  ");
 }
 
 /**
  * What came out of a stage, as one large number.
  * @param {any} result  of RESULTS
  * @param {any} counts
- * @param {boolean} stale  made with other parameters
+ * @param {string} stale  why it is not what a run would give
  */
 export function resultTile([, word, key, below], counts, stale) {
   return el(
     "div.result",
     {
       data: { stale: String(Boolean(stale)) },
-      title: stale ? "Made with other parameters than the ones shown here" : "",
+      title: stale && `Not what a run would give now: ${stale}`,
     },
     el("b", {}, number(counts[key], 7)),
     el("span", {}, word),

@@ -63,7 +63,7 @@ export function mount(host, app) {
     const changes = lines.filter((line) => /^[+-](?![+-]{2})/.test(line)).length;
     const nothing = written || !changes;
     write.disabled = nothing && !answer.mask_path;
-    title.textContent = written ? "Saved" : changes ? "What would change" : "Nothing to save";
+    title.textContent = written ? "Saved" : !changes ? "Nothing to save" : state.get().session?.file?.exists === false ? "What would be in the new file" : "What would change";
     note.textContent = nothing ? "" : answer.mask_path ? `The mask goes to ${answer.mask_path}` : "";
     diff.replaceChildren(...(nothing ? [same(written)] : lines.map(diffLine)));
   }
