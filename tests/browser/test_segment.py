@@ -182,6 +182,20 @@ def test_two_settings_are_compared_and_a_key_goes_from_one_to_the_other(segment)
     assert segment.state("solution", "kept") == slots["A"]["kept"]
 
 
+def test_a_reload_keeps_undo_and_both_settings(segment):
+    first = segment.state("segment")
+    segment.page.keyboard.press("x")
+    segment.settled()
+    segment.js("friedel.state.edit('segment', {seed_threshold: 80})")
+    slots = segment.settled().state("slots")
+    segment.page.reload()
+    segment.until("window.friedel?.ready")
+    segment.settled()
+    assert segment.state("slots") == slots
+    segment.panel("segment").get_by_role("button", name="Undo").click()
+    assert segment.state("segment") == first
+
+
 def hold(held, route):
     """Keep a request back; playwright wants a function of its own for each route."""
     held.append(route)

@@ -5,6 +5,7 @@ import * as api from "./api.js";
 import { el, icon } from "./dom.js";
 import { mountHeader, showTroubles } from "./header.js";
 import { showHelp } from "./help.js";
+import { keepEdits, restoreEdits } from "./kept.js";
 import * as keys from "./keys.js";
 import * as state from "./state.js";
 import { setTheme, theme } from "./theme.js";
@@ -26,7 +27,7 @@ const POLL_MS = 400;
  * @property {typeof import("./api.js")} api
  * @property {typeof import("./keys.js")} keys  `keys.bind(tab, combos, says, run)`
  * @property {typeof import("./address.js")} address  `address.remember(name, part)` keeps more in the URL
- * @property {(text: string, kind?: "info"|"bad") => void} toast  a line that goes by itself
+ * @property {(text: string, kind?: "info"|"note"|"bad") => void} toast  a line that goes by itself
  * @property {(error: any) => void} complain  says an error, unless it was only overtaken
  * @property {(name: string) => void} open  another tab
  * @property {() => Promise<void>} reload  ask for the session again
@@ -188,11 +189,11 @@ async function poll() {
 
 // ---- small things --------------------------------------------------------------------------------------------
 
-/** @param {string} text @param {"info"|"bad"} [kind] */
+/** @param {string} text @param {"info"|"note"|"bad"} [kind]  note: nothing was done, and nothing is wrong */
 function toast(text, kind = "info") {
   const host = /** @type {HTMLElement} */ (document.getElementById("toasts"));
   if ([...host.children].some((each) => each.textContent === text)) return;
-  const note = el(`div.toast.${kind}`, {}, icon(kind === "bad" ? "warn" : "check"), text);
+  const note = el(`div.toast.${kind}`, {}, kind === "note" ? null : icon(kind === "bad" ? "warn" : "check"), text);
   host.append(note);
   window.setTimeout(() => note.remove(), kind === "bad" ? 7000 : 3500);
 }
@@ -214,8 +215,8 @@ function bindKeys() {
     keys.bind("*", String(i + 1), i ? "" : "the pages, in order", () => open(tab.name), `1 … ${TABS.length}`),
   );
   keys.bind("*", "?", "this help", () => showHelp(state.get().tab));
-  keys.bind("*", "ctrl+z", "undo a change of the recipe or the mask", () => state.undo() || toast("Nothing to undo."));
-  keys.bind("*", "ctrl+shift+z|ctrl+y", "redo it", () => state.redo() || toast("Nothing to redo."));
+  keys.bind("*", "ctrl+z", "undo a change of the recipe or the mask", () => state.undo() || toast("Nothing to undo.", "note"));
+  keys.bind("*", "ctrl+shift+z|ctrl+y", "redo it", () => state.redo() || toast("Nothing to redo.", "note"));
   keys.bind("*", "t", "light, dark, or as the system", () => {
     setTheme(theme() === "light" ? "dark" : theme() === "dark" ? "auto" : "light");
     header.update();
@@ -236,6 +237,7 @@ async function start() {
     return;
   }
   address.readAddress();
+  restoreEdits();
   state.set({ frame: Math.min(state.get().frame, Math.max(0, (state.get().session?.scan?.frames ?? 1) - 1)) });
   state.on(["tab", "session", "progress"], showTab);
   state.on(
@@ -244,6 +246,7 @@ async function start() {
   );
   window.addEventListener("hashchange", address.readAddress);
   window.addEventListener("pagehide", () => {
+    keepEdits();
     if (state.get().progress?.control?.mine)
       api.post("api/control", { release: true }, { keepalive: true }).catch(() => {});
   });

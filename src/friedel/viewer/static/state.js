@@ -171,6 +171,18 @@ export function redo() {
   return true;
 }
 
+/** The edits that a reload would forget, without what only this page can take back. @returns {{past: Edit[], future: Edit[]}} */
+export function steps() {
+  const last = past.findLastIndex((step) => "back" in step);
+  return /** @type {any} */ ({ past: past.slice(last + 1), future: future.some((step) => "back" in step) ? [] : future });
+}
+
+/** @param {{past: Edit[], future: Edit[]}} kept  as `steps` gave them */
+export function takeSteps(kept) {
+  past = kept.past.map((step) => ({ ...step, at: -Infinity })); // the clock began anew with the page
+  future = kept.future;
+}
+
 /** @returns {{undo: number, redo: number}} how many steps there are in either direction */
 export function history() {
   return { undo: past.length, redo: future.length };
