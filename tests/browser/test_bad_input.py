@@ -36,6 +36,7 @@ def test_a_scan_that_vanished_is_named_and_the_results_are_there(copied, serve):
     (copied / "s.h5").unlink()
     view = serve(copied / "s.toml")
     assert "s.h5" in said(view)
+    assert "put it back" in said(view)
     view.until("document.querySelector('#panel-frames').textContent.includes('No frames to show')")
     view.tab("segment")
     view.until("document.querySelector('#panel-segment').textContent.includes('could not be opened')")

@@ -129,7 +129,7 @@ class Subject:
                     self._opened = open_scan(recipe.scan.frames, recipe.scan)
                 self._recipe_warnings += [text for text in heard if text not in self._recipe_warnings]
             except (FriedelError, OSError) as error:
-                self._scan_troubles = [Trouble.of("scan", error)]
+                self._scan_troubles = [_with_way_out(Trouble.of("scan", error))]
 
     def draft(self, section: str, values: Any) -> Recipe:
         """Change parameters of one section. Raises `RecipeError` or `ScanError`, and nothing is changed then."""
@@ -276,6 +276,12 @@ def right_part(name: str, part: Any) -> tuple[Any, list[RecipeError]]:
             if not isinstance(part, dict) or key not in part:
                 return None, errors
             part = {known: value for known, value in part.items() if known != key}
+
+
+def _with_way_out(trouble: Trouble) -> Trouble:
+    if trouble.way_out or "no such file" not in trouble.text:
+        return trouble
+    return replace(trouble, way_out="put it back, or correct `frames` in the section [scan] of the recipe")
 
 
 def changed_files(record: RunRecord, out: Path) -> list[str]:

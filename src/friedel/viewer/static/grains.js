@@ -169,7 +169,7 @@ export function mount(host, app) {
   /** @param {any} grain */
   async function toMap({ x, y, z }) {
     if (!state.get().session?.has?.volume) {
-      app.toast("There is no map yet.");
+      app.toast("There is no map yet.", "note");
       return;
     }
     const { origin_um, voxel_um, shape } = await data.map();

@@ -150,7 +150,7 @@ function controlBadge() {
           ? [icon("check"), "In control"]
           : control.taken
             ? [icon("lock"), "Looking on"]
-            : ["Free to change"]),
+            : ["Take control"]),
       );
       element.title = control.mine
         ? "Changes made here count. Click to hand over."

@@ -219,7 +219,7 @@ export class LinePlot {
     /** @type {{name: Name|null, text: string, says: string, v: number|null, ink: string, dash: number[]}[]} */
     const rows = [
       { name: null, text: "M", says: about, v: levels.peak, ink: "--soft", dash: [1, 3] },
-      { name: "seed_threshold", text: "T", says: about, v: levels.seed, ink: "--warm", dash: [] },
+      { name: "seed_threshold", text: "T", says: about, v: levels.seed > 0 ? levels.seed : null, ink: "--warm", dash: [] },
       { name: "grow_max", text: "c max", says: about, v: Number.isFinite(levels.ceiling) ? levels.ceiling : null, ink: "--teal", dash: [6, 3] },
       { name: null, text: "τM", says: about, v: levels.part, ink: "--soft", dash: [4, 3] },
       { name: "grow_min", text: "c min", says: about, v: levels.floor, ink: "--teal", dash: [] },

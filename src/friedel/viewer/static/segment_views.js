@@ -155,7 +155,11 @@ export class SegmentViews {
     if (!deep && to - from > 1.5 * DEPTH) xpsi.zoom((to - from) / DEPTH, { x: 0, y: xpsi.toScreen(0, frame).y });
     const y = xpsi.toScreen(0, frame + 0.5).y;
     const { height } = xpsi.size;
-    if (y < 0.1 * height || y > 0.9 * height) xpsi.pan(0, height / 2 - y);
+    if (y >= 0.1 * height && y <= 0.9 * height) return;
+    const { y0, sy } = xpsi.view;
+    const most = Math.max(0, this.app.state.get().session.scan.frames - height / sy);
+    const wanted = Math.min(most, Math.max(0, frame + 0.5 - height / sy / 2)); // there is nothing beyond the ends
+    if (Math.abs(wanted - y0) > 1e-6) xpsi.pan(0, (y0 - wanted) * sy);
   }
 
   /** Grey levels of clean frames. */

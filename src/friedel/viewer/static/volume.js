@@ -188,7 +188,7 @@ export function mount(host, app) {
     solid.only = on && grain !== null && grain !== undefined ? grain + 1 : 0;
     solid.scene.chosen = on || grain === null || grain === undefined ? 0 : grain + 1;
     solid.refill();
-    if (on && !solid.only) app.toast("Click a grain first.");
+    if (on && !solid.only) app.toast("Click a grain first.", "note");
   }
 
   /** @param {number} code @param {boolean} on */
