@@ -87,7 +87,7 @@ def session_facts(session: Session) -> dict[str, Any]:
             for name, one in stages.items()
         },
         "stale": [name for name in stages if scan is not None and not subject.finished(name)],
-        "gone": [name for name, one in stages.items() if lost & set(one.outputs)],
+        "gone": [name for name, one in stages.items() if lost & {*one.outputs, *one.handed_on}],
         "warnings": list(dict.fromkeys([*subject.warnings, *session.sweep.warnings])),
         "troubles": [asdict(one) for one in subject.troubles],
         "recipe": recipe_values(subject.recipe),

@@ -198,5 +198,6 @@ export function mount(host, app) {
 function estimateLine(text) {
   const at = text.indexOf(":");
   if (at < 0 || at > 40) return el("p.soft", {}, text);
+  if (text.startsWith("reading:")) return estimateLine(text.replace("reading:", "of this, to read the frames:").replace(" of it", ""));
   return el("div.estimate-line", {}, el("span", {}, text.slice(0, at)), el("b", {}, text.slice(at + 1).trim()));
 }

@@ -82,7 +82,7 @@ export function mountElbow(host, app, onThreshold, quiet) {
         ...(known.seeds ? [{ type: /** @type {const} */ ("line"), x: at, y: of(known.seeds), name: "seeds", colour: "--warm", axis: /** @type {const} */ ("y2"), dashed: true, width: 1 }] : []),
         { type: "line", x: at, y: of(known.blobs), name: "blobs", colour: "--warm", axis: "y2" },
       ],
-      x: { kind: "log", min: Math.min(x[0], Math.max(segment.seed_threshold, x[0] / 10)) / 1.05, max: Math.max(/** @type {number} */ (x.at(-1)), segment.seed_threshold) * 1.05, format: (v) => number(v, 3) },
+      x: { kind: "log", min: Math.min(x[0], segment.seed_threshold > 0 ? segment.seed_threshold : x[0]) / 1.05, max: Math.max(/** @type {number} */ (x.at(-1)), segment.seed_threshold) * 1.05, format: (v) => number(v, 3) },
       y: { kind: "log", format: percent },
       y2: { kind: "log", format: brief },
       lines,

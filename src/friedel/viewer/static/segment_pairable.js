@@ -36,8 +36,9 @@ export function mountPairable(host, app, onApply) {
   }, (error) => {
     known = null;
     host.classList.remove("stale");
-    text.textContent = error.message;
-    text.classList.add("bad");
+    const refused = error.status === 422; // the field says why
+    text.textContent = refused ? "Waits for parameters that can be used." : error.message;
+    text.classList.toggle("bad", !refused);
     show(0, 0);
   });
 
@@ -85,7 +86,6 @@ export function mountPairable(host, app, onApply) {
     const ready = Boolean(session?.has?.geometry);
     button.disabled = stop.disabled = app.state.lookingOn();
     button.disabled ||= !ready || now?.sweep?.state !== "done";
-    for (const apply of result.querySelectorAll(".primary")) /** @type {HTMLButtonElement} */ (apply).disabled = stop.disabled;
     button.title = ready ? "Search for the thresholds that give the most pairs above chance" : "";
     host.classList.toggle("off", !ready);
     if (!ready) {
@@ -93,6 +93,7 @@ export function mountPairable(host, app, onApply) {
       return;
     }
     drawSearch(now?.propose);
+    for (const apply of result.querySelectorAll(".primary")) /** @type {HTMLButtonElement} */ (apply).disabled = stop.disabled;
     if (now?.sweep?.state !== "done") text.textContent = "Waits for the whole scan.";
     else if (known) {
       const share = (/** @type {number} */ n) => (known.blobs ? (2 * n) / known.blobs : 0);

@@ -76,7 +76,7 @@ function spanText(shown, s) {
   const bright = `${number(100 * shown.answer.bright_fraction, 2)} % bright`;
   const frames = `frames ${start}–${stop - 1}, ${bright}${shown.answer.preview ? ", preview: backgrounds are not known yet" : ""}`;
   const { grow_min: low, seed_threshold: seed } = s.segment;
-  const turned = low > seed ? ["c min is above T: blobs grow down to T only"] : [];
+  const turned = low > seed && seed > 0 ? ["c min is above T: blobs grow down to T only"] : [];
   return [frames, ...turned, ...(shown.answer.warnings ?? [])].join(". ");
 }
 
