@@ -72,7 +72,7 @@ def test_an_old_folder_with_damaged_files_shows_what_can_still_be_read(copied, s
     view = serve(out)
     view.tab("volume")
     assert "volume.h5" in said(view)
-    view.until("document.querySelector('#panel-volume .empty').checkVisibility()")
+    view.until("document.querySelector('#panel-volume .empty')?.textContent.includes('gone or damaged')")
     view.tab("grains")
     view.until("document.querySelectorAll('tr[data-grain]').length === 3")
     stages = view.tab("run").locator(".stage-row")

@@ -27,7 +27,7 @@ export function mount(host, app) {
   /** @type {{map: any, colours: any, columns: any}|null} */
   let shown = null;
 
-  const page = build(host, {
+  const page = build(host, app, {
     paint: (value) => state.set({ paint: value }),
     status: (code, on) => showStatus(code, on),
     cut: (on) => setCut(on),

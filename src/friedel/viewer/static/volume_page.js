@@ -4,6 +4,7 @@ import { number } from "./axes.js";
 import { Chart } from "./charts.js";
 import { el, icon, segmented } from "./dom.js";
 import { PAINTS } from "./grains_data.js";
+import { noMap } from "./grains_empty.js";
 import { counted } from "./grains_overview.js";
 import { colour } from "./theme.js";
 import { toggle, twoEnds } from "./volume_tools.js";
@@ -97,10 +98,11 @@ export function bindKeys(app, { solid, page, setCut, reset, step }) {
 
 /**
  * @param {HTMLElement} host
+ * @param {import("./main.js").App} app
  * @param {{paint: (value: string) => void, status: (code: number, on: boolean) => void, cut: (on: boolean) => void,
  *   only: (on: boolean) => void, crossed: (on: boolean) => void, reset: () => void, clip: (axis: number, low: number, high: number) => void}} on
  */
-export function build(host, on) {
+export function build(host, app, on) {
   const paints = segmented("Colour", [...PAINTS, STATUS], on.paint);
   const colours = ["", "#3f7fc4", "#ffa23c", "#a873d9"];
   const statuses = [1, 2, 3].map(
@@ -144,24 +146,14 @@ export function build(host, on) {
   const grid = el("div.slices", {}, key);
   const card = el("div.map-card");
   const left = el("div.map-left", {}, solid, readout, clipBar);
-  const nothing = el(
-    "div.empty",
-    { hidden: true },
-    icon("box"),
-    el("h2", {}, "No map yet"),
-    el(
-      "p",
-      {},
-      "The map of grains is what the last stage, assemble, makes. It needs the sections [setup] and [[phase]] in the recipe; then start the run on the page Run.",
-    ),
-  );
+  const nothing = noMap(app);
   const body = el("div.map-body", {}, left, el("div.map-right", {}, grid, card));
-  host.append(bar, body, nothing);
+  host.append(bar, body, nothing.element);
   return {
     paints, statuses, cut, only, crossed, solid, clips, readout, slices: grid, key, card,
     facts: (/** @type {string} */ text) => (says.textContent = text),
     empty: (/** @type {boolean} */ is) => {
-      nothing.hidden = !is;
+      nothing.show(is);
       bar.hidden = body.hidden = is;
     },
     /** @param {string} what */
