@@ -332,7 +332,7 @@ def test_a_folder_is_saved_to_the_recipe_beside_it(tmp_path, monkeypatch):
         assert load_recipe(said["path"]).segment.seed_threshold == 70.0
         assert load_recipe(out / "recipe.toml").segment.seed_threshold == 60.0
         about = page.get("api/session").json()["file"]
-        assert about == {"path": said["path"], "command": said["command"], "unsaved": False}
+        assert about == {"path": said["path"], "command": said["command"], "unsaved": False, "exists": True}
         monkeypatch.setattr(
             running, "command", lambda *words, **_: [sys.executable, "-c", f"print({str(words[:2])!r})"]
         )
@@ -344,7 +344,8 @@ def test_a_folder_is_saved_to_the_recipe_beside_it(tmp_path, monkeypatch):
 def test_an_unsaved_folder_says_so_as_the_run_does(tmp_path):
     out = run(write_recipe(tmp_path), out=tmp_path / "elsewhere")
     with page_of(out) as page:
-        assert page.get("api/session").json()["file"]["unsaved"] is True
+        about = page.get("api/session").json()["file"]
+        assert (about["unsaved"], about["exists"]) == (True, False)
         assert page.post("api/run", json={"client": "me", "to": "segment"}).status_code == 409
 
 
