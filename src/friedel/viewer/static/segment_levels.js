@@ -93,3 +93,29 @@ export function rangesOf(segment, sigma) {
     saddle: { min: 0, max: 1 },
   };
 }
+
+/**
+ * @typedef {{name: "seed_threshold"|"grow_min"|"grow_max"|null, text: string, says: string, v: number, ink: string, dash: number[], even: boolean}} LevelLine
+ * says: before the number; even: the same for all pixels, whatever their noise
+ */
+
+/**
+ * What the line plot draws, from the top down.
+ * @param {Levels} levels
+ * @param {number|null} maximum  counts
+ * @param {boolean} known  the noise of these pixels is
+ * @returns {LevelLine[]}
+ */
+export function linesOf(levels, maximum, known) {
+  const says = levels.local && !known ? "≈ " : "";
+  const each = { says, even: false, name: null, dash: [4, 3] };
+  /** @type {(Omit<LevelLine, "v"> & {v: number|null})[]} */
+  const rows = [
+    { ...each, text: "M", v: maximum, ink: "--soft", dash: [1, 3], says: "", even: true },
+    { ...each, name: "seed_threshold", text: "T", v: levels.seed > 0 ? levels.seed : null, ink: "--warm", dash: [] },
+    { ...each, name: "grow_max", text: "c max", v: Number.isFinite(levels.ceiling) ? levels.ceiling : null, ink: "--teal", dash: [6, 3] },
+    { ...each, text: "τM", v: levels.part, ink: "--soft" },
+    { ...each, name: "grow_min", text: "c min", v: levels.floor, ink: "--teal", dash: [] },
+  ];
+  return /** @type {LevelLine[]} */ (rows.filter((row) => row.v !== null && !Number.isNaN(row.v)));
+}

@@ -1,6 +1,7 @@
 // The double threshold on one line (figure 9 of the deck): counts along a row of the frame, and what was claimed there.
 
 import { along, number, spread, ticks, valueAt } from "./axes.js";
+import { linesOf } from "./segment_levels.js";
 import { columnsOf, noiseOver } from "./segment_noise.js";
 import { CLASS_COLOURS } from "./segment_reasons.js";
 import { colour, font, onTheme, rem } from "./theme.js";
@@ -12,6 +13,7 @@ import { colour, font, onTheme, rem } from "./theme.js";
  * @property {{x0: number, sx: number, width: number}} view  that of the frame above: the columns lie below its own
  * @property {{from: number, to: number, kind: number, main: boolean}[]} claimed  kind: class of the reason
  * @property {import("./segment_levels.js").Levels} levels
+ * @property {number|null} maximum  M of the blob, counts at its own pixel
  * @property {number} sigma
  * @property {Float32Array|null} noise  by column, where each pixel has its own (null also as long as none is here)
  * @property {boolean} awaited  the noise of this row will come, and move the lines a little
@@ -88,9 +90,9 @@ export class LinePlot {
   }
 
   /** @param {Line} line @returns {import("./axes.js").Scale} */
-  #scale({ values, view, levels, sigma }) {
+  #scale({ values, view, levels, maximum, sigma }) {
     const [first, last] = columnsOf({ values, view });
-    let top = Math.max(1.6 * levels.seed, 1.15 * (levels.peak ?? 0), 8 * sigma);
+    let top = Math.max(1.6 * levels.seed, 1.15 * (maximum ?? 0), 8 * sigma);
     for (let i = first; i < last; i++) if (values[i] * 1.15 > top) top = values[i] * 1.15;
     return { kind: "asinh", knee: Math.max(2 * sigma, 1e-6), min: -3 * sigma, max: top };
   }
@@ -211,55 +213,47 @@ export class LinePlot {
   /** Thresholds: lines over the picture's width, named at its right. @param {Line} line @param {number} width */
   #levels(line, width) {
     const { ctx, box } = this;
-    const { levels } = line;
-    const about = levels.local && !line.noise ? "≈ " : "";
-    const [first, last] = columnsOf(line);
-    const here = noiseOver(line, line.col ?? last - 1);
-    const ends = noiseOver(line, last - 1);
-    /** @type {{name: Name|null, text: string, says: string, v: number|null, ink: string, dash: number[]}[]} */
-    const rows = [
-      { name: null, text: "M", says: about, v: levels.peak, ink: "--soft", dash: [1, 3] },
-      { name: "seed_threshold", text: "T", says: about, v: levels.seed > 0 ? levels.seed : null, ink: "--warm", dash: [] },
-      { name: "grow_max", text: "c max", says: about, v: Number.isFinite(levels.ceiling) ? levels.ceiling : null, ink: "--teal", dash: [6, 3] },
-      { name: null, text: "τM", says: about, v: levels.part, ink: "--soft", dash: [4, 3] },
-      { name: "grow_min", text: "c min", says: about, v: levels.floor, ink: "--teal", dash: [] },
-    ];
-    const shown = rows.filter((row) => row.v !== null && /** @type {number} */ (row.v) <= this.scale.max);
-    const places = spread(shown.map((row) => this.#y(ends * /** @type {number} */ (row.v))), 1.05 * rem(), box.top + 4, box.top + box.height - 2);
+    const rows = linesOf(line.levels, line.maximum, Boolean(line.noise)).filter((row) => row.v <= this.scale.max);
+    const last = columnsOf(line)[1] - 1;
+    const ends = rows.map((row) => this.#y((row.even ? 1 : noiseOver(line, last)) * row.v));
+    const places = spread(ends, 1.05 * rem(), box.top + 4, box.top + box.height - 2);
     this.grips = [];
-    shown.forEach(({ name, text, says, v, ink, dash }, i) => {
-      const level = /** @type {number} */ (v);
-      const y = Math.round(this.#y(ends * level)) + 0.5;
-      const held = name !== null && this.held === name;
-      ctx.strokeStyle = ctx.fillStyle = colour(ink);
+    rows.forEach((row, i) => {
+      const held = row.name !== null && this.held === row.name;
+      ctx.strokeStyle = ctx.fillStyle = colour(row.ink);
       ctx.lineWidth = held ? 2 : 1;
-      ctx.setLineDash(dash);
+      this.#level(line, row);
       ctx.beginPath();
-      if (line.noise) {
-        ctx.save();
-        ctx.rect(0, 0, box.width, this.host.clientHeight);
-        ctx.clip();
-        ctx.beginPath();
-        this.#along(line, level, first, last);
-        ctx.stroke();
-        ctx.restore();
-      } else {
-        ctx.moveTo(0, y);
-        ctx.lineTo(box.width, y);
-        ctx.stroke();
-      }
-      ctx.setLineDash([]);
-      ctx.beginPath();
-      ctx.moveTo(box.width, y);
+      ctx.moveTo(box.width, Math.round(ends[i]) + 0.5);
       ctx.lineTo(box.width + 8, places[i]);
       ctx.stroke();
       ctx.textBaseline = "middle";
       ctx.textAlign = "left";
-      ctx.fillText(text, box.width + 12, places[i]);
+      ctx.fillText(row.text, box.width + 12, places[i]);
       ctx.textAlign = "right";
-      ctx.fillText(`${says}${number(here * level, 3)}`, Math.min(width - 4, box.width + 7.2 * rem()), places[i]);
-      if (name && !about && !line.fixed) this.grips.push({ name, v: level }); // where lines still move they cannot be taken
+      const here = row.v * (row.even ? 1 : noiseOver(line, line.col ?? last));
+      ctx.fillText(`${row.says}${number(here, 3)}`, Math.min(width - 4, box.width + 7.2 * rem()), places[i]);
+      if (row.name && !row.says && !line.fixed) this.grips.push({ name: row.name, v: row.v }); // where lines still move they cannot be taken
     });
+  }
+
+  /** Over the picture's width: with the noise of each pixel, or straight. @param {Line} line @param {import("./segment_levels.js").LevelLine} row */
+  #level(line, { v, even, dash }) {
+    const { ctx, box } = this;
+    ctx.save();
+    ctx.setLineDash(dash);
+    ctx.beginPath();
+    ctx.rect(0, 0, box.width, this.host.clientHeight);
+    ctx.clip();
+    ctx.beginPath();
+    if (line.noise && !even) this.#along(line, v, ...columnsOf(line));
+    else {
+      const y = Math.round(this.#y(v)) + 0.5;
+      ctx.moveTo(0, y);
+      ctx.lineTo(box.width, y);
+    }
+    ctx.stroke();
+    ctx.restore();
   }
 
   /** @param {(name: Name, counts: number) => void} onDrag */

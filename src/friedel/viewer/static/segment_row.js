@@ -25,6 +25,7 @@ export function lineOf(page) {
     view: { x0: view.x0, sx: view.sx, width: size.width },
     claimed: covered.filter((one) => legend.shown[shown?.table.classOf(one.row) ?? 0]).map((one) => ({ from: one.from, to: one.to, kind: shown?.table.classOf(one.row) ?? 0, main: one.row === under })),
     levels: levelsOf(segment, sigma, Number.isNaN(peak) ? null : peak),
+    maximum: under === null ? null : (shown?.table.value("IMax_int", under) ?? null),
     sigma,
     fixed: page.app.state.lookingOn(),
     ...page.noise.row(shown?.answer, row),
