@@ -138,8 +138,19 @@ class View:
             .replace("ROW", str(float(row)))
         )
 
-    def grips(self, panel, selector, cursor):
-        """Places of a chart where lines can be taken, as the pointer over them says; along x or y."""
+    def grips(self, panel, selector, cursor, least=1):
+        """Places of a chart where lines can be taken, as the pointer over them says; along x or y.
+
+        A chart that waits for its numbers has none: there are `least` when this returns.
+        """
+        for _ in range(int(10 * MOST_S)):
+            found = self._grips(panel, selector, cursor)
+            if len(found) >= least:
+                return found
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"no line of {selector} can be taken")
+
+    def _grips(self, panel, selector, cursor):
         return self.js(
             """(([selector, cursor]) => {
               const host = document.querySelector(selector), box = host.getBoundingClientRect();
