@@ -115,7 +115,5 @@ def test_a_page_that_was_open_before_the_scan_was_measured_learns_what_was_found
     view.tab("segment")
     view.until("document.querySelector('#panel-segment').textContent.includes('The scan is being measured')")
     now.set()
-    sigma = view.until("friedel.state.get().session.baseline?.sigma")
+    view.until("friedel.state.get().session.baseline?.sigma > 0")
     view.until("friedel.state.get().solution?.kept > 0")
-    assert sigma > 0
-    view.until("document.querySelector('#panel-segment .histogram canvas')")

@@ -26,6 +26,7 @@ def test_a_second_person_sees_the_changes_of_the_first_but_cannot_make_any(view,
     assert another.js(
         "document.querySelector('#panel-segment form, #panel-segment .form').closest('[inert]') !== null"
     )
+    another.until("document.querySelector('#panel-segment').textContent.includes('shaded 1 to 5')")  # it is drawn
     assert another.grips("segment", ".histogram", "ew-resize", least=0) == []
     assert another.grips("segment", ".line", "ns-resize", least=0) == []
     for name in ("[data-slot='B']", ".elbow header button", ".pairable header button"):

@@ -14,9 +14,9 @@ from friedel.segment.regions import Scene, chunks, packed, pixels_beside
 class Components:
     """All components of bright voxels, those that hang together side by side in memory: independent pieces of work.
 
-    Which voxels hang together depends on nothing that a slider moves but the floor: with these, another seed
-    threshold or tolerance takes two thirds of the time. `voxels` is how many there are, `floor` what all of them
-    reach; `frames` were looked at.
+    Which voxels hang together depends on nothing that a slider moves but the floor: with these, it need not be
+    found out again for another seed threshold or tolerance. `voxels` is how many there are, `floor` what all of
+    them reach; `frames` were looked at.
     """
 
     shape: tuple[int, int, int]

@@ -112,7 +112,7 @@ def solve_components(
     sigma: float | None = None,
     executor: Executor | None = None,
 ) -> BlobRuns:
-    """The same as `solve_runs` of the voxels that the components are of, in two thirds of the time.
+    """The same as `solve_runs` of the voxels that the components are of, without looking for these again.
 
     Raises `InputError` when `params` need voxels below their floor, or other neighbours.
     """

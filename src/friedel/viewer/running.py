@@ -147,7 +147,9 @@ class Running:
         if code in (None, 0) or not lines:
             return ""
         own = [line.removeprefix("friedel: ") for line in lines if line.startswith("friedel: ")]
-        return own[-1] if own else lines[-1] if self._state(code) == "failed" else ""
+        if own:
+            return own[-1]
+        return lines[-1] if self._state(code) == "failed" else ""
 
     def _follow(self) -> None:
         """Take in what was printed since."""
