@@ -10,8 +10,8 @@ import numba
 import numpy as np
 
 from bench._bench import interleaved, report
-from friedel.kernels.moving_median import moving_median_uint16
-from friedel.kernels.select_bits import TILE
+from friedel.kernels.preprocess.bit_planes import TILE
+from friedel.kernels.preprocess.moving_median import moving_median_uint16
 
 WINDOW, STEP, BACKGROUNDS = 501, 51, 10
 PIXELS = 128 * TILE

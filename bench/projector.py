@@ -54,7 +54,7 @@ def matrix_of(slope: np.ndarray, offset: np.ndarray):
 
 def main() -> int:
     """Measure, print, and say whether the claims hold."""
-    from friedel.kernels.project import back_columns, forward_columns
+    from friedel.kernels.reconstruct.projectors import back_columns, forward_columns
 
     slope, offset = geometry()
     spans = np.zeros((EDGE, EDGE, 2), np.int64)

@@ -5,7 +5,7 @@ from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
 from friedel.kernels import bragg
-from friedel.kernels.fit import HEAVY
+from friedel.kernels.index.fit_grain import HEAVY
 
 
 def residuals(UB, position, hkl, seen, wavelength, plane):

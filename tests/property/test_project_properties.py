@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from friedel.kernels.project import back_any, back_columns, forward_any, forward_columns
+from friedel.kernels.reconstruct.projectors import back_any, back_columns, forward_any, forward_columns
 from tests.oracles_project import as_any
 from tests.strategies import SEEDS
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from friedel.errors import FriedelWarning
-from friedel.kernels.watershed import split_regions
+from friedel.kernels.segment.watershed import split_regions
 from friedel.model.blobs import Flag, Reason
 from friedel.segment import apply_limits, bright, regions
 from tests.oracles_segment import (

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from friedel.kernels.components import link_rows, sort_by_label, unite_runs
+from friedel.kernels.segment.components import link_rows, sort_by_label, unite_runs
 from friedel.segment import bright_voxels
 from friedel.segment import pending as pending_module
 from friedel.segment.pending import Pending

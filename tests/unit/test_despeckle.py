@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import median_filter
 
-from friedel.kernels.despeckle import despeckle
+from friedel.kernels.preprocess.despeckle import despeckle
 
 SIZES = (1, 3, 5, 7)
 SHAPES = [(1, 1), (1, 9), (8, 1), (2, 2), (3, 130), (37, 260)]

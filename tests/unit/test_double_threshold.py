@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from friedel.errors import FriedelWarning, InputError, RecipeError
-from friedel.kernels.runs import Runs
+from friedel.kernels.segment.bright_runs import Runs
 from friedel.model.baseline import Baseline
 from friedel.model.blobs import Flag, Reason
 from friedel.model.scan import Box

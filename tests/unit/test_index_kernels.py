@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from friedel.kernels import bragg, fit, line_grid, seeds_of_grains, spot_grid
-from friedel.kernels.contest import assign, lost_claims, nobody
+from friedel.kernels import bragg
+from friedel.kernels.index import blob_lookup, fit_grain, grain_seeds, line_lookup
+from friedel.kernels.index.assignment import assign, lost_claims, nobody
 from friedel.model.crystal import Phase
 from friedel.model.setup import Beam, Detector
 
@@ -28,15 +29,15 @@ def lines(count, seed=0):
 def test_lines_near_a_line_are_those_that_looking_at_all_of_them_finds(cell):
     points, directions = lines(300)
     low, high = np.full(3, -60.0), np.full(3, 60.0)
-    grid = line_grid.make_line_grid(points, directions, low, high, cell)
+    grid = line_lookup.make_line_grid(points, directions, low, high, cell)
     alive = np.arange(300) % 7 != 0
     stamp = np.full(300, -1, dtype=np.int64)
     found, along, out = np.empty(300, dtype=np.int64), np.empty(300), np.empty(3)
     for i in range(0, 300, 11):
-        n = line_grid.near_line(i, points, directions, alive, tuple(grid), 4.0, 0.1, stamp, found, along)
+        n = line_lookup.near_line(i, points, directions, alive, tuple(grid), 4.0, 0.1, stamp, found, along)
         expected = {}
         for j in range(300):
-            line_grid.closest_approach(points[i], directions[i], points[j], directions[j], out)
+            line_lookup.closest_approach(points[i], directions[i], points[j], directions[j], out)
             place = points[i] + out[2] * directions[i]
             if j != i and alive[j] and out[0] <= 3.0 and out[1] >= 0.1 and (np.abs(place) < 55).all():
                 expected[j] = out[2]
@@ -51,7 +52,7 @@ def test_closest_approach_is_the_smallest_distance_of_points_of_both_lines():
     out = np.empty(3)
     for i in range(0, 20, 2):
         p, d, q, e = points[i], directions[i], points[i + 1], directions[i + 1]
-        line_grid.closest_approach(p, d, q, e, out)
+        line_lookup.closest_approach(p, d, q, e, out)
         t, s = np.linalg.lstsq(np.column_stack([d, -e]), q - p, rcond=None)[0]
         assert out[0] == pytest.approx(np.linalg.norm(p + t * d - q - s * e), abs=1e-9)
         assert out[1] == pytest.approx(np.linalg.norm(np.cross(d, e)), abs=1e-12)
@@ -61,7 +62,7 @@ def test_closest_approach_is_the_smallest_distance_of_points_of_both_lines():
 def test_the_distance_of_parallel_lines_is_that_across():
     out = np.empty(3)
     along = np.array([0.0, 0.6, 0.8])
-    line_grid.closest_approach(np.zeros(3), along, np.array([3.0, 8.0, -6.0]), along, out)
+    line_lookup.closest_approach(np.zeros(3), along, np.array([3.0, 8.0, -6.0]), along, out)
     assert out[0] == pytest.approx(np.sqrt(109.0))
     assert out[1] == 0.0
 
@@ -75,14 +76,14 @@ def test_blobs_looked_up_are_those_that_looking_at_all_of_them_finds(seed):
     rng = np.random.default_rng(seed)
     place = np.column_stack([rng.uniform(0, 2 * np.pi, 900), *rng.uniform(0, 100, (2, 900))])
     slack = np.where(rng.random((900, 1)) < 0.1, [[0.02, 2.0, 3.0]], 0.0)
-    grid = spot_grid.make_spot_grid(place, slack, 100, 100)
+    grid = blob_lookup.make_spot_grid(place, slack, 100, 100)
     error = np.array([0.03, 1.5, 2.5])
     near, squares = np.empty(50, dtype=np.int64), np.empty(50)
     for _ in range(60):
         spot = np.array(
             [rng.choice([0.001, rng.uniform(0, 6.28), 6.282]), *rng.uniform(-10, 110, 2), rng.uniform(0.05, 1)]
         )
-        n = spot_grid.lookup(spot, tuple(grid), error, 3.5, near, squares)
+        n = blob_lookup.lookup(spot, tuple(grid), error, 3.5, near, squares)
         off = spot[:3] - place
         off[:, 0] = (np.mod(off[:, 0] + np.pi, 2 * np.pi) - np.pi) * spot[3]
         all_squares = (off**2 / (error**2 + slack**2)).sum(axis=1)
@@ -93,10 +94,10 @@ def test_blobs_looked_up_are_those_that_looking_at_all_of_them_finds(seed):
 
 def test_with_little_room_the_nearest_blobs_come_first():
     place = np.array([[1.0, 50.0, 50.0 + d] for d in (3.0, 1.0, 2.0, 0.5)])
-    grid = spot_grid.make_spot_grid(place, np.zeros((4, 3)), 100, 100)
+    grid = blob_lookup.make_spot_grid(place, np.zeros((4, 3)), 100, 100)
     near, squares = np.empty(2, dtype=np.int64), np.empty(2)
     spot = np.array([1.0, 50.0, 50.0, 1.0])
-    assert spot_grid.lookup(spot, tuple(grid), np.ones(3), 10.0, near, squares) == 2
+    assert blob_lookup.lookup(spot, tuple(grid), np.ones(3), 10.0, near, squares) == 2
     assert near.tolist() == [3, 1]
 
 
@@ -108,7 +109,7 @@ def grain(seed=0):
 def spots_of(U, position, window=WINDOW):
     hkl = AL.reflections(1.1).hkl.astype(float)
     spots, state = np.zeros((2 * len(hkl), 4)), np.zeros(2 * len(hkl), dtype=np.int64)
-    spot_grid.predict_spots(hkl @ (U @ AL.B).T, position, WAVELENGTH, PLANE, window, spots, state)
+    blob_lookup.predict_spots(hkl @ (U @ AL.B).T, position, WAVELENGTH, PLANE, window, spots, state)
     return hkl, spots, state
 
 
@@ -128,22 +129,22 @@ def test_a_spot_in_a_hidden_box_or_beyond_the_scan_is_not_expected():
     U, position = grain()
     _, spots, state = spots_of(U, position)
     _, _, some = spots_of(U, position, (512.0, 512.0, 0.0, np.pi, 0.1, np.array([[0.0, 0.0, 256.0, 512.0]])))
-    wanted = (spots[:, 0] <= np.pi) & (spots[:, 2] > 256) & (state == spot_grid.COUNTED)
-    assert ((some == spot_grid.COUNTED) == wanted).all()
+    wanted = (spots[:, 0] <= np.pi) & (spots[:, 2] > 256) & (state == blob_lookup.COUNTED)
+    assert ((some == blob_lookup.COUNTED) == wanted).all()
     _, _, back = spots_of(U, position, (512.0, 512.0, 0.0, -np.pi, 0.1, np.zeros((0, 4))))
-    assert ((back == spot_grid.COUNTED) == ((state == spot_grid.COUNTED) & (spots[:, 0] >= np.pi))).all()
+    assert ((back == blob_lookup.COUNTED) == ((state == blob_lookup.COUNTED) & (spots[:, 0] >= np.pi))).all()
 
 
 def fitted(U, position, noise, seed=0, wrong=0):
     hkl, spots, state = spots_of(U, position)
-    use = np.flatnonzero(state == spot_grid.COUNTED)
+    use = np.flatnonzero(state == blob_lookup.COUNTED)
     rng = np.random.default_rng(seed)
     seen = place_of(spots[use]) + rng.normal(size=(len(use), 3)) * noise
     seen[:, 0] += rng.normal(size=len(use)) * noise[0] * (1 / spots[use, 3] - 1)
     seen[:wrong] += [0.01, 5.0, -5.0]
     errors = np.tile(noise, (len(use), 1))
     start = Rotation.from_rotvec(np.radians([0.2, -0.2, 0.1])).as_matrix() @ U
-    return fit.gauss_newton(
+    return fit_grain.gauss_newton(
         start, AL.B, np.add(position, [4.0, -3.0, 5.0]), hkl[use // 2], seen, errors, WAVELENGTH, PLANE, 12
     )
 
@@ -179,24 +180,24 @@ def test_wrong_spots_hardly_move_a_fit():
 def test_a_small_rotation_is_that_of_scipy():
     U = Rotation.random(rng=np.random.default_rng(1)).as_matrix()
     v = np.array([0.3, -0.2, 0.7])
-    np.testing.assert_allclose(fit.turned(U, v), Rotation.from_rotvec(v).as_matrix() @ U, atol=1e-12)
-    np.testing.assert_array_equal(fit.turned(U, np.zeros(3)), U)
+    np.testing.assert_allclose(fit_grain.turned(U, v), Rotation.from_rotvec(v).as_matrix() @ U, atol=1e-12)
+    np.testing.assert_array_equal(fit_grain.turned(U, np.zeros(3)), U)
 
 
 def test_a_triad_takes_one_pair_of_directions_into_the_other():
     U, _ = grain(8)
     h1, h2 = np.array([0.6, 0.8, 0.0]), np.array([0.0, 0.6, 0.8])
-    np.testing.assert_allclose(seeds_of_grains.triad(h1, h2, U @ h1, U @ h2), U, atol=1e-12)
+    np.testing.assert_allclose(grain_seeds.triad(h1, h2, U @ h1, U @ h2), U, atol=1e-12)
 
 
 def test_a_vector_fits_when_it_is_near_a_lattice_vector():
     U, _ = grain(2)
     inverse, h = np.linalg.inv(AL.B), np.empty(3)
     g = U @ AL.B @ np.array([1.0, -1.0, 3.0])
-    assert seeds_of_grains.fits(U, AL.B, inverse, g, 0.005, h)
+    assert grain_seeds.fits(U, AL.B, inverse, g, 0.005, h)
     np.testing.assert_array_equal(h, [1, -1, 3])
     turned = Rotation.from_rotvec([0, 0, 0.02]).as_matrix() @ g
-    assert not seeds_of_grains.fits(U, AL.B, inverse, turned, 0.005, h)
+    assert not grain_seeds.fits(U, AL.B, inverse, turned, 0.005, h)
 
 
 def test_blobs_go_to_the_first_claim_and_losers_say_what_they_want():

@@ -17,7 +17,7 @@ from friedel.io.codecs import encode_bitshuffle
 from friedel.io.h5_frames import PlainFrames, h5_frames
 from friedel.io.sources import GridFrames, JoinedFrames, SelectedFrames, held_bytes
 from friedel.io.store import RawWriter
-from friedel.kernels.lz4_blocks import blocks_fit
+from friedel.kernels.io.lz4_blocks import blocks_fit
 from friedel.model.scan import ArrayFrames, FrameSource
 from tests.scan_files import stack
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from friedel.kernels.moments import unwrap
+from friedel.kernels.segment.moments import unwrap
 from friedel.model.blobs import COLUMNS, Flag
 from tests.oracles_segment import Volume, columns, double_threshold, parameters, run
 

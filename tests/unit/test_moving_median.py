@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from friedel.kernels.moving_median import median_of_planes, moving_median_uint16, pack_word
-from friedel.kernels.normalise import normalise_word
-from friedel.kernels.select_bits import TILE, WORD, WORD_SIZE, transpose_bits
+from friedel.kernels.preprocess.bit_planes import TILE, WORD, WORD_SIZE, transpose_bits
+from friedel.kernels.preprocess.moving_median import median_of_planes, moving_median_uint16, pack_word
+from friedel.kernels.preprocess.normalise import normalise_word
 
 WINDOWS = [(0, 1), (0, 2), (3, 5), (0, 16), (15, 17), (1, 48), (16, 32), (0, 100), (7, 98), (40, 99), (99, 100)]
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from friedel.kernels.normalise import is_constant, margin_mean, normalise_word, saturated_runs, void_runs
-from friedel.kernels.select_bits import TILE, WORD, WORD_SIZE, transpose_bits
+from friedel.kernels.preprocess.bit_planes import TILE, WORD, WORD_SIZE, transpose_bits
+from friedel.kernels.preprocess.normalise import is_constant, margin_mean, normalise_word, saturated_runs, void_runs
 
 
 def fixed(raw, dark, keep, part, factors, bias):

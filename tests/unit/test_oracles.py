@@ -2,7 +2,6 @@
 
 import ast
 import importlib
-import pkgutil
 from functools import reduce
 from pathlib import Path
 
@@ -13,27 +12,32 @@ from friedel import kernels
 from tests.oracles import NOTHING_TO_COMPARE, TWINS
 
 TESTS = Path(__file__).parents[1]
+ROOM = Path(kernels.__path__[0])
 LISTED = [kernel for twin in TWINS for kernel in twin.kernels.split()]
 
 
 def functions_of_kernels():
-    """Public functions (module.function) that the modules of the room define."""
+    """Public functions (stage.module.function) that the modules of the room define."""
     names = set()
-    for module in pkgutil.iter_modules(kernels.__path__):
-        tree = ast.parse(Path(kernels.__path__[0], f"{module.name}.py").read_text(encoding="utf-8"))
+    for path in sorted(ROOM.rglob("*.py")):
+        module = ".".join(path.relative_to(ROOM).with_suffix("").parts)
+        tree = ast.parse(path.read_text(encoding="utf-8"))
         functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
-        names |= {f"{module.name}.{name}" for name in functions if not name.startswith("_")}
+        names |= {f"{module}.{name}" for name in functions if not name.startswith("_")}
     return names
 
 
 def names_used(tree):
-    """What a module takes from friedel.kernels, as module.name."""
+    """What a module takes from friedel.kernels, as stage.module.name."""
     modules = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == "friedel.kernels":
-            modules |= {alias.asname or alias.name: alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("friedel.kernels."):
-            yield from (f"{node.module.rsplit('.', 1)[1]}.{alias.name}" for alias in node.names)
+        if not isinstance(node, ast.ImportFrom) or not f"{node.module}.".startswith("friedel.kernels."):
+            continue
+        room = node.module.removeprefix("friedel.kernels").lstrip(".")
+        for alias in node.names:
+            name = f"{room}.{alias.name}".lstrip(".")
+            modules[alias.asname or alias.name] = name
+            yield name
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
             yield f"{modules[node.value.id]}.{node.attr}"
@@ -42,7 +46,7 @@ def names_used(tree):
 def public_kernels():
     """Functions of the room that another room takes."""
     root = Path(friedel.__file__).parent
-    files = [path for path in root.rglob("*.py") if path.parent.name != "kernels"]
+    files = [path for path in root.rglob("*.py") if ROOM not in path.parents]
     used = {name for path in files for name in names_used(ast.parse(path.read_text(encoding="utf-8")))}
     return used & functions_of_kernels()
 

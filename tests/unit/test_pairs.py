@@ -5,8 +5,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from friedel.kernels import bragg
-from friedel.kernels import pairs as kernel
-from friedel.kernels.rings import ring_scores
+from friedel.kernels.calibrate.ring_scores import ring_scores
+from friedel.kernels.match import friedel_pairs
 from friedel.model.crystal import Phase
 from friedel.model.setup import Beam, Detector
 from tests.oracles_match import candidates_by_hand, line_by_turning
@@ -47,17 +47,19 @@ def random_spots(seed, n=160, spread=1.0):
     omega[half:] = np.mod(omega[:half] + np.pi + rng.normal(0, 0.02, half), 2 * np.pi)
     features = np.column_stack([rng.normal(0, 0.6, (n, 4)), rng.uniform(-0.5, 0.5, n)])
     features[half:] = features[:half] * [1, 1, 1, 1, -1] + rng.normal(0, 0.3, (half, 5))
-    variances = spread * rng.uniform(0.2, 1.0, (n, 3 + kernel.FEATURES)) * [1e-4, 9.0, 9.0, 0.3, 0.3, 0.3, 0.3, 0.2]
-    return kernel.Spots(omega, position, variances, features)
+    variances = (
+        spread * rng.uniform(0.2, 1.0, (n, 3 + friedel_pairs.FEATURES)) * [1e-4, 9.0, 9.0, 0.3, 0.3, 0.3, 0.3, 0.2]
+    )
+    return friedel_pairs.Spots(omega, position, variances, features)
 
 
-def gates(kind=kernel.CYLINDER, factor=2.5, **others):
+def gates(kind=friedel_pairs.CYLINDER, factor=2.5, **others):
     values = {
         "omega": 0.03, "two_theta": 0.012, "least_sin_eta": 0.15, "factor": factor,
         "intensity": 1.2, "area": 1.4, "box": 1.0, "correlation": 0.9,
         "kind": kind, "half_x": 120.0, "half_y": 90.0, "half_z": 80.0, "margin": 7.0,
     }  # fmt: skip
-    return kernel.Gates(**{**values, **others})
+    return friedel_pairs.Gates(**{**values, **others})
 
 
 RINGS = np.radians(np.arange(5.0, 25.0, 1.7))
@@ -68,7 +70,7 @@ def test_the_line_of_a_pair_passes_the_grain_on_any_detector(name):
     detector = DETECTORS[name]
     a, b, first, second = exact_pairs(detector)
     assert len(first) > 30
-    lines = kernel.friedel_lines(
+    lines = friedel_pairs.friedel_lines(
         detector.position_um(a.row, a.col)[first],
         detector.position_um(b.row, b.col)[second],
         a.omega[first],
@@ -78,7 +80,7 @@ def test_the_line_of_a_pair_passes_the_grain_on_any_detector(name):
     np.testing.assert_allclose(away, 0.0, atol=1e-6)
     np.testing.assert_allclose(lines.two_theta, a.two_theta[first], atol=1e-10)
     np.testing.assert_allclose(np.cos(lines.eta - a.eta[first]), 1.0, atol=1e-12)
-    np.testing.assert_allclose(lines.direction, kernel.turned_back(a.k[first], a.omega[first]), atol=1e-10)
+    np.testing.assert_allclose(lines.direction, friedel_pairs.turned_back(a.k[first], a.omega[first]), atol=1e-10)
 
 
 def test_partners_have_mirrored_eta():
@@ -90,7 +92,7 @@ def test_partners_have_mirrored_eta():
 def test_lines_equal_those_of_carrying_both_spots_along_with_the_sample(seed):
     spots = random_spots(seed)
     n = len(spots.omega) // 2
-    lines = kernel.friedel_lines(spots.position[:n], spots.position[n:], spots.omega[:n], spots.omega[n:])
+    lines = friedel_pairs.friedel_lines(spots.position[:n], spots.position[n:], spots.omega[:n], spots.omega[n:])
     for i in range(n):
         two_theta, eta, direction, point = line_by_turning(
             spots.position[i], spots.position[n + i], spots.omega[i], spots.omega[n + i]
@@ -101,13 +103,13 @@ def test_lines_equal_those_of_carrying_both_spots_along_with_the_sample(seed):
         assert abs(lines.point[i] @ direction) < 1e-6
 
 
-@pytest.mark.parametrize("kind", [kernel.ANYWHERE, kernel.CYLINDER, kernel.BOX])
+@pytest.mark.parametrize("kind", [friedel_pairs.ANYWHERE, friedel_pairs.CYLINDER, friedel_pairs.BOX])
 @pytest.mark.parametrize("factor", [1.5, 2.5, np.inf])
 def test_candidates_equal_those_of_looking_at_every_pair(kind, factor):
     found = 0
     for seed in range(3):
         spots, limits = random_spots(seed), gates(kind, factor)
-        rows, residuals = kernel.find_candidates(spots, RINGS, limits)
+        rows, residuals = friedel_pairs.find_candidates(spots, RINGS, limits)
         expected = candidates_by_hand(spots, RINGS, limits)
         np.testing.assert_array_equal(rows, expected[:, :3].astype(int))
         np.testing.assert_allclose(residuals, expected[:, 3:], rtol=1e-7, atol=1e-9)
@@ -117,9 +119,9 @@ def test_candidates_equal_those_of_looking_at_every_pair(kind, factor):
 
 def test_asking_some_spots_gives_all_pairs_of_these():
     spots, limits = random_spots(7), gates(factor=np.inf)
-    rows, _ = kernel.find_candidates(spots, RINGS, limits)
+    rows, _ = friedel_pairs.find_candidates(spots, RINGS, limits)
     asked = np.arange(0, len(spots.omega), 3)
-    some, _ = kernel.find_candidates(spots, RINGS, limits, asked)
+    some, _ = friedel_pairs.find_candidates(spots, RINGS, limits, asked)
     expected = {tuple(row) for row in rows.tolist() if row[0] % 3 == 0 or row[1] % 3 == 0}
     assert {tuple(row) for row in some.tolist()} == expected
 
@@ -127,27 +129,29 @@ def test_asking_some_spots_gives_all_pairs_of_these():
 def test_candidates_do_not_depend_on_the_order_of_the_spots():
     spots, limits = random_spots(3), gates(factor=np.inf)
     order = np.random.default_rng(0).permutation(len(spots.omega))
-    rows, _ = kernel.find_candidates(spots, RINGS, limits)
-    shuffled, _ = kernel.find_candidates(kernel.Spots(*(x[order] for x in spots)), RINGS, limits)
+    rows, _ = friedel_pairs.find_candidates(spots, RINGS, limits)
+    shuffled, _ = friedel_pairs.find_candidates(friedel_pairs.Spots(*(x[order] for x in spots)), RINGS, limits)
     assert {frozenset(r) for r in rows[:, :2].tolist()} == {frozenset(r) for r in order[shuffled[:, :2]].tolist()}
 
 
 def test_pairs_are_found_across_the_ends_of_a_turn():
     spots = random_spots(1, spread=4.0)
     limits = gates(factor=np.inf)
-    before = {tuple(r) for r in kernel.find_candidates(spots, RINGS, limits)[0][:, :2].tolist()}
+    before = {tuple(r) for r in friedel_pairs.find_candidates(spots, RINGS, limits)[0][:, :2].tolist()}
     turned = spots._replace(omega=np.mod(spots.omega + 1.2345, 2 * np.pi))
     after = {
         tuple(r)
-        for r in kernel.find_candidates(turned, RINGS, limits._replace(kind=kernel.CYLINDER))[0][:, :2].tolist()
+        for r in friedel_pairs.find_candidates(turned, RINGS, limits._replace(kind=friedel_pairs.CYLINDER))[0][
+            :, :2
+        ].tolist()
     }
     assert before == after
     assert before
 
 
 def test_no_spots_have_no_candidates():
-    empty = kernel.Spots(np.zeros(0), np.zeros((0, 3)), np.zeros((0, 8)), np.zeros((0, 5)))
-    rows, residuals = kernel.find_candidates(empty, RINGS, gates())
+    empty = friedel_pairs.Spots(np.zeros(0), np.zeros((0, 3)), np.zeros((0, 8)), np.zeros((0, 5)))
+    rows, residuals = friedel_pairs.find_candidates(empty, RINGS, gates())
     assert rows.shape == (0, 3)
     assert len(residuals) == 0
 
@@ -155,14 +159,14 @@ def test_no_spots_have_no_candidates():
 def test_best_first_and_every_spot_once():
     rows = np.array([[0, 1, 0], [1, 2, 0], [2, 3, 0], [4, 5, 0], [3, 4, 0]])
     keep = np.zeros(5, np.bool_)
-    assert kernel.take_best(rows, np.zeros(6, np.bool_), keep) == 3
+    assert friedel_pairs.take_best(rows, np.zeros(6, np.bool_), keep) == 3
     assert keep.tolist() == [True, False, True, True, False]
 
 
 @pytest.mark.parametrize("angle", [0.0, 6.0, 7.49, 7.51, 90.0])
 def test_the_nearest_ring_is_the_nearest(angle):
     rings = np.radians([5.0, 10.0, 11.0])
-    assert kernel.nearest(rings, np.radians(angle)) == np.argmin(np.abs(rings - np.radians(angle)))
+    assert friedel_pairs.nearest(rings, np.radians(angle)) == np.argmin(np.abs(rings - np.radians(angle)))
 
 
 def test_scores_of_rings_equal_a_sum_in_numpy():

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from friedel.describe import describe
 from friedel.io.store import read_blobs, write_grains, write_pairs, write_volume
-from friedel.kernels.solid import look, smooth, vote
+from friedel.kernels.report.ray_casting import look, smooth, vote
 from friedel.model.colours import by_number, by_orientation
 from friedel.model.grains import GrainVolume
 from friedel.model.orientation import ipf_colours

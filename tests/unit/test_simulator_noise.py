@@ -5,21 +5,21 @@ import pytest
 from numba import njit
 from scipy import stats
 
-from friedel.kernels import noise
+from friedel.kernels.simulate import random_numbers
 
 NEXT = np.uint64(0x9E3779B97F4A7C15)
 
 
 @njit
 def normals(seed, count):
-    start = noise.stream(seed, 1, 7)
-    return np.array([noise.normal(noise.at(start, i)) for i in range(count)])
+    start = random_numbers.stream(seed, 1, 7)
+    return np.array([random_numbers.normal(random_numbers.at(start, i)) for i in range(count)])
 
 
 @njit
 def poissons(seed, count, mean):
-    start = noise.stream(seed, 2, 7)
-    return np.array([noise.poisson(noise.at(start, i), mean) for i in range(count)])
+    start = random_numbers.stream(seed, 2, 7)
+    return np.array([random_numbers.poisson(random_numbers.at(start, i), mean) for i in range(count)])
 
 
 def test_normal_numbers_are_normal_into_the_tails():
@@ -54,7 +54,9 @@ def test_no_light_gives_no_photons():
 
 
 def test_frames_pixels_seeds_and_kinds_draw_different_numbers():
-    starts = {int(noise.stream(seed, kind, frame)) for seed in range(8) for kind in (1, 2) for frame in range(50)}
+    starts = {
+        int(random_numbers.stream(seed, kind, frame)) for seed in range(8) for kind in (1, 2) for frame in range(50)
+    }
     assert len(starts) == 8 * 2 * 50
     assert abs(np.corrcoef(normals(1, 20000), normals(2, 20000))[0, 1]) < 0.04
     values = normals(1, 20000)
@@ -66,10 +68,10 @@ def test_an_exposure_has_offset_gain_read_noise_and_saturation():
     expected = np.full(shape, 50.0, np.float32)
     gain, offset = np.full(shape, 2.0, np.float32), np.full(shape, 100.0, np.float32)
     raw = np.empty(shape, np.uint16)
-    noise.expose(expected, 1.1 / 2.0, gain, offset, 3.0, 65535.0, 1, 1, 0, raw)
+    random_numbers.expose(expected, 1.1 / 2.0, gain, offset, 3.0, 65535.0, 1, 1, 0, raw)
     assert raw.mean() == pytest.approx(100 + 55, abs=0.3)
     assert raw.astype(float).var() == pytest.approx(55 * 2 + 9, rel=0.03)
-    noise.expose(expected, 1.1 / 2.0, gain, offset, 3.0, 150.0, 1, 1, 0, raw)
+    random_numbers.expose(expected, 1.1 / 2.0, gain, offset, 3.0, 150.0, 1, 1, 0, raw)
     assert raw.max() == 150
-    noise.expose(np.zeros(shape, np.float32), 0.5, gain, np.zeros_like(offset), 3.0, 150.0, 1, 1, 0, raw)
+    random_numbers.expose(np.zeros(shape, np.float32), 0.5, gain, np.zeros_like(offset), 3.0, 150.0, 1, 1, 0, raw)
     assert raw.min() == 0

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from friedel.errors import NoiseError
-from friedel.kernels.runs import Runs
+from friedel.kernels.segment.bright_runs import Runs
 from friedel.model.blobs import Flag
 from friedel.model.stream import Serial
 from friedel.viewer.adapting import NotCollected

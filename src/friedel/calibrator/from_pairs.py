@@ -12,8 +12,8 @@ import numpy as np
 from friedel.calibrator.geometry import STEPS, in_words, moved
 from friedel.calibrator.result import Calibration, Change
 from friedel.calibrator.robust import Fit, fit_rings
-from friedel.kernels import pairs as kernel
-from friedel.kernels.rings import ring_scores
+from friedel.kernels.calibrate.ring_scores import ring_scores
+from friedel.kernels.match import friedel_pairs
 from friedel.match import MatchParams
 from friedel.match.matching import best_pairs
 from friedel.match.scene import check_turn, make_scene
@@ -107,24 +107,24 @@ def collect(
     scene = make_scene(blobs, setup, rings, match_params)
     spread = params.centre_range_px * float(np.linalg.norm(setup.detector.u_um))
     gates = scene.gates._replace(two_theta=np.inf, margin=scene.gates.margin + spread)
-    if gates.kind == kernel.ANYWHERE:
+    if gates.kind == friedel_pairs.ANYWHERE:
         # the sample's shadow lies on the detector beside its spots: it fills at most half of it
         half = 0.25 * np.ptp(scene.spots.position[:, 1:], axis=0) if len(blobs) else np.ones(2)
         gates = gates._replace(
-            kind=kernel.CYLINDER, half_x=float(half[0]), half_y=float(half[0]), half_z=float(half[1])
+            kind=friedel_pairs.CYLINDER, half_x=float(half[0]), half_y=float(half[0]), half_z=float(half[1])
         )
     whole = np.flatnonzero(~scene.unsure)
-    spots = kernel.Spots(*(values[whole] for values in scene.spots))
+    spots = friedel_pairs.Spots(*(values[whole] for values in scene.spots))
     asked = enough_to_ask(spots, rings, gates, ASKED, rng)
-    rows, residuals = kernel.find_candidates(spots, rings, gates, asked)
-    chance = kernel.find_candidates(scrambled(spots, rng), rings, gates, asked)[1]
+    rows, residuals = friedel_pairs.find_candidates(spots, rings, gates, asked)
+    chance = friedel_pairs.find_candidates(scrambled(spots, rng), rings, gates, asked)[1]
     if len(rows) < 20:
         return None
-    columns = [0, *range(2, kernel.RESIDUALS)]
+    columns = [0, *range(2, friedel_pairs.RESIDUALS)]
     mixture = fit_mixture(
         residuals[:, columns],
         deviations(spots, rows)[:, columns],
-        chance[:, 2 : kernel.RESIDUALS],
+        chance[:, 2 : friedel_pairs.RESIDUALS],
         np.array([2.0 * gates.omega]),
         LEAST_SCALE[columns],
     )

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from friedel.kernels.fit import tally
+from friedel.kernels.index.fit_grain import tally
 from friedel.model.arrays import AnyArray, Floats, Indices
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A crystal and its spots: `blob`, `square`, `state` (2n) as in `kernels.spot_grid`."""
+    """A crystal and its spots: `blob`, `square`, `state` (2n) as in `kernels.index.blob_lookup`."""
 
     crystal: int
     U: Floats

@@ -15,8 +15,8 @@ from friedel.index.candidate import Candidate
 from friedel.index.params import IndexParams
 from friedel.index.scene import Scene
 from friedel.index.settle import LEAST_SPOTS, Settled
-from friedel.kernels.fit import gauss_newton, residual_of, turned
-from friedel.kernels.spot_grid import COUNTED, predict_spots
+from friedel.kernels.index.blob_lookup import COUNTED, predict_spots
+from friedel.kernels.index.fit_grain import gauss_newton, residual_of, turned
 from friedel.model.arrays import Floats, Indices
 
 ROUNDS = 3

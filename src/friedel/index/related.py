@@ -7,8 +7,8 @@ import numpy as np
 from friedel.index.candidate import Candidate
 from friedel.index.scatter import Tolerances
 from friedel.index.scene import Crystal, Scene
-from friedel.kernels.seeds_of_grains import triad
-from friedel.kernels.spot_grid import COUNTED
+from friedel.kernels.index.blob_lookup import COUNTED
+from friedel.kernels.index.grain_seeds import triad
 from friedel.model.arrays import Floats
 
 PLANES = 4

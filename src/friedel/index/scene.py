@@ -7,7 +7,7 @@ import numpy as np
 
 from friedel.index.params import IndexParams
 from friedel.kernels import bragg
-from friedel.kernels.spot_grid import SpotGrid, Window, make_spot_grid
+from friedel.kernels.index.blob_lookup import SpotGrid, Window, make_spot_grid
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.blobs import BlobTable, Flag
 from friedel.model.crystal import Phase, Reflections

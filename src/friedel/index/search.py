@@ -12,9 +12,9 @@ from friedel.index.params import IndexParams
 from friedel.index.related import related_orientations
 from friedel.index.scatter import Tolerances, family_ranges
 from friedel.index.scene import Lines, Scene
-from friedel.kernels.fit import settle
-from friedel.kernels.line_grid import LineGrid, make_line_grid
-from friedel.kernels.seeds_of_grains import search_seeds
+from friedel.kernels.index.fit_grain import settle
+from friedel.kernels.index.grain_seeds import search_seeds
+from friedel.kernels.index.line_lookup import LineGrid, make_line_grid
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.stream import Executor
 

@@ -12,9 +12,9 @@ from friedel.index.scatter import FLOOR_PX, FLOOR_STEPS, NORMAL, Tolerances
 from friedel.index.scene import Scene
 from friedel.index.sharing import melt, share
 from friedel.kernels import bragg
-from friedel.kernels.contest import assign, lost_claims, nobody
-from friedel.kernels.fit import gauss_newton, residual_of
-from friedel.kernels.spot_grid import COUNTED, candidates, predict_spots
+from friedel.kernels.index.assignment import assign, lost_claims, nobody
+from friedel.kernels.index.blob_lookup import COUNTED, candidates, predict_spots
+from friedel.kernels.index.fit_grain import gauss_newton, residual_of
 from friedel.model.arrays import AnyArray, Floats, Indices
 
 CHOICES = 4

@@ -3,8 +3,8 @@
 import numpy as np
 
 from friedel.index.scene import Scene
-from friedel.kernels.contest import nobody
-from friedel.kernels.spot_grid import NOT_THERE, candidates
+from friedel.kernels.index.assignment import nobody
+from friedel.kernels.index.blob_lookup import NOT_THERE, candidates
 from friedel.model.arrays import AnyArray, Floats, Indices
 
 WITHIN = 2.0

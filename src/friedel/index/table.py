@@ -8,7 +8,7 @@ from friedel.index.params import IndexParams
 from friedel.index.scene import Scene
 from friedel.index.search import Null
 from friedel.index.settle import LEAST_SPOTS, Settled, entry_arrays
-from friedel.kernels.fit import normal_equations
+from friedel.kernels.index.fit_grain import normal_equations
 from friedel.model.arrays import Floats, Indices
 from friedel.model.grains import GrainTable
 from friedel.model.uncertainty import cut_level

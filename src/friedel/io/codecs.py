@@ -110,7 +110,7 @@ def _fill(out: AnyArray, data: Bytes) -> None:
 
 
 def _decode_bitshuffle(data: Bytes, out: AnyArray) -> None:
-    from friedel.kernels.lz4_blocks import blocks_fit
+    from friedel.kernels.io.lz4_blocks import blocks_fit
 
     library = _bitshuffle()
     assert library is not None  # codec_of has asked

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from friedel.kernels import pairs as kernel
+from friedel.kernels.match import friedel_pairs
 from friedel.match.params import MatchParams
 from friedel.match.scene import check_turn, make_scene, pairable_fraction
 from friedel.match.tolerances import deviations, scrambled, tolerance_scale
@@ -35,7 +35,7 @@ def match(
     rings, phase, family = phase_rings(phases, setup, blobs.shape[1:])
     scene = make_scene(blobs, setup, rings, params)
     rng = np.random.default_rng([seed, 301])
-    scale, tuned = tolerance_scale(scene, rng) if params.tune else (np.ones(kernel.RESIDUALS), False)
+    scale, tuned = tolerance_scale(scene, rng) if params.tune else (np.ones(friedel_pairs.RESIDUALS), False)
     gates = scene.gates._replace(factor=params.factor if params.tune else np.inf)
     spots = scene.scaled(scale)
     rows, residuals, candidates = best_pairs(spots, rings, gates)
@@ -47,20 +47,22 @@ def match(
     )
 
 
-def best_pairs(spots: kernel.Spots, rings: Floats, gates: kernel.Gates) -> tuple[Indices, Floats, int]:
+def best_pairs(
+    spots: friedel_pairs.Spots, rings: Floats, gates: friedel_pairs.Gates
+) -> tuple[Indices, Floats, int]:
     """One-to-one pairs: the smallest total residual first, ties by the rows; and how many candidates there were."""
-    rows, residuals = kernel.find_candidates(spots, rings, gates)
-    order = np.lexsort((rows[:, 1], rows[:, 0], residuals[:, kernel.TOTAL]))
+    rows, residuals = friedel_pairs.find_candidates(spots, rings, gates)
+    order = np.lexsort((rows[:, 1], rows[:, 0], residuals[:, friedel_pairs.TOTAL]))
     rows, residuals = rows[order], residuals[order]
     keep = np.zeros(len(rows), np.bool_)
-    kernel.take_best(rows, np.zeros(len(spots.omega), np.bool_), keep)
+    friedel_pairs.take_best(rows, np.zeros(len(spots.omega), np.bool_), keep)
     kept = np.flatnonzero(keep)
     kept = kept[np.argsort(rows[kept, 0], kind="stable")]
     return rows[kept], residuals[kept], len(rows)
 
 
 def _tolerances(
-    spots: kernel.Spots, rows: Indices, residuals: Floats, gates: kernel.Gates, tuned: bool
+    spots: friedel_pairs.Spots, rows: Indices, residuals: Floats, gates: friedel_pairs.Gates, tuned: bool
 ) -> Tolerances:
     """What a typical pair was allowed to be off by."""
     if not len(rows):
@@ -86,7 +88,7 @@ def _table(
     a, b = np.where(later, rows[:, 1], rows[:, 0]), np.where(later, rows[:, 0], rows[:, 1])
     position = setup.detector.position_um(blobs["sc"], blobs["fc"])
     omega = setup.lab_omega_rad(stage)
-    lines = kernel.friedel_lines(position[a], position[b], omega[a], omega[b])
+    lines = friedel_pairs.friedel_lines(position[a], position[b], omega[a], omega[b])
     ids = blobs["spot3d_id"]
     order = np.lexsort((ids[b], ids[a]))
     columns = {
@@ -99,7 +101,7 @@ def _table(
         "omega": np.degrees(lines.omega),
         **{f"line_{axis}": lines.point[:, i] for i, axis in enumerate("xyz")},
         **{f"direction_{axis}": lines.direction[:, i] for i, axis in enumerate("xyz")},
-        "residual": np.sqrt(residuals[:, kernel.TOTAL] / kernel.RESIDUALS),
+        "residual": np.sqrt(residuals[:, friedel_pairs.TOTAL] / friedel_pairs.RESIDUALS),
         "omega_residual": np.degrees(np.where(later, -residuals[:, 0], residuals[:, 0])),
         "two_theta_residual": np.degrees(residuals[:, 1]),
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from friedel.errors import InputError
-from friedel.kernels import pairs as kernel
+from friedel.kernels.match import friedel_pairs
 from friedel.match.params import MatchParams
 from friedel.model.arrays import Floats, Mask
 from friedel.model.blobs import BlobTable
@@ -27,13 +27,13 @@ ALIKE = np.array([0.02, 0.05, 0.0, 0.0, 0.02])
 class Scene:
     """Blobs as matching sees them: spots with the least of their variances, and all that limits a pair."""
 
-    spots: kernel.Spots
+    spots: friedel_pairs.Spots
     cut: Floats
     unsure: Mask
     rings: Floats
-    gates: kernel.Gates
+    gates: friedel_pairs.Gates
 
-    def scaled(self, scale: Floats) -> kernel.Spots:
+    def scaled(self, scale: Floats) -> friedel_pairs.Spots:
         """The spots with variances scaled by squares of (RESIDUALS) factors; what is cut comes on top, unscaled."""
         squares = np.concatenate([scale[:1], scale[1:2], scale[1:2], scale[2:]]) ** 2
         return self.spots._replace(spread=self.spots.spread * squares + self.cut)
@@ -41,8 +41,8 @@ class Scene:
 
 def make_scene(blobs: BlobTable, setup: Setup, rings: Floats, params: MatchParams) -> Scene:
     """Blobs in the lab, with what is known about their precision."""
-    omega = np.mod(setup.lab_omega_rad(blobs["omega"]), kernel.TURN)
-    omega[omega >= kernel.TURN] = 0.0
+    omega = np.mod(setup.lab_omega_rad(blobs["omega"]), friedel_pairs.TURN)
+    omega[omega >= friedel_pairs.TURN] = 0.0
     position = setup.detector.position_um(blobs["sc"], blobs["fc"])
     known = blob_uncertainty(blobs)
     whole = np.flatnonzero(~known.unsure)
@@ -71,7 +71,7 @@ def make_scene(blobs: BlobTable, setup: Setup, rings: Floats, params: MatchParam
     row, col = np.hypot(known.cut_row, TRUSTED_PX), np.hypot(known.cut_col, TRUSTED_PX)
     cut = _lab_variances(setup, row, col, np.hypot(known.cut_omega, TRUSTED_STEP * step), sin_eta)
     unlike = known.unsure[:, None] * UNLIKE**2
-    spots = kernel.Spots(omega, position, np.column_stack([regular, alike]), features)
+    spots = friedel_pairs.Spots(omega, position, np.column_stack([regular, alike]), features)
     return Scene(spots, np.column_stack([cut, unlike]), known.unsure, rings, _gates(setup, params))
 
 
@@ -87,12 +87,12 @@ def _lab_variances(setup: Setup, row: Floats, col: Floats, omega_deg: Floats, si
     )
 
 
-def _gates(setup: Setup, params: MatchParams) -> kernel.Gates:
+def _gates(setup: Setup, params: MatchParams) -> friedel_pairs.Gates:
     """The widest gates."""
     sample = setup.sample
-    kind = {"cylinder": kernel.CYLINDER, "box": kernel.BOX}.get(sample.kind, kernel.ANYWHERE)
+    kind = {"cylinder": friedel_pairs.CYLINDER, "box": friedel_pairs.BOX}.get(sample.kind, friedel_pairs.ANYWHERE)
     pixel = max(float(np.linalg.norm(setup.detector.u_um)), float(np.linalg.norm(setup.detector.v_um)))
-    return kernel.Gates(
+    return friedel_pairs.Gates(
         omega=float(np.radians(params.omega_tol_deg)),
         two_theta=float(np.radians(params.two_theta_tol_deg)),
         least_sin_eta=LEAST_SIN_ETA,

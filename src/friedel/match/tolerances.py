@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from friedel.kernels import pairs as kernel
+from friedel.kernels.match import friedel_pairs
 from friedel.match.scene import Scene
 from friedel.model.arrays import Floats, Indices
 
@@ -33,17 +33,17 @@ def tolerance_scale(scene: Scene, rng: np.random.Generator) -> tuple[Floats, boo
     there were enough true pairs for it.
     """
     whole = np.flatnonzero(~scene.unsure)
-    spots = kernel.Spots(*(values[whole] for values in scene.spots))
+    spots = friedel_pairs.Spots(*(values[whole] for values in scene.spots))
     asked = enough_to_ask(spots, scene.rings, scene.gates, ASKED, rng)
-    rows, residuals = kernel.find_candidates(spots, scene.rings, scene.gates, asked)
-    chance = kernel.find_candidates(scrambled(spots, rng), scene.rings, scene.gates, asked)[1]
+    rows, residuals = friedel_pairs.find_candidates(spots, scene.rings, scene.gates, asked)
+    chance = friedel_pairs.find_candidates(scrambled(spots, rng), scene.rings, scene.gates, asked)[1]
     if len(rows) < ENOUGH:
         return UNTUNED, False
     even = np.array([2.0 * scene.gates.omega, 2.0 * scene.gates.two_theta])
     fit = fit_mixture(
-        residuals[:, : kernel.RESIDUALS],
+        residuals[:, : friedel_pairs.RESIDUALS],
         deviations(spots, rows),
-        chance[:, 2 : kernel.RESIDUALS],
+        chance[:, 2 : friedel_pairs.RESIDUALS],
         even,
         LEAST_SCALE,
     )
@@ -52,11 +52,11 @@ def tolerance_scale(scene: Scene, rng: np.random.Generator) -> tuple[Floats, boo
 
 
 def enough_to_ask(
-    spots: kernel.Spots, rings: Floats, gates: kernel.Gates, most: int, rng: np.random.Generator
+    spots: friedel_pairs.Spots, rings: Floats, gates: friedel_pairs.Gates, most: int, rng: np.random.Generator
 ) -> Indices:
     """Which spots look for partners: at most so many, fewer where each finds many."""
     few = some_of(len(spots.omega), 200, rng)
-    rate = len(kernel.find_candidates(spots, rings, gates, few)[0]) / max(len(few), 1)
+    rate = len(friedel_pairs.find_candidates(spots, rings, gates, few)[0]) / max(len(few), 1)
     return some_of(len(spots.omega), int(np.clip(MOST / max(rate, 1e-9), 300, most)), rng)
 
 
@@ -67,7 +67,7 @@ def some_of(count: int, most: int, rng: np.random.Generator) -> Indices:
     return np.sort(rng.choice(count, most, replace=False)).astype(np.int64)
 
 
-def deviations(spots: kernel.Spots, rows: Indices) -> Floats:
+def deviations(spots: friedel_pairs.Spots, rows: Indices) -> Floats:
     """Standard deviation (m, RESIDUALS) of each residual, from both blobs."""
     both = spots.spread[rows[:, 0]] + spots.spread[rows[:, 1]]
     a, b = spots.position[rows[:, 0]], spots.position[rows[:, 1]]
@@ -128,6 +128,6 @@ def _weighted_quantile(values: Floats, weights: Floats, order: Indices) -> float
     return float(values[order[min(place, len(order) - 1)]])
 
 
-def scrambled(spots: kernel.Spots, rng: np.random.Generator) -> kernel.Spots:
+def scrambled(spots: friedel_pairs.Spots, rng: np.random.Generator) -> friedel_pairs.Spots:
     """The same spots with their angles dealt out anew."""
     return spots._replace(omega=rng.permutation(spots.omega))

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from friedel.kernels.despeckle import despeckle
+from friedel.kernels.preprocess.despeckle import despeckle
 from friedel.model.arrays import AnyArray, Floats, Mask
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Box, Scan

@@ -6,8 +6,8 @@ from typing import Self
 
 import numpy as np
 
-from friedel.kernels.normalise import saturated_runs, void_runs
-from friedel.kernels.one_frame import clean_frame
+from friedel.kernels.preprocess.clean_frame import clean_frame
+from friedel.kernels.preprocess.normalise import saturated_runs, void_runs
 from friedel.model.arrays import AnyArray, Image, Indices
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan

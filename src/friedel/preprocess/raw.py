@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from friedel.errors import ScanError
-from friedel.kernels.normalise import is_constant, margin_mean
-from friedel.kernels.select_bits import TILE
+from friedel.kernels.preprocess.bit_planes import TILE
+from friedel.kernels.preprocess.normalise import is_constant, margin_mean
 from friedel.model.arrays import AnyArray, Floats, Image, Indices, Mask
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Box, Scan

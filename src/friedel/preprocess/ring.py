@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from friedel.kernels.normalise import normalise_word, saturated_runs, void_runs
-from friedel.kernels.select_bits import TILE, WORD
+from friedel.kernels.preprocess.bit_planes import TILE, WORD
+from friedel.kernels.preprocess.normalise import normalise_word, saturated_runs, void_runs
 from friedel.model.arrays import AnyArray, Floats, Image, Indices
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from friedel.errors import ScanError
-from friedel.kernels.moving_median import median_of_planes, moving_median_uint16
-from friedel.kernels.normalise import normalise_word
-from friedel.kernels.select_bits import TILE, WORD
-from friedel.kernels.subtract import clean_word
+from friedel.kernels.preprocess.bit_planes import TILE, WORD
+from friedel.kernels.preprocess.moving_median import median_of_planes, moving_median_uint16
+from friedel.kernels.preprocess.normalise import normalise_word
+from friedel.kernels.preprocess.subtract_background import clean_word
 from friedel.model.arrays import AnyArray, Floats, Frames, Image, Mask
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from friedel.errors import FriedelWarning
-from friedel.kernels.select_bits import WORD
+from friedel.kernels.preprocess.bit_planes import WORD
 from friedel.model.arrays import Indices
 from friedel.preprocess.params import PreprocessParams
 

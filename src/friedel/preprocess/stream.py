@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from friedel.errors import InputError, ScanError
-from friedel.kernels.moving_median import median_of_planes
-from friedel.kernels.select_bits import TILE, WORD
-from friedel.kernels.subtract import clean_word
+from friedel.kernels.preprocess.bit_planes import TILE, WORD
+from friedel.kernels.preprocess.moving_median import median_of_planes
+from friedel.kernels.preprocess.subtract_background import clean_word
 from friedel.model.arrays import Frames, Image, Indices
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan

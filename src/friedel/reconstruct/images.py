@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from friedel.kernels import spot_images
+from friedel.kernels.reconstruct import spot_projections
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.blobs import BlobTable
 from friedel.model.shapes import Grid
@@ -43,7 +43,7 @@ class Box(NamedTuple):
 
 class Projections(NamedTuple):
     """`image` float32 (n,u,v) and `known` float32 (n,u,v) 0 or 1; `slope` (n,2,2), `offset` (n,2) as the projector
-    takes them (kernels.project), for voxels of the box."""
+    takes them (kernels.reconstruct.projectors), for voxels of the box."""
 
     image: AnyArray
     known: AnyArray
@@ -118,11 +118,11 @@ def project_blobs(
     corner = near.astype(np.int64) - half_window
     window = (len(rays.blob), *(2 * half_window + 1))
     images, known = np.zeros(window, dtype=np.float32), np.ones(window, dtype=np.bool_)
-    spot_images.sum_over_frames(
+    spot_projections.sum_over_frames(
         rays.blob, corner, claims.pointer, claims.voxels[1], claims.voxels[2], claims.intensity, images
     )
-    spot_images.beyond(corner, *claims.detector, known)
-    spot_images.claimed_by_others(
+    spot_projections.beyond(corner, *claims.detector, known)
+    spot_projections.claimed_by_others(
         rays.blob,
         corner,
         claims.box,
@@ -137,5 +137,5 @@ def project_blobs(
     affine[:, :, 2] -= np.einsum("nij,nj->ni", jacobian, anchor)
     samples = max(1, int(np.ceil(np.linalg.norm(jacobian, axis=1).max() - 0.01)))
     image, weight = (np.empty((len(rays.blob), *size), dtype=np.float32) for _ in range(2))
-    spot_images.lay_out(images, known, affine, samples, image, weight)
+    spot_projections.lay_out(images, known, affine, samples, image, weight)
     return Projections(image, weight, slope, offset)

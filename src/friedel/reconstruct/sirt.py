@@ -6,7 +6,7 @@ the support, pixels that are not known have no weight.
 
 import numpy as np
 
-from friedel.kernels.project import back_columns, forward_columns
+from friedel.kernels.reconstruct.projectors import back_columns, forward_columns
 from friedel.model.arrays import AnyArray, Floats, Indices, Mask
 
 LEAST = 0.05

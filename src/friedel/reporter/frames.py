@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from friedel.io.background_reader import Backgrounds
-from friedel.kernels.despeckle import despeckle
+from friedel.kernels.preprocess.despeckle import despeckle
 from friedel.model.arrays import AnyArray, Frames, Image
 from friedel.model.scan import Scan
 from friedel.preprocess.normal import Normal

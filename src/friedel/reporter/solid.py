@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from friedel.kernels.solid import look
+from friedel.kernels.report.ray_casting import look
 from friedel.model.arrays import AnyArray, Floats
 from friedel.model.grains import GrainVolume
 

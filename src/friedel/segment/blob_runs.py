@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from friedel.kernels.moments import Stretches, spell_out
+from friedel.kernels.segment.moments import Stretches, spell_out
 from friedel.model.arrays import AnyArray, Indices
 from friedel.model.blobs import BlobTable, Voxels
 from friedel.segment.ledger import limit_reasons, order_of_rows

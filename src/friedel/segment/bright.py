@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from friedel.errors import FriedelError, NoiseError
-from friedel.kernels.runs import (
+from friedel.kernels.segment.bright_runs import (
     Runs,
     beside_odd,
     block_states,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from friedel.kernels.moments import REAL, WHOLE
+from friedel.kernels.segment.moments import REAL, WHOLE
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.blobs import COLUMN, BlobTable, Flag, Reason, Voxels
 from friedel.segment.params import SegmentParams

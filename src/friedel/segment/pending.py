@@ -5,9 +5,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from friedel.kernels.components import link_rows, sort_by_label, unite_runs
-from friedel.kernels.pool import append_runs, assign_slots, chain_voxels, classify, drain, join_chains
-from friedel.kernels.runs import Runs, empty_runs
+from friedel.kernels.segment.bright_runs import Runs, empty_runs
+from friedel.kernels.segment.components import link_rows, sort_by_label, unite_runs
+from friedel.kernels.segment.open_components import (
+    append_runs,
+    assign_slots,
+    chain_voxels,
+    classify,
+    drain,
+    join_chains,
+)
 from friedel.model.arrays import AnyArray, Indices
 from friedel.segment.bright import BrightVoxels
 

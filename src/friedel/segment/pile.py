@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from friedel.kernels.moments import Stretches, spell_out
+from friedel.kernels.segment.moments import Stretches, spell_out
 from friedel.model.arrays import AnyArray, Indices
 from friedel.model.blobs import Voxels
 from friedel.model.scratch import Scratch

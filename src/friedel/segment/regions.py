@@ -5,10 +5,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from friedel.kernels import saddles
-from friedel.kernels.components import Rows, link_rows, sort_by_label, unite_runs
-from friedel.kernels.grow import Claims, Ground, claim_regions, no_claims
-from friedel.kernels.moments import (
+from friedel.kernels.segment import saddles
+from friedel.kernels.segment.bright_runs import Runs, empty_runs, pack_values
+from friedel.kernels.segment.components import Rows, link_rows, sort_by_label, unite_runs
+from friedel.kernels.segment.grow import Claims, Ground, claim_regions, no_claims
+from friedel.kernels.segment.moments import (
     REAL,
     WHOLE,
     Stretches,
@@ -19,9 +20,8 @@ from friedel.kernels.moments import (
     on_frames,
     sort_stretches,
 )
-from friedel.kernels.runs import Runs, empty_runs, pack_values
-from friedel.kernels.seeds import Seeds, bright_stretches, measure_seeds, number_roots
-from friedel.kernels.watershed import split_regions
+from friedel.kernels.segment.seeds import Seeds, bright_stretches, measure_seeds, number_roots
+from friedel.kernels.segment.watershed import split_regions
 from friedel.model.arrays import AnyArray, Indices, Mask
 from friedel.model.blobs import Flag, Reason
 from friedel.segment.params import Rules, SegmentParams

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import erf
 
-from friedel.kernels.noise import expose
-from friedel.kernels.splat import add_spots
+from friedel.kernels.simulate.random_numbers import expose
+from friedel.kernels.simulate.spot_images import add_spots
 from friedel.model.arrays import AnyArray, Floats, Image, Indices, Mask
 from friedel.model.scan import Box
 from friedel.model.setup import Setup

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from friedel.kernels import bragg
-from friedel.kernels.splat import SPOT, Scene, extents
+from friedel.kernels.simulate.spot_images import SPOT, Scene, extents
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.crystal import Phase, Reflections
 from friedel.model.setup import Setup
@@ -23,8 +23,8 @@ CHUNK = 256
 class Diffraction:
     """The spots that meet the detector: what to draw, and what they are.
 
-    `spots` are records of `kernels.splat.SPOT`; `boxes` (n,6) their frame, row and col ranges, `shadows` (n,6)
-    those of what they take from the direct beam. `grain` (n), `hkl` (n,3). `row`, `col`, `frame` (n) are the
+    `spots` are records of `kernels.simulate.spot_images.SPOT`; `boxes` (n,6) their frame, row and col ranges,
+    `shadows` (n,6) those of what they take from the direct beam. `grain` (n), `hkl` (n,3). `row`, `col`, `frame` (n) are the
     predicted positions of the grain's centre (frames by edges, as in SPOT); `period` is the number of frames
     after which the scan repeats, 0 if never.
     """

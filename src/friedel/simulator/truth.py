@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from friedel.kernels.visible import Seen, View, near_others, nothing_seen, see
+from friedel.kernels.simulate.visible_voxels import Seen, View, near_others, nothing_seen, see
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.blobs import BlobTable, Flag, Voxels
 from friedel.model.grains import GrainTable

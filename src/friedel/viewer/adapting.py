@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from friedel.errors import FriedelError, NoiseError
-from friedel.kernels.runs import Runs, empty_runs, smallest_float32
-from friedel.kernels.sift import sift_runs
+from friedel.kernels.explore.filter_runs import sift_runs
+from friedel.kernels.segment.bright_runs import Runs, empty_runs, smallest_float32
 from friedel.model.arrays import AnyArray, Image, Mask
 from friedel.segment import BrightVoxels
 from friedel.segment.bright import Stencil

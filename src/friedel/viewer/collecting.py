@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from friedel.errors import NoiseError
-from friedel.kernels.runs import Runs, empty_runs, smallest_float32
-from friedel.kernels.sift import sift_runs
+from friedel.kernels.explore.filter_runs import sift_runs
+from friedel.kernels.segment.bright_runs import Runs, empty_runs, smallest_float32
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.model.stream import CleanBlock, Executor

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from starlette.responses import StreamingResponse
 
-from friedel.kernels.pixels import block_max, block_mean, largest, to_int16, to_uint16
+from friedel.kernels.explore.display_images import block_max, block_mean, largest, to_int16, to_uint16
 from friedel.model.arrays import AnyArray, Image
 from friedel.viewer.drafts import plain
 

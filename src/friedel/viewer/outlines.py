@@ -4,8 +4,8 @@ import threading
 
 import numpy as np
 
-from friedel.kernels.moments import Stretches
-from friedel.kernels.place_runs import joined_crossings, place_columns, place_runs
+from friedel.kernels.explore.runs_by_slice import joined_crossings, place_columns, place_runs
+from friedel.kernels.segment.moments import Stretches
 from friedel.model.arrays import AnyArray, Indices
 from friedel.segment import BlobRuns
 

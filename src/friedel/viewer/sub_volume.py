@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Protocol
 
-from friedel.kernels.runs import surely_dark
+from friedel.kernels.segment.bright_runs import surely_dark
 from friedel.model.baseline import Baseline
 from friedel.model.stream import CleanBlock, Executor
 from friedel.segment.bright import Stencil, join, look

@@ -1,0 +1,1 @@
+"""Detector positions judged by the rings of the lattice."""

@@ -1,0 +1,1 @@
+"""Bright runs looked at again and again: other floors, slices, images for a screen."""

@@ -1,0 +1,1 @@
+"""Seeds of grains, blobs looked up, assigned, and grains fitted to them."""

@@ -1,0 +1,212 @@
+"""Orientation and position of a grain from its spots: robust Gauss-Newton on (omega |sin eta|, row, col)."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from friedel.kernels.bragg import meet_plane, omega_solutions
+from friedel.kernels.index.blob_lookup import COUNTED, NOT_THERE, TURN, collect, predict_spots
+
+HEAVY = 2.5
+"""Residuals of more errors than this weigh less and less (Cauchy's weight)."""
+STEP_ANGLE = 1e-6
+STEP_LENGTH = 1e-2
+ROUNDS = 5
+
+
+@njit(cache=True, nogil=True)
+def residual_of(
+    UB: Any, position: Any, h: Any, seen: Any, wavelength: float, plane: Any, hit: Any, out: Any
+) -> bool:
+    """out (3,) = predicted minus seen (omega, row, col): omega times |sin eta|; False where h never diffracts."""
+    gx = UB[0, 0] * h[0] + UB[0, 1] * h[1] + UB[0, 2] * h[2]
+    gy = UB[1, 0] * h[0] + UB[1, 1] * h[1] + UB[1, 2] * h[2]
+    gz = UB[2, 0] * h[0] + UB[2, 1] * h[1] + UB[2, 2] * h[2]
+    omega_solutions(gx, gy, gz, wavelength, hit)
+    if math.isnan(hit[0]):
+        return False
+    d0 = (hit[0] - seen[0] + math.pi) % TURN - math.pi
+    d1 = (hit[1] - seen[0] + math.pi) % TURN - math.pi
+    w, dw = (hit[0], d0) if abs(d0) <= abs(d1) else (hit[1], d1)
+    c, s = math.cos(w), math.sin(w)
+    kx = 1.0 + wavelength * (c * gx - s * gy)
+    ky = wavelength * (s * gx + c * gy)
+    kz = wavelength * gz
+    x, y = c * position[0] - s * position[1], s * position[0] + c * position[1]
+    if not meet_plane(x, y, position[2], kx, ky, kz, plane, hit):
+        return False
+    out[0] = dw * abs(ky) / math.sqrt(ky * ky + kz * kz)
+    out[1], out[2] = hit[0] - seen[1], hit[1] - seen[2]
+    return True
+
+
+@njit(cache=True, nogil=True)
+def turned(U: Any, v: Any) -> Any:
+    """U turned by the small rotation vector v (3,): exact (Rodrigues)."""
+    angle = math.sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2])
+    if angle < 1e-14:
+        return U.copy()
+    x, y, z = v[0] / angle, v[1] / angle, v[2] / angle
+    c, s = math.cos(angle), math.sin(angle)
+    d = 1.0 - c
+    R = np.array(
+        [
+            [c + x * x * d, x * y * d - z * s, x * z * d + y * s],
+            [y * x * d + z * s, c + y * y * d, y * z * d - x * s],
+            [z * x * d - y * s, z * y * d + x * s, c + z * z * d],
+        ]
+    )
+    return R @ U
+
+
+@njit(cache=True, nogil=True)
+def moved(U: Any, B: Any, position: Any, step: Any) -> Any:
+    """UB and position after a step: 3 angles, 3 lengths, and 6 of strain where the step has 12 entries."""
+    R = turned(U, step[:3])
+    if len(step) == 12:
+        e = np.eye(3)
+        e[0, 0] += step[6]
+        e[1, 1] += step[7]
+        e[2, 2] += step[8]
+        e[1, 2] += step[9]
+        e[2, 1] += step[9]
+        e[0, 2] += step[10]
+        e[2, 0] += step[10]
+        e[0, 1] += step[11]
+        e[1, 0] += step[11]
+        R = e @ R
+    return R @ B, position + step[3:6]
+
+
+@njit(cache=True, nogil=True)
+def normal_equations(
+    U: Any, B: Any, position: Any, hkl: Any, seen: Any, error: Any, wavelength: float, plane: Any, A: Any, b: Any
+) -> float:
+    """Fill A (p,p) = J^T W J and b (p,) = J^T W r of p = 6 or 12 parameters; the weighted sum of squares.
+
+    `seen` (n,3) omega, row, col, `error` (n,3) of omega |sin eta|, row, col.
+    """
+    p = len(b)
+    A[:] = 0.0
+    b[:] = 0.0
+    total = 0.0
+    steps = np.full(p, STEP_ANGLE)
+    steps[3:6] = STEP_LENGTH
+    UBs = np.empty((p + 1, 3, 3))
+    places = np.empty((p + 1, 3))
+    for q in range(p + 1):
+        change = np.zeros(p)
+        if q < p:
+            change[q] = steps[q]
+        UBs[q], places[q] = moved(U, B, position, change)
+    r, shifted, hit = np.empty(3), np.empty(3), np.empty(2)
+    J = np.empty((3, p))
+    for i in range(hkl.shape[0]):
+        if not residual_of(UBs[p], places[p], hkl[i], seen[i], wavelength, plane, hit, r):
+            continue
+        ok = True
+        for q in range(p):
+            ok &= residual_of(UBs[q], places[q], hkl[i], seen[i], wavelength, plane, hit, shifted)
+            for a in range(3):
+                J[a, q] = (shifted[a] - r[a]) / steps[q] / error[i, a]
+        if not ok:
+            continue
+        for a in range(3):
+            z = r[a] / error[i, a]
+            weight = 1.0 / (1.0 + (z / HEAVY) ** 2)
+            total += weight * z * z
+            for q in range(p):
+                b[q] += weight * J[a, q] * z
+                for t in range(q + 1):
+                    A[q, t] += weight * J[a, q] * J[a, t]
+    for q in range(p):
+        for t in range(q):
+            A[t, q] = A[q, t]
+    return total
+
+
+@njit(cache=True, nogil=True)
+def gauss_newton(
+    U: Any, B: Any, position: Any, hkl: Any, seen: Any, error: Any, wavelength: float, plane: Any, rounds: int
+) -> Any:
+    """(U, position, A): fitted, and the matrix whose inverse is the covariance at unit errors."""
+    A, b = np.empty((6, 6)), np.empty(6)
+    for _ in range(rounds):
+        normal_equations(U, B, position, hkl, seen, error, wavelength, plane, A, b)
+        for q in range(6):
+            A[q, q] *= 1.0 + 1e-9
+            A[q, q] += 1e-12
+        step = -np.linalg.solve(A, b)
+        U = turned(U, step[:3])
+        position = position + step[3:6]
+        if np.abs(step[:3]).max() < 1e-7 and np.abs(step[3:6]).max() < 1e-3:
+            break
+    return U, position, A
+
+
+@njit(cache=True, nogil=True)
+def take_found(blob: Any, place: Any, slack: Any, hkl: Any, error: Any, taken: Any, seen: Any, errors: Any) -> int:
+    """Gather the spots that have a blob: their hkl, what was seen and its errors; how many."""
+    n = 0
+    for s in range(len(blob)):
+        if blob[s] < 0:
+            continue
+        taken[n] = hkl[s // 2]
+        seen[n] = place[blob[s]]
+        for a in range(3):
+            errors[n, a] = math.sqrt(error[a] ** 2 + slack[blob[s], a] ** 2)
+        n += 1
+    return n
+
+
+@njit(cache=True, nogil=True)
+def settle(
+    U: Any,
+    position: Any,
+    B: Any,
+    hkl: Any,
+    wavelength: float,
+    plane: Any,
+    window: Any,
+    grid: Any,
+    error: Any,
+    limit: float,
+    widest: float,
+    blob: Any,
+    square: Any,
+    state: Any,
+) -> Any:
+    """Predict, collect, fit, again with a shrinking reach; (U, position) and blob, square, state (2n) filled.
+
+    `hkl` (n,3) floats; the reach starts at `widest` times `error` x `limit`.
+    """
+    n = hkl.shape[0]
+    spots = np.empty((2 * n, 4))
+    taken, seen, errors = np.empty((2 * n, 3)), np.empty((2 * n, 3)), np.empty((2 * n, 3))
+    for round_ in range(ROUNDS):
+        factor = widest ** ((ROUNDS - 1 - round_) / (ROUNDS - 1))
+        predict_spots(hkl @ (U @ B).T, position, wavelength, plane, window, spots, state)
+        collect(spots, state, grid, factor * error, limit, blob, square)
+        m = take_found(blob, grid[0], grid[1], hkl, factor * error, taken, seen, errors)
+        if m < 4:
+            break
+        U, position, _ = gauss_newton(U, B, position, taken[:m], seen[:m], errors[:m], wavelength, plane, 3)
+    predict_spots(hkl @ (U @ B).T, position, wavelength, plane, window, spots, state)
+    collect(spots, state, grid, error, limit, blob, square)
+    return U, position
+
+
+@njit(cache=True, nogil=True)
+def tally(blob: Any, state: Any, claimed: Any, out: Any) -> None:
+    """out (3,) = expected spots whose blob nobody claimed before, how many of them were found, expected in all."""
+    out[:] = 0
+    for s in range(len(blob)):
+        if state[s] != COUNTED or state[s] == NOT_THERE:
+            continue
+        out[2] += 1
+        if blob[s] >= 0 and claimed[blob[s]]:
+            continue
+        out[0] += 1
+        out[1] += blob[s] >= 0

@@ -1,0 +1,1 @@
+"""Projections of a grain, forth and back, and the blobs that show it."""

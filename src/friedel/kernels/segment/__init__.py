@@ -1,0 +1,1 @@
+"""Bright runs, their components, seeds, claims, saddles and sums."""

@@ -1,0 +1,1 @@
+"""Spots as images, what of them can be seen, and noise."""
