@@ -54,8 +54,8 @@ TWINS = (
     ),
     Twin(
         "",
-        "unit/test_normalise.py::test_void_pixels_are_runs",
-        "preprocess.normalise.void_runs",
+        "unit/test_normalise.py::test_invalid_pixels_are_runs",
+        "preprocess.normalise.invalid_runs",
     ),
     Twin(
         "scipy.ndimage.median_filter",
@@ -105,7 +105,7 @@ TWINS = (
     Twin(
         "",
         "unit/test_bright_runs.py::test_voxels_beside_what_is_not_a_number_are_marked",
-        "segment.bright_runs.beside_odd",
+        "segment.bright_runs.beside_invalid",
     ),
     Twin(
         "friedel.segment.bright_voxels",

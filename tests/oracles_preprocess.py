@@ -62,9 +62,9 @@ def clean(raw, params, scan, baseline):
     gain = gains(raw, scan.dark, mask, scan.saturation, scan.tiles, boxes, baseline.reference_level)
     gain = pixel_gains(gain, scan.tiles, scan.dark.shape)
     raw = raw.astype(np.float32)
-    void = ~np.isfinite(raw)
-    if void.any():
-        raw = np.where(void, scan.dark + baseline.stand_in / gain.astype(np.float32), raw)
+    invalid = ~np.isfinite(raw)
+    if invalid.any():
+        raw = np.where(invalid, scan.dark + baseline.stand_in / gain.astype(np.float32), raw)
     above = raw - scan.dark
     if params.arithmetic == "fixed":
         value = above * (gain * baseline.scale).astype(np.float32) + np.float32(baseline.offset + 0.5)
@@ -75,6 +75,6 @@ def clean(raw, params, scan, baseline):
         offset, scale = 0.0, 1.0
     value = value.astype(np.float32)
     background = moving_median(value, params) if params.background == "moving_median" else np.float32(offset)
-    difference = np.where(void | mask, np.float32(0), (value - background) / np.float32(scale))
+    difference = np.where(invalid | mask, np.float32(0), (value - background) / np.float32(scale))
     out = np.stack([median_filter(frame, params.despeckle, mode="nearest") for frame in difference])
-    return np.where(mask, np.float32(0), np.where(void, np.float32(np.nan), out))
+    return np.where(mask, np.float32(0), np.where(invalid, np.float32(np.nan), out))

@@ -205,14 +205,14 @@ def columns(voxels, peak, counts, omega_start, omega_step, wrap):
     }  # fmt: skip
 
 
-def frames_in_blocks(volume, cuts=None, saturated=None, bridged=None):
+def frames_in_blocks(volume, cuts=None, saturated=None, replaced=None):
     """Clean blocks of a volume [frame, row, col], cut before the frames `cuts` (default: every second frame)."""
     cuts = range(2, len(volume), 2) if cuts is None else cuts
     edges = [0, *sorted(set(cuts) - {0, len(volume)}), len(volume)]
     for start, stop in itertools.pairwise(edges):
         piece = np.array(volume[start:stop], dtype=np.float32)
         marks = np.empty(0, np.int64) if saturated is None else np.flatnonzero(saturated[start:stop])
-        stand_in = np.zeros(len(piece), bool) if bridged is None else bridged[start:stop]
+        stand_in = np.zeros(len(piece), bool) if replaced is None else replaced[start:stop]
         yield CleanBlock(start, piece, marks, stand_in)
 
 
@@ -225,10 +225,10 @@ def parameters(**changes):
     return SegmentParams(**(free | changes))
 
 
-def run(volume, params, *, cuts=None, wrap=False, saturated=None, bridged=None, **changes):
+def run(volume, params, *, cuts=None, wrap=False, saturated=None, replaced=None, **changes):
     """`segment` on a volume with plain angles."""
     options = {"baseline": None, "exclude": None, "mask": None, "omega_start_deg": 3.0, "omega_step_deg": -0.5}
-    blocks = frames_in_blocks(volume, cuts, saturated, bridged)
+    blocks = frames_in_blocks(volume, cuts, saturated, replaced)
     return segment(blocks, np.shape(volume), params, wrap=wrap, **(options | changes))
 
 

@@ -91,6 +91,6 @@ def numbers(response):
     about = json.loads(response.headers["x-friedel-array"])
     stored = np.frombuffer(response.content, about["dtype"]).reshape(about["shape"])
     values = stored.astype(np.float64) * about["scale"] + about["offset"]
-    if "void" in about:
-        values[stored == about["void"]] = np.nan
+    if "invalid" in about:
+        values[stored == about["invalid"]] = np.nan
     return values, about

@@ -39,12 +39,12 @@ class MemorySource:
         image = np.broadcast_to(np.linspace(0.5, 2.0, shape[2], dtype=np.float32), shape[1:])
         self.baseline = Baseline((), beam and Box(*beam), (), 1.0, 1.0, 0.0, 1.25, np.ascontiguousarray(image))
         self.saturated = volume > 70
-        self.bridged = np.zeros(shape[0], bool)
-        self.bridged[shape[0] // 2] = True
+        self.replaced = np.zeros(shape[0], bool)
+        self.replaced[shape[0] // 2] = True
         self.collected = Collected(self.bright(params, floor), noise_per_pixel(params, self.baseline, None))
 
     def blocks(self, cuts=None):
-        return frames_in_blocks(self.volume, cuts, self.saturated, self.bridged)
+        return frames_in_blocks(self.volume, cuts, self.saturated, self.replaced)
 
     def bright(self, params, floor=None):
         return bright_voxels(
@@ -73,7 +73,7 @@ class MemorySource:
             start = min(max(frame - self.window_frames // 2, 0), max(frames - self.window_frames, 0))
             stop = min(start + self.window_frames, frames)
             flat = np.flatnonzero(self.saturated[start:stop])
-            block = CleanBlock(0, self.volume[start:stop], flat, self.bridged[start:stop])
+            block = CleanBlock(0, self.volume[start:stop], flat, self.replaced[start:stop])
             self._window = MemoryFrames(start, stop, True, block)
         return self._window
 

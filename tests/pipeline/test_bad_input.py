@@ -106,7 +106,7 @@ def test_a_scan_without_dark_or_angles_is_refused_by_name(recipe_for, tmp_path, 
     assert command("run", recipe, "-o", out, "--set", "scan.dark=100", "--set", "scan.omega.step_deg=1")[0] == 0
 
 
-def test_frames_that_are_not_numbers_are_bridged_and_too_many_refused(recipe_for, tmp_path, command):
+def test_frames_that_are_not_numbers_are_replaced_and_too_many_refused(recipe_for, tmp_path, command):
     frames = frames_of("f4")
     frames[7] = np.nan
     write_scan(tmp_path / "s.h5", frames)

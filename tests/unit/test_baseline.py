@@ -180,14 +180,14 @@ def saturating(frames):
     return raw, margins
 
 
-def test_frames_with_a_saturated_margin_are_bridged_and_named():
+def test_frames_with_a_saturated_margin_are_replaced_and_named():
     raw, margins = saturating([30, 31])
     params = SMALL.replaced(beam=tuple(BEAM), margin=tuple(map(tuple, margins)))
     baseline = measure(scan_of(raw), params)
     assert baseline.reference_level == pytest.approx(20000, rel=0.02)
     notes = Notes()
-    _, _, bridged = cleaned(scan_of(raw), params, baseline, observer=notes)
-    assert np.flatnonzero(bridged).tolist() == [30, 31]
+    _, _, replaced = cleaned(scan_of(raw), params, baseline, observer=notes)
+    assert np.flatnonzero(replaced).tolist() == [30, 31]
     assert set(notes.bad.values()) == {"what its intensity is measured on is saturated"}
 
 

@@ -11,7 +11,7 @@ from friedel.kernels.segment.bright_runs import (
     CLOSED,
     MIXED,
     OPEN,
-    beside_odd,
+    beside_invalid,
     block_states,
     smallest_float32,
     surely_dark,
@@ -91,7 +91,7 @@ def test_voxels_beside_what_is_not_a_number_are_marked():
     volume[1, 4, 2] = np.inf
     volume[0, 2, 2] = 9.0
     bright = bright_voxels(frames_in_blocks(volume), volume.shape, parameters(), floor=5.0)
-    where = [tuple(np.unravel_index(i, volume.shape)) for i in bright.beside_odd]
+    where = [tuple(np.unravel_index(i, volume.shape)) for i in bright.beside_invalid]
     assert where == [(1, 1, 1), (1, 3, 1), (1, 3, 2), (1, 3, 3)]
     assert bright.at_side.tolist() == [False, False, True, False]
 
@@ -100,8 +100,8 @@ def test_a_masked_nan_marks_nothing():
     frame = np.array([[np.nan, 9.0]], np.float32)
     out, side = np.empty(1, np.int64), np.empty(1, bool)
     args = (np.array([0]), np.array([1]), np.array([1]), out, side)
-    assert beside_odd(frame, np.array([[True, False]]), *args) == 0
-    assert beside_odd(frame, np.array([[False, False]]), *args) == 1
+    assert beside_invalid(frame, np.array([[True, False]]), *args) == 0
+    assert beside_invalid(frame, np.array([[False, False]]), *args) == 1
 
 
 def test_flat_indices_do_not_overflow_late_in_a_long_scan():
@@ -112,7 +112,7 @@ def test_flat_indices_do_not_overflow_late_in_a_long_scan():
     stencil = Stencil.of(shape, parameters(), baseline=None, exclude=None, mask=None, noise_image=None)
     block = CleanBlock(9_999, frames, np.array([999_998]), np.zeros(1, bool))
     part = look(block, stencil, Serial())
-    assert part.saturated.tolist() == part.beside_odd.tolist() == [9_999_999_998]
+    assert part.saturated.tolist() == part.beside_invalid.tolist() == [9_999_999_998]
 
 
 def test_too_much_above_the_floor_names_the_frame_the_part_and_the_way_out():

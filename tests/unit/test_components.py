@@ -110,7 +110,7 @@ def test_what_waits_is_only_what_may_go_on():
 
 
 def _as_scan(block):
-    return type(block)(0, block.frames, block.saturated, block.bridged)
+    return type(block)(0, block.frames, block.saturated, block.replaced)
 
 
 def _moved(part, start, shape):

@@ -345,8 +345,8 @@ def test_voxels_beyond_two_to_the_31_keep_their_place():
     runs = Runs(*whole, length, np.array([50, 90], np.float32), offset)
     flat = (9999 * 2000 + 1999) * 2000 + np.arange(1997, 2000)
     none = np.empty(0, np.int64)
-    mask, bridged = np.zeros(shape[1:], bool), np.zeros(shape[0], bool)
-    bright = BrightVoxels(shape, 0, shape[0], 5.0, runs, level, level, flat, none, none > 0, bridged, mask)
+    mask, replaced = np.zeros(shape[1:], bool), np.zeros(shape[0], bool)
+    bright = BrightVoxels(shape, 0, shape[0], 5.0, runs, level, level, flat, none, none > 0, replaced, mask)
     table = solve(bright, parameters(), omega_start_deg=0.0, omega_step_deg=0.036, wrap=True)
     assert table["n_saturated"].tolist() == [0, 3]
     assert table.voxels.frame.tolist() == [9999] * 4

@@ -104,5 +104,5 @@ def test_blobs_on_frames_that_stand_in_say_so():
     volume = np.zeros((6, 3, 5), np.float32)
     volume[1:3, 1, 1] = volume[4, 1, 3] = 60.0
     for cuts in ([], range(6)):
-        table = run(volume, parameters(), cuts=cuts, bridged=np.arange(6) == 2)
-        assert ((table["flags"] & Flag.BRIDGED) > 0).tolist() == [True, False]
+        table = run(volume, parameters(), cuts=cuts, replaced=np.arange(6) == 2)
+        assert ((table["flags"] & Flag.REPLACED) > 0).tolist() == [True, False]

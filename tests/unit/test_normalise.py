@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from friedel.kernels.preprocess.bit_planes import TILE, WORD, WORD_SIZE, transpose_bits
-from friedel.kernels.preprocess.normalise import is_constant, margin_mean, normalise_word, saturated_runs, void_runs
+from friedel.kernels.preprocess.normalise import (
+    invalid_runs,
+    is_constant,
+    margin_mean,
+    normalise_word,
+    saturated_runs,
+)
 
 
 def fixed(raw, dark, keep, part, factors, bias):
@@ -76,9 +82,9 @@ def test_saturated_pixels_are_runs():
     assert saturated_runs(np.tile(np.array([9, 1], np.uint16), 50), np.uint16(9)).shape == (50, 2)
 
 
-def test_void_pixels_are_runs():
+def test_invalid_pixels_are_runs():
     raw = np.array([np.nan, 1, 2, np.inf, np.nan], np.float32)
     keep = np.ones(8, np.bool_)  # padded to whole tiles
-    assert void_runs(raw, keep).tolist() == [[0, 1], [3, 5]]
-    assert void_runs(raw, keep & (np.arange(8) != 3)).tolist() == [[0, 1], [4, 5]]
-    assert void_runs(np.zeros(4, np.float32), keep).tolist() == []
+    assert invalid_runs(raw, keep).tolist() == [[0, 1], [3, 5]]
+    assert invalid_runs(raw, keep & (np.arange(8) != 3)).tolist() == [[0, 1], [4, 5]]
+    assert invalid_runs(np.zeros(4, np.float32), keep).tolist() == []

@@ -48,18 +48,18 @@ def test_every_frame_equals_the_pass(settings, kind, tiles, threads):
     notes = Notes()
     notes.gains = lambda start, gains: None
     expected = [
-        (b.start, b.frames.copy(), b.saturated, b.bridged, b.void)
+        (b.start, b.frames.copy(), b.saturated, b.replaced, b.invalid)
         for b in clean_blocks(scan, params, baseline, windows_per_block=2, observer=notes)
     ]
     images = {index: image for index, _, image in notes.backgrounds}
     one = OneFrame.of(scan, params, baseline)
     with Threads(2) as executor:
-        for start, frames, saturated, bridged, void in expected:
+        for start, frames, saturated, replaced, invalid in expected:
             block = one.block(start, start + len(frames), images.get, executor if threads > 1 else None)
             np.testing.assert_array_equal(block.frames, frames)
             np.testing.assert_array_equal(block.saturated, saturated)
-            np.testing.assert_array_equal(block.bridged, bridged)
-            np.testing.assert_array_equal(block.void, void)
+            np.testing.assert_array_equal(block.replaced, replaced)
+            np.testing.assert_array_equal(block.invalid, invalid)
         banded = one.clean(17, images.get(one.background_of(17)), executor)
     np.testing.assert_array_equal(banded.frames[0], np.concatenate([f for _, f, *_ in expected])[17])
 

@@ -72,12 +72,12 @@ def beam_scan(count=80, rows=48, cols=80, *, sample=True, seed=0):
 def cleaned(scan, params, baseline=None, windows_per_block=2, observer=None):
     baseline = measure(scan, params) if baseline is None else baseline
     blocks = clean_blocks(scan, params, baseline, windows_per_block=windows_per_block, observer=observer)
-    parts = [(block.start, block.frames.copy(), block.saturated, block.bridged) for block in blocks]
+    parts = [(block.start, block.frames.copy(), block.saturated, block.replaced) for block in blocks]
     frames = np.concatenate([part for _, part, _, _ in parts])
     assert [start for start, *_ in parts] == list(np.cumsum([0, *(len(p) for _, p, _, _ in parts)])[:-1])
     pixels = frames[0].size
     saturated = np.concatenate([flat + start * pixels for start, _, flat, _ in parts])
-    return frames, saturated, np.concatenate([bridged for *_, bridged in parts])
+    return frames, saturated, np.concatenate([replaced for *_, replaced in parts])
 
 
 SMALL = PreprocessParams(half_window=10, half_step=2)
@@ -94,9 +94,9 @@ def test_clean_frames_equal_the_oracle(arithmetic, wrap, normalise, despeckle):
     scan = scan_of(beam_scan(53), mask=mask)
     params = SMALL.replaced(arithmetic=arithmetic, wrap=wrap, normalise=normalise, despeckle=despeckle)
     baseline = measure(scan, params)
-    frames, _, bridged = cleaned(scan, params, baseline)
+    frames, _, replaced = cleaned(scan, params, baseline)
     np.testing.assert_array_equal(frames, oracles.clean(scan.frames.array, params, scan, baseline))
-    assert not bridged.any()
+    assert not replaced.any()
     assert not frames[:, mask].any()
 
 
@@ -199,11 +199,11 @@ def test_missing_numbers_are_missing_in_their_frame_only(arithmetic):
     frames, *_ = cleaned(scan, params, baseline)
     np.testing.assert_array_equal(np.isnan(frames), missing)
     np.testing.assert_array_equal(frames, oracles.clean(raw, params, scan, baseline))
-    void = [
-        block.void + block.start * raw[0].size
+    invalid = [
+        block.invalid + block.start * raw[0].size
         for block in clean_blocks(scan, params, baseline, windows_per_block=2)
     ]
-    np.testing.assert_array_equal(np.concatenate(void), np.flatnonzero(missing))
+    np.testing.assert_array_equal(np.concatenate(invalid), np.flatnonzero(missing))
 
 
 @pytest.mark.parametrize("share", [0.2, 0.4, 0.8, 1.0])
@@ -222,7 +222,7 @@ def test_missing_numbers_do_not_pull_the_background_down(share):
 
 @pytest.mark.parametrize("bad", [7, 0, 79])
 @pytest.mark.parametrize("kind", ["constant", "nan", "dark", "unreadable"])
-def test_a_corrupt_frame_is_bridged_by_its_neighbour(bad, kind):
+def test_a_corrupt_frame_is_replaced_by_its_neighbour(bad, kind):
     raw = beam_scan(80)
     raw = raw.astype(np.float32) if kind == "nan" else raw
     stand_in = raw.copy()
@@ -236,10 +236,10 @@ def test_a_corrupt_frame_is_bridged_by_its_neighbour(bad, kind):
         raw[bad] = np.nan if kind == "nan" else 77
     baseline = measure(scan_of(stand_in), SMALL)
     notes = Notes()
-    got, _, bridged = cleaned(scan_of(raw, frames=frames), SMALL, baseline, observer=notes)
+    got, _, replaced = cleaned(scan_of(raw, frames=frames), SMALL, baseline, observer=notes)
     want, *_ = cleaned(scan_of(stand_in), SMALL, baseline)
     np.testing.assert_array_equal(got, want)
-    assert np.flatnonzero(bridged).tolist() == [bad] == list(notes.bad)
+    assert np.flatnonzero(replaced).tolist() == [bad] == list(notes.bad)
 
 
 def test_neighbouring_corrupt_frames_share_the_last_good_one():
@@ -248,9 +248,9 @@ def test_neighbouring_corrupt_frames_share_the_last_good_one():
     stand_in[15:18] = raw[14]
     raw[15:18] = 5
     baseline = measure(scan_of(stand_in), SMALL)
-    got, _, bridged = cleaned(scan_of(raw), SMALL, baseline)
+    got, _, replaced = cleaned(scan_of(raw), SMALL, baseline)
     np.testing.assert_array_equal(got, cleaned(scan_of(stand_in), SMALL, baseline)[0])
-    assert np.flatnonzero(bridged).tolist() == [15, 16, 17]
+    assert np.flatnonzero(replaced).tolist() == [15, 16, 17]
 
 
 def test_too_many_corrupt_frames_are_refused():

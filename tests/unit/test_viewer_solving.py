@@ -26,7 +26,7 @@ def same_voxels(one, other):
     """Whether two sets of bright voxels are the same to the bit."""
     for name in Runs._fields:
         np.testing.assert_array_equal(getattr(one.runs, name), getattr(other.runs, name), err_msg=name)
-    for name in ("level", "intensity", "saturated", "left_out", "bridged"):
+    for name in ("level", "intensity", "saturated", "left_out", "replaced"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
     assert (one.shape, one.start, one.stop, one.floor) == (other.shape, other.start, other.stop, other.floor)
 

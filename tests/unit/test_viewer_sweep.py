@@ -48,7 +48,7 @@ def kept_frames(out):
     frames = np.concatenate([block.frames for block in blocks])
     size = frames[0].size
     saturated = np.concatenate([block.saturated + block.start * size for block in blocks])
-    return frames, saturated, np.concatenate([block.bridged for block in blocks])
+    return frames, saturated, np.concatenate([block.replaced for block in blocks])
 
 
 CASES = [
@@ -68,16 +68,16 @@ def test_clean_frames_are_those_of_the_run(settings, known, tmp_path, sweep_of):
     out = run(recipe, out=None if known else tmp_path / "elsewhere", to_stage="segment")
     sweep = sweep_of(recipe)
     assert (sweep.state, sweep.error) == ("done", "")
-    frames, saturated, bridged = kept_frames(out)
+    frames, saturated, replaced = kept_frames(out)
     assert sweep.exact(0, FRAMES)
     np.testing.assert_array_equal(sweep.clean(0, FRAMES), frames)
     np.testing.assert_array_equal(sweep.clean(37, 40), frames[37:40])
     window = sweep.window(30)
     assert (window.start, window.stop, window.exact) == (0, FRAMES, True)
     np.testing.assert_array_equal(window.block.saturated, saturated)
-    np.testing.assert_array_equal(window.block.bridged, bridged)
+    np.testing.assert_array_equal(window.block.replaced, replaced)
     assert len(saturated)
-    assert bridged[31]
+    assert replaced[31]
 
 
 @pytest.mark.parametrize("settings", [CASES[0], CASES[1], CASES[5]], ids=["fixed", "float32", "local"])
@@ -93,7 +93,7 @@ def test_bright_voxels_are_those_of_the_runs_clean_frames(settings, tmp_path, sw
     assert sweep.bright.floor < floor_of(params, sweep.baseline) * 1.001
     for one, other in zip(sweep.bright.runs, expected.runs, strict=True):
         np.testing.assert_array_equal(one, other)
-    for name in ("level", "intensity", "saturated", "beside_odd", "bridged", "left_out"):
+    for name in ("level", "intensity", "saturated", "beside_invalid", "replaced", "left_out"):
         np.testing.assert_array_equal(getattr(sweep.bright, name), getattr(expected, name), err_msg=name)
     assert len(read_blobs(out / "blobs.h5"))
 
@@ -221,7 +221,7 @@ def test_windows_move_with_the_frame_and_share_what_they_hold(tmp_path, sweep_of
         np.testing.assert_array_equal(window.frames, exact[window.start : window.stop])
         whole = look.block(window.start, window.stop)
         np.testing.assert_array_equal(window.block.saturated, whole.saturated)
-        np.testing.assert_array_equal(window.block.bridged, whole.bridged)
+        np.testing.assert_array_equal(window.block.replaced, whole.replaced)
         assert window.as_scan().start == 0
         raw = window.raw(executor)
         np.testing.assert_array_equal(raw, look.scan.frames.read(window.start, window.stop))

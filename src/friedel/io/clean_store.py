@@ -18,7 +18,7 @@ BLOCK_BYTES = 64_000_000
 
 
 class CleanStore(CleanWriter):
-    """Writes blocks with their flags: also `saturated`, `void` (flat voxel numbers) and `bridged` (frames).
+    """Writes blocks with their flags: also `saturated`, `void` (flat voxels) and `bridged` (frames).
 
     Voxels without a number, which whole numbers cannot hold, are 0 in the file.
     """
@@ -26,11 +26,11 @@ class CleanStore(CleanWriter):
     def append_block(self, block: CleanBlock, executor: Executor | None = None) -> None:
         """Write the next block. Raises `OutputError` when the disk cannot take it."""
         first = block.start * block.frames[0].size
-        self._flags.append((block.saturated + first, block.void + first, block.bridged.copy()))
+        self._flags.append((block.saturated + first, block.invalid + first, block.replaced.copy()))
         frames = block.frames
-        if len(block.void):
+        if len(block.invalid):
             frames = frames.copy()
-            frames.reshape(-1)[block.void] = 0
+            frames.reshape(-1)[block.invalid] = 0
         self.append(frames, executor)
 
     def __enter__(self) -> "CleanStore":
@@ -42,10 +42,10 @@ class CleanStore(CleanWriter):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            saturated, void, bridged = zip(*self._flags, strict=True) if self._flags else ((), (), ())
+            saturated, invalid, replaced = zip(*self._flags, strict=True) if self._flags else ((), (), ())
             self._entry.create_dataset("saturated", data=np.concatenate([*saturated, np.empty(0, np.int64)]))
-            self._entry.create_dataset("void", data=np.concatenate([*void, np.empty(0, np.int64)]))
-            self._entry.create_dataset("bridged", data=np.concatenate([*bridged, np.empty(0, np.bool_)]))
+            self._entry.create_dataset("void", data=np.concatenate([*invalid, np.empty(0, np.int64)]))
+            self._entry.create_dataset("bridged", data=np.concatenate([*replaced, np.empty(0, np.bool_)]))
         super().__exit__(kind, error, trace)
 
 
@@ -56,7 +56,7 @@ def read_clean(path: str | Path, executor: Executor | None = None) -> Iterator[C
         try:
             dataset = file["entry/data/frames"]
             scale = np.float32(dataset.attrs["scale"])
-            saturated, void, bridged = (file[f"entry/{name}"][()] for name in ("saturated", "void", "bridged"))
+            saturated, invalid, replaced = (file[f"entry/{name}"][()] for name in ("saturated", "void", "bridged"))
         except KeyError as error:
             raise InputError(str(path), rule="is not a file of clean frames", got=said(error)) from None
         source = h5_frames(dataset)
@@ -74,9 +74,9 @@ def read_clean(path: str | Path, executor: Executor | None = None) -> Iterator[C
         out = np.empty((stop - start, rows, cols), np.float32)
         for index, image in enumerate(executor.map(read, range(start, stop))):
             out[index] = image
-        flooded, unknown = (_within(places, start * size, stop * size) for places in (saturated, void))
+        flooded, unknown = (_within(places, start * size, stop * size) for places in (saturated, invalid))
         out.reshape(-1)[unknown] = np.nan
-        yield CleanBlock(start, out, flooded, bridged[start:stop], unknown)
+        yield CleanBlock(start, out, flooded, replaced[start:stop], unknown)
 
 
 def _within(places: Indices, start: int, stop: int) -> Indices:

@@ -31,7 +31,7 @@ class Flag(IntFlag):
     SCAN_END = 8
     FULL_TURN = 16
     SATURATED = 32
-    BRIDGED = 64
+    REPLACED = 64
 
 
 FLAG_MEANINGS: Mapping[Flag, str] = MappingProxyType(
@@ -42,7 +42,7 @@ FLAG_MEANINGS: Mapping[Flag, str] = MappingProxyType(
         Flag.SCAN_END: "first or last frame",
         Flag.FULL_TURN: "full turn",
         Flag.SATURATED: "saturated",
-        Flag.BRIDGED: "bridged a corrupt frame",
+        Flag.REPLACED: "bridged a corrupt frame",
     }
 )
 

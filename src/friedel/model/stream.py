@@ -18,15 +18,16 @@ class CleanBlock:
 
     `frames` float32 [frame, row, col] in counts, first one is frame `start` of the scan; the array may be
     overwritten once the block after the next one is asked for. `saturated` are flat indices into `frames`,
-    ascending, of voxels whose raw value was saturated, `void` of those whose raw value was not a number, which are
-    NaN in `frames`. `bridged` [frame] marks frames that were corrupt and stand in with their neighbour's values.
+    ascending, of voxels whose raw value was saturated, `invalid` of those whose raw value was not a number, which
+    are NaN in `frames`. `replaced` [frame] marks frames that were corrupt and stand in with their neighbour's
+    values.
     """
 
     start: int
     frames: Frames
     saturated: Indices
-    bridged: Mask
-    void: Indices = field(default_factory=lambda: np.empty(0, np.int64))
+    replaced: Mask
+    invalid: Indices = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def stop(self) -> int:

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 
 from friedel.kernels.preprocess.clean_frame import clean_frame
-from friedel.kernels.preprocess.normalise import saturated_runs, void_runs
+from friedel.kernels.preprocess.normalise import invalid_runs, saturated_runs
 from friedel.model.arrays import AnyArray, Image, Indices
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
@@ -51,8 +51,8 @@ class OneFrame:
         """One frame as a block. Raises `ScanError` when neither it nor another can be read."""
         _, rows, cols = self.scan.shape
         out = np.empty((1, rows, cols), np.float32)
-        saturated, void, bridged = self.clean_into(frame, background, out[0], executor)
-        return CleanBlock(frame, out, saturated, np.array([bridged]), void)
+        saturated, invalid, replaced = self.clean_into(frame, background, out[0], executor)
+        return CleanBlock(frame, out, saturated, np.array([replaced]), invalid)
 
     def clean_into(
         self, frame: int, background: Image | None, out: Image, executor: Executor | None = None
@@ -65,7 +65,7 @@ class OneFrame:
         scale, offset = (self.baseline.scale, self.baseline.offset) if fixed else (1.0, 0.0)
         factors = (self.gains.of_frame(flat) * scale).astype(np.float32)
         constants = self.constants
-        void = NOTHING if flat.dtype.kind == "u" else expand(void_runs(flat, constants.keep))
+        invalid = NOTHING if flat.dtype.kind == "u" else expand(invalid_runs(flat, constants.keep))
         level = self.nothing if background is None else background
         rows = len(out)
         chunk = -(-rows // (_BANDS * executor.threads)) if executor.threads > 1 else rows
@@ -73,12 +73,12 @@ class OneFrame:
         def work(row: int) -> None:
             clean_frame(
                 flat, constants.dark, constants.keep, constants.part, factors, fixed, scale, offset, level,
-                self.params.despeckle, constants.masked, void, row, min(row + chunk, rows), out,
+                self.params.despeckle, constants.masked, invalid, row, min(row + chunk, rows), out,
             )  # fmt: skip
 
         for _ in executor.map(work, range(0, rows, chunk)):
             pass
-        return self._saturated(flat), void, bool(whys)
+        return self._saturated(flat), invalid, bool(whys)
 
     def blocks(
         self, start: int, stop: int, background: Background, executor: Executor | None = None
@@ -100,9 +100,9 @@ class OneFrame:
         found = list((executor or Serial()).map(work, range(start, stop)))
         pixels = rows * cols
         saturated = [flat + n * pixels for n, (flat, _, _) in enumerate(found)]
-        void = [flat + n * pixels for n, (_, flat, _) in enumerate(found)]
-        bridged = np.array([stands_in for _, _, stands_in in found], np.bool_)
-        return CleanBlock(start, out, np.concatenate(saturated), bridged, np.concatenate(void))
+        invalid = [flat + n * pixels for n, (_, flat, _) in enumerate(found)]
+        replaced = np.array([stands_in for _, _, stands_in in found], np.bool_)
+        return CleanBlock(start, out, np.concatenate(saturated), replaced, np.concatenate(invalid))
 
     def _saturated(self, flat: AnyArray) -> Indices:
         threshold = saturation_of(flat, self.scan.saturation)

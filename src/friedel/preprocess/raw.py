@@ -154,10 +154,10 @@ class RawFrames:
             if why:
                 whys[k] = why
         if whys:
-            frames = self._bridged(start, frames, whys)
+            frames = self._replaced(start, frames, whys)
         return frames, whys
 
-    def _bridged(self, start: int, frames: AnyArray, whys: dict[int, str]) -> AnyArray:
+    def _replaced(self, start: int, frames: AnyArray, whys: dict[int, str]) -> AnyArray:
         stand_ins = {k: self.single(self._source(k))[0] for k in whys}
         kinds = {frame.dtype for frame in stand_ins.values() if frame is not None}
         frames = frames.astype(kinds.pop()) if kinds else frames.copy()

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from friedel.kernels.preprocess.bit_planes import TILE, WORD
-from friedel.kernels.preprocess.normalise import normalise_word, saturated_runs, void_runs
+from friedel.kernels.preprocess.normalise import invalid_runs, normalise_word, saturated_runs
 from friedel.model.arrays import AnyArray, Floats, Image, Indices
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
@@ -26,15 +26,16 @@ def halves(params: PreprocessParams) -> int:
 class Word:
     """What is known of sixteen frames in the ring besides their planes.
 
-    `frames` are their numbers in the scan; `gains` [frame, tile]; `saturated` and `void` [frame] hold runs of flat
-    pixels; `bridged` says why a frame was replaced; `clipped` [frame] how many values left the fixed-point range.
+    `frames` are their numbers in the scan; `gains` [frame, tile]; `saturated` and `invalid` [frame] hold runs of
+    flat pixels; `replaced` says why a frame was replaced; `clipped` [frame] how many values left the fixed-point
+    range.
     """
 
     frames: Indices
     gains: Floats
     saturated: tuple[Indices, ...]
-    void: tuple[Indices, ...]
-    bridged: dict[int, str]
+    invalid: tuple[Indices, ...]
+    replaced: dict[int, str]
     clipped: Indices
 
 
@@ -83,12 +84,12 @@ class Ring:
 
     def load(self, word: int) -> Word:
         """Read, check and normalise one word into its slot. Different words may be loaded at the same time."""
-        frames, raw, bridged = self._read(word)
+        frames, raw, replaced = self._read(word)
         gains = np.array([self.gains.of_frame(frame) for frame in raw])
         factors = (gains * self.factor).astype(np.float32)
         constants = self.constants
-        void = tuple(NOTHING if raw.dtype.kind == "u" else void_runs(frame, constants.keep) for frame in raw)
-        raw = self._known(raw, void, gains)
+        invalid = tuple(NOTHING if raw.dtype.kind == "u" else invalid_runs(frame, constants.keep) for frame in raw)
+        raw = self._known(raw, invalid, gains)
         clipped = np.zeros(len(frames), np.int64)
         normalise_word(
             raw,
@@ -104,14 +105,14 @@ class Ring:
         )
         threshold = saturation_of(raw, self.scan.saturation)
         saturated = tuple(NOTHING if threshold is None else saturated_runs(frame, threshold) for frame in raw)
-        return Word(frames, gains, saturated, void, bridged, clipped)
+        return Word(frames, gains, saturated, invalid, replaced, clipped)
 
-    def _known(self, raw: AnyArray, void: tuple[Indices, ...], gains: Floats) -> AnyArray:
+    def _known(self, raw: AnyArray, invalid: tuple[Indices, ...], gains: Floats) -> AnyArray:
         """The frames with a usual value where they hold no number: as 0 counts, it would pull the median down."""
-        if not (len(self.stand_in) and any(map(len, void))):
+        if not (len(self.stand_in) and any(map(len, invalid))):
             return raw
         known = raw.copy()
-        for frame, runs, gain in zip(known, void, gains.astype(np.float32), strict=True):
+        for frame, runs, gain in zip(known, invalid, gains.astype(np.float32), strict=True):
             flat = expand(runs)
             dark, part = self.constants.dark[flat], self.constants.part[flat]
             frame[flat] = dark + self.stand_in[flat] / gain[part]

@@ -72,8 +72,8 @@ def take_sample(
     level = _median(raw, executor)
     if raw.dtype.kind == "f":
         for frame in raw:
-            odd = ~np.isfinite(frame)
-            frame[odd] = level[odd]
+            invalid = ~np.isfinite(frame)
+            frame[invalid] = level[invalid]
     median: Image = level - constants.dark[: rows * cols]
     median[constants.masked] = 0
     noise = _pixel_noise(raw, level, constants)
@@ -146,7 +146,7 @@ def clean_sample(
         pass
     used = np.unique(np.linspace(0, count - 1, min(_NOISE_FRAMES, count)).round().astype(int))
     clean = np.empty((len(used), rows, cols), np.float32)
-    no_void = np.zeros(WORD + 1, np.int64)
+    no_invalid = np.zeros(WORD + 1, np.int64)
 
     def subtract(n: int) -> None:
         word, f = divmod(int(used[n]), WORD)
@@ -154,7 +154,7 @@ def clean_sample(
         which[f] = 0
         steps = which, background, scale, params.despeckle
         clean_word(
-            planes, word, *steps, constants.masked, NOTHING, no_void, (rows, cols), 0, rows, clean[n : n + 1]
+            planes, word, *steps, constants.masked, NOTHING, no_invalid, (rows, cols), 0, rows, clean[n : n + 1]
         )
 
     for _ in executor.map(subtract, range(len(used))):

@@ -162,11 +162,11 @@ def _clean(
     which = np.full(WORD, -1, np.int64)
     background = np.arange(start, stop) // params.step - group.first if len(group.starts) else 0
     which[at : at + stop - start] = background
-    holes = [expand(runs) for runs in ring.words[number].void]
+    holes = [expand(runs) for runs in ring.words[number].invalid]
     pointer = np.zeros(WORD + 1, np.int64)
     pointer[1 : len(holes) + 1] = np.cumsum([len(pixels) for pixels in holes])
     pointer[len(holes) + 1 :] = pointer[len(holes)]
-    void = np.concatenate(holes)
+    invalid = np.concatenate(holes)
     chunk = max(1, -(-rows // (4 * executor.threads)) if executor.threads > 1 else rows)
 
     def work(row: int) -> None:
@@ -178,7 +178,7 @@ def _clean(
             scale,
             params.despeckle,
             ring.constants.masked,
-            void,
+            invalid,
             pointer,
             (rows, cols),
             row,
@@ -195,13 +195,13 @@ def _block(ring: Ring, start: int, stop: int, frames: Frames) -> CleanBlock:
     number, at = divmod(start + ring.schedule.lead, WORD)
     word = ring.words[number]
     saturated: list[Indices] = []
-    void: list[Indices] = []
+    invalid: list[Indices] = []
     for f in range(stop - start):
         flat = expand(word.saturated[at + f])
         saturated.append(flat[ring.constants.keep[flat]] + f * pixels)
-        void.append(expand(word.void[at + f]) + f * pixels)
-    bridged = np.array([k in word.bridged for k in range(start, stop)])
-    return CleanBlock(start, frames, np.concatenate(saturated), bridged, np.concatenate(void))
+        invalid.append(expand(word.invalid[at + f]) + f * pixels)
+    replaced = np.array([k in word.replaced for k in range(start, stop)])
+    return CleanBlock(start, frames, np.concatenate(saturated), replaced, np.concatenate(invalid))
 
 
 class _Census:
@@ -224,11 +224,11 @@ class _Census:
             if clipped:
                 observer.clipped(clipped)
         for i in inside:
-            if start + i in word.bridged:
+            if start + i in word.replaced:
                 self._corrupt += 1
                 if observer is not None:
-                    observer.corrupt(start + i, word.bridged[start + i])
-                self._refuse_too_many(word.bridged[start + i])
+                    observer.corrupt(start + i, word.replaced[start + i])
+                self._refuse_too_many(word.replaced[start + i])
 
     def _refuse_too_many(self, why: str) -> None:
         most = max(CORRUPT_LEAST, int(CORRUPT_SHARE * self._scan.shape[0]))

@@ -19,7 +19,7 @@ DOUBTS: tuple[tuple[Flag, float], ...] = (
     (Flag.SCAN_END, 0.2),
     (Flag.FULL_TURN, 0.01),
     (Flag.SATURATED, 0.3),
-    (Flag.BRIDGED, 0.7),
+    (Flag.REPLACED, 0.7),
     (Flag.EDGE, 0.5),
     (Flag.TOUCHES, 0.6),
 )

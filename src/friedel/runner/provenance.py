@@ -63,9 +63,9 @@ class RunRecord:
 
     def with_stage(self, name: str, record: StageRecord) -> "RunRecord":
         """The same with one stage finished; what stood for it and for later stages is void."""
-        void = self.without(name)
-        before = {stage: one.handing_on(record.outputs) for stage, one in void.stages.items()}
-        return replace(void, stages={**before, name: record})
+        valid = self.without(name)
+        before = {stage: one.handing_on(record.outputs) for stage, one in valid.stages.items()}
+        return replace(valid, stages={**before, name: record})
 
     def without(self, name: str) -> "RunRecord":
         """The same as if neither that stage nor later ones had been done."""

@@ -9,7 +9,7 @@ import numpy as np
 from friedel.errors import FriedelError, NoiseError
 from friedel.kernels.segment.bright_runs import (
     Runs,
-    beside_odd,
+    beside_invalid,
     block_states,
     empty_runs,
     extract_runs,
@@ -33,9 +33,9 @@ class BrightVoxels:
     """All voxels at or above `floor` of frames [start, stop) of a scan, and what is known about them.
 
     `level` is what thresholds are compared with, `intensity` the value in counts (the same array unless the noise
-    is per pixel); both float32, in (frame, row, col) order, by runs. `saturated` and `beside_odd` are ascending
+    is per pixel); both float32, in (frame, row, col) order, by runs. `saturated` and `beside_invalid` are ascending
     flat indices into the scan: saturated voxels, and those with a neighbour in their frame that is not a number
-    (`at_side` [index]: also without counting corners). `bridged` [frame - start] marks stand-in frames, `left_out`
+    (`at_side` [index]: also without counting corners). `replaced` [frame - start] marks stand-in frames, `left_out`
     [row, col] the pixels that belong to nothing. `shape` is the scan's (frames, rows, cols).
     """
 
@@ -47,18 +47,18 @@ class BrightVoxels:
     level: AnyArray
     intensity: AnyArray
     saturated: Indices
-    beside_odd: Indices
+    beside_invalid: Indices
     at_side: Mask
-    bridged: Mask
+    replaced: Mask
     left_out: Mask
 
     def __len__(self) -> int:
         return len(self.level)
 
 
-def odd_voxels(bright: BrightVoxels, connectivity: int) -> Indices:
+def beside_invalid_voxels(bright: BrightVoxels, connectivity: int) -> Indices:
     """Those with a neighbour, under this connectivity, that is not a number."""
-    return bright.beside_odd[bright.at_side] if connectivity == 6 else bright.beside_odd
+    return bright.beside_invalid[bright.at_side] if connectivity == 6 else bright.beside_invalid
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +102,7 @@ class _Piece(NamedTuple):
     runs: Runs
     level: AnyArray
     intensity: AnyArray
-    beside_odd: Indices
+    beside_invalid: Indices
     at_side: Mask
 
 
@@ -154,20 +154,20 @@ def look(block: CleanBlock, stencil: Stencil, executor: Executor) -> BrightVoxel
     pieces = list(executor.map(lambda k: _extract(block.frames[k : k + size], block.start + k, stencil), starts))
     pixel = block.saturated % (rows * cols)
     saturated = block.saturated[~stencil.left_out.ravel()[pixel]] + block.start * rows * cols
-    return _joined(pieces, stencil, block.start, block.stop, saturated, block.bridged)
+    return _joined(pieces, stencil, block.start, block.stop, saturated, block.replaced)
 
 
 def join(parts: list[BrightVoxels], stencil: Stencil) -> BrightVoxels:
     """Consecutive parts of a scan as one."""
-    pieces = [_Piece(p.runs, p.level, p.intensity, p.beside_odd, p.at_side) for p in parts]
+    pieces = [_Piece(p.runs, p.level, p.intensity, p.beside_invalid, p.at_side) for p in parts]
     saturated = _concatenated([p.saturated for p in parts], np.int64)
-    bridged = _concatenated([p.bridged for p in parts], np.bool_)
+    replaced = _concatenated([p.replaced for p in parts], np.bool_)
     start, stop = (parts[0].start, parts[-1].stop) if parts else (0, 0)
-    return _joined(pieces, stencil, start, stop, saturated, bridged)
+    return _joined(pieces, stencil, start, stop, saturated, replaced)
 
 
 def _joined(
-    pieces: list[_Piece], stencil: Stencil, start: int, stop: int, saturated: Indices, bridged: Mask
+    pieces: list[_Piece], stencil: Stencil, start: int, stop: int, saturated: Indices, replaced: Mask
 ) -> BrightVoxels:
     level = _concatenated([p.level for p in pieces], np.float32)
     intensity = level if stencil.noise is None else _concatenated([p.intensity for p in pieces], np.float32)
@@ -185,9 +185,9 @@ def _joined(
         level,
         intensity,
         np.asarray(saturated, dtype=np.int64),
-        _concatenated([p.beside_odd for p in pieces], np.int64),
+        _concatenated([p.beside_invalid for p in pieces], np.int64),
         _concatenated([p.at_side for p in pieces], np.bool_),
-        np.asarray(bridged, dtype=bool),
+        np.asarray(replaced, dtype=bool),
         stencil.left_out,
     )
 
@@ -204,28 +204,30 @@ def _extract(frames: Frames, first: int, stencil: Stencil) -> _Piece:
     runs = empty_runs(room)
     level = np.empty(room, np.float32)
     intensity = None if stencil.noise is None else np.empty(room, np.float32)
-    odd = np.zeros(len(frames), np.int64)
+    invalid = np.zeros(len(frames), np.int64)
     floor = smallest_float32(stencil.floor)
     n_runs, n_voxels, too_bright = extract_runs(
         frames, first, floor, stencil.noise, stencil.dark, stencil.left_out, stencil.states, stencil.limit, runs,
-        level, intensity, odd,
+        level, intensity, invalid,
     )  # fmt: skip
     if too_bright >= 0:
         raise _too_bright(frames[too_bright], first + too_bright, stencil)
     runs, level = runs.take(slice(0, n_runs)), level[:n_voxels]
-    beside, at_side = _beside_odd(frames, first, runs, odd, stencil)
+    beside, at_side = _beside_invalid(frames, first, runs, invalid, stencil)
     return _Piece(runs, level, level if intensity is None else intensity[:n_voxels], beside, at_side)
 
 
-def _beside_odd(frames: Frames, first: int, runs: Runs, odd: AnyArray, stencil: Stencil) -> tuple[Indices, Mask]:
+def _beside_invalid(
+    frames: Frames, first: int, runs: Runs, invalid: AnyArray, stencil: Stencil
+) -> tuple[Indices, Mask]:
     """Bright voxels beside values that are not finite: only frames that have such values are looked at again."""
     found: list[Indices] = []
     sides: list[Mask] = []
-    for k in np.flatnonzero(odd):
+    for k in np.flatnonzero(invalid):
         mine = runs.take(runs.frame == first + k)
         out = np.empty(int(mine.length.sum()), np.int64)
         side = np.empty(len(out), np.bool_)
-        n = beside_odd(frames[k], stencil.left_out, mine.row, mine.col, mine.length, out, side)
+        n = beside_invalid(frames[k], stencil.left_out, mine.row, mine.col, mine.length, out, side)
         found.append(out[:n] + (first + k) * frames[k].size)
         sides.append(side[:n])
     return _concatenated(found, np.int64), _concatenated(sides, np.bool_)

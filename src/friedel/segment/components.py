@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from friedel.model.stream import Executor, Serial
-from friedel.segment.bright import BrightVoxels, odd_voxels
+from friedel.segment.bright import BrightVoxels, beside_invalid_voxels
 from friedel.segment.pending import Batch, Pending
 from friedel.segment.regions import Scene, chunks, packed, pixels_beside
 
@@ -44,13 +44,13 @@ def components_of(
 
 def scene_of(bright: BrightVoxels, connectivity: int, *, wrap: bool) -> Scene:
     """What blobs among these voxels are looked at against."""
-    bridged = np.zeros(bright.shape[0], np.bool_)
-    bridged[bright.start : bright.stop] = bright.bridged
+    replaced = np.zeros(bright.shape[0], np.bool_)
+    replaced[bright.start : bright.stop] = bright.replaced
     return Scene(
         bright.shape,
         bright.shape[0] if wrap else 0,
         bright.saturated,
-        odd_voxels(bright, connectivity),
-        bridged,
+        beside_invalid_voxels(bright, connectivity),
+        replaced,
         pixels_beside(bright.left_out, connectivity),
     )

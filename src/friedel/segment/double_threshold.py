@@ -21,7 +21,7 @@ from friedel.model.blobs import BlobTable
 from friedel.model.scratch import MemoryScratch, Scratch
 from friedel.model.stream import CleanBlock, Executor, Serial
 from friedel.segment.blob_runs import BlobRuns
-from friedel.segment.bright import BrightVoxels, Stencil, in_order, look, odd_voxels
+from friedel.segment.bright import BrightVoxels, Stencil, beside_invalid_voxels, in_order, look
 from friedel.segment.components import Components
 from friedel.segment.ledger import build_table, rows_in_order, threshold_unit
 from friedel.segment.params import Rules, SegmentParams, sigma_of
@@ -167,19 +167,19 @@ class _Solver:
         self._seen, self._turn = seen, turn
         self._pending = Pending(shape, rules.seed_threshold, params.connectivity, wrap=turn > 0)
         self._saturated = np.empty(0, np.int64)
-        self._beside_odd = np.empty(0, np.int64)
-        self._bridged = np.zeros(shape[0], np.bool_)
+        self._beside_invalid = np.empty(0, np.int64)
+        self._replaced = np.zeros(shape[0], np.bool_)
         self._found: list[Found] = []
         self._pile = Pile(scratch or MemoryScratch())
 
     def push(self, part: BrightVoxels) -> None:
-        odd = odd_voxels(part, self._params.connectivity)
+        invalid = beside_invalid_voxels(part, self._params.connectivity)
         if len(part.saturated):
             self._saturated = np.concatenate([self._saturated, part.saturated])
-        if len(odd):
-            self._beside_odd = np.concatenate([self._beside_odd, odd])
-        self._bridged[part.start : part.stop] = part.bridged
-        scene = Scene(self._shape, self._turn, self._saturated, self._beside_odd, self._bridged, self._seen)
+        if len(invalid):
+            self._beside_invalid = np.concatenate([self._beside_invalid, invalid])
+        self._replaced[part.start : part.stop] = part.replaced
+        scene = Scene(self._shape, self._turn, self._saturated, self._beside_invalid, self._replaced, self._seen)
         for batch in self._pending.push(part):
             self._find(chunks(batch), scene, packed)
 

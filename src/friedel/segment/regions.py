@@ -35,16 +35,16 @@ TASK_VOXELS = 1 << 17
 class Scene:
     """What blobs are looked at against: the scan's shape, marked voxels, pixels and frames.
 
-    `turn` is the number of frames of a full turn, else 0. `saturated` and `beside_odd` are ascending flat indices
-    into the scan, `bridged` [frame], and `seen` [row, col + 1] counts the pixels beside left-out ones (None: no
-    such pixels).
+    `turn` is the number of frames of a full turn, else 0. `saturated` and `beside_invalid` are ascending flat
+    indices into the scan, `replaced` [frame], and `seen` [row, col + 1] counts the pixels beside left-out ones
+    (None: no such pixels).
     """
 
     shape: tuple[int, int, int]
     turn: int
     saturated: Indices
-    beside_odd: Indices
-    bridged: Mask
+    beside_invalid: Indices
+    replaced: Mask
     seen: AnyArray | None
 
 
@@ -236,15 +236,15 @@ def _flags(blobs: Stretches, whole: Indices, touches: Mask, n_saturated: Indices
     column = dict(zip(WHOLE, whole.T, strict=True))
     edge = (column["row0"] == 0) | (column["row1"] == rows) | (column["col0"] == 0) | (column["col1"] == cols)
     ends = (column["first_frame"] == 0) | (column["last_frame"] == frames - 1)
-    beside, bridged = np.zeros((2, len(whole)), np.bool_)
+    beside, replaced = np.zeros((2, len(whole)), np.bool_)
     if scene.seen is not None:
         beside_pixels(blobs, scene.seen, beside)
-    if len(scene.beside_odd):
+    if len(scene.beside_invalid):
         count = np.zeros(len(whole), np.int64)
-        count_marks(blobs, scene.shape, scene.beside_odd, count)
+        count_marks(blobs, scene.shape, scene.beside_invalid, count)
         beside |= count > 0
-    if scene.bridged.any():
-        on_frames(blobs, scene.bridged, bridged)
+    if scene.replaced.any():
+        on_frames(blobs, scene.replaced, replaced)
     return np.asarray(
         Flag.TOUCHES * touches
         + Flag.EDGE * edge
@@ -252,6 +252,6 @@ def _flags(blobs: Stretches, whole: Indices, touches: Mask, n_saturated: Indices
         + (Flag.SCAN_END * ends if scene.turn == 0 else 0)
         + (Flag.FULL_TURN * (column["frames"] == scene.turn))
         + Flag.SATURATED * (n_saturated > 0)
-        + Flag.BRIDGED * bridged,
+        + Flag.REPLACED * replaced,
         dtype=np.int64,
     )

@@ -24,9 +24,9 @@ class Diffraction:
     """The spots that meet the detector: what to draw, and what they are.
 
     `spots` are records of `kernels.simulate.spot_images.SPOT`; `boxes` (n,6) their frame, row and col ranges,
-    `shadows` (n,6) those of what they take from the direct beam. `grain` (n), `hkl` (n,3). `row`, `col`, `frame` (n) are the
-    predicted positions of the grain's centre (frames by edges, as in SPOT); `period` is the number of frames
-    after which the scan repeats, 0 if never.
+    `shadows` (n,6) those of what they take from the direct beam. `grain` (n), `hkl` (n,3). `row`, `col`, `frame`
+    (n) are the predicted positions of the grain's centre (frames by edges, as in SPOT); `period` is the number of
+    frames after which the scan repeats, 0 if never.
     """
 
     spots: AnyArray

@@ -119,7 +119,7 @@ class Collector:
 
 def bytes_of(part: BrightVoxels) -> int:
     """Memory that bright voxels take."""
-    arrays = [*part.runs, part.level, part.saturated, part.beside_odd]
+    arrays = [*part.runs, part.level, part.saturated, part.beside_invalid]
     shared = part.intensity is part.level
     return sum(array.nbytes for array in arrays) + (0 if shared else part.intensity.nbytes)
 

@@ -88,7 +88,7 @@ def clean_image(clean: Image, quantum: float | None, **meta: Any) -> Encoded:
         step = quantum
     out = np.empty(values.shape, np.int16)
     to_int16(values.reshape(-1), np.float32(1 / step), out.reshape(-1))
-    return Encoded(out, float(step), 0.0, {"void": -32768, **meta})
+    return Encoded(out, float(step), 0.0, {"invalid": -32768, **meta})
 
 
 def count_image(counts: AnyArray, quantum: float | None = None, **meta: Any) -> Encoded:

@@ -136,7 +136,7 @@ class Pictures:
             quantum = None if preview else look.quantum
             return look.one.nothing if image is None else image, quantum, {"preview": preview}
         block = look.one.clean(index, look.background(look.one.background_of(index)))
-        return block.frames[0], look.quantum, {"preview": preview, "stand_in": bool(block.bridged[0])}
+        return block.frames[0], look.quantum, {"preview": preview, "stand_in": bool(block.replaced[0])}
 
     def _limits(self, kind: str, image: AnyArray) -> tuple[float, float]:
         """Ends of the grey scale: the same for all frames, so that they do not flicker."""

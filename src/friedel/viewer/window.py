@@ -44,7 +44,7 @@ class Window:
     def as_scan(self) -> CleanBlock:
         """The frames as the one block of a scan of their own, whose first frame is 0."""
         block = self.block
-        return CleanBlock(0, block.frames, block.saturated, block.bridged, block.void)
+        return CleanBlock(0, block.frames, block.saturated, block.replaced, block.invalid)
 
 
 class Windows:
@@ -122,8 +122,8 @@ def _part(block: CleanBlock, first: int, last: int) -> CleanBlock:
         return found
 
     return CleanBlock(
-        block.start + first, block.frames[first:last], within(block.saturated), block.bridged[first:last],
-        within(block.void),
+        block.start + first, block.frames[first:last], within(block.saturated), block.replaced[first:last],
+        within(block.invalid),
     )  # fmt: skip
 
 
@@ -136,6 +136,6 @@ def _joined(start: int, parts: list[CleanBlock]) -> CleanBlock:
         start,
         np.concatenate([part.frames for part in parts]),
         np.concatenate([part.saturated + by for part, by in zip(parts, shift, strict=True)]),
-        np.concatenate([part.bridged for part in parts]),
-        np.concatenate([part.void + by for part, by in zip(parts, shift, strict=True)]),
+        np.concatenate([part.replaced for part in parts]),
+        np.concatenate([part.invalid + by for part, by in zip(parts, shift, strict=True)]),
     )

@@ -78,7 +78,7 @@ def clean_frame(
     background: NDArray[np.float32],
     size: int,
     masked: NDArray[np.int64],
-    void: NDArray[np.int64],
+    invalid: NDArray[np.int64],
     row0: int,
     row1: int,
     out: NDArray[np.float32],
@@ -86,7 +86,7 @@ def clean_frame(
     """Rows [row0, row1) of a flat frame `raw`, uint16 or float32, into `out` [row, col], counts.
 
     `factors` [part] is gain times `scale` (float32 arithmetic: the gain); `background` [row, col] in counts;
-    `masked` and `void` are flat pixels that are nothing, and not known in this frame: both count as 0 in the
+    `masked` and `invalid` are flat pixels that are nothing, and not known in this frame: both count as 0 in the
     median of `size` × `size`, after which masked ones are 0 and unknown ones NaN.
     """
     rows, cols = out.shape
@@ -111,8 +111,8 @@ def clean_frame(
             else:
                 _float_line(values, darks, keeps, factor, background[j], line)
         used = flat[: (below - above) * cols]
-        _put(0, void, above * cols, below * cols, used)
+        _put(0, invalid, above * cols, below * cols, used)
         despeckle(used.reshape(below - above, cols), size, start - above, stop - above, out[start:stop])
         clean = out[start:stop].reshape((stop - start) * cols)
-        _put(np.nan, void, start * cols, stop * cols, clean)
+        _put(np.nan, invalid, start * cols, stop * cols, clean)
         _put(0, masked, start * cols, stop * cols, clean)

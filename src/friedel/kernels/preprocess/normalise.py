@@ -243,7 +243,7 @@ def saturated_runs(raw: Raw, threshold: Any) -> NDArray[np.int64]:
 
 
 @njit(cache=True, nogil=True)
-def void_runs(raw: Raw, keep: NDArray[np.bool_]) -> NDArray[np.int64]:
+def invalid_runs(raw: Raw, keep: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Runs [run, (start, stop)] of flat pixels that are kept, but not finite."""
     runs: NDArray[np.int64] = _runs(keep[: raw.size] & ~np.isfinite(raw))
     return runs

@@ -24,12 +24,12 @@ _LEAST, _MOST = -32768, 32767
 def _level_of(backgrounds: NDArray[np.float32], which: int, at: int, level: NDArray[np.int16]) -> bool:
     """A tile of a background, 0..65535 as -32768..32767; False where it is not whole numbers."""
     background = backgrounds[which, at : at + TILE]
-    odd = np.int32(0)
+    differs = np.int32(0)
     for p in range(TILE):
         whole = np.int32(background[p])
-        odd |= np.int32(np.float32(whole) != background[p])
+        differs |= np.int32(np.float32(whole) != background[p])
         level[p] = int16(uint16(whole) ^ uint16(0x8000))
-    return bool(odd == 0)
+    return bool(differs == 0)
 
 
 @njit(cache=True, nogil=True)
@@ -162,8 +162,8 @@ def _band_in_16_bits(
     backgrounds: NDArray[np.float32],
     inverse: np.float32,
     size: int,
-    void: NDArray[np.int64],
-    void_pointer: NDArray[np.int64],
+    invalid: NDArray[np.int64],
+    invalid_pointer: NDArray[np.int64],
     rows: tuple[int, int, int, int],
     differences: NDArray[np.int16],
     median: NDArray[np.int16],
@@ -181,7 +181,7 @@ def _band_in_16_bits(
     for f in range(WORD):
         if which[f] >= 0:
             flat = differences[n, shift : shift + (below - above) * cols]
-            _put(0, void[void_pointer[f] : void_pointer[f + 1]], above * cols, below * cols, flat)
+            _put(0, invalid[invalid_pointer[f] : invalid_pointer[f + 1]], above * cols, below * cols, flat)
             image = flat.reshape(below - above, cols)
             despeckle(image, size, start - above, stop - above, median[: stop - start])
             flat_median = median[: stop - start].reshape((stop - start) * cols)
@@ -199,8 +199,8 @@ def _band_in_floats(
     backgrounds: NDArray[np.float32],
     inverse: np.float32,
     size: int,
-    void: NDArray[np.int64],
-    void_pointer: NDArray[np.int64],
+    invalid: NDArray[np.int64],
+    invalid_pointer: NDArray[np.int64],
     rows: tuple[int, int, int, int],
     out: NDArray[np.float32],
 ) -> None:
@@ -226,7 +226,7 @@ def _band_in_floats(
                 _subtract_fixed(low, f, tiles, background, inverse, flat)
             else:
                 _subtract_keys(low, high, f, tiles, background, flat)
-            _put(0, void[void_pointer[f] : void_pointer[f + 1]], above * cols, below * cols, flat[shift:])
+            _put(0, invalid[invalid_pointer[f] : invalid_pointer[f + 1]], above * cols, below * cols, flat[shift:])
             despeckle(image, size, start - above, stop - above, out[n, start:stop])
             n += 1
 
@@ -240,8 +240,8 @@ def clean_word(
     scale: float,
     size: int,
     masked: NDArray[np.int64],
-    void: NDArray[np.int64],
-    void_pointer: NDArray[np.int64],
+    invalid: NDArray[np.int64],
+    invalid_pointer: NDArray[np.int64],
     shape: tuple[int, int],
     row0: int,
     row1: int,
@@ -251,8 +251,8 @@ def clean_word(
 
     Frame f of the word is taken where its row of `backgrounds` [.., pixel], `which[f]`, is >= 0; those frames
     follow each other in `out`. `masked` are flat pixels that are nothing in any frame, and
-    `void[void_pointer[f]:void_pointer[f + 1]]` those that are not known in frame f; both count as 0 in the median
-    of `size` × `size`, after which masked ones are 0 and unknown ones NaN.
+    `invalid[invalid_pointer[f]:invalid_pointer[f + 1]]` those that are not known in frame f; both count as 0 in the
+    median of `size` × `size`, after which masked ones are 0 and unknown ones NaN.
     """
     rows, cols = shape
     halo = size // 2
@@ -266,13 +266,24 @@ def clean_word(
         stop = min(start + band, row1)
         reach = (max(start - halo, 0), start, stop, min(stop + halo, rows))
         if not fixed or not _band_in_16_bits(
-            planes[0], slot, which, backgrounds, inverse, size, void, void_pointer, reach, differences, median, out
+            planes[0],
+            slot,
+            which,
+            backgrounds,
+            inverse,
+            size,
+            invalid,
+            invalid_pointer,
+            reach,
+            differences,
+            median,
+            out,
         ):
-            _band_in_floats(planes, slot, which, backgrounds, inverse, size, void, void_pointer, reach, out)
+            _band_in_floats(planes, slot, which, backgrounds, inverse, size, invalid, invalid_pointer, reach, out)
         n = 0
         for f in range(WORD):
             if which[f] >= 0:
                 clean = out[n, start:stop].reshape((stop - start) * cols)
-                _put(np.nan, void[void_pointer[f] : void_pointer[f + 1]], start * cols, stop * cols, clean)
+                _put(np.nan, invalid[invalid_pointer[f] : invalid_pointer[f + 1]], start * cols, stop * cols, clean)
                 _put(0, masked, start * cols, stop * cols, clean)
                 n += 1

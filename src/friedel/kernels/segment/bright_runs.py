@@ -88,22 +88,23 @@ def extract_runs(
     runs: Runs,
     level: AnyArray,
     intensity: AnyArray | None,
-    odd: AnyArray,
+    invalid: AnyArray,
 ) -> tuple[int, int, int]:
     """Append the runs of `frames` [frame, row, col], float32, the first of which is number `first`.
 
     What is compared is the level: the value, or with an image `noise` [row, col] the float32 quotient
     value / noise, `dark` being its `surely_dark` values. Voxels with floor <= level <= largest float32 are bright;
     NaN, infinities and pixels of `left_out` are in nothing. Levels go to `level`, with `noise` also values to
-    `intensity` (else None), runs to `runs` (not their offset). `odd` [frame] counts the values that are not finite.
-    Returns (runs, voxels, -1), or as third the index of the first frame with more than `limit` bright voxels.
+    `intensity` (else None), runs to `runs` (not their offset). `invalid` [frame] counts the values that are not
+    finite. Returns (runs, voxels, -1), or as third the index of the first frame with more than `limit` bright
+    voxels.
     """
     count, rows, cols = frames.shape
     n_runs = 0
     n_voxels = 0
     for k in range(count):
         n_before = n_voxels
-        n_odd = 0
+        n_invalid = 0
         for j in range(rows):
             line = frames[k, j]
             begin = end = -1  # of the run at hand, which is written when it is over
@@ -138,7 +139,7 @@ def extract_runs(
                     if v < floor or (mixed and left_out[j, i]):
                         continue
                     if not (v <= LARGEST):
-                        n_odd += 1
+                        n_invalid += 1
                         continue
                     level[n_voxels] = v
                     if noise is not None and intensity is not None:
@@ -161,7 +162,7 @@ def extract_runs(
                 runs.peak[n_runs - 1] = peak
             if n_voxels - n_before > limit:
                 return n_runs, n_voxels, k
-        odd[k] = n_odd
+        invalid[k] = n_invalid
     return n_runs, n_voxels, -1
 
 
@@ -177,7 +178,7 @@ def pack_values(runs: Runs, values: AnyArray, out: AnyArray) -> None:
 
 
 @njit(cache=True, nogil=True)
-def beside_odd(
+def beside_invalid(
     frame: AnyArray,
     left_out: AnyArray,
     row: AnyArray,

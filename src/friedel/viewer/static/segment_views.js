@@ -178,7 +178,7 @@ export class SegmentViews {
     const from = Math.min(rows - 1, Math.floor(row / frame.step)) * cols;
     return Float32Array.from({ length: this.app.state.get().session.scan.cols }, (_, col) => {
       const stored = frame.data[from + Math.floor(col / frame.step)];
-      return stored === frame.meta.void ? NaN : stored * frame.scale + frame.offset;
+      return stored === frame.meta.invalid ? NaN : stored * frame.scale + frame.offset;
     });
   }
 
