@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
-import hdf5plugin  # noqa: F401: frames of raw scans are compressed
+import hdf5plugin  # noqa: F401 - frames of raw scans are compressed
 import numpy as np
 
 
