@@ -124,8 +124,6 @@ def run(
     settings: Settings = None,
     restart: Annotated[bool, typer.Option("--restart", help="Forget what an earlier run left in OUT.")] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html at the end.")] = True,
-    executor: Annotated[str | None, typer.Option(metavar="local|dask", help="Who does the work.")] = None,
-    scheduler: Annotated[str | None, typer.Option(metavar="ADDR", help="Address of a Dask scheduler.")] = None,
     verbose: Verbose = 0,
     quiet: Quiet = False,
 ) -> None:
@@ -141,8 +139,6 @@ def run(
         settings=settings or (),
         restart=restart,
         report=report,
-        executor=executor,
-        scheduler=scheduler,
         verbosity=_verbosity(verbose, quiet),
     )
     typer.echo(folder)

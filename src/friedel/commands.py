@@ -132,8 +132,6 @@ def run(
     settings: Settings = (),
     restart: bool = False,
     report: bool = True,
-    executor: str | None = None,
-    scheduler: str | None = None,
     verbosity: int | None = None,
 ) -> Path:
     """Run the stages of a recipe into the folder `out` (default: the recipe's name without `.toml`); returns it.
@@ -147,10 +145,6 @@ def run(
     with _session(verbosity) as progress:
         with warnings_kept() as warned:
             parameters = load_recipe(recipe, settings)
-            if executor is not None:
-                parameters = parameters.replaced(run={**parameters.run.model_dump(), "executor": executor})
-        if scheduler is not None and parameters.run.executor != "dask":
-            raise InputError("--scheduler", rule="goes with --executor dask")
         run_pipeline(
             parameters,
             out,

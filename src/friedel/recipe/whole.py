@@ -23,7 +23,7 @@ from friedel.segment import SegmentParams
 class RunParams(Params):
     """What the run may use; no result depends on it."""
 
-    executor: Literal["local", "dask"] = parameter("local", "Threads of this machine, or a Dask cluster.")
+    executor: Literal["local"] = parameter("local", "Who does the work: threads of this machine.")
     threads: int = parameter(0, "Threads to use; 0 = all that the machine or the job grants.", ge=0)
     memory_gb: float = parameter(
         0.0, "Memory to use; 0 = 70 % of what the machine or the job may use.", unit="GB", ge=0

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from friedel.errors import CapacityError, InputError, Interrupted, OutputError, RecipeError
+from friedel.errors import CapacityError, InputError, Interrupted, OutputError
 from friedel.io import open_scan
 from friedel.io.sources import held_bytes
 from friedel.model.scan import Scan
@@ -43,7 +43,6 @@ def run_pipeline(
     the same call goes on from the last finished stage.
     """
     wanted = stages_between(first, last)
-    _refuse_unbuilt(recipe)
     with clean_endings(INTERRUPTED):
         scan = open_scan(recipe.scan.frames, recipe.scan)
         plan = plan_for(recipe, scan)
@@ -83,16 +82,6 @@ def stages_between(first: str | None, last: str | None) -> tuple[str, ...]:
     if begin > end:
         raise InputError("--from", rule=f"must not be after --to {last}", got=first)
     return STAGES[begin : end + 1]
-
-
-def _refuse_unbuilt(recipe: Recipe) -> None:
-    """What a recipe may say one day, but not yet."""
-    for key, value, built in (
-        ("run.executor", recipe.run.executor, "local"),
-        ("segment.method", recipe.segment.method, "double_threshold"),
-    ):
-        if value != built:
-            raise RecipeError(key, rule="this choice is not built yet", got=f'"{value}"', way_out=f'use "{built}"')
 
 
 def plan_for(recipe: Recipe, scan: Scan) -> Plan:
