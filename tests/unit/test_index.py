@@ -100,7 +100,7 @@ def test_twins_are_both_found():
 def test_a_blob_that_serves_two_twins_is_shared():
     scan, grains = indexed(twins=0.4)
     blobs = scan.truth.blobs
-    # what parallel planes of two grains put on one place overlaps in one blob, as segmentation does
+    # spots of parallel planes of two grains at one place overlap: one blob, as segmentation makes it
     place = np.column_stack([blobs["frame"] / 3, blobs["sc"] / 3, blobs["fc"] / 3])
     gap = np.abs(place[:, None] - place[None]).max(axis=2) < 1
     hkl = np.column_stack([blobs[name] for name in "hkl"])

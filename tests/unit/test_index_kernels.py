@@ -30,16 +30,16 @@ def test_lines_near_a_line_are_those_that_looking_at_all_of_them_finds(cell):
     points, directions = lines(300)
     low, high = np.full(3, -60.0), np.full(3, 60.0)
     lookup = line_lookup.make_line_lookup(points, directions, low, high, cell)
-    alive = np.arange(300) % 7 != 0
-    stamp = np.full(300, -1, dtype=np.int64)
+    usable = np.arange(300) % 7 != 0
+    seen_from = np.full(300, -1, dtype=np.int64)
     found, along, out = np.empty(300, dtype=np.int64), np.empty(300), np.empty(3)
     for i in range(0, 300, 11):
-        n = line_lookup.lines_near(i, points, directions, alive, tuple(lookup), 4.0, 0.1, stamp, found, along)
+        n = line_lookup.lines_near(i, points, directions, usable, tuple(lookup), 4.0, 0.1, seen_from, found, along)
         expected = {}
         for j in range(300):
             line_lookup.closest_approach(points[i], directions[i], points[j], directions[j], out)
             place = points[i] + out[2] * directions[i]
-            if j != i and alive[j] and out[0] <= 3.0 and out[1] >= 0.1 and (np.abs(place) < 55).all():
+            if j != i and usable[j] and out[0] <= 3.0 and out[1] >= 0.1 and (np.abs(place) < 55).all():
                 expected[j] = out[2]
         got = dict(zip(found[:n].tolist(), along[:n], strict=True))
         assert set(expected) <= set(got)

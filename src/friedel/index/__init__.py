@@ -36,7 +36,7 @@ def index(
 ) -> GrainTable:
     """Find the grains: blobs, orientation, position of each.
 
-    Entries of the table's `blobs` are spot3d_id of kept blobs. Without pairs there are no grains, and a note says
+    The table's `blobs` are rows of kept blobs (`spot3d_id`). Without pairs there are no grains, and a note says
     why. The same for any number of threads.
     """
     executor = executor or Serial()

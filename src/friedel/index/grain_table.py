@@ -58,7 +58,7 @@ def make_grain_table(
         completeness=grains.found / expected,
         phase=grains.phase,
         blob_pointer=pointer,
-        blobs=observations.blobs["spot3d_id"][grains.blob].astype(np.int64),
+        blobs=grains.blob,
         shared=grains.shared,
         orientation_error_deg=errors[:, 0],
         position_error_um=errors[:, 1],
