@@ -1,8 +1,8 @@
 """Who gets which blob, of all grains together: predict spots, claim blobs, share them, measure what is off.
 
-Blobs go to spots one to one, the least misfit in place and intensity first. Two rules come on top, for crystals
-that have lattice planes in common, as twins have: spots of parallel planes that fell on one another share a blob.
-Both rules are ours.
+Blobs go to spots one to one, the least misfit in place and intensity first. Crystals that have lattice planes in
+common, as twins have, share blobs on top of that: where a spot finds its blob assigned to one of parallel planes,
+and where several spots of parallel planes overlap in a blob that is none of theirs alone. These rules are ours.
 """
 
 from collections.abc import Sequence
