@@ -190,7 +190,7 @@ TWINS = (
     Twin(
         "tests.oracles_index.true_pairs",
         "property/test_index_properties.py::test_exact_spots_give_exact_grains_on_any_detector",
-        "index.grain_seeds.search_seeds index.line_lookup.make_line_grid",
+        "index.grain_seeds.search_seeds index.line_lookup.make_line_lookup",
     ),
     Twin(
         "",
@@ -204,13 +204,13 @@ TWINS = (
     ),
     Twin(
         "tests.oracles_fit.nearest_blobs",
-        "unit/test_fit_grain.py::test_candidates_equal_those_of_looking_at_all_blobs",
-        "index.blob_lookup.candidates index.blob_lookup.make_spot_grid",
+        "unit/test_fit_grain.py::test_choices_of_blobs_equal_those_of_looking_at_all_blobs",
+        "index.blob_lookup.blob_choices index.blob_lookup.make_blob_lookup",
     ),
     Twin(
         "tests.oracles_fit.residuals",
         "unit/test_fit_grain.py::test_residuals_equal_predicted_minus_seen",
-        "index.fit_grain.residual_of",
+        "index.fit_grain.spot_residual",
     ),
     Twin(
         "tests.oracles_fit.normal_matrices",
@@ -224,23 +224,23 @@ TWINS = (
     ),
     Twin(
         "tests.oracles_fit.fitted",
-        "unit/test_fit_grain.py::test_a_grain_settles_on_its_nearest_blobs_and_their_fit",
-        "index.fit_grain.settle",
+        "unit/test_fit_grain.py::test_a_grain_is_fitted_to_its_nearest_blobs",
+        "index.fit_grain.fit_to_nearest_blobs",
     ),
     Twin(
         "",
-        "unit/test_fit_grain.py::test_a_tally_counts_what_is_expected_free_and_found",
-        "index.fit_grain.tally",
+        "unit/test_fit_grain.py::test_what_is_expected_free_and_found_is_counted",
+        "index.fit_grain.count_spots",
     ),
     Twin(
         "scipy.spatial.transform.Rotation.from_rotvec",
         "unit/test_index_kernels.py::test_a_small_rotation_is_that_of_scipy",
-        "index.fit_grain.turned",
+        "index.fit_grain.rotated",
     ),
     Twin(
         "",
-        "unit/test_index_kernels.py::test_blobs_go_to_the_first_claim_and_losers_say_what_they_want",
-        "index.assignment.assign index.assignment.lost_claims",
+        "unit/test_index_kernels.py::test_blobs_go_to_the_first_claim_and_losers_keep_their_first_choice",
+        "index.assignment.assign_one_to_one index.assignment.first_choices",
     ),
     Twin(
         "tests.oracles_project.matrix_of",
@@ -307,7 +307,7 @@ TWINS = (
 NOTHING_TO_COMPARE = frozenset(
     {
         "bragg.detector_frame",
-        "index.assignment.nobody",
+        "index.assignment.unassigned",
         "segment.bright_runs.empty_runs",
         "segment.grow.no_claims",
         "simulate.visible_voxels.nothing_seen",

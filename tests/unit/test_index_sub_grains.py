@@ -71,7 +71,7 @@ def together(*tables):
 
 
 def cut(away, share):
-    """All blobs, those of GRAIN cut in two where its pieces, `away` (um) from each other, are seen apart."""
+    """All blobs, those of GRAIN cut in two where the sub-grains, `away` (um) from each other, are seen apart."""
     blobs = scan().truth.blobs
     mine = np.flatnonzero(blobs["grain"] == GRAIN)
     seen = np.linalg.norm(shifts(mine, away), axis=1)
@@ -90,7 +90,7 @@ def most_spots():
 
 @pytest.mark.parametrize("share", [0.5, 0.7])
 @pytest.mark.parametrize("along", [(1.0, 0.0, 0.0), (0.7, -0.7, 0.0), (0.6, 0.6, 0.2)])
-def test_a_grain_in_two_pieces_is_one_grain_in_its_middle(along, share):
+def test_a_grain_in_two_sub_grains_is_one_grain_in_its_middle(along, share):
     blobs = cut(30.0 * np.array(along), share)
     grains, truth = indexed(blobs), scan().truth.grains
     found = worth(grains, truth, scan().phases)

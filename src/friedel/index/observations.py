@@ -1,4 +1,4 @@
-"""What indexing looks at: blobs and pairs as arrays in the units of the equations."""
+"""What indexing looks at: blobs and Friedel pairs as arrays in the units of the equations of diffraction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,44 +7,48 @@ import numpy as np
 
 from friedel.index.params import IndexParams
 from friedel.kernels import bragg
-from friedel.kernels.index.blob_lookup import SpotGrid, Window, make_spot_grid
-from friedel.model.arrays import AnyArray, Floats, Indices
+from friedel.kernels.index.blob_lookup import BlobLookup, Window, make_blob_lookup
+from friedel.model.arrays import AnyArray, Floats, Indices, Mask
 from friedel.model.blobs import BlobTable, Flag
-from friedel.model.crystal import Phase, Reflections
+from friedel.model.crystal import Phase
 from friedel.model.families import beam_hit_px, used_reflections
 from friedel.model.pairs import PairTable
 from friedel.model.setup import Setup
 
 CUT = Flag.EDGE | Flag.EXCLUDED | Flag.SCAN_END
-CUT_SLACK = 0.5
+CUT_ERROR = 0.5
 """A cut blob's centroid errs by about this many of its own standard deviations."""
 LEAST_CUTS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Crystal:
-    """One phase as arrays, one row per reflection, ascending in |g|.
+class PhaseReflections:
+    """The reflections of one phase that are used, one row each, ascending in |g|.
 
-    `hkl` (n,3) as floats, `unit` (n,3) directions in the crystal, `two_theta` (n) rad. `heads` (n) marks one of
-    each set that proper rotations take into each other.
+    `hkl` (n,3) as floats, `normal` (n,3) unit normals of the planes in the crystal's frame (that of `B`),
+    `g_length` (n) 1/Angstrom, `f_squared` (n) electrons^2, `two_theta` (n) rad. `unique` (n) marks the
+    symmetry-unique ones: one of each set that the phase's proper rotations take into each other.
     """
 
     phase: Phase
-    reflections: Reflections
-    hkl: Floats
     B: Floats
-    unit: Floats
-    heads: AnyArray
+    hkl: Floats
+    normal: Floats
+    g_length: Floats
+    f_squared: Floats
     two_theta: Floats
+    unique: Mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scene:
-    """Instrument and blobs. `error` (3,) is that of one blob: omega |sin eta| rad, row px, col px, as far as blobs
-    are looked for; `spread` (3,) is what they scatter by, which may be much less.
+class Observations:
+    """Blobs, the instrument that saw them, and the reflections of each phase.
 
-    `grid` knows where blobs are, and by how much more those may err that are cut; in `loose` every blob may err by
-    as much as it is wide: for spots that melted into another's blob.
+    `lookup` finds blobs by where they are, and knows by how much more those may err that are cut; in
+    `overlap_lookup` every blob may err by as much as it is wide: for spots that overlap another's in one blob.
+    Errors (3,) are those of one blob in omega |sin eta| (rad), row (px) and col (px): within `search_error` spots
+    look for blobs, by `fit_error`, which may be much less, centroids really scatter. `plane` is the detector as
+    `kernels.bragg` has it.
     """
 
     setup: Setup
@@ -53,40 +57,41 @@ class Scene:
     pixel_um: float
     window: Window
     blobs: BlobTable
-    grid: SpotGrid
-    loose: SpotGrid
-    error: Floats
-    spread: Floats
-    crystals: tuple[Crystal, ...]
+    lookup: BlobLookup
+    overlap_lookup: BlobLookup
+    search_error: Floats
+    fit_error: Floats
+    reflections: tuple[PhaseReflections, ...]
 
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(frames, rows, cols)."""
-        return self.blobs.shape
+    def with_errors(self, search: Floats, fit: Floats | None = None) -> "Observations":
+        """The same with other errors of one blob; `fit` is `search` unless it is given."""
+        search = np.asarray(search, dtype=np.float64)
+        return replace(self, search_error=search, fit_error=search if fit is None else fit)
 
-    def with_error(self, error: Floats, spread: Floats | None = None) -> "Scene":
-        """The same with other errors of one blob (omega |sin eta| rad, row px, col px), and with that spread."""
-        error = np.asarray(error, dtype=np.float64)
-        return replace(self, error=error, spread=error if spread is None else spread)
+    def with_omega(self, omega: Floats) -> "Observations":
+        """The same blobs at other angles (n) rad."""
+        centroid = self.lookup.centroid.copy()
+        centroid[:, 0] = _within_a_turn(omega)
+        lookup, overlap_lookup = (
+            make_blob_lookup(centroid, old.extra_error, *self.blobs.shape[1:])
+            for old in (self.lookup, self.overlap_lookup)
+        )
+        return replace(self, lookup=lookup, overlap_lookup=overlap_lookup)
 
-    def with_omega(self, omega: Floats) -> "Scene":
-        """The same blobs at other angles (rad)."""
-        place = self.grid.place.copy()
-        place[:, 0] = np.mod(omega, 2 * np.pi)
-        place[:, 0][place[:, 0] >= 2 * np.pi] = 0.0
-        grid, loose = (make_spot_grid(place, old.slack, *self.shape[1:]) for old in (self.grid, self.loose))
-        return replace(self, grid=grid, loose=loose)
-
-    def mirrored(self) -> "Scene":
+    def mirrored(self) -> "Observations":
         """As if the stage turned the other way."""
         window = self.window._replace(first=-self.window.first, sweep=-self.window.sweep)
-        return replace(self.with_omega(-self.grid.place[:, 0]), window=window)
+        return replace(self.with_omega(-self.lookup.centroid[:, 0]), window=window)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lines:
-    """Pairs as arrays: `blob` (n,2) rows of the blob table, `g` (n,3) 1/Angstrom, `point` and `direction` (n,3) of
-    the line, all in the sample frame; `two_theta`, `eta` (n) rad, `bright` (n) summed counts of the dimmer blob."""
+class PairLines:
+    """Friedel pairs as lines through their grains, one row each, in the sample frame.
+
+    `blob` (n,2) rows of the blob table, `g` (n,3) 1/Angstrom, `point` (n,3) um and unit `direction` (n,3) of the
+    line; `two_theta`, `eta` and `omega` (n) rad, of the first blob. Geometry of pairs: Ludwig et al., Rev. Sci.
+    Instrum. 80 (2009) 033905.
+    """
 
     blob: Indices
     g: Floats
@@ -95,13 +100,12 @@ class Lines:
     two_theta: Floats
     eta: Floats
     omega: Floats
-    bright: Floats
 
     def __len__(self) -> int:
         return len(self.g)
 
-    def turned(self, angle: Floats) -> "Lines":
-        """Every pair as if it had come at an omega larger by its own angle (rad)."""
+    def turned(self, angle: Floats) -> "PairLines":
+        """Every pair as if it had come at an omega larger by its own angle (n) rad."""
         return replace(
             self,
             g=about_z(self.g, -angle),
@@ -110,7 +114,7 @@ class Lines:
             omega=self.omega + angle,
         )
 
-    def mirrored(self) -> "Lines":
+    def mirrored(self) -> "PairLines":
         """As if the stage turned the other way."""
         return self.turned(-2 * self.omega)
 
@@ -122,14 +126,21 @@ def about_z(vectors: Floats, angle: Floats) -> Floats:
     return np.column_stack([c * x - s * y, s * x + c * y, z])
 
 
-def make_scene(blobs: BlobTable, setup: Setup, phases: Sequence[Phase], params: IndexParams) -> Scene:
+def _within_a_turn(omega: Floats) -> Floats:
+    """Angles (n) rad in [0, 2 pi): what `np.mod` rounds up to a whole turn is 0."""
+    omega = np.mod(omega, 2 * np.pi)
+    omega[omega >= 2 * np.pi] = 0.0
+    return omega
+
+
+def make_observations(blobs: BlobTable, setup: Setup, phases: Sequence[Phase], params: IndexParams) -> Observations:
     """Blobs and instrument, with errors still at one step and half a pixel."""
     detector = setup.detector
     error = np.array([np.radians(abs(blobs.omega_step_deg)), 0.5, 0.5])
-    place = np.column_stack([np.mod(setup.lab_omega_rad(blobs["omega"]), 2 * np.pi), blobs["sc"], blobs["fc"]])
-    place[:, 0][place[:, 0] >= 2 * np.pi] = 0.0
+    omega = _within_a_turn(setup.lab_omega_rad(blobs["omega"]))
+    centroid = np.column_stack([omega, blobs["sc"], blobs["fc"]])
     width = np.column_stack([np.radians(blobs["sigo"]), blobs["sigs"], blobs["sigf"]])
-    slack = ((blobs["flags"] & CUT) != 0)[:, None] * CUT_SLACK * width
+    cut = ((blobs["flags"] & CUT) != 0)[:, None]
     frames, rows, cols = blobs.shape
     window = Window(
         float(rows),
@@ -139,73 +150,61 @@ def make_scene(blobs: BlobTable, setup: Setup, phases: Sequence[Phase], params: 
         params.min_sin_eta,
         hidden_boxes(blobs, setup, params),
     )
-    return Scene(
+    return Observations(
         setup,
         setup.beam.wavelength,
         bragg.detector_frame(detector.origin_um, detector.u_um, detector.v_um),
         float(np.mean([np.linalg.norm(detector.u_um), np.linalg.norm(detector.v_um)])),
         window,
         blobs,
-        make_spot_grid(place, slack, rows, cols),
-        make_spot_grid(place, width, rows, cols),
+        make_blob_lookup(centroid, cut * CUT_ERROR * width, rows, cols),
+        make_blob_lookup(centroid, width, rows, cols),
         error,
         error,
-        tuple(_crystal(phase, setup, blobs.shape) for phase in phases),
+        tuple(_reflections(phase, setup, blobs.shape) for phase in phases),
     )
 
 
-def _crystal(phase: Phase, setup: Setup, shape: tuple[int, int, int]) -> Crystal:
-    reflections = used_reflections(phase, setup, shape[1:])
-    vectors = reflections.hkl @ phase.B.T
-    sine = np.clip(setup.beam.wavelength * reflections.g_length / 2, 0, 1)
-    return Crystal(
+def _reflections(phase: Phase, setup: Setup, shape: tuple[int, int, int]) -> PhaseReflections:
+    used = used_reflections(phase, setup, shape[1:])
+    g = used.hkl @ phase.B.T
+    sine = np.clip(setup.beam.wavelength * used.g_length / 2, 0, 1)
+    return PhaseReflections(
         phase,
-        reflections,
-        reflections.hkl.astype(np.float64),
         np.ascontiguousarray(phase.B),
-        vectors / reflections.g_length[:, None],
-        _heads(vectors, phase.symmetry),
+        used.hkl.astype(np.float64),
+        g / used.g_length[:, None],
+        used.g_length,
+        used.f_squared,
         2 * np.arcsin(sine),
+        _symmetry_unique(g, phase.symmetry),
     )
 
 
-def _heads(vectors: Floats, symmetry: Floats) -> AnyArray:
+def _symmetry_unique(vectors: Floats, symmetry: Floats) -> Mask:
     """True for the first of each set of vectors that the rotations take into each other."""
-    heads = np.ones(len(vectors), dtype=bool)
+    unique = np.ones(len(vectors), dtype=bool)
     for i, vector in enumerate(vectors):
         images = symmetry @ vector
-        heads[i] = not any(
-            (np.abs(images - vectors[j]).max(axis=1) < 1e-6).any() for j in np.flatnonzero(heads[:i])
+        unique[i] = not any(
+            (np.abs(images - vectors[j]).max(axis=1) < 1e-6).any() for j in np.flatnonzero(unique[:i])
         )
-    return heads
+    return unique
 
 
-def make_lines(scene: Scene, pairs: PairTable) -> Lines:
+def make_lines(observations: Observations, pairs: PairTable) -> PairLines:
     """The pairs of blobs that are kept, in the sample frame."""
-    ids = scene.blobs["spot3d_id"]
-    order = np.argsort(ids, kind="stable")
-    both = np.column_stack([pairs["blob_a"], pairs["blob_b"]])
-    at = np.clip(np.searchsorted(ids[order], both), 0, max(len(ids) - 1, 0))
-    rows = order[at] if len(ids) else np.zeros_like(both)
-    known = (ids[rows] == both).all(axis=1) if len(ids) else np.zeros(len(both), dtype=bool)
+    rows = np.column_stack([pairs["blob_a"], pairs["blob_b"]])
+    known = (rows < len(observations.blobs)).all(axis=1)
     rows = rows[known]
-    two_theta, eta = np.radians(pairs["two_theta"][known]), np.radians(pairs["eta"][known])
-    omega = np.radians(pairs["omega"][known])
+    two_theta, eta, omega = (np.radians(pairs[name][known]) for name in ("two_theta", "eta", "omega"))
     k = np.column_stack([np.cos(two_theta), -np.sin(two_theta) * np.sin(eta), np.sin(two_theta) * np.cos(eta)])
     names = ("line_x", "line_y", "line_z"), ("direction_x", "direction_y", "direction_z")
     point, direction = (
         np.column_stack([pairs[name][known] for name in group]).astype(np.float64) for group in names
     )
-    return Lines(
-        rows.astype(np.int64),
-        about_z((k - np.array([1.0, 0.0, 0.0])) / scene.wavelength, -omega),
-        point,
-        direction,
-        two_theta,
-        eta,
-        omega,
-        scene.blobs["sum_intensity"][rows].min(axis=1) if len(rows) else np.zeros(0),
-    )
+    g = about_z((k - np.array([1.0, 0.0, 0.0])) / observations.wavelength, -omega)
+    return PairLines(rows.astype(np.int64), g, point, direction, two_theta, eta, omega)
 
 
 def hidden_boxes(blobs: BlobTable, setup: Setup, params: IndexParams) -> Floats:
