@@ -6,9 +6,9 @@ import math
 import numpy as np
 import pytest
 
+from friedel.explorer.sub_volume import Windows
 from friedel.io.store import read_blobs
 from friedel.viewer.encode import Encoded, array_response, clean_image, count_image, fewer_pixels
-from friedel.viewer.window import Windows
 from tests.viewer_scan import FRAMES, numbers, page_of, run, settled, write_recipe
 
 

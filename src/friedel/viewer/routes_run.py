@@ -8,11 +8,11 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from friedel.errors import FriedelError
+from friedel.explorer.heard_warnings import warnings_heard
 from friedel.recipe import Recipe
 from friedel.viewer.running import Running, estimated
 from friedel.viewer.saving import Saving, save, saving_for
 from friedel.viewer.session import Refused, Session, read_body, whole
-from friedel.viewer.warned import warnings_heard
 
 
 def routes(session: Session) -> list[Route]:

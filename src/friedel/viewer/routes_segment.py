@@ -10,18 +10,18 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from friedel.errors import FriedelError
+from friedel.explorer.blob_details import blob_facts, film, relations, summary, table_of
+from friedel.explorer.elbow import THRESHOLDS, Elbows, elbow
+from friedel.explorer.histograms import histogram
+from friedel.explorer.outlines import Outlines
+from friedel.explorer.pairable import Pairing, Proposer, Search
+from friedel.explorer.solution import Overtaken, Scope, Solution
 from friedel.model.blobs import Reason
 from friedel.recipe import Recipe
 from friedel.runner.executors import give_way
 from friedel.segment import SegmentParams
-from friedel.viewer.blob_facts import blob_facts, film, relations, summary, table_of
-from friedel.viewer.elbows import THRESHOLDS, Elbows, elbow
 from friedel.viewer.encode import array_response, clean_image
-from friedel.viewer.histograms import histogram
-from friedel.viewer.outlines import Outlines
-from friedel.viewer.pairable import Pairing, Proposer, Search
 from friedel.viewer.session import Refused, Session, flag, inside, one_of, read_body, whole
-from friedel.viewer.solution import Overtaken, Scope, Solution
 
 Result = TypeVar("Result")
 REASONS = [reason.text for reason in Reason]

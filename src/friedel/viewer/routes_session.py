@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 import friedel
 from friedel.errors import FriedelError
+from friedel.explorer.heard_warnings import warnings_heard
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.recipe import Recipe
@@ -18,7 +19,6 @@ from friedel.viewer.drafts import plain, schema
 from friedel.viewer.saving import run_command, unsaved
 from friedel.viewer.session import Session, read_body
 from friedel.viewer.subject import Subject, changed_files
-from friedel.viewer.warned import warnings_heard
 
 NOTHING_RUNS = {"state": "idle", "stage": "", "done": 0, "total": 0, "text": "", "exit": None}
 NOTHING_PROPOSED = {"state": "idle", "done": 0, "total": 0, "best": None}

@@ -20,13 +20,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
 from friedel.errors import FriedelError, InputError
+from friedel.explorer.scan_pass import Sweep
+from friedel.explorer.solving import Solver
 from friedel.runner.progress import log
 from friedel.viewer import routes_frames, routes_grains, routes_mask, routes_run, routes_segment, routes_session
 from friedel.viewer.guard import Guard
 from friedel.viewer.session import Refused, Session
-from friedel.viewer.solving import Solver
 from friedel.viewer.subject import Subject
-from friedel.viewer.sweep import Sweep
 
 STATIC = Path(__file__).parent / "static"
 OWN_ADDRESS = "127.0.0.1"

@@ -11,13 +11,13 @@ import anyio
 from anyio.to_thread import run_sync
 from starlette.requests import Request
 
+from friedel.explorer.scan_pass import Sweep
+from friedel.explorer.solving import Solver
+from friedel.explorer.sub_volume import Window
 from friedel.model.scan import Scan
 from friedel.viewer.control import Control
 from friedel.viewer.pictures import Pictures
-from friedel.viewer.solving import Solver
 from friedel.viewer.subject import Subject
-from friedel.viewer.sweep import Sweep
-from friedel.viewer.window import Window
 
 Result = TypeVar("Result")
 HEAVY_AT_A_TIME = 4

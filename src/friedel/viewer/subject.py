@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from friedel.errors import FriedelError, RecipeError
+from friedel.explorer.heard_warnings import warnings_heard
 from friedel.io import open_scan
 from friedel.model.arrays import Mask
 from friedel.model.scan import Scan
@@ -19,7 +20,6 @@ from friedel.runner.lock import at_work
 from friedel.runner.provenance import GRAIN_STAGES, STAGES, RunRecord, stage_hashes
 from friedel.viewer.drafts import paths_in, section_class, with_section
 from friedel.viewer.results import Results, stamp_of
-from friedel.viewer.warned import warnings_heard
 
 
 @dataclass(frozen=True, slots=True)

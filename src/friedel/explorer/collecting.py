@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from friedel.errors import NoiseError
+from friedel.explorer.heard_warnings import warnings_heard
 from friedel.kernels.explore.filter_runs import sift_runs
 from friedel.kernels.segment.bright_runs import Runs, empty_runs, smallest_float32
 from friedel.model.baseline import Baseline
@@ -15,7 +16,6 @@ from friedel.runner.plan import usable_memory
 from friedel.segment import SegmentParams
 from friedel.segment.bright import BrightVoxels, Stencil, join, look
 from friedel.segment.params import Rules, sigma_of
-from friedel.viewer.warned import warnings_heard
 
 LOW_SIGMAS = 3.0
 LEAST_SIGMAS = 2.5

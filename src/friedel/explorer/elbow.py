@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from friedel.errors import NoiseError
+from friedel.explorer.heard_warnings import warnings_heard
 from friedel.model.arrays import Floats
 from friedel.model.blobs import BlobTable
 from friedel.segment import BrightVoxels, SegmentParams
-from friedel.viewer.warned import warnings_heard
 
 THRESHOLDS = 24
 HIGHEST = 100.0

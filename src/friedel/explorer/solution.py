@@ -11,11 +11,11 @@ from typing import Literal
 import numpy as np
 
 from friedel.errors import FriedelError
+from friedel.explorer.outlines import Outlines
 from friedel.model.arrays import Image
 from friedel.model.blobs import BlobTable
 from friedel.model.scan import Scan
 from friedel.segment import BlobRuns, SegmentParams
-from friedel.viewer.outlines import Outlines
 
 Scope = Literal["sub", "whole"]
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from friedel.explorer.collected import Collected
 from friedel.model.baseline import Baseline
 from friedel.model.scan import ArrayFrames, Box, Scan
 from friedel.model.stream import CleanBlock, Serial
 from friedel.segment import bright_voxels, segment
 from friedel.segment.exclude import noise_per_pixel
-from friedel.viewer.adapting import Collected
 from tests.oracles_segment import frames_in_blocks
 
 

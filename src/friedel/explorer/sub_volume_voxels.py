@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import Protocol
 
+from friedel.explorer.collected import Collected
 from friedel.kernels.segment.bright_runs import surely_dark
 from friedel.model.baseline import Baseline
 from friedel.model.stream import CleanBlock, Executor
 from friedel.segment.bright import Stencil, join, look
-from friedel.viewer.adapting import Collected
 
 FLOOR_SIGMAS = 3.0
 """The floor of a window's bright voxels; below it there is nothing but noise."""

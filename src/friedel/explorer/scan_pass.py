@@ -5,6 +5,13 @@ import traceback
 from collections.abc import Iterator
 
 from friedel.errors import CapacityError, FriedelError
+from friedel.explorer.backgrounds import NoBackgrounds, StoredBackgrounds, SweptBackgrounds
+from friedel.explorer.collected import Collected
+from friedel.explorer.collecting import Collector, floor_of
+from friedel.explorer.heard_warnings import warnings_heard
+from friedel.explorer.look import Look, first_guess
+from friedel.explorer.pass_inputs import Task, task_of
+from friedel.explorer.sub_volume import Window, Windows
 from friedel.io.sources import held_bytes
 from friedel.model.arrays import Frames, Image
 from friedel.model.baseline import Baseline
@@ -17,14 +24,7 @@ from friedel.runner.progress import log
 from friedel.segment import SegmentParams
 from friedel.segment.bright import BrightVoxels
 from friedel.segment.exclude import noise_per_pixel
-from friedel.viewer.adapting import Collected
-from friedel.viewer.backgrounds import NoBackgrounds, StoredBackgrounds, SweptBackgrounds
-from friedel.viewer.collecting import Collector, floor_of
-from friedel.viewer.look import Look, first_guess
 from friedel.viewer.subject import Subject
-from friedel.viewer.task import Task, task_of
-from friedel.viewer.warned import warnings_heard
-from friedel.viewer.window import Window, Windows
 
 _SETTLE_S = 0.4
 """Parameters that change in quick succession begin one sweep, not many."""

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from friedel.errors import InputError
+from friedel.explorer.blob_details import blob_facts, film, neighbours, relations, summary, table_of
+from friedel.explorer.solving import Solver
 from friedel.model.blobs import COLUMN, Reason
 from friedel.model.stream import Serial
-from friedel.viewer.blob_facts import blob_facts, film, neighbours, relations, summary, table_of
-from friedel.viewer.solving import Solver
+from tests.explorer_source import MemorySource, spotty
 from tests.oracles_segment import parameters
-from tests.viewer_source import MemorySource, spotty
 
 PARAMS = parameters(seed_threshold=12.0, grow_min=4.0, min_size=(3, 3, 3))
 
@@ -116,7 +116,7 @@ def test_a_film_shows_the_blob_with_a_frame_before_and_after(solution, source):
 
 
 def test_a_long_blob_is_shown_in_steps_and_a_large_one_around_its_peak(monkeypatch):
-    monkeypatch.setattr("friedel.viewer.blob_facts.MOST_CROP", 20)
+    monkeypatch.setattr("friedel.explorer.blob_details.MOST_CROP", 20)
     volume = np.zeros((100, 8, 60), np.float32)
     volume[10:90, 2:5, 5:50] = 20.0
     volume[50, 3, 40] = 30.0

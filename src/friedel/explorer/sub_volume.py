@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from friedel.explorer.look import Look
 from friedel.model.arrays import AnyArray, Frames
 from friedel.model.stream import CleanBlock, Executor
-from friedel.viewer.look import Look
 
 MOST_VOXELS = 50_000_000
 

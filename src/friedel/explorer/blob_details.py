@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from friedel.errors import InputError
+from friedel.explorer.histograms import intensities, sizes
+from friedel.explorer.solution import Solution
 from friedel.model.arrays import AnyArray, Frames, Image, Indices
 from friedel.model.blobs import COLUMN, FLAG_MEANINGS, BlobTable, Reason
 from friedel.model.grains import GrainTable
 from friedel.model.pairs import PairTable
 from friedel.model.trace import grains_of_blob
 from friedel.segment import BlobRuns
-from friedel.viewer.histograms import intensities, sizes
-from friedel.viewer.solution import Solution
 
 NEAR_PX, NEAR_FRAMES = 3, 1
 """Blobs whose boxes come so near are neighbours."""

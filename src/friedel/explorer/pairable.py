@@ -17,6 +17,8 @@ import numpy as np
 
 from friedel.calibrator import CalibrateParams, calibrate
 from friedel.errors import FriedelError, NoiseError
+from friedel.explorer.heard_warnings import warnings_heard
+from friedel.explorer.resegmenter import Trial
 from friedel.match import MatchParams, match
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
@@ -25,8 +27,6 @@ from friedel.recipe import Recipe
 from friedel.runner.executors import give_way
 from friedel.runner.grains import SURE
 from friedel.segment import SegmentParams
-from friedel.viewer.trials import Trial
-from friedel.viewer.warned import warnings_heard
 
 PLATEAU = 0.02
 SEEDS = 10

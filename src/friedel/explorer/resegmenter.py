@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from friedel.explorer.collected import Collected
+from friedel.explorer.heard_warnings import warnings_heard
 from friedel.model.baseline import Baseline
 from friedel.model.blobs import BlobTable
 from friedel.model.scan import Scan
@@ -11,8 +13,6 @@ from friedel.model.stream import Executor
 from friedel.segment import BlobRuns, BrightVoxels, SegmentParams, solve_runs
 from friedel.segment.bright import LEAST_BRIGHT, Stencil
 from friedel.segment.params import Rules, sigma_of
-from friedel.viewer.adapting import Collected
-from friedel.viewer.warned import warnings_heard
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from friedel.explorer.elbow import THRESHOLDS, Elbows, elbow, suggested
+from friedel.explorer.heard_warnings import warnings_heard
+from friedel.explorer.histograms import histogram, intensities, sizes
+from friedel.explorer.solving import Solver
 from friedel.model.stream import Serial
-from friedel.viewer.elbows import THRESHOLDS, Elbows, elbow, suggested
-from friedel.viewer.histograms import histogram, intensities, sizes
-from friedel.viewer.solving import Solver
-from friedel.viewer.warned import warnings_heard
+from tests.explorer_source import MemorySource, spotty
 from tests.oracles_segment import parameters
-from tests.viewer_source import MemorySource, spotty
 
 COUNTS = parameters(seed_threshold=12.0, grow_min=4.0)
 LOCAL = COUNTS.replaced(unit="sigma", noise="local", seed_threshold=9.0, grow_min=3.0)
@@ -48,7 +48,7 @@ def test_voxels_above_the_floor_are_counted_exactly_and_noise_is_mirrored(params
 
 
 def test_a_histogram_of_many_voxels_is_made_from_a_sample(monkeypatch):
-    monkeypatch.setattr("friedel.viewer.histograms.SAMPLE", 5000)
+    monkeypatch.setattr("friedel.explorer.histograms.SAMPLE", 5000)
     source = MemorySource(spotty((12, 60, 70), spots=30), COUNTS, floor=3.0)
     trial = Solver(source, Serial()).trial(COUNTS, "whole")
     found = histogram(source.volume, trial.stencil, trial.bright(), trial.voxels, 1.25)

@@ -11,6 +11,11 @@ from typing import Protocol
 
 import numpy as np
 
+from friedel.explorer.collected import Collected, NotCollected
+from friedel.explorer.heard_warnings import warnings_heard
+from friedel.explorer.resegmenter import Trial
+from friedel.explorer.solution import Kept, NotReady, Overtaken, Scope, Solution, name_of, shifted
+from friedel.explorer.sub_volume_voxels import Frames, collected_at
 from friedel.model.baseline import Baseline
 from friedel.model.blobs import BlobTable
 from friedel.model.scan import Scan
@@ -20,11 +25,6 @@ from friedel.runner.executors import Alone, Threads
 from friedel.segment import BlobRuns, Components, SegmentParams, components_of, solve_components
 from friedel.segment.bright import LEAST_BRIGHT, Stencil
 from friedel.segment.params import Rules, sigma_of
-from friedel.viewer.adapting import Collected, NotCollected
-from friedel.viewer.solution import Kept, NotReady, Overtaken, Scope, Solution, name_of, shifted
-from friedel.viewer.sub_volume import Frames, collected_at
-from friedel.viewer.trials import Trial
-from friedel.viewer.warned import warnings_heard
 
 LIMITS = {"min_size", "max_size", "reject_edge", "reject_touching_excluded"}
 """Parameters that only choose among blobs (`apply_limits`)."""

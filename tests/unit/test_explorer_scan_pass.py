@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from friedel.errors import CapacityError, FriedelError
+from friedel.explorer.collecting import Collector, floor_of, raised
+from friedel.explorer.scan_pass import Sweep
+from friedel.explorer.sub_volume import Windows
 from friedel.io import open_scan
 from friedel.io.clean_store import read_clean
 from friedel.io.store import read_blobs
@@ -14,12 +17,9 @@ from friedel.model.baseline import Baseline
 from friedel.model.stream import CleanBlock, Serial
 from friedel.runner.areas import Areas
 from friedel.segment import SegmentParams, bright_voxels
-from friedel.viewer.collecting import Collector, floor_of, raised
 from friedel.viewer.subject import Subject
-from friedel.viewer.sweep import Sweep
-from friedel.viewer.window import Windows
+from tests.explorer_source import spotty
 from tests.viewer_scan import FRAMES, run, settled, write_recipe
-from tests.viewer_source import spotty
 
 
 @pytest.fixture
@@ -231,7 +231,7 @@ def test_windows_move_with_the_frame_and_share_what_they_hold(tmp_path, sweep_of
 
 def test_warnings_of_several_threads_are_told_apart():
     from friedel.errors import FriedelWarning
-    from friedel.viewer.warned import warnings_heard
+    from friedel.explorer.heard_warnings import warnings_heard
 
     found = {}
     barrier = threading.Barrier(4)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Self
 
+from friedel.explorer.backgrounds import BackgroundImages, NoBackgrounds
 from friedel.model.arrays import AnyArray, Frames, Image
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
@@ -12,7 +13,6 @@ from friedel.preprocess.one_frame import OneFrame
 from friedel.preprocess.raw import Constants, for_kernels
 from friedel.preprocess.sample import read_sample, take_sample
 from friedel.segment.bright import BrightVoxels
-from friedel.viewer.backgrounds import BackgroundImages, NoBackgrounds
 
 
 @dataclass(eq=False)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from friedel.errors import FriedelError, NoiseError
+from friedel.explorer.pairable import TOLERANCES, Pairable, Pairing, Proposer, Search, Tried, best_of
 from friedel.recipe import Recipe, build_recipe
-from friedel.viewer.pairable import TOLERANCES, Pairable, Pairing, Proposer, Search, Tried, best_of
 from tests.oracles_segment import parameters
 
 START = parameters(seed_threshold=30.0, tolerance=0.1, grow_min=7.0, max_bright_fraction=0.05)

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from friedel.errors import NoiseError
+from friedel.explorer.collected import NotCollected
+from friedel.explorer.solution import NotReady, Overtaken
+from friedel.explorer.solving import Solver
 from friedel.kernels.segment.bright_runs import Runs
 from friedel.model.blobs import Flag
 from friedel.model.stream import Serial
-from friedel.viewer.adapting import NotCollected
-from friedel.viewer.solution import NotReady, Overtaken
-from friedel.viewer.solving import Solver
+from tests.explorer_source import MemorySource, spotty
 from tests.oracles_segment import parameters, same_bytes
-from tests.viewer_source import MemorySource, spotty
 
 COUNTS = parameters(seed_threshold=12.0, grow_min=4.0)
 SIGMA = COUNTS.replaced(unit="sigma", seed_threshold=9.0, grow_min=3.0)

@@ -1,0 +1,1 @@
+"""A scan segmented again and again: other thresholds in milliseconds, exactly as a run finds the blobs."""
