@@ -4,12 +4,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from friedel.errors import FriedelError, NoiseError
+from friedel.errors import FriedelError
 from friedel.kernels.explore.filter_runs import sift_runs
 from friedel.kernels.segment.bright_runs import Runs, empty_runs, smallest_float32
 from friedel.model.arrays import AnyArray, Image, Mask
 from friedel.segment import BrightVoxels
 from friedel.segment.bright import Stencil
+from friedel.segment.fullness import too_full
 
 ROUNDING = 1.0 + 1e-6
 """More than the rounding of a float32 quotient takes away."""
@@ -111,12 +112,5 @@ def _check_fullness(bright: BrightVoxels, stencil: Stencil) -> None:
     full = np.flatnonzero(count > stencil.limit)
     if not len(full):
         return
-    inside = max(int(np.count_nonzero(~stencil.left_out)), 1)
-    bright_there = int(count[full[0]])
-    raise NoiseError(
-        f"frame {full[0]}",
-        rule=f"at most {stencil.limit} of its voxels may be above the lowest threshold, {stencil.floor:g}",
-        got=f"{bright_there} ({bright_there / inside:.1%}), and {len(full) - 1} more frames like it",
-        way_out="raise segment.grow_min or segment.tolerance, exclude what is bright, "
-        "or raise segment.max_bright_fraction",
-    )
+    pixels, first = int(np.count_nonzero(~stencil.left_out)), int(full[0])
+    raise too_full(first, int(count[first]), pixels, most=stencil.limit, floor=stencil.floor, more=len(full) - 1)

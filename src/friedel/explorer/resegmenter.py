@@ -11,7 +11,8 @@ from friedel.model.blobs import BlobTable
 from friedel.model.scan import Scan
 from friedel.model.stream import Executor
 from friedel.segment import BlobRuns, BrightVoxels, SegmentParams, solve_runs
-from friedel.segment.bright import LEAST_BRIGHT, Stencil
+from friedel.segment.bright import Stencil
+from friedel.segment.fullness import most_bright
 from friedel.segment.params import Rules, sigma_of
 
 
@@ -68,7 +69,7 @@ class Trial:
     def runs(self, params: SegmentParams) -> BlobRuns:
         """The blobs, voxels in runs. Raises `NoiseError` where a run would."""
         floor = Rules.of(params, sigma_of(self.baseline)).floor
-        limit = max(int(params.max_bright_fraction * self.pixels), LEAST_BRIGHT)
+        limit = most_bright(params, self.pixels)
         bright = self.collected.adapted(replace(self.stencil, floor=floor, limit=limit))
         with warnings_heard():
             return solve_runs(

@@ -23,7 +23,8 @@ from friedel.model.stream import Executor
 from friedel.runner.areas import read_areas
 from friedel.runner.executors import Alone, Threads
 from friedel.segment import BlobRuns, Components, SegmentParams, components_of, solve_components
-from friedel.segment.bright import LEAST_BRIGHT, Stencil
+from friedel.segment.bright import Stencil
+from friedel.segment.fullness import most_bright
 from friedel.segment.params import Rules, sigma_of
 
 LIMITS = {"min_size", "max_size", "reject_edge", "reject_touching_excluded"}
@@ -173,7 +174,7 @@ class Solver:
             )
             self._stencil = key, stencil, int(np.count_nonzero(~stencil.left_out))
         _, stencil, inside = self._stencil
-        limit = max(int(params.max_bright_fraction * inside), LEAST_BRIGHT)
+        limit = most_bright(params, inside)
         floor = Rules.of(params, sigma_of(baseline)).floor
         return _Case(
             params, scan, baseline, generation, replace(stencil, floor=floor, limit=limit, dark=None), inside, key
