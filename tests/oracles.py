@@ -109,8 +109,8 @@ TWINS = (
     ),
     Twin(
         "friedel.segment.bright_voxels",
-        "unit/test_explorer_solving.py::test_sifted_voxels_are_those_that_would_have_been_collected",
-        "explore.filter_runs.sift_runs",
+        "unit/test_explorer_solving.py::test_filtered_voxels_are_those_that_would_have_been_collected",
+        "explore.filter_runs.filter_runs",
     ),
     Twin(
         "",

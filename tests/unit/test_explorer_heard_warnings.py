@@ -1,34 +1,29 @@
-"""What parameters warn of is told on the page, not on the server's terminal."""
+"""Warnings are told to the thread that raised them."""
 
-import time
-import traceback
+import threading
 import warnings
 
-from tests.viewer_scan import page_of, settled, write_recipe
+from friedel.errors import FriedelWarning
+from friedel.explorer.heard_warnings import warnings_heard
 
 
-def test_a_warning_of_the_parameters_never_reaches_the_servers_terminal(tmp_path, monkeypatch):
-    printed = []
-    monkeypatch.setattr(
-        warnings,
-        "showwarning",
-        lambda text, *_: printed.append(f"{text}\n{''.join(traceback.format_stack()[-12:])}"),
-    )
-    with page_of(write_recipe(tmp_path)) as page, warnings.catch_warnings():
-        warnings.simplefilter("always")
-        draft = page.get("api/session").json()["recipe"]["segment"]
-        turned = {**draft, "seed_threshold": 12.0, "grow_min": 20.0}
-        answer = page.post("api/draft", json={"client": "me", "section": "segment", "values": turned})
-        assert answer.status_code == 200, answer.text
-        settled(page.session.sweep)
-        body = {"client": "me", "seq": time.monotonic_ns(), "segment": turned, "frame": 20}
-        for scope in ("sub", "whole"):
-            found = page.post("api/solve", json={**body, "scope": scope})
-            assert found.status_code == 200, found.text
-        assert page.get("api/elbow?scope=whole&frame=20").status_code == 200
-        assert page.get("api/histogram?frame=20").status_code == 200
-        assert page.get("api/session").status_code == 200
-        assert page.post("api/save", json={"client": "me", "write": True}).status_code == 200
-        assert page.get("api/session").status_code == 200
-        settled(page.session.sweep)
-    assert not printed, printed[0]
+def test_warnings_of_several_threads_are_told_apart():
+    found = {}
+    barrier = threading.Barrier(4)
+
+    def work(name):
+        with warnings_heard() as heard:
+            barrier.wait()
+            for _ in range(20):
+                warnings.warn(f"of {name}", FriedelWarning, stacklevel=1)
+            barrier.wait()
+        found[name] = heard
+
+    before = warnings.showwarning
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {name: [f"of {name}"] for name in "abcd"}
+    assert warnings.showwarning is before

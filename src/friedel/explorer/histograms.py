@@ -23,7 +23,7 @@ class Distribution(NamedTuple):
     counts: Floats
 
     def plain(self) -> dict[str, Any]:
-        """As the page takes it."""
+        """As JSON can hold it."""
         return {"edges": self.edges.tolist(), "counts": self.counts.tolist()}
 
 

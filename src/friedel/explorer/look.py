@@ -17,7 +17,7 @@ from friedel.segment.bright import BrightVoxels
 
 @dataclass(eq=False)
 class Look:
-    """What a sweep has found out about a scan; a change of parameters begins another one.
+    """What a pass has found out about a scan; a change of parameters begins another one.
 
     `guess` [row, col] in counts stands in for backgrounds that are not known yet: the median of the sample.
     """

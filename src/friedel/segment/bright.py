@@ -92,7 +92,7 @@ class Stencil:
         noise = noise_per_pixel(params, baseline, noise_image)
         area = left_out(params, rows, cols, baseline=baseline, exclude=exclude, mask=mask, noise=noise)
         level = Rules.of(params, sigma_of(baseline)).floor if floor is None else float(floor)
-        limit = most_bright(params, area.size - np.count_nonzero(area))
+        limit = most_bright(params, area.size - int(np.count_nonzero(area)))
         dark = None if noise is None else surely_dark(level, noise)
         return cls(scan_shape, level, noise, dark, area, block_states(area), limit)
 

@@ -60,7 +60,7 @@ class RunPage:
         self._session = session
         self._lock = threading.Lock()
         self._written = ""
-        self.running = Running(lambda begun: session.sweep.hold(on=begun))
+        self.running = Running(lambda begun: session.scan_pass.hold(on=begun))
 
     def facts(self) -> dict[str, Any]:
         """For api/progress."""
@@ -96,7 +96,7 @@ class RunPage:
     def _taken(self, saving: Saving) -> None:
         """The file is the draft now: a mask that was painted is the recipe's from now on."""
         self._session.subject.saved_to(saving.path)
-        self._session.sweep.refresh()
+        self._session.scan_pass.refresh()
 
     def _draft(self) -> Recipe:
         recipe = self._session.subject.recipe

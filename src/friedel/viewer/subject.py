@@ -9,6 +9,7 @@ from typing import Any
 from friedel.errors import FriedelError, RecipeError
 from friedel.explorer.heard_warnings import warnings_heard
 from friedel.io import open_scan
+from friedel.io.background_reader import Backgrounds
 from friedel.model.arrays import Mask
 from friedel.model.scan import Scan
 from friedel.params import Params
@@ -186,6 +187,10 @@ class Subject:
             return record.finished(stage, wanted, self.out)
         except (FriedelError, OSError):
             return False
+
+    def run_backgrounds(self) -> Backgrounds | None:
+        """The background images of OUT, where a run with the draft's parameters made them."""
+        return self.results.backgrounds if self.finished("preprocess") else None
 
     @property
     def warnings(self) -> list[str]:
