@@ -2,7 +2,6 @@
 
 import sys
 import time
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from friedel.model.blobs import COLUMN
 from friedel.recipe import load_recipe
 from friedel.viewer import running
 from friedel.viewer.routes_mask import paint_runs, runs_of
+from tests.explorer_source import read_as_stored
 from tests.oracles_segment import same_bytes
 from tests.viewer_scan import FRAMES, numbers, page_of, run, settled, write_recipe, write_scan
 
@@ -92,11 +92,6 @@ def test_a_run_of_the_saved_recipe_gives_the_blobs_that_the_page_showed(fresh, c
     numbers_, about = numbers(fresh.get("api/table", params={"solution": said["solution"]}))
     for name, column in zip(about["columns"][:-1], numbers_, strict=False):
         np.testing.assert_array_equal(column, stored.columns[name].astype(np.float32), err_msg=name)
-
-
-def read_as_stored(table):
-    """Reasons are stored as text, and come back with another type."""
-    return replace(table, reason=table.reason.astype(np.uint8))
 
 
 def test_the_table_says_which_columns_it_has_and_why_rows_were_rejected(page):

@@ -109,9 +109,14 @@ class TriedThresholds:
     params: SegmentParams
     found: PairCount
 
+    @property
+    def changes(self) -> dict[str, float]:
+        """The parameters that were varied, by name."""
+        return {key: getattr(self.params, key) for key in KEYS}
+
     def plain(self) -> dict[str, Any]:
         """As JSON can hold it."""
-        return {"segment": {key: getattr(self.params, key) for key in KEYS}, **self.found.plain()}
+        return {"segment": self.changes, **self.found.plain()}
 
 
 def best_of(tried: list[TriedThresholds]) -> TriedThresholds | None:

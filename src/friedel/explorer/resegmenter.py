@@ -52,6 +52,11 @@ class Resegmenter:
         per_scan = params.unit == "sigma" and params.noise == "scan"
         return float(self.baseline.sigma) if per_scan else 1.0
 
+    @property
+    def sigma(self) -> float:
+        """The noise in levels: 1 where it is per pixel."""
+        return float(self.baseline.sigma) if self.stencil.noise is None else 1.0
+
     def bright(self) -> BrightVoxels:
         """All voxels that are known."""
         _, rows, cols = self.stencil.shape

@@ -13,7 +13,7 @@ from friedel.errors import FriedelError
 from friedel.explorer.blob_details import film, relations, table_of
 from friedel.explorer.display import clean_image
 from friedel.explorer.elbow import THRESHOLDS, ElbowCache, elbow
-from friedel.explorer.histograms import histogram
+from friedel.explorer.histograms import Histogram, histogram_of
 from friedel.explorer.outlines import Outlines
 from friedel.explorer.pairable import PairCounter, Proposer, ThresholdSearch
 from friedel.explorer.solution import Overtaken, Scope, Solution
@@ -178,21 +178,17 @@ class SegmentPage:
         params, held = self._draft().segment, self._session.sub_volume(whole(request, "frame", self._middle()))
         scope: Scope = "whole" if self._session.scan_pass.bright is not None else "sub"
         again = self._solver.resegmenter(params, scope, around=held.start)
-        unit = again.unit(params)
-        sigma = float(again.baseline.sigma) if again.stencil.noise is None else 1.0
         key = (*self._look(params), held.start, held.stop, held.exact, again.floor)
-        found = self._once(
-            "histogram",
-            key,
-            lambda: self._in_quiet_thread(
-                lambda: histogram(held.frames, again.stencil, again.bright(), again.voxels, sigma)
-            ),
-        )
+
+        def made() -> Histogram:
+            return self._in_quiet_thread(lambda: histogram_of(again, params, held.frames))
+
+        found: Histogram = self._once("histogram", key, made)
         return {
-            "edges": (found.edges / unit).tolist(),
+            "edges": found.edges.tolist(),
             "counts": found.counts.tolist(),
             "noise": found.noise.tolist(),
-            "sigma": sigma / unit,
+            "sigma": again.sigma / again.unit(params),
             "unit": params.unit,
             "scope": scope,
         }
