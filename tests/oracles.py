@@ -109,17 +109,17 @@ TWINS = (
     ),
     Twin(
         "friedel.segment.bright_voxels",
-        "unit/test_viewer_solving.py::test_sifted_voxels_are_those_that_would_have_been_collected",
-        "explore.filter_runs.sift_runs",
+        "unit/test_explorer_solving.py::test_filtered_voxels_are_those_that_would_have_been_collected",
+        "explore.filter_runs.filter_runs",
     ),
     Twin(
         "",
-        "unit/test_viewer_outlines.py::test_a_section_along_a_column_has_its_voxels_in_as_few_runs_as_can_be",
+        "unit/test_explorer_outlines.py::test_a_section_along_a_column_has_its_voxels_in_as_few_runs_as_can_be",
         "explore.runs_by_slice.joined_crossings explore.runs_by_slice.place_columns",
     ),
     Twin(
         "",
-        "unit/test_viewer_outlines.py::test_a_section_along_a_row_has_its_voxels",
+        "unit/test_explorer_outlines.py::test_a_section_along_a_row_has_its_voxels",
         "explore.runs_by_slice.place_runs",
     ),
     Twin(

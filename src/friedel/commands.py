@@ -31,6 +31,7 @@ from friedel.runner.results import FORMATS, calibrated, export_results, judge
 from friedel.survey import Facts, guess, look
 
 if TYPE_CHECKING:
+    from friedel.explorer import Exploration
     from friedel.runner.simulation import SimulatedFiles
     from friedel.viewer.notebook import Page
 
@@ -200,6 +201,20 @@ def view(path: Paths, *, port: int = 0, allow_hosts: Iterable[str] = ()) -> "Pag
 
     with _session(None):
         return Page(path, port=port, allow_hosts=allow_hosts)
+
+
+def explore(path: Paths, *, settings: Settings = ()) -> "Exploration":
+    """The scan of a recipe or an output folder, to find its blobs again with other parameters of [segment].
+
+    What `friedel view` does on a page, for scripts and notebooks: see `friedel.explorer.Exploration`.
+
+        with friedel.explore("recipe.toml") as scan:
+            print(scan.set(seed_threshold=60.0).counts())
+    """
+    from friedel.explorer import Exploration
+
+    with _session(None):
+        return Exploration.open(path, settings)
 
 
 def export(out: Paths, format_name: str, target: Paths | None = None) -> Path:

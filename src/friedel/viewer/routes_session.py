@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 import friedel
 from friedel.errors import FriedelError
+from friedel.explorer.heard_warnings import warnings_heard
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.recipe import Recipe
@@ -18,7 +19,6 @@ from friedel.viewer.drafts import plain, schema
 from friedel.viewer.saving import run_command, unsaved
 from friedel.viewer.session import Session, read_body
 from friedel.viewer.subject import Subject, changed_files
-from friedel.viewer.warned import warnings_heard
 
 NOTHING_RUNS = {"state": "idle", "stage": "", "done": 0, "total": 0, "text": "", "exit": None}
 NOTHING_PROPOSED = {"state": "idle", "done": 0, "total": 0, "best": None}
@@ -48,7 +48,7 @@ def routes(session: Session) -> list[Route]:
         body = await session.require_control(request)
         values = body.get("values")
         recipe = await session.in_thread(session.subject.draft, str(body.get("section", "")), values)
-        session.sweep.refresh()
+        session.scan_pass.refresh()
         return JSONResponse({"recipe": recipe_values(recipe), "revision": session.revision})
 
     return [
@@ -64,9 +64,9 @@ def session_facts(session: Session) -> dict[str, Any]:
     subject = session.subject
     if subject.scan is None:
         subject.open_scan()  # it may have come back
-        session.sweep.refresh()
-    generation = session.sweep.generation  # before all that it stands for: what comes later shows as another
-    scan, baseline = subject.scan, session.sweep.baseline
+        session.scan_pass.refresh()
+    generation = session.scan_pass.generation  # before all that it stands for: what comes later shows as another
+    scan, baseline = subject.scan, session.scan_pass.baseline
     record = subject.results.record
     stages = record.stages if record is not None else {}
     lost = set() if record is None else set(changed_files(record, subject.out))
@@ -88,7 +88,7 @@ def session_facts(session: Session) -> dict[str, Any]:
         },
         "stale": [name for name in stages if scan is not None and not subject.finished(name)],
         "gone": [name for name, one in stages.items() if lost & {*one.outputs, *one.handed_on}],
-        "warnings": list(dict.fromkeys([*subject.warnings, *session.sweep.warnings])),
+        "warnings": list(dict.fromkeys([*subject.warnings, *session.scan_pass.warnings])),
         "troubles": [asdict(one) for one in subject.troubles],
         "recipe": recipe_values(subject.recipe),
         "saved": recipe_values(subject.saved),
@@ -103,20 +103,20 @@ def session_facts(session: Session) -> dict[str, Any]:
 
 def progress_facts(session: Session, client: str) -> dict[str, Any]:
     """How far things are; cheap, because every page asks all the time."""
-    sweep = session.sweep
+    scan_pass = session.scan_pass
     facts = {name: ask() for name, ask in session.facts.items()}
     state: dict[str, Any] = plain(
         {
             "revision": session.revision,
             "control": session.control.state(client),
             "sweep": {
-                "state": sweep.state,
-                "done": sweep.done,
-                "total": sweep.total,
-                "text": sweep.error or sweep.text,
-                "generation": sweep.generation,
-                "measured": sweep.look is not None,
-                "bright": sweep.bright is not None,
+                "state": scan_pass.state,
+                "done": scan_pass.done,
+                "total": scan_pass.total,
+                "text": scan_pass.error or scan_pass.text,
+                "generation": scan_pass.generation,
+                "measured": scan_pass.look is not None,
+                "bright": scan_pass.bright is not None,
             },
             "run": NOTHING_RUNS,
             "propose": NOTHING_PROPOSED,

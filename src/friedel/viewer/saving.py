@@ -16,6 +16,7 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT, Comment, Item, SingleKey, Table, Trivia
 
 from friedel.errors import FriedelError, OutputError, RecipeError
+from friedel.explorer.heard_warnings import warnings_heard
 from friedel.io.atomic import replace_text
 from friedel.io.mask_file import write_mask
 from friedel.model.arrays import Mask
@@ -24,7 +25,6 @@ from friedel.recipe import Recipe, build_recipe, dump, relative_to
 from friedel.recipe.settings import absolute_paths
 from friedel.recipe.text import as_toml, comment_lines, section_text
 from friedel.viewer.subject import Subject
-from friedel.viewer.warned import warnings_heard
 
 
 @dataclass(frozen=True, slots=True, eq=False)

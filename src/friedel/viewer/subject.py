@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from friedel.errors import FriedelError, RecipeError
+from friedel.explorer.heard_warnings import warnings_heard
 from friedel.io import open_scan
+from friedel.io.background_reader import Backgrounds
 from friedel.model.arrays import Mask
 from friedel.model.scan import Scan
 from friedel.params import Params
@@ -19,7 +21,6 @@ from friedel.runner.lock import at_work
 from friedel.runner.provenance import GRAIN_STAGES, STAGES, RunRecord, stage_hashes
 from friedel.viewer.drafts import paths_in, section_class, with_section
 from friedel.viewer.results import Results, stamp_of
-from friedel.viewer.warned import warnings_heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +187,10 @@ class Subject:
             return record.finished(stage, wanted, self.out)
         except (FriedelError, OSError):
             return False
+
+    def run_backgrounds(self) -> Backgrounds | None:
+        """The background images of OUT, where a run with the draft's parameters made them."""
+        return self.results.backgrounds if self.finished("preprocess") else None
 
     @property
     def warnings(self) -> list[str]:

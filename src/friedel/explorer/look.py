@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Self
 
+from friedel.explorer.backgrounds import BackgroundImages, NoBackgrounds
 from friedel.model.arrays import AnyArray, Frames, Image
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
@@ -12,12 +13,11 @@ from friedel.preprocess.one_frame import OneFrame
 from friedel.preprocess.raw import Constants, for_kernels
 from friedel.preprocess.sample import read_sample, take_sample
 from friedel.segment.bright import BrightVoxels
-from friedel.viewer.backgrounds import BackgroundImages, NoBackgrounds
 
 
 @dataclass(eq=False)
 class Look:
-    """What a sweep has found out about a scan; a change of parameters begins another one.
+    """What a pass has found out about a scan; a change of parameters begins another one.
 
     `guess` [row, col] in counts stands in for backgrounds that are not known yet: the median of the sample.
     """

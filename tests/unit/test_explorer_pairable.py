@@ -7,15 +7,23 @@ import numpy as np
 import pytest
 
 from friedel.errors import FriedelError, NoiseError
+from friedel.explorer.pairable import (
+    TOLERANCES,
+    PairCount,
+    PairCounter,
+    Proposer,
+    ThresholdSearch,
+    TriedThresholds,
+    best_of,
+)
 from friedel.recipe import Recipe, build_recipe
-from friedel.viewer.pairable import TOLERANCES, Pairable, Pairing, Proposer, Search, Tried, best_of
 from tests.oracles_segment import parameters
 
 START = parameters(seed_threshold=30.0, tolerance=0.1, grow_min=7.0, max_bright_fraction=0.05)
 
 
 def tried(seed, excess):
-    return Tried(START.replaced(seed_threshold=seed, grow_min=3.0), Pairable(int(excess), 0.0, 1000))
+    return TriedThresholds(START.replaced(seed_threshold=seed, grow_min=3.0), PairCount(int(excess), 0.0, 1000))
 
 
 class Blobs(list):
@@ -23,7 +31,7 @@ class Blobs(list):
 
 
 class Bench:
-    """A trial and a pairing in one: pairs are most at a certain seed threshold, tolerance and grow_min."""
+    """Segments again and counts pairs: most at a certain seed threshold, tolerance and grow_min."""
 
     floor = 3.0
 
@@ -42,22 +50,22 @@ class Bench:
         off = abs(np.log(params.seed_threshold / self.at)) + abs(np.log(params.grow_min / self.grow))
         return Blobs(range(int(1000 - 300 * off + 100 * params.tolerance)))
 
-    def told_by(self, blobs):
+    def calibrated_by(self, blobs):
         return self
 
     def count(self, blobs):
-        return Pairable(len(blobs), 10.0, len(blobs))
+        return PairCount(len(blobs), 10.0, len(blobs))
 
 
 def searched(bench, start=START):
-    search = Search(bench, start, bench)
+    search = ThresholdSearch(bench, start, bench)
     return search, list(search.steps())[-1]
 
 
 def test_a_fraction_is_what_chance_does_not_explain():
-    assert Pairable(50, 10.0, 100).fraction == pytest.approx(0.8)
-    assert Pairable(5, 10.0, 100).fraction == 0.0
-    assert Pairable(0, 0.0, 0).fraction == 0.0
+    assert PairCount(50, 10.0, 100).fraction == pytest.approx(0.8)
+    assert PairCount(5, 10.0, 100).fraction == 0.0
+    assert PairCount(0, 0.0, 0).fraction == 0.0
 
 
 def test_of_settings_that_are_equally_good_the_one_with_the_weakest_spots_is_best():
@@ -94,7 +102,7 @@ def test_settings_that_a_run_would_refuse_are_passed_over():
 
 def test_pairs_need_a_geometry_and_a_crystal():
     with pytest.raises(FriedelError, match=r"need \[setup\] and \[\[phase\]\]"):
-        Pairing.of(Recipe())
+        PairCounter.of(Recipe())
 
 
 def test_the_geometry_that_a_run_has_found_is_taken_as_it_is():
@@ -108,20 +116,20 @@ def test_the_geometry_that_a_run_has_found_is_taken_as_it_is():
             "run": {"seed": 4},
         }
     )
-    given = Pairing.of(recipe)
+    given = PairCounter.of(recipe)
     assert (given.calibrate, given.seed, len(given.phases)) == ("auto", 4, 1)
     found = recipe.setup.setup()
-    taken = Pairing.of(recipe, found)
+    taken = PairCounter.of(recipe, found)
     assert taken.setup is found
-    assert taken.told_by([1, 2]) is taken
+    assert taken.calibrated_by([1, 2]) is taken
 
 
 def test_a_proposal_is_worked_out_in_a_thread_that_tells_how_far_it_is():
     proposer = Proposer()
-    proposer.start(lambda: Search(Bench(), START, Bench()))
+    proposer.start(lambda: ThresholdSearch(Bench(), START, Bench()))
     proposer.wait(20)
     state = proposer.state
-    assert (state["state"], state["done"]) == ("done", Search.total)
+    assert (state["state"], state["done"]) == ("done", ThresholdSearch.total)
     assert set(state["best"]) == {"segment", "pairs", "null", "blobs", "fraction"}
     assert set(state["best"]["segment"]) == {"seed_threshold", "tolerance", "grow_min"}
 
@@ -139,7 +147,7 @@ def test_a_proposal_can_be_stopped_and_only_one_is_worked_out_at_a_time():
             return solved(params)
 
         bench.table = wait
-        return Search(bench, START, bench)
+        return ThresholdSearch(bench, START, bench)
 
     proposer = Proposer()
     proposer.start(slow)
@@ -150,7 +158,7 @@ def test_a_proposal_can_be_stopped_and_only_one_is_worked_out_at_a_time():
     go_on.set()
     proposer.wait(20)
     assert proposer.state["state"] == "stopped"
-    assert proposer.state["done"] < Search.total
+    assert proposer.state["done"] < ThresholdSearch.total
 
 
 def test_what_goes_wrong_is_said():
@@ -165,9 +173,9 @@ def test_what_goes_wrong_is_said():
 
 def test_without_any_pairs_beyond_chance_nothing_is_proposed():
     bench = Bench()
-    bench.count = lambda blobs: Pairable(3, 4.0, len(blobs))
+    bench.count = lambda blobs: PairCount(3, 4.0, len(blobs))
     proposer = Proposer()
-    proposer.start(lambda: Search(bench, START, SimpleNamespace(told_by=lambda blobs: bench)))
+    proposer.start(lambda: ThresholdSearch(bench, START, SimpleNamespace(calibrated_by=lambda blobs: bench)))
     proposer.wait(20)
     assert proposer.state["best"] is None
     assert "check the geometry" in proposer.state["text"]

@@ -1,4 +1,4 @@
-"""What would be found with other seed thresholds: one by one, as long as somebody wants to see it."""
+"""The elbow: what other seed thresholds would find, one by one, as long as somebody wants to see it."""
 
 import threading
 import time
@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from friedel.errors import NoiseError
+from friedel.explorer.heard_warnings import warnings_heard
 from friedel.model.arrays import Floats
 from friedel.model.blobs import BlobTable
 from friedel.segment import BrightVoxels, SegmentParams
-from friedel.viewer.warned import warnings_heard
 
 THRESHOLDS = 24
 HIGHEST = 100.0
@@ -42,7 +42,7 @@ class Elbow(NamedTuple):
     done: int
 
     def plain(self) -> dict[str, Any]:
-        """As the page takes it."""
+        """As JSON can hold it."""
         named = {
             "thresholds": self.thresholds, "bright_fraction": self.bright_fraction, "seeds": self.seeds,
             "blobs": self.blobs,
@@ -98,7 +98,7 @@ def suggested(thresholds: Floats, seeds: Floats, grow_min: float = 0.0) -> float
     return max(float(f"{thresholds[flat[0]]:.3g}"), grow_min) if len(flat) else None
 
 
-class _Growing:
+class _GrowingElbow:
     """One curve on its way."""
 
     def __init__(self, curve: Iterator[Elbow]) -> None:
@@ -114,17 +114,17 @@ class _Growing:
             return self._newest
 
 
-class Elbows:
+class ElbowCache:
     """The last few curves. They grow only while somebody asks for them: who looks at another leaves this one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[Hashable, _Growing] = OrderedDict()
+        self._kept: OrderedDict[Hashable, _GrowingElbow] = OrderedDict()
 
     def after(self, key: Hashable, begin: Callable[[], Iterator[Elbow]], known: int, seconds: float) -> Elbow:
         """The curve of a key with more than `known` thresholds (see `THRESHOLDS`), `begin` making what is new."""
         with self._lock:
-            growing = self._kept.pop(key, None) or _Growing(begin())
+            growing = self._kept.pop(key, None) or _GrowingElbow(begin())
             self._kept[key] = growing
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)

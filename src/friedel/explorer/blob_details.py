@@ -1,4 +1,4 @@
-"""What the page says about the blobs of a solution: of all of them in short, and of one at length."""
+"""Blobs of a solution looked at closely: columns, neighbours, Friedel partner and grain, frames around them."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -7,14 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from friedel.errors import InputError
+from friedel.explorer.solution import Solution
 from friedel.model.arrays import AnyArray, Frames, Image, Indices
-from friedel.model.blobs import COLUMN, FLAG_MEANINGS, BlobTable, Reason
+from friedel.model.blobs import COLUMN, BlobTable, Reason
 from friedel.model.grains import GrainTable
 from friedel.model.pairs import PairTable
 from friedel.model.trace import grains_of_blob
 from friedel.segment import BlobRuns
-from friedel.viewer.histograms import intensities, sizes
-from friedel.viewer.solution import Solution
 
 NEAR_PX, NEAR_FRAMES = 3, 1
 """Blobs whose boxes come so near are neighbours."""
@@ -24,30 +23,7 @@ MARGIN_PX = 4
 MOST_CROP = 400
 """Rows and columns of a film: what is larger is shown around its peak."""
 MOST_RUNS = 5000
-"""They go into a header."""
-
-
-def summary(solution: Solution) -> dict[str, Any]:
-    """The answer to api/solve."""
-    blobs = solution.blobs
-    counts = blobs.counts_by_reason()
-    kept = counts.pop(Reason.KEPT.text)
-    return {
-        "solution": solution.id,
-        "scope": solution.scope,
-        "seconds": solution.seconds,
-        "kept": kept,
-        "rejected": {name: count for name, count in counts.items() if count},
-        "volume_px": int(blobs["Number_of_pixels"].sum()),
-        "bright_fraction": solution.bright_fraction,
-        "sizes": sizes(blobs).plain(),
-        "intensities": intensities(blobs).plain(),
-        "window": [solution.start, solution.stop],
-        "preview": solution.preview,
-        "cut": solution.cut,
-        "noise": None if solution.noise is None else solution.params.noise,
-        "warnings": list(solution.warnings),
-    }
+"""Runs of a blob that are listed with its frames."""
 
 
 def table_of(
@@ -72,17 +48,6 @@ def _peak_level(blobs: BlobTable, noise: Image | None) -> AnyArray:
     if noise is None:
         return peak
     return np.asarray(peak / noise[blobs.columns["IMax_s"].astype(int), blobs.columns["IMax_f"].astype(int)])
-
-
-def blob_facts(solution: Solution, row: int) -> dict[str, Any]:
-    """One row of the table, its neighbours, and what its flags mean. Raises `InputError` for a row that is not."""
-    blobs = solution.blobs
-    if not 0 <= row < len(blobs.reason):
-        raise InputError("id", rule=f"must lie in 0..{len(blobs.reason) - 1}", got=row)
-    values = {name: _plain(column[row]) for name, column in blobs.columns.items()}
-    flags = [text for bit, text in FLAG_MEANINGS.items() if int(values["flags"]) & bit]
-    reason = Reason(int(blobs.reason[row])).text
-    return {**values, "id": row, "flags": flags, "reason": reason, "neighbours": neighbours(solution.runs, row)}
 
 
 def relations(
@@ -225,8 +190,3 @@ def _in_stretches(frames: list[int], clean: Callable[[int, int], Frames]) -> lis
     """Clean frames, those that follow each other asked for together."""
     cuts = [0, *(i for i in range(1, len(frames)) if frames[i] != frames[i - 1] + 1), len(frames)]
     return [clean(frames[a], frames[b - 1] + 1) for a, b in pairwise(cuts)]
-
-
-def _plain(value: Any) -> Any:
-    number = value.item()
-    return number if not isinstance(number, float) or np.isfinite(number) else None

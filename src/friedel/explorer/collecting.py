@@ -1,12 +1,14 @@
-"""Bright voxels of a whole scan, down to a floor that the memory allows."""
+"""Bright voxels of a whole scan, down to a floor that the memory allows, and of some frames that are in memory."""
 
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
 from friedel.errors import NoiseError
-from friedel.kernels.explore.filter_runs import sift_runs
-from friedel.kernels.segment.bright_runs import Runs, empty_runs, smallest_float32
+from friedel.explorer.collected import CollectedVoxels, filter_voxels
+from friedel.explorer.heard_warnings import warnings_heard
+from friedel.kernels.segment.bright_runs import Runs, surely_dark
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.model.stream import CleanBlock, Executor
@@ -15,16 +17,31 @@ from friedel.runner.plan import usable_memory
 from friedel.segment import SegmentParams
 from friedel.segment.bright import BrightVoxels, Stencil, join, look
 from friedel.segment.params import Rules, sigma_of
-from friedel.viewer.warned import warnings_heard
 
 LOW_SIGMAS = 3.0
 LEAST_SIGMAS = 2.5
 """Below it most of what is collected is noise."""
 MOST_BRIGHT = 0.2
 """Part of a frame that may be bright at the low floor, where a run would stop earlier."""
+SUB_VOLUME_SIGMAS = 3.0
+"""The floor of a sub-volume's bright voxels; below it there is nothing but noise."""
 RAISE = 1.25
+"""Factor by which the floor rises where there are too many voxels for the memory."""
 _SHARE, _MOST_BYTES = 0.15, 2_000_000_000
 _LEAST_KNOWN = 32
+
+
+Around = int | tuple[int, int]
+"""Which frames of a scan: as many around one as memory allows, or just [start, stop)."""
+
+
+class FramesInMemory(Protocol):
+    """Clean frames [start, stop) of a scan; `exact` where they are those of the run."""
+
+    start: int
+    stop: int
+    exact: bool
+    block: CleanBlock
 
 
 def floor_of(params: SegmentParams, baseline: Baseline) -> float:
@@ -93,8 +110,8 @@ class Collector:
             except NoiseError:
                 if self.floor > 1e6 * max(float(np.nanmax(np.abs(block.frames))), 1.0):
                     raise
-                self._raise()
-        part = raised(part, part.floor)  # what was looked at in is room for the worst case
+                self._raise_floor()
+        part = above_floor(part, part.floor)  # what was looked at in is room for the worst case
         self._parts.append(part)
         self._bytes += bytes_of(part)
         done = block.stop
@@ -102,7 +119,7 @@ class Collector:
             done >= min(_LEAST_KNOWN, self._frames) and self._bytes * self._frames > self._most * done
         ):
             before = self._bytes
-            self._raise()
+            self._raise_floor()
             if self._bytes == before and before <= self._most:
                 break
 
@@ -111,9 +128,9 @@ class Collector:
         parts, self._parts = self._parts, []
         return join(parts, self._stencil)
 
-    def _raise(self) -> None:
+    def _raise_floor(self) -> None:
         self._stencil = self._stencil_at(max(self.floor * RAISE, self._unit))
-        self._parts = [raised(part, self.floor) for part in self._parts]
+        self._parts = [above_floor(part, self.floor) for part in self._parts]
         self._bytes = sum(map(bytes_of, self._parts))
 
 
@@ -124,25 +141,29 @@ def bytes_of(part: BrightVoxels) -> int:
     return sum(array.nbytes for array in arrays) + (0 if shared else part.intensity.nbytes)
 
 
-def raised(bright: BrightVoxels, floor: float) -> BrightVoxels:
+def above_floor(bright: BrightVoxels, floor: float) -> BrightVoxels:
     """Those at or above `floor` (not below that of `bright`), in memory of their own."""
-    room = len(bright)
-    runs, level = empty_runs(room), np.empty(room, np.float32)
-    apart = bright.intensity is not bright.level
-    intensity = np.empty(room, np.float32) if apart else None
-    n_runs, n_voxels = sift_runs(
-        bright.runs, bright.level, bright.intensity if apart else None, None, smallest_float32(floor),
-        bright.left_out, runs, level, intensity, np.zeros(max(bright.stop, 1), np.int64),
-    )  # fmt: skip
-    kept = runs.take(slice(0, n_runs))
-    runs = Runs(*(part.copy() for part in kept))._replace(
-        offset=np.cumsum(kept.length, dtype=np.int64) - kept.length
-    )
-    level = level[:n_voxels].copy()
-    return replace(
-        bright,
+    found = filter_voxels(bright, floor, bright.left_out, None, same_levels=True)
+    level = found.level.copy()
+    intensity = level if found.intensity is found.level else found.intensity.copy()
+    return replace(found, runs=Runs(*(part.copy() for part in found.runs)), level=level, intensity=intensity)
+
+
+def collect_sub_volume(
+    frames: FramesInMemory, stencil: Stencil, baseline: Baseline, executor: Executor
+) -> CollectedVoxels:
+    """The bright voxels of some frames of a scan, as if it ended with the last of them.
+
+    They are collected down to a few sigma, or less where the stencil needs it.
+    """
+    unit = baseline.sigma if stencil.noise is None else 1.0
+    floor = min(stencil.floor, SUB_VOLUME_SIGMAS * unit)
+    _, rows, cols = stencil.shape
+    wide = replace(
+        stencil,
+        shape=(frames.stop, rows, cols),
         floor=floor,
-        runs=runs,
-        level=level,
-        intensity=level if intensity is None else intensity[:n_voxels].copy(),
+        limit=rows * cols,
+        dark=None if stencil.noise is None else surely_dark(floor, stencil.noise),
     )
+    return CollectedVoxels(join([look(frames.block, wide, executor)], wide), stencil.noise)

@@ -4,9 +4,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from friedel.explorer.resegmenter import Resegmenter
 from friedel.model.arrays import AnyArray, Floats, Frames
 from friedel.model.blobs import BlobTable
-from friedel.segment import BrightVoxels
+from friedel.segment import BrightVoxels, SegmentParams
 from friedel.segment.bright import Stencil
 
 PER_DECADE = 24
@@ -23,7 +24,7 @@ class Distribution(NamedTuple):
     counts: Floats
 
     def plain(self) -> dict[str, Any]:
-        """As the page takes it."""
+        """As JSON can hold it."""
         return {"edges": self.edges.tolist(), "counts": self.counts.tolist()}
 
 
@@ -69,6 +70,12 @@ def histogram(frames: Frames, stencil: Stencil, bright: BrightVoxels, voxels: in
     counts[~low] = np.histogram(bright.level, edges)[0][~low]
     noise = np.histogram(-sample, edges)[0] * scale
     return Histogram(edges, counts, noise)
+
+
+def histogram_of(again: Resegmenter, params: SegmentParams, frames: Frames) -> Histogram:
+    """The same of what is segmented again, edges in the unit of the thresholds."""
+    found = histogram(frames, again.stencil, again.bright(), again.voxels, again.sigma)
+    return found._replace(edges=found.edges / again.unit(params))
 
 
 def _edges(first: float, floor: float, top: float) -> Floats:

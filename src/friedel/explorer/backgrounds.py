@@ -1,4 +1,4 @@
-"""Backgrounds for looking at frames: those of a run, those that a sweep has made so far, or a first guess."""
+"""Backgrounds for looking at frames: those of a run, those that a pass has made so far, or a first guess."""
 
 import os
 import shutil
@@ -63,11 +63,11 @@ class StoredBackgrounds:
             return image
 
 
-class SweptBackgrounds:
-    """Those of a sweep, which tells of each as it goes (`PreprocessObserver`); they wait in a nameless file."""
+class PassBackgrounds:
+    """Those of a pass, which tells of each as it goes (`PreprocessObserver`); they wait in a nameless file."""
 
     def __init__(self, count: int, rows: int, cols: int) -> None:
-        self._scratch = FileScratch(roomy_folder())
+        self._scratch = FileScratch(scratch_folder())
         with self._scratch:
             flat: AnyArray = self._scratch.empty(count * rows * cols, np.float32)
         self._images = flat.reshape(count, rows, cols)
@@ -76,7 +76,7 @@ class SweptBackgrounds:
         self.clipped_voxels = 0
 
     def known(self, index: int) -> bool:
-        """Whether the sweep has come so far."""
+        """Whether the pass has come so far."""
         return 0 <= index < len(self._known) and bool(self._known[index])
 
     @property
@@ -85,7 +85,7 @@ class SweptBackgrounds:
         return bool(self._known.all())
 
     def image(self, index: int) -> Image | None:
-        """A view of the file. Raises `FriedelError` where the sweep has not come so far."""
+        """A view of the file. Raises `FriedelError` where the pass has not come so far."""
         if not self.known(index):
             raise FriedelError(f"background {index}", rule="is not known yet")
         image: Image = self._images[index]
@@ -108,7 +108,7 @@ class SweptBackgrounds:
         self.clipped_voxels += voxels
 
 
-def roomy_folder() -> Path:
+def scratch_folder() -> Path:
     """The folder for scratch files: of the usual ones the one with most room."""
     candidates = [Path(tempfile.gettempdir()), Path.cwd()]
     usable = [folder for folder in candidates if os.access(folder, os.W_OK)]

@@ -17,6 +17,8 @@ import numpy as np
 
 from friedel.calibrator import CalibrateParams, calibrate
 from friedel.errors import FriedelError, NoiseError
+from friedel.explorer.heard_warnings import warnings_heard
+from friedel.explorer.resegmenter import Resegmenter
 from friedel.match import MatchParams, match
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
@@ -25,8 +27,6 @@ from friedel.recipe import Recipe
 from friedel.runner.executors import give_way
 from friedel.runner.grains import SURE
 from friedel.segment import SegmentParams
-from friedel.viewer.trials import Trial
-from friedel.viewer.warned import warnings_heard
 
 PLATEAU = 0.02
 SEEDS = 10
@@ -43,8 +43,8 @@ KEYS = ("seed_threshold", "tolerance", "grow_min")
 
 
 @dataclass(frozen=True, slots=True)
-class Pairable:
-    """How many pairs there are, how many by chance, among how many blobs."""
+class PairCount:
+    """How many Friedel pairs there are, how many of them by chance (`null`), among how many blobs."""
 
     pairs: int
     null: float
@@ -61,13 +61,13 @@ class Pairable:
         return float(np.clip(2.0 * self.excess / self.blobs, 0.0, 1.0)) if self.blobs else 0.0
 
     def plain(self) -> dict[str, Any]:
-        """As the page takes it."""
+        """As JSON can hold it."""
         return {"pairs": self.pairs, "null": self.null, "blobs": self.blobs, "fraction": self.fraction}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pairing:
-    """What pairs are looked for with, as a run does it. `calibrate` is the recipe's."""
+class PairCounter:
+    """Counts Friedel pairs as a run finds them. `calibrate` is the recipe's."""
 
     setup: Setup
     phases: tuple[Phase, ...]
@@ -76,7 +76,7 @@ class Pairing:
     calibrate: str
 
     @classmethod
-    def of(cls, recipe: Recipe, calibrated: Setup | None = None) -> "Pairing":
+    def of(cls, recipe: Recipe, calibrated: Setup | None = None) -> "PairCounter":
         """By a recipe; `calibrated` is the geometry that a run of it has found. Raises `FriedelError`s."""
         if recipe.setup is None or not recipe.phase:
             raise FriedelError("Friedel pairs", rule="need [setup] and [[phase]] in the recipe")
@@ -84,13 +84,13 @@ class Pairing:
         way = recipe.setup.calibrate if calibrated is None else "off"
         return cls(calibrated or recipe.setup.setup(), phases, recipe.match, recipe.run.seed, way)
 
-    def count(self, blobs: BlobTable) -> Pairable:
+    def count(self, blobs: BlobTable) -> PairCount:
         """Pairs among the kept blobs. Raises `InputError` for scans of half a turn."""
         with warnings_heard():
             pairs = match(blobs, self.setup, self.phases, self.params, seed=self.seed)
-        return Pairable(len(pairs), pairs.null_pairs, len(blobs))
+        return PairCount(len(pairs), pairs.null_pairs, len(blobs))
 
-    def told_by(self, blobs: BlobTable) -> "Pairing":
+    def calibrated_by(self, blobs: BlobTable) -> "PairCounter":
         """With the geometry that the blobs' pairs ask for, where a run would take it."""
         if self.calibrate == "off" or not len(blobs):
             return self
@@ -103,18 +103,23 @@ class Pairing:
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
-    """One setting, and what came of it."""
+class TriedThresholds:
+    """Thresholds, and the pairs that they gave."""
 
     params: SegmentParams
-    found: Pairable
+    found: PairCount
+
+    @property
+    def changes(self) -> dict[str, float]:
+        """The parameters that were varied, by name."""
+        return {key: getattr(self.params, key) for key in KEYS}
 
     def plain(self) -> dict[str, Any]:
-        """As the page takes it."""
-        return {"segment": {key: getattr(self.params, key) for key in KEYS}, **self.found.plain()}
+        """As JSON can hold it."""
+        return {"segment": self.changes, **self.found.plain()}
 
 
-def best_of(tried: list[Tried]) -> Tried | None:
+def best_of(tried: list[TriedThresholds]) -> TriedThresholds | None:
     """Of the settings within `PLATEAU` of the most pairs beyond chance the one with the lowest seed threshold."""
     most = max((one.found.excess for one in tried), default=0.0)
     good = [one for one in tried if one.found.excess > 0 and one.found.excess >= (1 - PLATEAU) * most]
@@ -122,22 +127,22 @@ def best_of(tried: list[Tried]) -> Tried | None:
 
 
 @dataclass
-class Search:
-    """Tries settings one after the other; the same voxels give the same proposal, whoever asks."""
+class ThresholdSearch:
+    """Tries thresholds one after the other; the same voxels give the same proposal, whoever asks."""
 
-    trial: Trial
+    resegmenter: Resegmenter
     start: SegmentParams
-    pairing: Pairing
-    tried: list[Tried] = field(default_factory=list)
+    counter: PairCounter
+    tried: list[TriedThresholds] = field(default_factory=list)
     done: int = 0
 
     total = SEEDS + len(TOLERANCES) + len(GROWTHS) + 4 * len(FINE)
 
-    def steps(self) -> Iterator[Tried | None]:
-        """The best setting so far, after each that was tried."""
-        lowest = self.trial.floor / self.trial.unit(self.start)
+    def steps(self) -> Iterator[TriedThresholds | None]:
+        """The best thresholds so far, after each that were tried."""
+        lowest = self.resegmenter.floor / self.resegmenter.unit(self.start)
         first = self._set(self.start, grow_min=max(self.start.grow_min, lowest))
-        self.pairing = self.pairing.told_by(self._solved(first) or self.trial.table(self.start))
+        self.counter = self.counter.calibrated_by(self._solved(first) or self.resegmenter.table(self.start))
         for threshold in np.geomspace(max(lowest, 1e-9), SPAN * lowest, SEEDS):
             yield self._try(first, seed_threshold=float(threshold))
         for key, values in (("tolerance", TOLERANCES), ("grow_min", tuple(lowest * x for x in GROWTHS))):
@@ -154,18 +159,18 @@ class Search:
         best = best_of(self.tried)
         return otherwise if best is None else best.params
 
-    def _try(self, base: SegmentParams, **changes: float) -> Tried | None:
+    def _try(self, base: SegmentParams, **changes: float) -> TriedThresholds | None:
         self.done += 1
         params = self._set(base, **changes)
         if params not in [one.params for one in self.tried]:
             blobs = self._solved(params)
             if blobs is not None and len(blobs) <= MOST_BLOBS:
-                self.tried.append(Tried(params, self.pairing.count(blobs)))
+                self.tried.append(TriedThresholds(params, self.counter.count(blobs)))
         return best_of(self.tried)
 
     def _set(self, base: SegmentParams, **changes: float) -> SegmentParams:
         """Changed, with plain numbers, nothing below what was collected, growth never above the seeds."""
-        lowest = self.trial.floor / self.trial.unit(base)
+        lowest = self.resegmenter.floor / self.resegmenter.unit(base)
         values = {key: getattr(base, key) for key in KEYS} | changes
         seed = _plain_above(values["seed_threshold"], lowest)
         low = min(_plain_above(values["grow_min"], lowest), seed)
@@ -176,7 +181,7 @@ class Search:
     def _solved(self, params: SegmentParams) -> BlobTable | None:
         """The blobs; None where a run would refuse."""
         try:
-            return self.trial.table(params)
+            return self.resegmenter.table(params)
         except NoiseError:
             return None
 
@@ -196,13 +201,13 @@ class Proposer:
         self._stop = threading.Event()
         self.state: dict[str, Any] = {"state": "idle", "done": 0, "total": 0, "best": None, "text": ""}
 
-    def start(self, search: Callable[[], Search]) -> None:
+    def start(self, search: Callable[[], ThresholdSearch]) -> None:
         """Begin; `search` is made in the thread. Raises `FriedelError` where one is under way."""
         with self._lock:
             if self._thread is not None and self._thread.is_alive():
                 raise FriedelError("a proposal", rule="is being worked out already")
             self._stop = threading.Event()
-            self.state = {"state": "running", "done": 0, "total": Search.total, "best": None, "text": ""}
+            self.state = {"state": "running", "done": 0, "total": ThresholdSearch.total, "best": None, "text": ""}
             arguments = (search, self._stop)
             self._thread = threading.Thread(target=self._work, args=arguments, name="friedel-propose", daemon=True)
             self._thread.start()
@@ -216,7 +221,7 @@ class Proposer:
         if self._thread is not None:
             self._thread.join(timeout)
 
-    def _work(self, make: Callable[[], Search], stop: threading.Event) -> None:
+    def _work(self, make: Callable[[], ThresholdSearch], stop: threading.Event) -> None:
         give_way()
         try:
             search = make()

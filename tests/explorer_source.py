@@ -1,15 +1,15 @@
-"""A scan in memory as the page's solver sees it: clean frames, what was collected from them, and its noise."""
+"""A scan in memory as the solver sees it: clean frames, what was collected from them, and its noise."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from friedel.explorer.collected import CollectedVoxels
 from friedel.model.baseline import Baseline
 from friedel.model.scan import ArrayFrames, Box, Scan
 from friedel.model.stream import CleanBlock, Serial
 from friedel.segment import bright_voxels, segment
 from friedel.segment.exclude import noise_per_pixel
-from friedel.viewer.adapting import Collected
 from tests.oracles_segment import frames_in_blocks
 
 
@@ -26,12 +26,12 @@ def spotty(shape=(12, 20, 30), seed=0, spots=25):
 
 
 class MemorySource:
-    """The solver's `Source` for a volume; `collected_for` tells what it was asked to collect again."""
+    """The solver's `VoxelSource` for a volume; `collected_for` tells what it was asked to collect again."""
 
     def __init__(self, volume, params, *, floor=None, full_turn=False, mask=None, beam=None):
         shape = volume.shape
         self.volume, self.generation, self.collected_for = volume, 0, []
-        self.window_frames, self._window = 12, None
+        self.sub_volume_frames, self._sub_volume = 12, None
         mask = np.zeros(shape[1:], bool) if mask is None else mask
         frames = ArrayFrames(np.zeros(shape, np.uint16))
         step = 360.0 / shape[0] if full_turn else 0.5
@@ -41,7 +41,7 @@ class MemorySource:
         self.saturated = volume > 70
         self.replaced = np.zeros(shape[0], bool)
         self.replaced[shape[0] // 2] = True
-        self.collected = Collected(self.bright(params, floor), noise_per_pixel(params, self.baseline, None))
+        self.collected = CollectedVoxels(self.bright(params, floor), noise_per_pixel(params, self.baseline, None))
 
     def blocks(self, cuts=None):
         return frames_in_blocks(self.volume, cuts, self.saturated, self.replaced)
@@ -66,16 +66,21 @@ class MemorySource:
             executor=Serial(),
         )
 
-    def window(self, frame):
-        """Frames that lie in the window of another frame stay in it."""
-        frames = len(self.volume)
-        if self._window is None or not self._window.start <= frame < self._window.stop:
-            start = min(max(frame - self.window_frames // 2, 0), max(frames - self.window_frames, 0))
-            stop = min(start + self.window_frames, frames)
+    def sub_volume(self, around):
+        """Frames that lie in the sub-volume of another frame stay in it."""
+        frames, held = len(self.volume), self._sub_volume
+        if not isinstance(around, int):
+            start, stop = around
+        elif held is not None and held.start <= around < held.stop:
+            return held
+        else:
+            start = min(max(around - self.sub_volume_frames // 2, 0), max(frames - self.sub_volume_frames, 0))
+            stop = min(start + self.sub_volume_frames, frames)
+        if held is None or (held.start, held.stop) != (start, stop):
             flat = np.flatnonzero(self.saturated[start:stop])
-            block = CleanBlock(0, self.volume[start:stop], flat, self.replaced[start:stop])
-            self._window = MemoryFrames(start, stop, True, block)
-        return self._window
+            block = CleanBlock(start, self.volume[start:stop], flat, self.replaced[start:stop])
+            self._sub_volume = MemoryFrames(start, stop, True, block)
+        return self._sub_volume
 
     def collect_for(self, params, floor):
         self.collected_for.append((params, floor))
@@ -83,12 +88,37 @@ class MemorySource:
 
 @dataclass
 class MemoryFrames:
-    """A window of the volume."""
+    """Frames of the volume."""
 
     start: int
     stop: int
     exact: bool
     block: CleanBlock
 
-    def as_scan(self):
-        return self.block
+
+def same_blobs_within(part, whole, start, stop):
+    """Assert that rows of two tables within frames (start, stop) are equal to the byte, and that there are some."""
+    frames = part.shape[0]
+    inside = [
+        (table.columns["frame_start"] > (start if start else -1))
+        & (table.columns["frame_stop"] < (stop if stop < frames else frames + 1))
+        for table in (part, whole)
+    ]
+    assert np.count_nonzero(inside[0])
+    np.testing.assert_array_equal(part.reason[inside[0]], whole.reason[inside[1]])
+    for name in whole.columns:
+        if name != "spot3d_id":  # it counts the rows of the table
+            one, other = part.columns[name][inside[0]], whole.columns[name][inside[1]]
+            assert one.dtype == other.dtype
+            np.testing.assert_array_equal(one, other, err_msg=name)
+    for name in ("frame", "row", "col", "intensity"):
+        values = [
+            np.concatenate([getattr(table.voxels, name)[table.voxels.of(row)] for row in np.flatnonzero(rows)])
+            for table, rows in zip((part, whole), inside, strict=True)
+        ]
+        np.testing.assert_array_equal(*values, err_msg=name)
+
+
+def read_as_stored(table):
+    """Reasons are stored as text, and come back with another type."""
+    return replace(table, reason=table.reason.astype(np.uint8))

@@ -1,4 +1,4 @@
-"""What the page shows: the blobs for one set of parameters, and the few sets that are kept."""
+"""The blobs for one set of parameters, and the last few sets of them."""
 
 import hashlib
 import json
@@ -11,11 +11,11 @@ from typing import Literal
 import numpy as np
 
 from friedel.errors import FriedelError
+from friedel.explorer.outlines import Outlines
 from friedel.model.arrays import Image
-from friedel.model.blobs import BlobTable
+from friedel.model.blobs import BlobTable, Flag
 from friedel.model.scan import Scan
 from friedel.segment import BlobRuns, SegmentParams
-from friedel.viewer.outlines import Outlines
 
 Scope = Literal["sub", "whole"]
 
@@ -27,7 +27,7 @@ RUN_BYTES = 100
 
 
 class Overtaken(FriedelError):  # noqa: N818  (a state, not a failure)
-    """A newer request of the same page has come in."""
+    """A newer request of the same channel has come in."""
 
     def __init__(self) -> None:
         super().__init__("overtaken")
@@ -76,8 +76,8 @@ class Solution:
         return Outlines(self.runs)
 
 
-class Kept:
-    """The last solutions by id; as many as memory allows."""
+class SolutionCache:
+    """The last solutions by id, as many as memory allows. Safe for several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -110,20 +110,18 @@ class Kept:
         return RUN_BYTES * sum(len(one.runs.stretches.frame) for one in self._solutions.values())
 
 
-def name_of(scope: Scope, source: tuple[object, ...], params: SegmentParams) -> str:
+def solution_id(scope: Scope, source: tuple[object, ...], params: SegmentParams) -> str:
     """The id of a solution: the same parameters on the same voxels have the same."""
     text = json.dumps([scope, *source, params.model_dump(mode="json")], default=str, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def shifted(runs: BlobRuns, start: int, scan: Scan) -> BlobRuns:
-    """Blobs of frames that begin with frame `start` of the scan, with their frames counted as in the scan."""
-    if start == 0 and runs.shape == scan.shape:
+def cut_at_ends(runs: BlobRuns, start: int, stop: int, scan: Scan) -> BlobRuns:
+    """Blobs of frames [start, stop) as blobs of the scan: those that its other frames may go on with say so."""
+    if (start, stop) == (0, scan.shape[0]):
         return runs
     columns = dict(runs.columns)
-    for name in ("frame", "frame_start", "frame_stop"):
-        columns[name] = columns[name] + start
-    moved = runs.stretches._replace(frame=runs.stretches.frame + np.int32(start))
-    return replace(
-        runs, columns=columns, stretches=moved, shape=scan.shape, omega_start_deg=float(scan.omega_start_deg)
-    )
+    first, last = columns["frame_start"] == start, columns["frame_stop"] == stop
+    columns["flags"] = columns["flags"] | np.where(first | last, int(Flag.SCAN_END), 0)
+    columns["onfirst"], columns["onlast"] = first.astype(np.int64), last.astype(np.int64)
+    return replace(runs, columns=columns, shape=scan.shape)

@@ -1,15 +1,18 @@
-"""Bright voxels that were collected once, made into those that a run with other parameters would collect."""
+"""Bright voxels that were collected once, filtered to those that a run with other parameters would collect."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from friedel.errors import FriedelError, NoiseError
-from friedel.kernels.explore.filter_runs import sift_runs
+from friedel.errors import FriedelError
+from friedel.kernels.explore.filter_runs import filter_runs
 from friedel.kernels.segment.bright_runs import Runs, empty_runs, smallest_float32
 from friedel.model.arrays import AnyArray, Image, Mask
+from friedel.model.baseline import Baseline
 from friedel.segment import BrightVoxels
 from friedel.segment.bright import Stencil
+from friedel.segment.fullness import most_bright, too_full
+from friedel.segment.params import Rules, SegmentParams, sigma_of
 
 ROUNDING = 1.0 + 1e-6
 """More than the rounding of a float32 quotient takes away."""
@@ -24,13 +27,13 @@ class NotCollected(FriedelError):  # noqa: N818  (a state, not a failure)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Collected:
-    """Bright voxels, and the image of the noise that their levels are multiples of (None: levels are counts)."""
+class CollectedVoxels:
+    """Bright voxels, and the noise [row, col] in counts that their levels are multiples of (None: counts)."""
 
     bright: BrightVoxels
     noise: Image | None
 
-    def adapted(self, stencil: Stencil) -> BrightVoxels:
+    def filtered(self, stencil: Stencil) -> BrightVoxels:
         """Just the voxels that `bright_voxels` would keep with this stencil.
 
         Raises `NotCollected` where not all of them are here, and `NoiseError`, as a run would, where a frame is too
@@ -44,7 +47,9 @@ class Collected:
         if stencil.floor < lowest:
             rule = f"must not need voxels below {lowest:.4g}, the floor of what was collected"
             raise NotCollected(stencil.floor, rule, f"{stencil.floor:.4g}")
-        found = _sifted(bright, self._same(stencil.noise), stencil)
+        found = filter_voxels(
+            bright, stencil.floor, stencil.left_out, stencil.noise, same_levels=self._same(stencil.noise)
+        )
         _check_fullness(found, stencil)
         return found
 
@@ -63,36 +68,39 @@ class Collected:
         return noise is self.noise or np.array_equal(noise, self.noise)
 
 
-def _sifted(bright: BrightVoxels, same: bool, stencil: Stencil) -> BrightVoxels:
-    """With the stencil's floor, noise and area; levels are formed anew unless the noise is the `same`."""
-    if same and stencil.floor == bright.floor and np.array_equal(bright.left_out, stencil.left_out):
+def filter_voxels(
+    bright: BrightVoxels, floor: float, left_out: Mask, noise: Image | None, *, same_levels: bool
+) -> BrightVoxels:
+    """Those at or above `floor` outside `left_out` [row, col].
+
+    Levels become multiples of `noise` [row, col] in counts (None: counts) unless they are the same as before.
+    """
+    if same_levels and floor == bright.floor and np.array_equal(bright.left_out, left_out):
         return bright
     room = len(bright)
     runs, level = empty_runs(room), np.empty(room, np.float32)
-    split = stencil.noise is not None
+    split = bright.intensity is not bright.level if same_levels else noise is not None
     intensity = np.empty(room, np.float32) if split else None
-    count = np.zeros(max(bright.stop, 1), np.int64)
-    n_runs, n_voxels = sift_runs(
+    n_runs, n_voxels = filter_runs(
         bright.runs,
-        bright.level if same or split else bright.intensity,
+        bright.level if same_levels or split else bright.intensity,
         bright.intensity if split else None,
-        None if same else stencil.noise,
-        smallest_float32(stencil.floor),
-        stencil.left_out,
+        None if same_levels else noise,
+        smallest_float32(floor),
+        left_out,
         runs,
         level,
         intensity,
-        count,
     )
     level = level[:n_voxels]
     return replace(
         bright,
-        floor=stencil.floor,
+        floor=floor,
         runs=_with_offsets(runs.take(slice(0, n_runs))),
         level=level,
         intensity=level if intensity is None else intensity[:n_voxels],
-        left_out=stencil.left_out,
-        saturated=_inside(bright.saturated, stencil.left_out),
+        left_out=left_out,
+        saturated=_inside(bright.saturated, left_out),
     )
 
 
@@ -111,12 +119,14 @@ def _check_fullness(bright: BrightVoxels, stencil: Stencil) -> None:
     full = np.flatnonzero(count > stencil.limit)
     if not len(full):
         return
-    inside = max(int(np.count_nonzero(~stencil.left_out)), 1)
-    bright_there = int(count[full[0]])
-    raise NoiseError(
-        f"frame {full[0]}",
-        rule=f"at most {stencil.limit} of its voxels may be above the lowest threshold, {stencil.floor:g}",
-        got=f"{bright_there} ({bright_there / inside:.1%}), and {len(full) - 1} more frames like it",
-        way_out="raise segment.grow_min or segment.tolerance, exclude what is bright, "
-        "or raise segment.max_bright_fraction",
-    )
+    pixels, first = int(np.count_nonzero(~stencil.left_out)), int(full[0])
+    raise too_full(first, int(count[first]), pixels, most=stencil.limit, floor=stencil.floor, more=len(full) - 1)
+
+
+def with_thresholds(stencil: Stencil, params: SegmentParams, baseline: Baseline, pixels: int) -> Stencil:
+    """The same noise and pixels with the lowest level, and the fullness of a frame, that these parameters allow.
+
+    `pixels` of a frame are not left out.
+    """
+    floor, limit = Rules.of(params, sigma_of(baseline)).floor, most_bright(params, pixels)
+    return replace(stencil, floor=floor, limit=limit, dark=None)

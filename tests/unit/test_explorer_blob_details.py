@@ -1,15 +1,15 @@
-"""What the page says about blobs: the table, one blob's neighbours and frames, its partner and grain."""
+"""Blobs looked at closely: the table, one blob's neighbours and frames, its partner and grain."""
 
 import numpy as np
 import pytest
 
 from friedel.errors import InputError
-from friedel.model.blobs import COLUMN, Reason
+from friedel.explorer.blob_details import film, neighbours, relations, table_of
+from friedel.explorer.solving import Solver
+from friedel.model.blobs import COLUMN
 from friedel.model.stream import Serial
-from friedel.viewer.blob_facts import blob_facts, film, neighbours, relations, summary, table_of
-from friedel.viewer.solving import Solver
+from tests.explorer_source import MemorySource, spotty
 from tests.oracles_segment import parameters
-from tests.viewer_source import MemorySource, spotty
 
 PARAMS = parameters(seed_threshold=12.0, grow_min=4.0, min_size=(3, 3, 3))
 
@@ -27,16 +27,6 @@ def solution(source):
 def voxels(table, row):
     part = table.voxels.of(row)
     return np.column_stack([table.voxels.frame[part], table.voxels.row[part], table.voxels.col[part]]).astype(int)
-
-
-def test_the_summary_counts_what_is_in_the_table(solution):
-    said, table = summary(solution), solution.table
-    assert said["kept"] == len(table)
-    assert sum(said["rejected"].values()) == len(table.reason) - len(table) > 0
-    assert said["volume_px"] == sum(len(voxels(table, row)) for row in range(len(table)))
-    assert sum(said["sizes"]["counts"]) == sum(said["intensities"]["counts"]) == len(table)
-    assert said["window"] == [0, 14]
-    assert 0 < said["bright_fraction"] < 1
 
 
 def test_the_table_has_every_column_or_those_that_are_asked_for(solution):
@@ -87,18 +77,6 @@ def near_boxes(table, row, other, turn):
     return True
 
 
-def test_a_blob_is_told_with_its_reason_and_flags_in_words(solution):
-    table = solution.table
-    for row in (0, len(table), len(table.reason) - 1):
-        facts = blob_facts(solution, row)
-        assert facts["id"] == row
-        assert facts["reason"] == Reason(int(table.reason[row])).text
-        assert facts["IMax_int"] == table.columns["IMax_int"][row]
-        assert all(isinstance(flag, str) for flag in facts["flags"])
-    with pytest.raises(InputError, match="must lie in"):
-        blob_facts(solution, len(table.reason))
-
-
 def test_a_film_shows_the_blob_with_a_frame_before_and_after(solution, source):
     table = solution.table
     for row in range(0, len(table.reason), 7):
@@ -116,7 +94,7 @@ def test_a_film_shows_the_blob_with_a_frame_before_and_after(solution, source):
 
 
 def test_a_long_blob_is_shown_in_steps_and_a_large_one_around_its_peak(monkeypatch):
-    monkeypatch.setattr("friedel.viewer.blob_facts.MOST_CROP", 20)
+    monkeypatch.setattr("friedel.explorer.blob_details.MOST_CROP", 20)
     volume = np.zeros((100, 8, 60), np.float32)
     volume[10:90, 2:5, 5:50] = 20.0
     volume[50, 3, 40] = 30.0

@@ -20,7 +20,7 @@ def test_a_warning_of_the_parameters_never_reaches_the_servers_terminal(tmp_path
         turned = {**draft, "seed_threshold": 12.0, "grow_min": 20.0}
         answer = page.post("api/draft", json={"client": "me", "section": "segment", "values": turned})
         assert answer.status_code == 200, answer.text
-        settled(page.session.sweep)
+        settled(page.session.scan_pass)
         body = {"client": "me", "seq": time.monotonic_ns(), "segment": turned, "frame": 20}
         for scope in ("sub", "whole"):
             found = page.post("api/solve", json={**body, "scope": scope})
@@ -30,5 +30,5 @@ def test_a_warning_of_the_parameters_never_reaches_the_servers_terminal(tmp_path
         assert page.get("api/session").status_code == 200
         assert page.post("api/save", json={"client": "me", "write": True}).status_code == 200
         assert page.get("api/session").status_code == 200
-        settled(page.session.sweep)
+        settled(page.session.scan_pass)
     assert not printed, printed[0]

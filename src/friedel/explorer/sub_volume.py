@@ -1,22 +1,22 @@
-"""Frames held in memory around the one that is looked at: for sections, and to solve a part of the scan."""
+"""A sub-volume: the frames around the one that is looked at, in memory, for sections and to find their blobs."""
 
 import threading
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from friedel.explorer.look import Look
 from friedel.model.arrays import AnyArray, Frames
 from friedel.model.stream import CleanBlock, Executor
-from friedel.viewer.look import Look
 
 MOST_VOXELS = 50_000_000
 
 
 @dataclass(eq=False)
-class Window:
+class SubVolume:
     """Clean frames [start, stop) of a scan; `exact` where they are the run's, else some are a preview.
 
-    `generation` is the sweep's: a window of another one is out of date.
+    `generation` is the pass's: a sub-volume of another one is out of date.
     """
 
     start: int
@@ -41,22 +41,17 @@ class Window:
                 self._raw = np.stack(frames)
             return self._raw
 
-    def as_scan(self) -> CleanBlock:
-        """The frames as the one block of a scan of their own, whose first frame is 0."""
-        block = self.block
-        return CleanBlock(0, block.frames, block.saturated, block.replaced, block.invalid)
 
-
-class Windows:
-    """Makes the window around a frame; the last one is kept, and what it shares with the next is not made again."""
+class SubVolumes:
+    """Makes the sub-volume around a frame. The last one is kept: what it shares with the next is not made again."""
 
     def __init__(self, most_voxels: int = MOST_VOXELS) -> None:
         self._most = most_voxels
         self._lock = threading.Lock()
-        self._held: Window | None = None
+        self._held: SubVolume | None = None
 
-    def around(self, frame: int, look: Look, generation: int, executor: Executor) -> Window:
-        """The window that holds a frame, not at its edge unless the scan ends there. Raises `FriedelError`s."""
+    def around(self, frame: int, look: Look, generation: int, executor: Executor) -> SubVolume:
+        """The sub-volume that holds a frame, not at its edge unless the scan ends there. Raises `FriedelError`s."""
         with self._lock:
             held = self._held
             if held is None or held.look is not look:
@@ -64,8 +59,8 @@ class Windows:
             start, stop = self._place(frame, look, held)
             return self._get(start, stop, look, generation, executor, held)
 
-    def exactly(self, start: int, stop: int, look: Look, generation: int, executor: Executor) -> Window:
-        """The window [start, stop). Raises `FriedelError`s."""
+    def exactly(self, start: int, stop: int, look: Look, generation: int, executor: Executor) -> SubVolume:
+        """The frames [start, stop). Raises `FriedelError`s."""
         with self._lock:
             held = self._held
             return self._get(
@@ -73,18 +68,18 @@ class Windows:
             )
 
     def _get(
-        self, start: int, stop: int, look: Look, generation: int, executor: Executor, held: Window | None
-    ) -> Window:
+        self, start: int, stop: int, look: Look, generation: int, executor: Executor, held: SubVolume | None
+    ) -> SubVolume:
         exact = look.exact(start, stop)
         if held is not None and (held.start, held.stop) == (start, stop) and held.exact == exact:
             return held
         usable = held if held is not None and held.exact and exact else None
         self._held = None  # its memory is needed
         block = _made(look, start, stop, usable, executor)
-        self._held = Window(start, stop, exact, generation, look, block)
+        self._held = SubVolume(start, stop, exact, generation, look, block)
         return self._held
 
-    def _place(self, frame: int, look: Look, held: Window | None) -> tuple[int, int]:
+    def _place(self, frame: int, look: Look, held: SubVolume | None) -> tuple[int, int]:
         count, rows, cols = look.scan.shape
         length = max(1, min(count, self._most // (rows * cols)))
         if held is not None:
@@ -98,7 +93,7 @@ class Windows:
         return start, start + length
 
 
-def _made(look: Look, start: int, stop: int, held: Window | None, executor: Executor) -> CleanBlock:
+def _made(look: Look, start: int, stop: int, held: SubVolume | None, executor: Executor) -> CleanBlock:
     if held is None:
         return look.block(start, stop, executor)
     first, last = max(start, held.start), min(stop, held.stop)

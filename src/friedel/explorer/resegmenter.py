@@ -1,23 +1,23 @@
-"""Trying other thresholds on the same voxels, beside what the page is looking at."""
+"""Other thresholds on the same voxels, beside what somebody is looking at."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from friedel.explorer.collected import CollectedVoxels, with_thresholds
+from friedel.explorer.heard_warnings import warnings_heard
+from friedel.explorer.solution import cut_at_ends
 from friedel.model.baseline import Baseline
 from friedel.model.blobs import BlobTable
 from friedel.model.scan import Scan
 from friedel.model.stream import Executor
 from friedel.segment import BlobRuns, BrightVoxels, SegmentParams, solve_runs
-from friedel.segment.bright import LEAST_BRIGHT, Stencil
-from friedel.segment.params import Rules, sigma_of
-from friedel.viewer.adapting import Collected
-from friedel.viewer.warned import warnings_heard
+from friedel.segment.bright import Stencil
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trial:
-    """Collected voxels of frames [start, stop), for parameters that differ in thresholds and limits.
+class Resegmenter:
+    """Segments the same voxels of frames [start, stop) again, with other thresholds and limits.
 
     `stencil` is that of one of them: noise and excluded areas are the same for all. `whole` says that the frames
     are the whole scan.
@@ -25,7 +25,7 @@ class Trial:
 
     scan: Scan
     baseline: Baseline
-    collected: Collected
+    collected: CollectedVoxels
     stencil: Stencil
     start: int
     stop: int
@@ -52,10 +52,15 @@ class Trial:
         per_scan = params.unit == "sigma" and params.noise == "scan"
         return float(self.baseline.sigma) if per_scan else 1.0
 
+    @property
+    def sigma(self) -> float:
+        """The noise in levels: 1 where it is per pixel."""
+        return float(self.baseline.sigma) if self.stencil.noise is None else 1.0
+
     def bright(self) -> BrightVoxels:
         """All voxels that are known."""
         _, rows, cols = self.stencil.shape
-        return self.collected.adapted(replace(self.stencil, floor=self.floor, limit=rows * cols))
+        return self.collected.filtered(replace(self.stencil, floor=self.floor, limit=rows * cols))
 
     def solved(self, params: SegmentParams) -> BlobTable:
         """The blobs, without voxels. Raises `NoiseError` where a run would."""
@@ -67,16 +72,15 @@ class Trial:
 
     def runs(self, params: SegmentParams) -> BlobRuns:
         """The blobs, voxels in runs. Raises `NoiseError` where a run would."""
-        floor = Rules.of(params, sigma_of(self.baseline)).floor
-        limit = max(int(params.max_bright_fraction * self.pixels), LEAST_BRIGHT)
-        bright = self.collected.adapted(replace(self.stencil, floor=floor, limit=limit))
+        stencil = with_thresholds(self.stencil, params, self.baseline, self.pixels)
         with warnings_heard():
-            return solve_runs(
-                bright,
+            runs = solve_runs(
+                self.collected.filtered(stencil),
                 params,
-                omega_start_deg=self.scan.omega_deg(self.start - 0.5),
+                omega_start_deg=float(self.scan.omega_start_deg),
                 omega_step_deg=self.scan.omega_step_deg,
                 wrap=self.whole and params.wraps(self.scan.full_turn),
                 sigma=self.baseline.sigma,
                 executor=self.executor,
             )
+        return cut_at_ends(runs, self.start, self.stop, self.scan)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from friedel.explorer.outlines import Outlines
 from friedel.segment import solve_runs
-from friedel.viewer.outlines import Outlines
+from tests.explorer_source import MemorySource, spotty
 from tests.oracles_segment import parameters
-from tests.viewer_source import MemorySource, spotty
 
 
 def found_in(volume, params, *, wrap=False):

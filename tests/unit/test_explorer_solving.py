@@ -1,4 +1,4 @@
-"""The page's solver: what it shows is what a run finds, however the parameters were reached."""
+"""Solving again: what it shows is what a run finds, however the parameters were reached."""
 
 import threading
 
@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from friedel.errors import NoiseError
+from friedel.explorer.collected import NotCollected
+from friedel.explorer.solution import NotReady, Overtaken
+from friedel.explorer.solving import Solver
 from friedel.kernels.segment.bright_runs import Runs
 from friedel.model.blobs import Flag
 from friedel.model.stream import Serial
-from friedel.viewer.adapting import NotCollected
-from friedel.viewer.solution import NotReady, Overtaken
-from friedel.viewer.solving import Solver
+from tests.explorer_source import MemorySource, same_blobs_within, spotty
 from tests.oracles_segment import parameters, same_bytes
-from tests.viewer_source import MemorySource, spotty
 
 COUNTS = parameters(seed_threshold=12.0, grow_min=4.0)
 SIGMA = COUNTS.replaced(unit="sigma", seed_threshold=9.0, grow_min=3.0)
@@ -60,19 +60,19 @@ def test_the_whole_scan_is_solved_as_a_run_finds_it(collected_with, changes, ful
 
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
-def test_sifted_voxels_are_those_that_would_have_been_collected(data):
+def test_filtered_voxels_are_those_that_would_have_been_collected(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 1000)))
     volume = rng.normal(0, 3, (3, 5, data.draw(st.sampled_from([1, 7, 64, 70])))).astype(np.float32)
     mask = rng.random(volume.shape[1:]) < 0.2
     before = data.draw(st.sampled_from([COUNTS, LOCAL])).replaced(exclude="none")
     source = MemorySource(volume, before, floor=0.1, mask=mask)
     after = data.draw(st.sampled_from([COUNTS, LOCAL])).replaced(grow_min=data.draw(st.sampled_from([0.5, 2.0])))
-    stencil = Solver(source, Serial()).trial(after, "whole").stencil
+    stencil = Solver(source, Serial()).resegmenter(after, "whole").stencil
     if stencil.floor < source.collected.floor_in(stencil.noise, stencil.left_out):
         with pytest.raises(NotCollected):
-            source.collected.adapted(stencil)
+            source.collected.filtered(stencil)
     else:
-        same_voxels(source.collected.adapted(stencil), source.bright(after))
+        same_voxels(source.collected.filtered(stencil), source.bright(after))
 
 
 def test_one_parameter_after_the_other_gives_what_each_gives_alone():
@@ -100,7 +100,7 @@ def test_what_was_solved_before_has_the_same_name_and_is_kept():
     for k in range(8):
         solver.solve(COUNTS.replaced(tolerance=0.3 + k / 100), "whole")
     with pytest.raises(NotReady, match="not kept any more"):
-        solver.kept.get(first.id)
+        solver.solutions.get(first.id)
 
 
 def test_thresholds_below_what_was_collected_are_refused_and_collected_in_the_background():
@@ -123,38 +123,42 @@ def test_a_frame_too_full_of_bright_voxels_is_refused_as_a_run_does():
     params = COUNTS.replaced(max_bright_fraction=0.03, grow_min=1.5, tolerance=0.0)
     with pytest.raises(NoiseError) as from_run:
         source.run(params)
-    with pytest.raises(NoiseError) as from_page:
+    with pytest.raises(NoiseError) as solved_again:
         Solver(source, Serial()).solve(params, "whole")
-    assert (from_page.value.what, from_page.value.rule) == (from_run.value.what, from_run.value.rule)
+    assert (solved_again.value.what, solved_again.value.rule) == (from_run.value.what, from_run.value.rule)
 
 
-def test_a_few_frames_hold_the_blobs_that_lie_within_them():
+@pytest.mark.parametrize("params", [COUNTS, LOCAL])
+@pytest.mark.parametrize("around", [20, (9, 33), (0, 15), (27, 40)])
+def test_a_few_frames_hold_the_blobs_that_lie_within_them_to_the_byte(around, params):
     volume = spotty((40, 20, 30), spots=60)
-    source = MemorySource(volume, COUNTS)
-    found = Solver(source, Serial()).solve(COUNTS, "sub", frame=20)
-    assert (found.start, found.stop, found.cut) == (14, 26, True)
-    whole = source.run(COUNTS)
-    peaks = {}
-    for table in (found.table, whole):
-        inside = (table["frame_start"] > 14) & (table["frame_stop"] < 26)
-        names = ("frame", "omega", "s_raw", "f_raw", "sum_intensity", "Number_of_pixels", "frame_start", "flags")
-        peaks[id(table)] = np.column_stack([table[name][inside] for name in names])
-    assert len(peaks[id(whole)]) >= 4
-    np.testing.assert_allclose(peaks[id(found.table)], peaks[id(whole)], rtol=1e-12)
+    source = MemorySource(volume, params)
+    found = Solver(source, Serial()).solve(params, "sub", around=around)
+    start, stop = (14, 26) if around == 20 else around
+    assert (found.start, found.stop, found.cut) == (start, stop, True)
+    same_blobs_within(found.table, source.run(params), start, stop)
     voxels = found.table.voxels
     np.testing.assert_array_equal(volume[voxels.frame, voxels.row, voxels.col], voxels.intensity)
-    ends = (found.table.columns["frame_start"] == 14) | (found.table.columns["frame_stop"] == 26)
+    ends = (found.table.columns["frame_start"] == start) | (found.table.columns["frame_stop"] == stop)
     assert ((found.table.columns["flags"] & Flag.SCAN_END) != 0).tolist() == ends.tolist()
 
 
-def test_a_window_that_is_the_whole_scan_is_solved_as_a_run_finds_it():
+def test_a_frame_that_is_too_full_is_named_by_its_number_in_the_scan():
+    volume = spotty((40, 20, 30))
+    volume[30] = 50.0
+    solver = Solver(MemorySource(volume, COUNTS), Serial())
+    with pytest.raises(NoiseError, match="frame 30"):
+        solver.solve(COUNTS.replaced(max_bright_fraction=0.5), "sub", around=(20, 38))
+
+
+def test_a_sub_volume_that_is_the_whole_scan_is_solved_as_a_run_finds_it():
     source = MemorySource(spotty(), LOCAL, full_turn=True)
-    found = Solver(source, Serial()).solve(LOCAL, "sub", frame=3)
+    found = Solver(source, Serial()).solve(LOCAL, "sub", around=3)
     assert not found.cut
     assert same_bytes(found.table, source.run(LOCAL))
 
 
-def test_a_window_is_collected_again_for_thresholds_below_its_floor():
+def test_a_sub_volume_is_collected_again_for_thresholds_below_its_floor():
     source = MemorySource(spotty(), COUNTS, full_turn=True)
     solver = Solver(source, Serial())
     solver.solve(COUNTS, "sub")
@@ -216,14 +220,14 @@ def test_what_a_run_would_warn_of_is_handed_on():
 def test_pairs_are_looked_for_among_the_blobs_that_a_run_writes_voxels_and_all(params):
     source = MemorySource(spotty(), params, floor=1.0, full_turn=True)
     solver = Solver(source, Serial())
-    assert same_bytes(solver.aside(params), source.run(params))
+    assert same_bytes(solver.whole_scan_table(params), source.run(params))
     solver.solve(params, "whole")
-    assert same_bytes(solver.aside(params), source.run(params))
+    assert same_bytes(solver.whole_scan_table(params), source.run(params))
 
 
 def test_what_pairs_are_looked_for_in_is_collected_where_it_is_missing():
     source = MemorySource(spotty(), COUNTS, floor=3.0)
     low = COUNTS.replaced(grow_min=2.0, tolerance=0.0)
     with pytest.raises(NotCollected):
-        Solver(source, Serial()).aside(low)
+        Solver(source, Serial()).whole_scan_table(low)
     assert source.collected_for == [(low, 2.0)]

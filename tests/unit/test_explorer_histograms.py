@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from friedel.explorer.elbow import THRESHOLDS, ElbowCache, elbow, suggested
+from friedel.explorer.heard_warnings import warnings_heard
+from friedel.explorer.histograms import histogram, intensities, sizes
+from friedel.explorer.solving import Solver
 from friedel.model.stream import Serial
-from friedel.viewer.elbows import THRESHOLDS, Elbows, elbow, suggested
-from friedel.viewer.histograms import histogram, intensities, sizes
-from friedel.viewer.solving import Solver
-from friedel.viewer.warned import warnings_heard
+from tests.explorer_source import MemorySource, spotty
 from tests.oracles_segment import parameters
-from tests.viewer_source import MemorySource, spotty
 
 COUNTS = parameters(seed_threshold=12.0, grow_min=4.0)
 LOCAL = COUNTS.replaced(unit="sigma", noise="local", seed_threshold=9.0, grow_min=3.0)
@@ -34,8 +34,8 @@ def test_without_blobs_a_distribution_is_empty(of):
 @pytest.mark.parametrize("params", [COUNTS, LOCAL])
 def test_voxels_above_the_floor_are_counted_exactly_and_noise_is_mirrored(params):
     source = MemorySource(spotty((12, 60, 70), spots=30), params, floor=3.0)
-    trial = Solver(source, Serial()).trial(params, "whole")
-    found = histogram(source.volume, trial.stencil, trial.bright(), trial.voxels, 1.25)
+    again = Solver(source, Serial()).resegmenter(params, "whole")
+    found = histogram(source.volume, again.stencil, again.bright(), again.voxels, 1.25)
     noise = source.collected.noise
     level = source.volume if noise is None else source.volume / noise
     for low, high, count, mirrored in zip(
@@ -48,10 +48,10 @@ def test_voxels_above_the_floor_are_counted_exactly_and_noise_is_mirrored(params
 
 
 def test_a_histogram_of_many_voxels_is_made_from_a_sample(monkeypatch):
-    monkeypatch.setattr("friedel.viewer.histograms.SAMPLE", 5000)
+    monkeypatch.setattr("friedel.explorer.histograms.SAMPLE", 5000)
     source = MemorySource(spotty((12, 60, 70), spots=30), COUNTS, floor=3.0)
-    trial = Solver(source, Serial()).trial(COUNTS, "whole")
-    found = histogram(source.volume, trial.stencil, trial.bright(), trial.voxels, 1.25)
+    again = Solver(source, Serial()).resegmenter(COUNTS, "whole")
+    found = histogram(source.volume, again.stencil, again.bright(), again.voxels, 1.25)
     exact = np.histogram(source.volume, found.edges)[0]
     low = found.edges[1:] <= 3.0
     assert found.counts[low].sum() == pytest.approx(exact[low].sum(), rel=0.1)
@@ -61,17 +61,17 @@ def test_a_histogram_of_many_voxels_is_made_from_a_sample(monkeypatch):
 @pytest.mark.parametrize("params", [COUNTS, LOCAL, COUNTS.replaced(unit="sigma", seed_threshold=9.0, grow_min=3.0)])
 def test_an_elbow_tells_what_each_threshold_would_find(params):
     source = MemorySource(spotty(spots=60), params, floor=2.5)
-    trial = Solver(source, Serial()).trial(params, "whole")
-    *_, found = elbow(params, trial.bright(), trial.voxels, trial.unit(params), trial.solved)
+    again = Solver(source, Serial()).resegmenter(params, "whole")
+    *_, found = elbow(params, again.bright(), again.voxels, again.unit(params), again.solved)
     assert found.done == THRESHOLDS
     for k in (0, 7, 23):
         threshold = float(found.thresholds[k])
-        lowest = max(params.grow_min, 2.5 * (1 + 1e-9) / trial.unit(params))
+        lowest = max(params.grow_min, 2.5 * (1 + 1e-9) / again.unit(params))
         with warnings_heard():
             table = source.run(params.replaced(seed_threshold=threshold, grow_min=lowest))
         assert (found.seeds[k], found.blobs[k]) == (len(table.reason), len(table))
         level = source.volume if source.collected.noise is None else source.volume / source.collected.noise
-        assert found.bright_fraction[k] == pytest.approx((level >= threshold * trial.unit(params)).mean())
+        assert found.bright_fraction[k] == pytest.approx((level >= threshold * again.unit(params)).mean())
 
 
 def test_the_suggested_threshold_is_where_noise_makes_no_more_seeds():
@@ -94,8 +94,8 @@ def test_nothing_is_suggested_where_seeds_only_become_fewer():
 def test_thresholds_that_a_run_would_refuse_have_no_numbers():
     source = MemorySource(spotty(spots=60), COUNTS, floor=0.5)
     params = COUNTS.replaced(max_bright_fraction=0.2, grow_min=0.6, tolerance=0.0)
-    trial = Solver(source, Serial()).trial(params, "whole")
-    *_, last = elbow(params.replaced(tolerance=1.0), trial.bright(), trial.voxels, 1.0, trial.solved)
+    again = Solver(source, Serial()).resegmenter(params, "whole")
+    *_, last = elbow(params.replaced(tolerance=1.0), again.bright(), again.voxels, 1.0, again.solved)
     found = last.plain()
     assert found["blobs"][0] is found["seeds"][0] is None
     assert found["blobs"][-1] is not None
@@ -104,17 +104,17 @@ def test_thresholds_that_a_run_would_refuse_have_no_numbers():
 
 def test_a_curve_grows_while_it_is_asked_for_and_high_thresholds_come_first():
     source = MemorySource(spotty(spots=60), COUNTS, floor=2.5)
-    trial = Solver(source, Serial()).trial(COUNTS, "whole")
+    again = Solver(source, Serial()).resegmenter(COUNTS, "whole")
     tried = []
 
     def solved(params):
         tried.append(params.seed_threshold)
-        return trial.solved(params)
+        return again.solved(params)
 
     def begin():
-        return elbow(COUNTS, trial.bright(), trial.voxels, 1.0, solved)
+        return elbow(COUNTS, again.bright(), again.voxels, 1.0, solved)
 
-    curves = Elbows()
+    curves = ElbowCache()
     first = curves.after("a", begin, 0, 0.0)
     assert (first.done, len(tried), first.suggested) == (1, 1, None)
     assert tried[0] == first.thresholds[-1]

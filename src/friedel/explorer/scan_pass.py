@@ -1,10 +1,17 @@
-"""The whole scan, looked at once in the background: backgrounds, and all voxels that any blob may ever hold."""
+"""One pass over the whole scan, in the background: its backgrounds, and all voxels that any blob may ever hold."""
 
 import threading
 import traceback
 from collections.abc import Iterator
 
 from friedel.errors import CapacityError, FriedelError
+from friedel.explorer.backgrounds import NoBackgrounds, PassBackgrounds, StoredBackgrounds
+from friedel.explorer.collected import CollectedVoxels
+from friedel.explorer.collecting import Around, Collector, floor_of
+from friedel.explorer.heard_warnings import warnings_heard
+from friedel.explorer.look import Look, first_guess
+from friedel.explorer.pass_inputs import PassInputs, ScanAndRecipe, inputs_of
+from friedel.explorer.sub_volume import SubVolume, SubVolumes
 from friedel.io.sources import held_bytes
 from friedel.model.arrays import Frames, Image
 from friedel.model.baseline import Baseline
@@ -17,17 +24,9 @@ from friedel.runner.progress import log
 from friedel.segment import SegmentParams
 from friedel.segment.bright import BrightVoxels
 from friedel.segment.exclude import noise_per_pixel
-from friedel.viewer.adapting import Collected
-from friedel.viewer.backgrounds import NoBackgrounds, StoredBackgrounds, SweptBackgrounds
-from friedel.viewer.collecting import Collector, floor_of
-from friedel.viewer.look import Look, first_guess
-from friedel.viewer.subject import Subject
-from friedel.viewer.task import Task, task_of
-from friedel.viewer.warned import warnings_heard
-from friedel.viewer.window import Window, Windows
 
-_SETTLE_S = 0.4
-"""Parameters that change in quick succession begin one sweep, not many."""
+_CHANGES_END_S = 0.4
+"""Parameters that change in quick succession begin one pass, not many."""
 _SHARE = 0.5
 """Part of the memory that a run would take."""
 
@@ -36,27 +35,27 @@ class Cancelled(Exception):  # noqa: N818  (nothing went wrong)
     """The parameters have changed meanwhile."""
 
 
-class Sweep:
-    """Keeps a `Look` at the subject's scan up to date, in a thread of its own.
+class ScanPass:
+    """Keeps a `Look` at a scan up to date: in a thread of its own once it is begun (`start`), else by `update`.
 
     `state` is "waiting", "running", "done", "failed" or "stopped"; `done` of `total` frames; `error` says why it
     failed; `generation` grows whenever what it knows becomes another. `look` is None until the scan is measured.
     """
 
-    def __init__(self, subject: Subject, *, executor: Threads | Alone | None = None) -> None:
-        self.subject = subject
+    def __init__(self, source: ScanAndRecipe, *, executor: Threads | Alone | None = None) -> None:
+        self.source = source
         self.state, self.error, self.text = "waiting", "", ""
         self.done, self.total, self.generation = 0, 0, 0
         self.look: Look | None = None
-        self.windows = Windows()
+        self.sub_volumes = SubVolumes()
         self._wanted: SegmentParams | None = None
         self._collected_for: SegmentParams | None = None
         self._noise: Image | None = None
         self._executor = executor or local_executor(max(1, usable_cores() - 1), quiet=True)
         self._wake = threading.Event()
         self._closed = self._stopped = self._held = self._again = self._at_work = False
-        self._current: Task | None = None
-        self._thread = threading.Thread(target=self._work, name="friedel-sweep", daemon=True)
+        self._current: PassInputs | None = None
+        self._thread = threading.Thread(target=self._work, name="friedel-pass", daemon=True)
 
     # -- what it knows
 
@@ -80,28 +79,27 @@ class Sweep:
 
     @property
     def scan(self) -> Scan | None:
-        """The scan that is swept."""
+        """The scan that the pass goes over."""
         look = self.look
-        return self.subject.scan if look is None else look.scan
+        return self.source.scan if look is None else look.scan
 
     @property
-    def collected(self) -> Collected | None:
+    def collected(self) -> CollectedVoxels | None:
         """The bright voxels with what their levels are multiples of."""
         bright = self.bright
-        return None if bright is None else Collected(bright, self._noise)
+        return None if bright is None else CollectedVoxels(bright, self._noise)
 
-    def window(self, frame: int) -> Window:
-        """Clean frames around one that are held in memory. Raises `FriedelError`s."""
-        return self.windows.around(frame, self.known(), self.generation, self.subject.executor)
-
-    def clean_block(self, start: int, stop: int) -> tuple[CleanBlock, bool]:
-        """Clean frames [start, stop), which are held from then on, and whether they are a preview only."""
-        window = self.windows.exactly(start, stop, self.known(), self.generation, self.subject.executor)
-        return window.block, not window.exact
+    def sub_volume(self, around: Around) -> SubVolume:
+        """Clean frames around one, or just [start, stop), held in memory. Raises `FriedelError`s."""
+        look, executor = self.known(), self.source.executor
+        if isinstance(around, int):
+            return self.sub_volumes.around(around, look, self.generation, executor)
+        start, stop = around
+        return self.sub_volumes.exactly(start, stop, look, self.generation, executor)
 
     def clean(self, start: int, stop: int) -> Frames:
         """Clean frames [start, stop), float32: the run's where `exact`, else a preview. Raises `FriedelError`."""
-        return self.known().clean(start, stop, self.subject.executor)
+        return self.known().clean(start, stop, self.source.executor)
 
     def exact(self, start: int, stop: int) -> bool:
         """Whether clean frames [start, stop) are exactly those of the run."""
@@ -127,6 +125,16 @@ class Sweep:
         """Begin."""
         self._thread.start()
         self.refresh()
+
+    def update(self) -> None:
+        """Bring it up to date in this thread, for who has not begun the other. Raises `FriedelError`s."""
+        self._stopped = False
+        self._wake.clear()
+        try:
+            self._once()
+        finally:
+            if self.state == "running":
+                self.state = "stopped"
 
     def refresh(self) -> None:
         """Look whether the parameters have changed, and begin anew where they have."""
@@ -168,7 +176,8 @@ class Sweep:
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(timeout=5.0)
-        self._executor.close()
+        if self._executor is not self.source.executor:
+            self._executor.close()
 
     # -- its thread
 
@@ -185,6 +194,8 @@ class Sweep:
                 self._rest()
                 continue
             try:
+                if self._current is not None and self._wake.wait(_CHANGES_END_S):
+                    raise Cancelled
                 self._once()
             except Cancelled:
                 self._wake.set()
@@ -205,97 +216,94 @@ class Sweep:
         self.state, self.error = "failed", text
 
     def _once(self) -> None:
-        """One sweep, or nothing where what is known is up to date."""
+        """One pass, or nothing where what is known is up to date."""
         before = self._current
-        if before is not None and self._wake.wait(_SETTLE_S):
-            raise Cancelled
         again, self._again = self._again, False
-        task = task_of(self.subject, self._wanted)
-        if task is None:
+        inputs = inputs_of(self.source, self._wanted)
+        if inputs is None:
             self.look, self._current, self.state, self.error = None, None, "waiting", ""
             return
-        same = before is not None and before.key == task.key and self.look is not None
+        same = before is not None and before.frames_key == inputs.frames_key and self.look is not None
         if same and not again and self.bright is not None:
             self.state = "done"
             return
-        self._current = task
-        self.state, self.error, self.done, self.total = "running", "", 0, task.scan.shape[0]
+        self._current = inputs
+        self.state, self.error, self.done, self.total = "running", "", 0, inputs.scan.shape[0]
         with warnings_heard() as heard:
-            look = self._sweep(task, same=same)
+            look = self._passed(inputs, same=same)
         look.warnings += [text for text in heard if text not in look.warnings]
         self.generation += 1
         self.state, self.text, self.done = "done", "", self.total
 
-    def _sweep(self, task: Task, *, same: bool) -> Look:
+    def _passed(self, inputs: PassInputs, *, same: bool) -> Look:
         look = self.look
         if not same or look is None:
             self.text, self.look, self._collected_for = "measuring", None, None
             self.generation += 1
-            look = Look.at(task.scan, task.preprocess, self.subject.executor)
-            self._find_backgrounds(task, look)
+            look = Look.at(inputs.scan, inputs.preprocess, self.source.executor)
+            self._find_backgrounds(inputs, look)
             self.look = look
             self.generation += 1
-        bright = self._collected_from(task, look)
-        self._noise = noise_per_pixel(task.segment, look.baseline, task.areas.noise)
-        self._collected_for = task.segment
+        bright = self._collected_from(inputs, look)
+        self._noise = noise_per_pixel(inputs.segment, look.baseline, inputs.areas.noise)
+        self._collected_for = inputs.segment
         look.bright = bright
         return look
 
-    def _find_backgrounds(self, task: Task, look: Look) -> None:
+    def _find_backgrounds(self, inputs: PassInputs, look: Look) -> None:
         """Those of a run with the same parameters, or room for new ones."""
-        frames, rows, cols = task.scan.shape
-        if task.preprocess.background == "none":
+        frames, rows, cols = inputs.scan.shape
+        if inputs.preprocess.background == "none":
             return
-        stored = self.subject.results.backgrounds
-        count = -(-frames // task.preprocess.step)
-        if stored is not None and len(stored) == count and self.subject.finished("preprocess"):
+        stored, count = self.source.run_backgrounds(), -(-frames // inputs.preprocess.step)
+        if stored is not None and len(stored) == count:
             look.backgrounds = StoredBackgrounds(stored)
         else:
-            look.guess = first_guess(task.scan, self.subject.executor)
-            look.backgrounds = SweptBackgrounds(count, rows, cols)
+            look.guess = first_guess(inputs.scan, self.source.executor)
+            look.backgrounds = PassBackgrounds(count, rows, cols)
 
-    def _blocks(self, task: Task, look: Look) -> Iterator[CleanBlock]:
+    def _blocks(self, inputs: PassInputs, look: Look) -> Iterator[CleanBlock]:
         """The pass as a run does it, or with backgrounds that are known."""
-        frames = task.scan.shape[0]
+        frames = inputs.scan.shape[0]
         made = look.backgrounds
         if isinstance(made, NoBackgrounds | StoredBackgrounds) or look.exact(0, frames):
             return look.one.blocks(0, frames, look.background, self._executor)
-        allowed = budget(task.memory_gb, usable_memory())
-        held, threads = held_bytes(task.scan.frames), self._executor.threads
+        allowed = budget(inputs.memory_gb, usable_memory())
+        held, threads = held_bytes(inputs.scan.frames), self._executor.threads
 
         def needed(windows: int) -> int:
-            return held + ring_bytes(task.preprocess, task.scan.shape, windows, threads)
+            return held + ring_bytes(inputs.preprocess, inputs.scan.shape, windows, threads)
 
         share = max(int(_SHARE * allowed), min(allowed, needed(1) + PROGRAM_BYTES))
         plan = plan_blocks(share, needed)
-        assert isinstance(made, SweptBackgrounds)
+        assert isinstance(made, PassBackgrounds)
         return clean_blocks(
-            task.scan,
-            task.preprocess,
+            inputs.scan,
+            inputs.preprocess,
             look.baseline,
             windows_per_block=plan.windows_per_block,
             executor=self._executor,
             observer=made,
         )
 
-    def _collected_from(self, task: Task, look: Look) -> BrightVoxels:
+    def _collected_from(self, inputs: PassInputs, look: Look) -> BrightVoxels:
         self.text = "looking at all frames"
-        floor = floor_of(task.segment, look.baseline)
-        collector = Collector(task.scan, task.segment, look.baseline, task.areas, floor, self._executor)
-        for block in self._blocks(task, look):
-            if self._closed or self._stopped or self._held or (self._wake.is_set() and self._outdated(task)):
+        floor = floor_of(inputs.segment, look.baseline)
+        collector = Collector(inputs.scan, inputs.segment, look.baseline, inputs.areas, floor, self._executor)
+        for block in self._blocks(inputs, look):
+            if self._closed or self._stopped or self._held or (self._wake.is_set() and self._outdated(inputs)):
                 raise Cancelled
             collector.take(block)
             self.done = block.stop
         return collector.joined()
 
-    def _outdated(self, task: Task) -> bool:
+    def _outdated(self, inputs: PassInputs) -> bool:
         """Whether something else is to be done now; whoever only asked has an answer then."""
         self._wake.clear()
         if self._again:
             return True
         try:
-            now = task_of(self.subject, self._wanted)
+            now = inputs_of(self.source, self._wanted)
         except FriedelError:
             return True
-        return now is None or now.key != task.key
+        return now is None or now.frames_key != inputs.frames_key
