@@ -9,7 +9,8 @@ import pytest
 import friedel
 from friedel.errors import FriedelWarning
 from friedel.io.store import read_description, read_grains, read_pairs, read_volume
-from friedel.output_folder.files import EXPORT_FILES
+from friedel.output_folder import OutputFolder
+from friedel.output_folder.files import CLEAN, EXPORT_FILES, RESULTS, STAGE_FILES
 from friedel.output_folder.record import read_run_record
 
 SCAN = (
@@ -73,6 +74,13 @@ def test_the_files_of_the_map_fit_together(out):
     assert np.array_equal(about.grains["n_voxels"], voxels)
     assert len(read_pairs(out / "pairs.h5")) > 3 * read_pairs(out / "pairs.h5").null_pairs
     assert friedel.verify(out)
+
+
+def test_every_stage_leaves_the_files_that_it_is_said_to_make(out):
+    for name, stage in read_run_record(out).stages.items():
+        left = {*stage.outputs, *stage.handed_on}
+        assert {*STAGE_FILES[name]} - {CLEAN} <= left <= {*RESULTS}
+    assert OutputFolder.open(out).missing == []
 
 
 def test_a_finished_run_has_nothing_to_do_and_later_stages_run_alone(made, out, command):

@@ -15,7 +15,7 @@ from friedel.model.stream import CleanBlock, Serial
 from friedel.runner.areas import Areas
 from friedel.segment import SegmentParams, bright_voxels
 from friedel.viewer.collecting import Collector, floor_of, raised
-from friedel.viewer.subject import Subject
+from friedel.viewer.project import Project
 from friedel.viewer.sweep import Sweep
 from friedel.viewer.window import Windows
 from tests.viewer_scan import FRAMES, run, settled, write_recipe
@@ -28,7 +28,7 @@ def sweep_of():
     made = []
 
     def make(path, *, start=True):
-        subject = Subject.open(path)
+        subject = Project.open(path)
         sweep = Sweep(subject)
         made.append(sweep)
         if start:

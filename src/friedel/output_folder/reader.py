@@ -259,8 +259,7 @@ class OutputFolder:
         return self._part("blob count", BLOBS, count_blobs)
 
     def _expected(self, file: str) -> bool:
-        """Whether a run has left this file: its stage or a later one was done, or a file of a later one is
-        there."""
+        """Whether a run has left this file: its stage or a later one was done, or has left one of its own."""
         stage = stage_of(file)
         if stage is None:
             return True

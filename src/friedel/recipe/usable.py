@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from friedel.errors import RecipeError
-from friedel.recipe.whole import Recipe, recipe_values
+from friedel.recipe.whole import Recipe, read_values
 
 
 def load_usable(path: Path) -> tuple[Recipe | None, list[RecipeError]]:
@@ -15,7 +15,7 @@ def load_usable(path: Path) -> tuple[Recipe | None, list[RecipeError]]:
     no TOML.
     """
     good, wrong = {}, []
-    for name, part in recipe_values(path).items():
+    for name, part in read_values(path).items():
         right, errors = usable_section(name, part)
         if right is not None:
             good[name] = right

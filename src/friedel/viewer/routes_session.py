@@ -16,9 +16,9 @@ from friedel.output_folder.files import EVALUATION, REPORT, TABLES
 from friedel.recipe import Recipe
 from friedel.runner.passes import baseline_facts
 from friedel.viewer.drafts import plain, schema
+from friedel.viewer.project import Project
 from friedel.viewer.saving import run_command, unsaved
 from friedel.viewer.session import Session, read_body
-from friedel.viewer.subject import Subject
 from friedel.viewer.warned import warnings_heard
 
 NOTHING_RUNS = {"state": "idle", "stage": "", "done": 0, "total": 0, "text": "", "exit": None}
@@ -154,7 +154,7 @@ def _baseline_facts(baseline: Baseline) -> dict[str, Any]:
     return {name: facts[name] for name in ("beam", "margins", "sigma", "reference_level")}
 
 
-def _file(subject: Subject) -> dict[str, Any] | None:
+def _file(subject: Project) -> dict[str, Any] | None:
     """Which recipe a run started here reads, and whether it is the draft; None where there is nothing to run."""
     try:
         path, changed = unsaved(subject)
@@ -163,7 +163,7 @@ def _file(subject: Subject) -> dict[str, Any] | None:
     return {"path": str(path), "command": run_command(path, subject.out), "unsaved": changed}
 
 
-def _has(subject: Subject) -> dict[str, bool]:
+def _has(subject: Project) -> dict[str, bool]:
     """What can be shown; files that turned out to be unusable are among the troubles."""
     results = subject.results
     return {

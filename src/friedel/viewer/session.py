@@ -14,8 +14,8 @@ from starlette.requests import Request
 from friedel.model.scan import Scan
 from friedel.viewer.control import Control
 from friedel.viewer.pictures import Pictures
+from friedel.viewer.project import Project
 from friedel.viewer.solving import Solver
-from friedel.viewer.subject import Subject
 from friedel.viewer.sweep import Sweep
 from friedel.viewer.window import Window
 
@@ -39,7 +39,7 @@ class Session:
     server ends.
     """
 
-    def __init__(self, subject: Subject, sweep: Sweep, solver: Solver) -> None:
+    def __init__(self, subject: Project, sweep: Sweep, solver: Solver) -> None:
         self.subject, self.sweep, self.solver = subject, sweep, solver
         self.control = Control()
         self.pictures = Pictures(self)

@@ -21,7 +21,7 @@ from friedel.viewer.adapting import Collected
 from friedel.viewer.backgrounds import NoBackgrounds, StoredBackgrounds, SweptBackgrounds
 from friedel.viewer.collecting import Collector, floor_of
 from friedel.viewer.look import Look, first_guess
-from friedel.viewer.subject import Subject
+from friedel.viewer.project import Project
 from friedel.viewer.task import Task, task_of
 from friedel.viewer.warned import warnings_heard
 from friedel.viewer.window import Window, Windows
@@ -43,7 +43,7 @@ class Sweep:
     failed; `generation` grows whenever what it knows becomes another. `look` is None until the scan is measured.
     """
 
-    def __init__(self, subject: Subject, *, executor: Threads | Alone | None = None) -> None:
+    def __init__(self, subject: Project, *, executor: Threads | Alone | None = None) -> None:
         self.subject = subject
         self.state, self.error, self.text = "waiting", "", ""
         self.done, self.total, self.generation = 0, 0, 0

@@ -11,7 +11,7 @@ from friedel.model.scan import Scan
 from friedel.preprocess import PreprocessParams
 from friedel.runner.areas import Areas, read_areas
 from friedel.segment import SegmentParams
-from friedel.viewer.subject import Subject
+from friedel.viewer.project import Project
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +26,7 @@ class Task:
     key: tuple[Any, ...]
 
 
-def task_of(subject: Subject, wanted: SegmentParams | None) -> Task | None:
+def task_of(subject: Project, wanted: SegmentParams | None) -> Task | None:
     """By the draft as it is now, with other parameters of [segment] if `wanted`; None where nothing can be done."""
     with subject.lock:
         recipe, scan = subject.recipe, subject.scan

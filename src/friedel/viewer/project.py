@@ -39,7 +39,7 @@ class Trouble:
         return cls(where, str(error) or type(error).__name__)
 
 
-class Subject:
+class Project:
     """A recipe or an output folder that is looked at. Made by `open`; nothing about it raises.
 
     `recipe` is the draft in force, `saved` what the file says (what of it can be used), `text` the file's text.
@@ -63,16 +63,16 @@ class Subject:
         self._recipe_warnings: list[str] = []
 
     @classmethod
-    def open(cls, path: Path | str, executor: Threads | Alone | None = None) -> "Subject":
+    def open(cls, path: Path | str, executor: Threads | Alone | None = None) -> "Project":
         """Of RECIPE.toml or an OUT folder; what is wrong with it is in `troubles`."""
         path = Path(path).absolute()
         if path.suffix == ".toml" and not path.is_dir():
             recipe_path, out = path, path.with_suffix("")
         else:
             recipe_path, out = path / RECIPE, path
-        subject = cls(path, recipe_path, out, executor or local_executor())
-        subject.reload()
-        return subject
+        project = cls(path, recipe_path, out, executor or local_executor())
+        project.reload()
+        return project
 
     @property
     def of_folder(self) -> bool:
