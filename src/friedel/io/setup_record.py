@@ -1,4 +1,4 @@
-"""The set-up that a stage used, as an attribute of its file, so that the next one goes on with the same."""
+"""The set-up that a stage used, as plain values in its file and in `run.json`: the next stage goes on with it."""
 
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,12 @@ def setup_record(setup: Setup) -> dict[str, Any]:
 
 def load_setup(path: Path, given: Setup) -> Setup:
     """The set-up in a file of ours, with beam and sample of `given`. Raises `InputError` where there is none."""
-    values = read_attributes(path).get("setup")
+    return setup_with(read_attributes(path).get("setup"), given, str(path))
+
+
+def setup_with(values: Any, given: Setup, source: str) -> Setup:
+    """The set-up of a `setup_record`, with beam and sample of `given`; an `InputError` names its `source`."""
     if not isinstance(values, dict):
-        raise InputError(str(path), rule="does not say which set-up it was made with", way_out="--from match")
+        raise InputError(source, rule="does not say which set-up it was made with", way_out="--from match")
     detector = Detector(*(np.array(values[name]) for name in ("origin_um", "u_um", "v_um")))
     return Setup(given.beam, detector, Axis(1 if values["rotation"] == "+z" else -1), given.sample)
