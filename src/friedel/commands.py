@@ -19,8 +19,8 @@ from friedel.io.fingerprint import same_frames
 from friedel.io.import_parameters import import_parameters as read_parameters
 from friedel.io.setup_record import setup_record
 from friedel.io.store import atomic, read_attributes, read_truth
-from friedel.output_folder import OutputFolder
 from friedel.output_folder.files import BLOBS, EVALUATION, EXPORT_FILES, RECIPE, RECORD, REPORT
+from friedel.output_folder.reader import OutputFolder
 from friedel.recipe import Settings, apply_settings, build_recipe, dump, load_recipe, relative_to
 from friedel.recipe.settings import absolute, absolute_paths
 from friedel.recipe.text import as_toml

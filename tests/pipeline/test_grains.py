@@ -9,8 +9,8 @@ import pytest
 import friedel
 from friedel.errors import FriedelWarning
 from friedel.io.store import read_description, read_grains, read_pairs, read_volume
-from friedel.output_folder import OutputFolder
 from friedel.output_folder.files import CLEAN, EXPORT_FILES, RESULTS, STAGE_FILES
+from friedel.output_folder.reader import OutputFolder
 from friedel.output_folder.record import read_run_record
 
 SCAN = (

@@ -11,7 +11,6 @@ from friedel.errors import FriedelError, InputError, OutputError, RecipeError
 from friedel.io.setup_record import load_setup, setup_record
 from friedel.io.store import count_blobs, write_blobs, write_grains, write_pairs
 from friedel.model.setup import Axis, Detector, Setup
-from friedel.output_folder import OutputFolder
 from friedel.output_folder.files import (
     BLOBS,
     EXPORT_FILES,
@@ -27,6 +26,7 @@ from friedel.output_folder.files import (
     stage_of,
     way_to,
 )
+from friedel.output_folder.reader import OutputFolder
 from friedel.output_folder.record import read_run_record
 from friedel.runner.results import WRITERS
 from tests.report_folder import make_folder

@@ -18,7 +18,7 @@ from friedel.model.pole_key import in_sector, key_of, on_paper
 from friedel.model.setup import Beam, Detector, Setup
 from friedel.model.spot_angles import spot_angles_deg
 from friedel.model.trust import doubt_about, evidence_about
-from friedel.output_folder import OutputFolder
+from friedel.output_folder.reader import OutputFolder
 from friedel.viewer.encode import HEADER
 from friedel.viewer.grain_facts import SPOT_COLUMNS, GrainFacts, hexes, listed
 from friedel.viewer.map_layers import colours_of, key_image, layer, voxel_facts

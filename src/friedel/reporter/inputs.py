@@ -11,7 +11,7 @@ from friedel.io import open_scan
 from friedel.io.images import read_images
 from friedel.model.arrays import AnyArray, Floats, Image
 from friedel.model.scan import Box, Scan
-from friedel.output_folder import OutputFolder
+from friedel.output_folder.reader import OutputFolder
 from friedel.preprocess import PreprocessParams
 from friedel.segment import SegmentParams
 

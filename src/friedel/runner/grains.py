@@ -30,8 +30,8 @@ from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable, Status
 from friedel.model.setup import Setup
 from friedel.model.shapes import SampleMask
-from friedel.output_folder import OutputFolder
 from friedel.output_folder.files import GRAINS, SHAPES
+from friedel.output_folder.reader import OutputFolder
 from friedel.output_folder.record import StageRecord, output_of
 from friedel.reconstruct import reconstruct
 from friedel.runner.compiling import compiling

@@ -19,8 +19,8 @@ from friedel.io.export import (
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable, GrainVolume
 from friedel.model.truth import Truth
-from friedel.output_folder import OutputFolder
 from friedel.output_folder.files import BLOBS, GRAINS, PAIRS, RECIPE, VOLUME
+from friedel.output_folder.reader import OutputFolder
 
 
 def judge(out: Path, truth: Truth) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from friedel.model.orientation import bunge_angles, quaternions, rodrigues
 from friedel.model.spot_angles import spot_angles_deg
 from friedel.model.trace import blobs_of_grain, grain_of_blob, owners, pairs_of_blobs
 from friedel.model.trust import Evidence, doubt_about, evidence_about
-from friedel.output_folder import OutputFolder
+from friedel.output_folder.reader import OutputFolder
 
 SPOT_COLUMNS = (
     "blob", "row", "col", "frame", "eta_deg", "two_theta_deg", "grain", "partner", "intensity", "omega_deg",

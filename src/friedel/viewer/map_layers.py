@@ -9,7 +9,7 @@ from friedel.model.arrays import AnyArray
 from friedel.model.colours import STATUS_COLOURS, TRIANGLES, by_number, by_orientation
 from friedel.model.grains import GrainVolume, Status
 from friedel.model.pole_key import AXES, Key, in_sector, key_of, on_paper
-from friedel.output_folder import OutputFolder
+from friedel.output_folder.reader import OutputFolder
 from friedel.viewer.encode import Encoded
 from friedel.viewer.grain_facts import GrainFacts, hexes, listed
 

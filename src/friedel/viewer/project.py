@@ -9,8 +9,8 @@ from friedel.errors import FriedelError, RecipeError
 from friedel.io import open_scan
 from friedel.model.arrays import Mask
 from friedel.model.scan import Scan
-from friedel.output_folder import OutputFolder
 from friedel.output_folder.files import GRAIN_STAGES, RECIPE, STAGES
+from friedel.output_folder.reader import OutputFolder
 from friedel.params import Params
 from friedel.recipe import Recipe, load_recipe
 from friedel.recipe.usable import load_usable
