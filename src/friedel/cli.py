@@ -10,6 +10,7 @@ import typer
 
 import friedel
 from friedel.errors import FriedelError
+from friedel.output_folder.files import EXPORT_FILES
 
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """Of the command-line library that typer brings or depends on, whichever it is."""
@@ -186,9 +187,7 @@ def report(out: Output) -> None:
 @app.command()
 def export(
     out: Output,
-    format_name: Annotated[
-        str, typer.Option("--format", metavar="vtkhdf|xdmf|dream3d|imaged11|parquet|csv", help="What to write.")
-    ],
+    format_name: Annotated[str, typer.Option("--format", metavar="|".join(EXPORT_FILES), help="What to write.")],
     target: Annotated[str | None, typer.Option("-o", "--out", metavar="PATH", help="Where to [in OUT].")] = None,
 ) -> None:
     """Write results for other programs."""

@@ -9,8 +9,9 @@ import pytest
 import friedel
 from friedel.errors import FriedelWarning
 from friedel.io.store import read_description, read_grains, read_pairs, read_volume
-from friedel.runner.provenance import read_record
-from friedel.runner.results import FORMATS
+from friedel.output_folder.files import CLEAN, EXPORT_FILES, RESULTS, STAGE_FILES
+from friedel.output_folder.reader import OutputFolder
+from friedel.output_folder.record import read_run_record
 
 SCAN = (
     "frames=720",
@@ -75,22 +76,29 @@ def test_the_files_of_the_map_fit_together(out):
     assert friedel.verify(out)
 
 
+def test_every_stage_leaves_the_files_that_it_is_said_to_make(out):
+    for name, stage in read_run_record(out).stages.items():
+        left = {*stage.outputs, *stage.handed_on}
+        assert {*STAGE_FILES[name]} - {CLEAN} <= left <= {*RESULTS}
+    assert OutputFolder.open(out).missing == []
+
+
 def test_a_finished_run_has_nothing_to_do_and_later_stages_run_alone(made, out, command):
     code, _, said = command("run", made[0], "-o", out, "--set", "setup.calibrate=off")
     assert code == 0
     assert "nothing to do" in said
-    before = read_record(out).stages
+    before = read_run_record(out).stages
     friedel.run(made[0], out, settings={"setup.calibrate": "off", "assemble.fill": "none"})
-    after = read_record(out).stages
+    after = read_run_record(out).stages
     assert after["index"] == before["index"]
     assert after["assemble"].hash != before["assemble"].hash
     assert not np.any(read_volume(out / "volume.h5").status == 3)
     friedel.run(made[0], out, settings={"setup.calibrate": "off"})
 
 
-@pytest.mark.parametrize("format_name", FORMATS)
+@pytest.mark.parametrize("format_name", EXPORT_FILES)
 def test_every_format_is_exported(out, tmp_path, format_name):
-    path = friedel.export(out, format_name, tmp_path / FORMATS[format_name].file)
+    path = friedel.export(out, format_name, tmp_path / EXPORT_FILES[format_name][0])
     assert path.stat().st_size > 100
 
 

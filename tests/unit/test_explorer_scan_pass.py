@@ -14,7 +14,7 @@ from friedel.model.baseline import Baseline
 from friedel.model.stream import CleanBlock, Serial
 from friedel.runner.areas import Areas
 from friedel.segment import SegmentParams, bright_voxels
-from friedel.viewer.subject import Subject
+from friedel.viewer.project import Project
 from tests.explorer_source import spotty
 from tests.viewer_scan import FRAMES, run, settled, write_recipe
 
@@ -25,7 +25,7 @@ def scan_pass_of():
     made = []
 
     def make(path, *, start=True):
-        subject = Subject.open(path)
+        subject = Project.open(path)
         scan_pass = ScanPass(subject)
         made.append(scan_pass)
         if start:

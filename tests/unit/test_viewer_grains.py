@@ -18,10 +18,10 @@ from friedel.model.pole_key import in_sector, key_of, on_paper
 from friedel.model.setup import Beam, Detector, Setup
 from friedel.model.spot_angles import spot_angles_deg
 from friedel.model.trust import doubt_about, evidence_about
+from friedel.output_folder.reader import OutputFolder
 from friedel.viewer.encode import HEADER
 from friedel.viewer.grain_facts import SPOT_COLUMNS, GrainFacts, hexes, listed
 from friedel.viewer.map_layers import colours_of, key_image, layer, voxel_facts
-from friedel.viewer.results import Results
 from friedel.viewer.server import make_app, make_session
 from tests.grain_maps import AL, TI, sample_map
 from tests.report_folder import make_folder
@@ -37,7 +37,7 @@ def out(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def facts(out):
-    return GrainFacts(Results(out))
+    return GrainFacts(OutputFolder(out))
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +190,7 @@ def test_the_key_names_its_corners_and_others_have_none(facts, ask):
 
 def test_a_folder_without_grains_says_so_and_still_tells_its_spots(tmp_path):
     out = make_folder(tmp_path / "out")
-    facts = GrainFacts(Results(out))
+    facts = GrainFacts(OutputFolder(out))
     assert facts.table == {"columns": {}, "notes": []}
     spots = facts.spots
     assert (spots[:, SPOT_COLUMNS.index("grain")] == -1).all()
@@ -202,7 +202,7 @@ def test_a_folder_without_grains_says_so_and_still_tells_its_spots(tmp_path):
 
 
 def test_an_empty_folder_answers_with_nothing(tmp_path):
-    facts = GrainFacts(Results(tmp_path))
+    facts = GrainFacts(OutputFolder(tmp_path))
     assert facts.spots.shape == (0, len(SPOT_COLUMNS))
     assert facts.table["columns"] == {}
 

@@ -21,10 +21,12 @@ from friedel.io.background_reader import Backgrounds
 from friedel.model.arrays import Frames
 from friedel.model.blobs import BlobTable
 from friedel.model.scan import Scan
+from friedel.output_folder.files import BACKGROUND
+from friedel.output_folder.record import read_run_record
 from friedel.recipe import Recipe, Settings, build_recipe, load_recipe
 from friedel.runner.areas import Areas
 from friedel.runner.executors import Alone, Threads, local_executor
-from friedel.runner.provenance import read_record, stage_hashes
+from friedel.runner.stage_hashes import stage_hashes
 from friedel.segment import SegmentParams
 
 Result = TypeVar("Result")
@@ -44,11 +46,11 @@ class _ScanOfRecipe:
     def run_backgrounds(self) -> Backgrounds | None:
         """The background images of a finished run with these parameters, where there is one."""
         try:
-            record = read_record(self.out)
+            record = read_run_record(self.out)
             wanted = stage_hashes(self.recipe, self.scan, Areas())["preprocess"]
             if record is None or not record.finished("preprocess", wanted, self.out):
                 return None
-            return Backgrounds.open(self.out / "background.h5")
+            return Backgrounds.open(self.out / BACKGROUND)
         except (FriedelError, OSError):  # what cannot be read is made again
             return None
 

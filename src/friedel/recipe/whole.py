@@ -71,11 +71,13 @@ def relative_to(recipe: Recipe, folder: Path) -> Recipe:
 
 
 def _values(path: Path | str | None, settings: Settings, folder: Path) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    if path is not None:
-        path = Path(path)
-        values = absolute_paths(_read(path), path.absolute().parent)
-    return apply_settings(values, settings, folder)
+    return apply_settings({} if path is None else read_values(Path(path)), settings, folder)
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """The plain values of a recipe file, paths absolute. Raises `RecipeError` where it is not there or no TOML."""
+    values: dict[str, Any] = absolute_paths(_read(path), path.absolute().parent)
+    return values
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from friedel.kernels.preprocess.despeckle import despeckle
 from friedel.model.arrays import AnyArray, Frames, Image
 from friedel.model.scan import Scan
 from friedel.preprocess.normal import Normal
-from friedel.reporter.material import Material
+from friedel.reporter.inputs import ReportInputs
 
 READ_AT_A_TIME = 8
 MOST_BYTES = 3_000_000_000
@@ -101,28 +101,28 @@ class FrameLooker:
         return out
 
 
-def frame_looker(material: Material) -> FrameLooker | None:
+def frame_looker(inputs: ReportInputs) -> FrameLooker | None:
     """For the scan of an output folder; None where the scan has gone or is another one."""
-    scan = material.scan
+    scan = inputs.scan
     if scan is None:
         return None
-    recorded = material.run.get("input", {}).get("fingerprint", scan.fingerprint)
-    same_shape = material.blobs is None or material.blobs.shape == scan.shape
+    recorded = inputs.input.get("fingerprint", scan.fingerprint)
+    same_shape = inputs.blobs is None or inputs.blobs.shape == scan.shape
     if not same_shape or (scan.fingerprint and recorded and recorded != scan.fingerprint):
         return None
     frames = scan.shape[0]
-    gains, backgrounds = np.ones((frames, 1), np.float32), material.backgrounds
+    gains, backgrounds = np.ones((frames, 1), np.float32), inputs.backgrounds
     if backgrounds is not None and len(backgrounds.gains) == frames:
         gains = backgrounds.gains
     if backgrounds is not None and not len(backgrounds):
         backgrounds = None
-    despeckle = int(material.setting("preprocess", "despeckle", 1))
-    corrupt = frozenset(int(frame) for frame in material.measured.get("corrupt_frames", ()))
-    return FrameLooker(scan, gains, backgrounds, despeckle, corrupt, _fixed_point(material))
+    despeckle = inputs.preprocess.despeckle
+    corrupt = frozenset(int(frame) for frame in inputs.measured.get("corrupt_frames", ()))
+    return FrameLooker(scan, gains, backgrounds, despeckle, corrupt, _fixed_point(inputs))
 
 
-def _fixed_point(material: Material) -> tuple[float, float] | None:
-    measured = material.measured
-    if material.setting("preprocess", "arithmetic", "fixed") != "fixed" or "scale" not in measured:
+def _fixed_point(inputs: ReportInputs) -> tuple[float, float] | None:
+    measured = inputs.measured
+    if inputs.preprocess.arithmetic != "fixed" or "scale" not in measured:
         return None
     return float(measured["scale"]), float(measured["offset"])

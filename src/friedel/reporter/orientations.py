@@ -12,7 +12,7 @@ from friedel.model.grains import GrainTable
 from friedel.model.orientation import ipf_colours
 from friedel.model.pole_key import AXES, in_sector, key_of, on_paper
 from friedel.reporter.ink import INK, SOFT, Sheet
-from friedel.reporter.material import Material
+from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.panel import Panel
 
 
@@ -47,13 +47,13 @@ def draw_keys(axes: Axes, phases: Sequence[Phase]) -> None:
             part.set_title(", ".join(phase.name for phase in alike), color=SOFT, pad=14)
 
 
-def orientation_panel(material: Material, grains: GrainTable, row: int, diameter_um: Floats | None) -> Panel:
+def orientation_panel(inputs: ReportInputs, grains: GrainTable, row: int, diameter_um: Floats | None) -> Panel:
     """Inverse pole figures along x, y, z, and a pole figure, of the grains of one phase."""
-    phase = material.phases[row]
+    phase = inputs.phases[row]
     mine = grains.phase == row
     U = grains.U[mine]
     size = np.full(len(U), 16.0) if diameter_um is None else _areas(diameter_um[mine])
-    colours = by_orientation(grains, material.phases)[mine]
+    colours = by_orientation(grains, inputs.phases)[mine]
     keyed = has_key((phase,))
     with Sheet(1120, 300, crop=True) as sheet:
         parts = sheet.axes(1, 4 if keyed else 1)
@@ -67,7 +67,7 @@ def orientation_panel(material: Material, grains: GrainTable, row: int, diameter
         hkl = _draw_poles(parts[-1], phase, U, colours)
     random = "Good for a random texture: dots evenly over the triangles. "
     return Panel(
-        f"Orientations of the {len(U)} grains" + (f" of {phase.name}" if len(material.phases) > 1 else ""),
+        f"Orientations of the {len(U)} grains" + (f" of {phase.name}" if len(inputs.phases) > 1 else ""),
         "Which crystal direction lies along x (the beam at omega = 0), y and z (the rotation axis); the area of a "
         f"dot is the grain's. Right: where the {{{hkl}}} plane normals point, looking down z, colours of z. "
         f"{random}Clusters are a texture, or grains found twice; many dots in one corner of a map that should be "

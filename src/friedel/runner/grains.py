@@ -14,11 +14,11 @@ from friedel.calibrator import CalibrateParams, Calibration, calibrate, choose_s
 from friedel.describe import describe as describe_map
 from friedel.errors import FriedelWarning, RecipeError
 from friedel.index import index
-from friedel.io.shape_store import read_shapes, write_shapes
+from friedel.io.setup_record import load_setup, setup_record
+from friedel.io.shape_store import write_shapes
 from friedel.io.store import (
     read_attributes,
     read_blobs,
-    read_grains,
     read_pairs,
     write_grains,
     write_pairs,
@@ -30,12 +30,14 @@ from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable, Status
 from friedel.model.setup import Setup
 from friedel.model.shapes import SampleMask
+from friedel.output_folder.files import GRAINS, SHAPES
+from friedel.output_folder.reader import OutputFolder
+from friedel.output_folder.record import StageRecord, output_of
 from friedel.reconstruct import reconstruct
 from friedel.runner.compiling import compiling
-from friedel.runner.geometry import calibration_record, load_setup, sense_record, setup_record
+from friedel.runner.geometry import calibration_record, sense_record
 from friedel.runner.job import Job
 from friedel.runner.progress import log, warnings_kept
-from friedel.runner.provenance import StageRecord, describe
 from friedel.runner.sample import sample_mask
 
 Counts = dict[str, Any]
@@ -103,7 +105,7 @@ def run_stage(name: str, materials: Materials) -> StageRecord:
         counts={**done.counts, "threads": job.executor.threads},
         measured={"compiling_s": round(compiled(), 2), **done.measured},
         warnings=list(warned),
-        outputs={file: describe(job.out / file) for file in done.files},
+        outputs={file: output_of(job.out / file) for file in done.files},
     )
 
 
@@ -188,8 +190,8 @@ def _grains(materials: Materials, setup: Setup) -> GrainTable:
 
 
 def _reconstruct(materials: Materials) -> Done:
-    job, setup = materials.job, materials.setup("grains.h5")
-    grains = read_grains(job.out / "grains.h5")
+    job, setup, folder = materials.job, materials.setup("grains.h5"), OutputFolder(materials.job.out)
+    grains = folder.needed(folder.grains, GRAINS)
     shapes = reconstruct(
         materials.blobs, grains, setup, materials.phases, job.recipe.reconstruct,
         executor=job.executor, mask=materials.mask(setup),
@@ -200,8 +202,8 @@ def _reconstruct(materials: Materials) -> Done:
 
 
 def _assemble(materials: Materials) -> Done:
-    job, setup = materials.job, materials.setup("grains.h5")
-    grains, shapes = read_grains(job.out / "grains.h5"), read_shapes(job.out / "shapes.h5")
+    job, setup, folder = materials.job, materials.setup("grains.h5"), OutputFolder(materials.job.out)
+    grains, shapes = folder.needed(folder.grains, GRAINS), folder.needed(folder.shapes, SHAPES)
     volume = assemble(shapes, grains, job.recipe.assemble, sample=setup.sample, mask=materials.mask(setup))
     voxels = np.bincount(volume.grain_id[volume.grain_id > 0] - 1, minlength=len(grains))
     grains = replace(grains, volume_um3=np.asarray(voxels * volume.voxel_um**3, dtype=np.float64))

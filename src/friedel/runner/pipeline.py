@@ -10,16 +10,18 @@ from friedel.errors import CapacityError, InputError, Interrupted, OutputError
 from friedel.io import open_scan
 from friedel.io.sources import held_bytes
 from friedel.model.scan import Scan
+from friedel.output_folder.files import LOG, STAGES
+from friedel.output_folder.record import RunRecord, new_record
 from friedel.preprocess import ring_bytes
 from friedel.recipe import Recipe
 from friedel.runner.areas import read_areas
 from friedel.runner.executors import local_executor, usable_cores
-from friedel.runner.folder import earlier_record
 from friedel.runner.job import Job
+from friedel.runner.leftovers import earlier_record
 from friedel.runner.lock import locked
 from friedel.runner.plan import Plan, budget, plan_blocks, usable_memory
 from friedel.runner.progress import Progress, log, log_file
-from friedel.runner.provenance import STAGES, RunRecord, new_record, stage_hashes
+from friedel.runner.stage_hashes import stage_hashes
 from friedel.runner.stages import Keeper, do_stages, stages_for
 
 INTERRUPTED = "finished stages are kept, and the same command without --restart and --from goes on after them"
@@ -51,7 +53,7 @@ def run_pipeline(
             fresh = new_record(scan)
             earlier = earlier_record(out, scan, restart=restart)
             record = replace(fresh, stages=earlier.stages) if earlier else fresh
-            with log_file(out / "log.txt"), local_executor(recipe.run.threads) as executor:
+            with log_file(out / LOG), local_executor(recipe.run.threads) as executor:
                 log.info(f"{scan.name}: {' × '.join(map(str, scan.shape))} frames × rows × cols -> {out}")
                 log.debug(f"{executor.threads} threads, {plan.windows_per_block} windows a block, {plan}")
                 keeper = Keeper(recipe, out, record)

@@ -14,7 +14,7 @@ from friedel.model.orientation import bunge_angles, quaternions, rodrigues
 from friedel.model.spot_angles import spot_angles_deg
 from friedel.model.trace import blobs_of_grain, grain_of_blob, owners, pairs_of_blobs
 from friedel.model.trust import Evidence, doubt_about, evidence_about
-from friedel.viewer.results import Results
+from friedel.output_folder.reader import OutputFolder
 
 SPOT_COLUMNS = (
     "blob", "row", "col", "frame", "eta_deg", "two_theta_deg", "grain", "partner", "intensity", "omega_deg",
@@ -28,7 +28,7 @@ class GrainFacts:
     part of the blob table. What is not in the folder is empty or None.
     """
 
-    def __init__(self, results: Results) -> None:
+    def __init__(self, results: OutputFolder) -> None:
         self.results = results
 
     @cached_property

@@ -10,14 +10,14 @@ from friedel.model.arrays import AnyArray
 from friedel.model.colours import STATUS_COLOURS, TRIANGLES, by_number, by_orientation
 from friedel.model.grains import GrainVolume, Status
 from friedel.model.pole_key import AXES, Key, in_sector, key_of, on_paper
+from friedel.output_folder.reader import OutputFolder
 from friedel.viewer.grain_facts import GrainFacts, hexes, listed
-from friedel.viewer.results import Results
 
 LAYERS = ("grain_id", "status", "density")
 MOST_STEP = 16
 
 
-def map_of(results: Results) -> GrainVolume:
+def map_of(results: OutputFolder) -> GrainVolume:
     """The map. Raises `FriedelError` where there is none."""
     volume = results.volume
     if volume is None:
@@ -97,7 +97,7 @@ def colours_of(facts: GrainFacts) -> dict[str, Any]:
     return {**found, "keys": keys, "places": places}
 
 
-def key_image(results: Results, phase: int, size: int) -> ScaledArray:
+def key_image(results: OutputFolder, phase: int, size: int) -> ScaledArray:
     """The key of one phase's colours as uint8 RGBA [row, col, 4], upper row first; its corners' names in the meta.
 
     Raises `FriedelError` where there is none.

@@ -18,6 +18,7 @@ from friedel.explorer.outlines import Outlines
 from friedel.explorer.pairable import PairCounter, Proposer, ThresholdSearch
 from friedel.explorer.solution import Overtaken, Scope, Solution
 from friedel.model.blobs import Reason
+from friedel.output_folder.files import PAIRS
 from friedel.recipe import Recipe
 from friedel.runner.executors import give_way
 from friedel.segment import SegmentParams
@@ -236,7 +237,7 @@ class SegmentPage:
         """Geometry and crystals of the draft; where a run of the same has calibrated it, that."""
         recipe, results = self._draft(), self._session.subject.results
         ran = results.recipe
-        same = ran is not None and ran.setup == recipe.setup and results.has("pairs.h5")
+        same = ran is not None and ran.setup == recipe.setup and results.has(PAIRS)
         return PairCounter.of(recipe, results.setup if same else None)
 
     def _pairing_key(self) -> tuple[object, ...]:

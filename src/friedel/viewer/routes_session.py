@@ -13,12 +13,13 @@ from friedel.errors import FriedelError
 from friedel.explorer.heard_warnings import warnings_heard
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
+from friedel.output_folder.files import EVALUATION, REPORT, TABLES
 from friedel.recipe import Recipe
 from friedel.runner.passes import baseline_facts
 from friedel.viewer.drafts import plain, schema
+from friedel.viewer.project import Project
 from friedel.viewer.saving import run_command, unsaved
 from friedel.viewer.session import Session, read_body
-from friedel.viewer.subject import Subject, changed_files
 
 NOTHING_RUNS = {"state": "idle", "stage": "", "done": 0, "total": 0, "text": "", "exit": None}
 NOTHING_PROPOSED = {"state": "idle", "done": 0, "total": 0, "best": None}
@@ -69,7 +70,7 @@ def session_facts(session: Session) -> dict[str, Any]:
     scan, baseline = subject.scan, session.scan_pass.baseline
     record = subject.results.record
     stages = record.stages if record is not None else {}
-    lost = set() if record is None else set(changed_files(record, subject.out))
+    lost = set() if record is None else set(record.changed(subject.out))
     with warnings_heard():  # what the draft warns of was told when it was read
         file = _file(subject)
     return {
@@ -153,7 +154,7 @@ def _baseline_facts(baseline: Baseline) -> dict[str, Any]:
     return {name: facts[name] for name in ("beam", "margins", "sigma", "reference_level")}
 
 
-def _file(subject: Subject) -> dict[str, Any] | None:
+def _file(subject: Project) -> dict[str, Any] | None:
     """Which recipe a run started here reads, and whether it is the draft; None where there is nothing to run."""
     try:
         path, changed = unsaved(subject)
@@ -162,13 +163,12 @@ def _file(subject: Subject) -> dict[str, Any] | None:
     return {"path": str(path), "command": run_command(path, subject.out), "unsaved": changed}
 
 
-def _has(subject: Subject) -> dict[str, bool]:
+def _has(subject: Project) -> dict[str, bool]:
     """What can be shown; files that turned out to be unusable are among the troubles."""
     results = subject.results
-    names = ("background", "blobs", "pairs", "grains", "volume")
     return {
-        **{name: results.has(f"{name}.h5") and name not in results.missing for name in names},
+        **{file.partition(".")[0]: results.has(file) and file not in results.errors for file in TABLES},
         "geometry": subject.recipe is not None and subject.recipe.has_grains,
-        "truth": results.evaluation is not None,
-        "report": (subject.out / "report.html").is_file(),
+        "truth": results.has(EVALUATION) and EVALUATION not in results.errors,
+        "report": (subject.out / REPORT).is_file(),
     }

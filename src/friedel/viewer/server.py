@@ -25,8 +25,8 @@ from friedel.explorer.solving import Solver
 from friedel.runner.progress import log
 from friedel.viewer import routes_frames, routes_grains, routes_mask, routes_run, routes_segment, routes_session
 from friedel.viewer.guard import Guard
+from friedel.viewer.project import Project
 from friedel.viewer.session import Refused, Session
-from friedel.viewer.subject import Subject
 
 STATIC = Path(__file__).parent / "static"
 OWN_ADDRESS = "127.0.0.1"
@@ -45,7 +45,7 @@ class PageFiles(StaticFiles):
 
 def make_session(path: Path | str) -> Session:
     """Everything behind one page, of RECIPE.toml or OUT; the pass over the scan begins when the server does."""
-    subject = Subject.open(path)
+    subject = Project.open(path)
     if not subject.path.exists() and not subject.out.exists():
         raise InputError(
             str(path), rule="no such recipe or output folder", way_out="`friedel init SCAN` writes one"

@@ -17,7 +17,7 @@ from friedel.explorer.sub_volume import SubVolume
 from friedel.model.scan import Scan
 from friedel.viewer.control import Control
 from friedel.viewer.pictures import Pictures
-from friedel.viewer.subject import Subject
+from friedel.viewer.project import Project
 
 Result = TypeVar("Result")
 HEAVY_AT_A_TIME = 4
@@ -39,7 +39,7 @@ class Session:
     server ends.
     """
 
-    def __init__(self, subject: Subject, scan_pass: ScanPass, solver: Solver) -> None:
+    def __init__(self, subject: Project, scan_pass: ScanPass, solver: Solver) -> None:
         self.subject, self.scan_pass, self.solver = subject, scan_pass, solver
         self.control = Control()
         self.pictures = Pictures(scan_pass)

@@ -7,7 +7,7 @@ import numpy as np
 from friedel.model.arrays import AnyArray, Floats, Frames, Image
 from friedel.model.blobs import BlobTable, Flag
 from friedel.reporter.frames import FrameLooker
-from friedel.reporter.material import Material
+from friedel.reporter.inputs import ReportInputs
 
 COURSE_FRAMES = 1500
 SECTION_FRAMES = 100
@@ -18,7 +18,7 @@ BORDER = 14
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Subject:
+class ExampleBlob:
     """The example blob and its surroundings; frames are numbered from `start`.
 
     `blob` is its row in the table, (`frame`, `row`, `col`) its brightest voxel. `course` [frame] is that pixel
@@ -44,12 +44,12 @@ class Subject:
     along_rows: Image
 
 
-def choose_blob(material: Material, blobs: BlobTable) -> int:
+def choose_blob(inputs: ReportInputs, blobs: BlobTable) -> int:
     """A blob to show: nothing special about it, of the usual shape, with both thresholds visible at its height."""
     special = Flag.TOUCHES | Flag.EDGE | Flag.EXCLUDED | Flag.SCAN_END | Flag.FULL_TURN | Flag.SATURATED
     frames = blobs["frame_stop"] - blobs["frame_start"]
     box = frames * (blobs["row_stop"] - blobs["row_start"]) * (blobs["col_stop"] - blobs["col_start"])
-    wanted = 4 * material.seed_threshold if material.seed_threshold else float(np.median(blobs["IMax_int"]))
+    wanted = 4 * inputs.seed_threshold if inputs.seed_threshold else float(np.median(blobs["IMax_int"]))
     cost = _unlike(blobs["IMax_int"], wanted)
     cost += _unlike(blobs["Number_of_pixels"], np.median(blobs["Number_of_pixels"]))
     cost += _unlike(frames + 1, np.median(frames) + 2)
@@ -62,18 +62,18 @@ def _unlike(values: AnyArray, wanted: float) -> Floats:
     return np.abs(np.log(np.maximum(values, 1e-9) / max(wanted, 1e-9)))
 
 
-def look_at(material: Material, looker: FrameLooker) -> Subject | None:
+def look_at(inputs: ReportInputs, looker: FrameLooker) -> ExampleBlob | None:
     """Read the frames around the example blob once; None without blobs."""
-    blobs = material.blobs
+    blobs = inputs.blobs
     if blobs is None or not len(blobs):
         return None
-    blob = choose_blob(material, blobs)
+    blob = choose_blob(inputs, blobs)
     frame, row, col = peak(blobs, blob)
     start, stop = looker.window(frame, COURSE_FRAMES)
     half = max(1, looker.despeckle // 2)
     rows, cols = (slice(max(0, place - half), place + half + 1) for place in (row, col))
     whole = slice(None)
-    outside = _outside_the_beam(material, looker)
+    outside = _outside_the_beam(inputs, looker)
     coarse = _coarse(looker.scan.shape)
     before: list[float] = []
     after: list[float] = []
@@ -90,7 +90,7 @@ def look_at(material: Material, looker: FrameLooker) -> Subject | None:
     part = slice(first - start, last - start)
     clean_across = looker.clean_band(np.stack(across[part]), first, rows, whole)
     clean_down = looker.clean_band(np.stack(down[part]), first, whole, cols)
-    return Subject(
+    return ExampleBlob(
         blob=blob, frame=frame, row=row, col=col, start=start,
         course=course, course_background=_background_course(looker, start, stop, row, col),
         glow_before=np.array(before), glow_after=np.array(after), glow_pixels=int(outside.sum()) // 2,
@@ -123,10 +123,10 @@ def crops(
     return list(range(start, stop)), looker.clean_band(normal, start, rows, cols), (box[0][0], box[1][0])
 
 
-def _outside_the_beam(material: Material, looker: FrameLooker) -> AnyArray:
+def _outside_the_beam(inputs: ReportInputs, looker: FrameLooker) -> AnyArray:
     outside = ~looker.scan.mask
-    if material.beam is not None:
-        outside[material.beam.slices] = False
+    if inputs.beam is not None:
+        outside[inputs.beam.slices] = False
     return outside[_coarse(looker.scan.shape)]
 
 

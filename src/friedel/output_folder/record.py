@@ -5,7 +5,7 @@ import json
 import math
 import platform
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,8 @@ from typing import Any
 from friedel.errors import OutputError
 from friedel.io.store import atomic
 from friedel.model.scan import Scan
-from friedel.recipe import Recipe
-from friedel.runner.areas import Areas
+from friedel.output_folder.files import RECORD, STAGES
 
-RECORD = "run.json"
-STAGES = ("preprocess", "segment", "match", "index", "reconstruct", "assemble")
-GRAIN_STAGES = STAGES[2:]
 PACKAGES = ("friedel", "numpy", "numba", "h5py", "hdf5plugin", "pydantic")
 
 
@@ -35,12 +31,13 @@ class StageRecord:
     """One finished stage: `hash` of its parameters and inputs, when, how long, what came out.
 
     `handed_on` are files that a later stage, which vouches for them now, has written anew. `measured` holds what
-    the stage found out about the scan (levels, boxes, noise), `counts` numbers of things.
+    the stage found out about the scan (levels, boxes, noise), `counts` numbers of things. What an old or foreign
+    `run.json` does not say is empty; a stage without its hash has to be done again.
     """
 
-    hash: str
-    started: str
-    seconds: float
+    hash: str = ""
+    started: str = ""
+    seconds: float = 0.0
     counts: dict[str, Any] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -88,6 +85,20 @@ class RunRecord:
         mine = record.outputs | {file: later[file] for file in record.handed_on}
         return all(_size(out / file) == output.bytes for file, output in mine.items())
 
+    def changed(self, out: Path) -> list[str]:
+        """Files of the finished stages that are gone, or of another size than the run left them with."""
+        left = {file: output.bytes for stage in self.stages.values() for file, output in stage.outputs.items()}
+        return [file for file, size in left.items() if _size(out / file) != size]
+
+    def damaged(self, out: Path) -> Iterator[tuple[str, str]]:
+        """The same by content: name, and what is wrong. Every file is read."""
+        for stage in self.stages.values():
+            for file, expected in stage.outputs.items():
+                if not (out / file).is_file():
+                    yield file, "is missing"
+                elif output_of(out / file) != expected:
+                    yield file, "has changed since the run"
+
 
 def new_record(scan: Scan) -> RunRecord:
     """A record for a scan, with no stage done."""
@@ -106,39 +117,14 @@ def new_record(scan: Scan) -> RunRecord:
     return RunRecord(versions, facts)
 
 
-def stage_hashes(recipe: Recipe, scan: Scan, areas: Areas) -> dict[str, str]:
-    """For each stage a hash of what its result depends on: version, input, parameters, stages before it.
-
-    Of images that the parameters name the content counts as well. How it runs (threads, memory) and whether clean
-    frames are kept is no part of it.
-    """
-    sections = {
-        "preprocess": {
-            "scan": recipe.scan.model_dump(exclude={"frames"}),
-            "preprocess": recipe.preprocess.model_dump(exclude={"keep_clean"}),
-        },
-        "segment": {"segment": recipe.segment.model_dump(), "images": areas.digest},
-        "match": {"setup": recipe.setup, "phase": recipe.phase, "match": recipe.match, "seed": recipe.run.seed},
-        "index": {"index": recipe.index},
-        "reconstruct": {"reconstruct": recipe.reconstruct},
-        "assemble": {"assemble": recipe.assemble},
-    }
-    hashes: dict[str, str] = {}
-    before = f"{version('friedel')} {scan.fingerprint} {scan.shape}"
-    for name in STAGES:
-        text = json.dumps([before, name, sections[name]], sort_keys=True, default=str)
-        before = hashes[name] = hashlib.sha256(text.encode()).hexdigest()
-    return hashes
-
-
-def write_record(out: Path, record: RunRecord) -> None:
+def write_run_record(out: Path, record: RunRecord) -> None:
     """Write `run.json`, whole or not at all."""
     text = json.dumps(_finite(asdict(record)), indent=1, allow_nan=False, default=_plain)
     with atomic(out / RECORD) as partial:
         partial.write_text(text + "\n", encoding="utf-8")
 
 
-def read_record(out: Path) -> RunRecord | None:
+def read_run_record(out: Path) -> RunRecord | None:
     """What an output folder says about itself; None where no run has begun. Raises `OutputError` for garbage."""
     path = out / RECORD
     try:
@@ -153,27 +139,18 @@ def read_record(out: Path) -> RunRecord | None:
         ) from None
 
 
-def describe(path: Path) -> Output:
+def output_of(path: Path) -> Output:
     """Hash and size of a file."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Output(digest, path.stat().st_size)
 
 
-def damaged(out: Path, record: RunRecord) -> Iterator[tuple[str, str]]:
-    """Files of the finished stages that are not what the run left: name, and what is wrong."""
-    for stage in record.stages.values():
-        for name, expected in stage.outputs.items():
-            path = out / name
-            if not path.is_file():
-                yield name, "is missing"
-            elif describe(path) != expected:
-                yield name, "has changed since the run"
-
-
 def _stage(values: Mapping[str, Any]) -> StageRecord:
-    outputs = {name: Output(**output) for name, output in values["outputs"].items()}
-    return StageRecord(**{**values, "outputs": outputs})
+    """Of plain values; what no stage says today is left out."""
+    known = {one.name: values[one.name] for one in fields(StageRecord) if one.name in values}
+    outputs = {name: Output(**output) for name, output in values.get("outputs", {}).items()}
+    return StageRecord(**{**known, "outputs": outputs})
 
 
 def _size(path: Path) -> int:

@@ -10,7 +10,7 @@ import pytest
 from friedel.errors import RecipeError, ScanError
 from friedel.recipe import Recipe
 from friedel.viewer.drafts import from_plain, paths_in, plain, schema
-from friedel.viewer.subject import Subject
+from friedel.viewer.project import Project
 from tests.viewer_scan import run, write_recipe
 
 
@@ -24,16 +24,16 @@ def finished(tmp_path_factory):
 
 @pytest.fixture
 def opened():
-    """Opens subjects, and ends their threads afterwards."""
+    """Opens projects, and ends their threads afterwards."""
     made = []
 
     def make(path):
-        made.append(Subject.open(path))
+        made.append(Project.open(path))
         return made[-1]
 
     yield make
-    for subject in made:
-        subject.executor.close()
+    for project in made:
+        project.executor.close()
 
 
 def copied(finished, tmp_path):
@@ -42,64 +42,64 @@ def copied(finished, tmp_path):
     return tmp_path / "copy" / finished.name
 
 
-def texts(subject):
-    return [f"{one.where}: {one.text} ({one.way_out})" for one in subject.troubles]
+def texts(project):
+    return [f"{one.where}: {one.text} ({one.way_out})" for one in project.troubles]
 
 
 def test_a_recipe_with_its_run(finished, opened):
-    subject = opened(finished)
-    assert subject.troubles == []
-    assert subject.out == finished.with_suffix("")
-    assert subject.text.startswith("# mine")
-    assert subject.scan.shape == (60, 48, 80)
-    assert subject.finished("preprocess")
-    assert subject.finished("segment")
-    assert not subject.finished("match")
-    assert len(subject.results.blobs)
-    assert subject.results.grains is None
-    assert not subject.of_folder
+    project = opened(finished)
+    assert project.troubles == []
+    assert project.out == finished.with_suffix("")
+    assert project.text.startswith("# mine")
+    assert project.scan.shape == (60, 48, 80)
+    assert project.finished("preprocess")
+    assert project.finished("segment")
+    assert not project.finished("match")
+    assert len(project.results.blobs)
+    assert project.results.grains is None
+    assert not project.of_folder
 
 
 def test_an_output_folder_is_its_own_recipe(finished, opened):
-    subject = opened(finished.with_suffix(""))
-    assert subject.of_folder
-    assert subject.troubles == []
-    assert subject.scan.shape == (60, 48, 80)
-    assert subject.finished("segment")
+    project = opened(finished.with_suffix(""))
+    assert project.of_folder
+    assert project.troubles == []
+    assert project.scan.shape == (60, 48, 80)
+    assert project.finished("segment")
 
 
 def test_a_recipe_that_is_no_toml_leaves_what_the_folder_tells(finished, tmp_path, opened):
     recipe = copied(finished, tmp_path)
     recipe.write_text("[segment\nseed_threshold = ", encoding="utf-8")
-    subject = opened(recipe)
-    assert "is not TOML" in texts(subject)[0]
-    assert subject.saved.segment.seed_threshold == 60
-    assert len(subject.results.blobs)
-    assert subject.scan is not None
+    project = opened(recipe)
+    assert "is not TOML" in texts(project)[0]
+    assert project.saved.segment.seed_threshold == 60
+    assert len(project.results.blobs)
+    assert project.scan is not None
 
 
 def test_a_wrong_section_leaves_the_others(finished, tmp_path, opened):
     recipe = copied(finished, tmp_path)
     text = recipe.read_text(encoding="utf-8").replace("half_window = 10", "half_window = -10")
     recipe.write_text(text + "\n[nonsense]\na = 1\n", encoding="utf-8")
-    subject = opened(recipe)
-    assert any("preprocess.half_window" in text for text in texts(subject))
-    assert any("nonsense" in text for text in texts(subject))
-    assert subject.recipe.segment.seed_threshold == 60
-    assert subject.recipe.preprocess.half_window == 250
-    assert subject.scan is not None
+    project = opened(recipe)
+    assert any("preprocess.half_window" in text for text in texts(project))
+    assert any("nonsense" in text for text in texts(project))
+    assert project.recipe.segment.seed_threshold == 60
+    assert project.recipe.preprocess.half_window == 250
+    assert project.scan is not None
 
 
 def test_a_wrong_value_leaves_the_rest_of_its_section(finished, tmp_path, opened):
     recipe = copied(finished, tmp_path)
     text = recipe.read_text(encoding="utf-8").replace("tolerance = 0.1", "tolerance = 7\nseed_treshold = 3", 1)
     recipe.write_text(text, encoding="utf-8")
-    subject = opened(recipe)
-    said = " ".join(texts(subject))
+    project = opened(recipe)
+    said = " ".join(texts(project))
     assert said.count("segment.tolerance") == 1
     assert "its default stands in for it" in said
     assert "seed_treshold" in said
-    assert (subject.recipe.segment.seed_threshold, subject.recipe.segment.tolerance) == (60, 0.1)
+    assert (project.recipe.segment.seed_threshold, project.recipe.segment.tolerance) == (60, 0.1)
 
 
 def test_files_that_are_not_as_the_run_left_them_are_named(finished, tmp_path, opened):
@@ -112,14 +112,14 @@ def test_a_scan_that_vanished_and_comes_back(finished, tmp_path, opened):
     recipe = copied(finished, tmp_path)
     scan = recipe.parent / "scan.h5"
     scan.rename(recipe.parent / "away.h5")
-    subject = opened(recipe)
-    assert "no such file" in texts(subject)[0]
-    assert subject.scan is None
-    assert len(subject.results.blobs)
+    project = opened(recipe)
+    assert "no such file" in texts(project)[0]
+    assert project.scan is None
+    assert len(project.results.blobs)
     (recipe.parent / "away.h5").rename(scan)
-    subject.open_scan()
-    assert subject.troubles == []
-    assert subject.scan is not None
+    project.open_scan()
+    assert project.troubles == []
+    assert project.scan is not None
 
 
 def test_a_run_that_stopped_half_way_is_told(finished, tmp_path, opened):
@@ -128,9 +128,9 @@ def test_a_run_that_stopped_half_way_is_told(finished, tmp_path, opened):
     values = json.loads(record.read_text(encoding="utf-8"))
     del values["stages"]["segment"]
     record.write_text(json.dumps(values), encoding="utf-8")
-    subject = opened(recipe)
-    assert any("ended after preprocess: segment is missing" in text for text in texts(subject))
-    assert subject.finished("preprocess")
+    project = opened(recipe)
+    assert any("ended after preprocess: segment is missing" in text for text in texts(project))
+    assert project.finished("preprocess")
 
 
 @pytest.mark.parametrize(
@@ -139,32 +139,32 @@ def test_a_run_that_stopped_half_way_is_told(finished, tmp_path, opened):
 def test_a_folder_of_another_time_is_read_as_far_as_it_goes(name, content, finished, tmp_path, opened):
     recipe = copied(finished, tmp_path)
     (recipe.with_suffix("") / name).write_bytes(content)
-    subject = opened(recipe)
-    results = subject.results
+    project = opened(recipe)
+    results = project.results
     assert results.record is None or name != "run.json"
     assert results.blobs is None or name != "blobs.h5"
     assert results.recipe is None or name != "recipe.toml"
-    assert any(name in text for text in texts(subject))
-    assert subject.scan is not None
+    assert any(name in text for text in texts(project))
+    assert project.scan is not None
 
 
 def test_results_are_read_again_when_a_run_changes_them(finished, tmp_path, opened):
     recipe = copied(finished, tmp_path)
-    subject = opened(recipe)
-    before = subject.results
-    assert subject.results is before
+    project = opened(recipe)
+    before = project.results
+    assert project.results is before
     shutil.rmtree(recipe.with_suffix(""))
-    assert subject.results is not before
-    assert subject.results.blobs is None
-    assert not subject.finished("preprocess")
+    assert project.results is not before
+    assert project.results.blobs is None
+    assert not project.finished("preprocess")
 
 
 def test_drafts_are_validated_and_nothing_changes_when_they_are_wrong(finished, opened):
-    subject = opened(finished)
-    saved = subject.saved
-    assert subject.draft("segment", {"grow_max": "inf", "tolerance": 0.3}).segment.tolerance == 0.3
-    assert subject.recipe.segment.seed_threshold == 60
-    assert subject.revision == 2
+    project = opened(finished)
+    saved = project.saved
+    assert project.draft("segment", {"grow_max": "inf", "tolerance": 0.3}).segment.tolerance == 0.3
+    assert project.recipe.segment.seed_threshold == 60
+    assert project.revision == 2
     for section, values, word in [
         ("segment", {"tolerance": 2}, r"segment\.tolerance"),
         ("segment", {"tolerrance": 0.2}, "did you mean"),
@@ -175,19 +175,19 @@ def test_drafts_are_validated_and_nothing_changes_when_they_are_wrong(finished, 
         ("setup", {"energy_keV": 40}, "detector"),
     ]:
         with pytest.raises(RecipeError, match=word):
-            subject.draft(section, values)
-    assert subject.revision == 2
-    assert subject.saved is saved
+            project.draft(section, values)
+    assert project.revision == 2
+    assert project.saved is saved
     with pytest.raises(ScanError):
-        subject.draft("scan", {"grid": [7, 1], "grid_kind": "quadrants"})
-    assert subject.recipe.scan == saved.scan
-    assert subject.scan is not None
+        project.draft("scan", {"grid": [7, 1], "grid_kind": "quadrants"})
+    assert project.recipe.scan == saved.scan
+    assert project.scan is not None
 
 
 def test_parameters_of_a_section_leave_the_draft_alone(finished, opened):
-    subject = opened(finished)
-    assert subject.section("segment", {"tolerance": 0.4}).tolerance == 0.4
-    assert subject.recipe.segment.tolerance == 0.1
+    project = opened(finished)
+    assert project.section("segment", {"tolerance": 0.4}).tolerance == 0.4
+    assert project.recipe.segment.tolerance == 0.1
 
 
 @pytest.mark.parametrize(
@@ -204,30 +204,30 @@ def test_parameters_of_a_section_leave_the_draft_alone(finished, opened):
     ],
 )
 def test_no_path_of_the_page_is_taken(section, values, finished, opened):
-    subject = opened(finished)
+    project = opened(finished)
     with pytest.raises(RecipeError, match="paths cannot be changed in the page"):
-        subject.draft(section, values)
+        project.draft(section, values)
 
 
 def test_paths_of_the_recipe_may_stay(finished, opened):
-    subject = opened(finished)
-    assert list(paths_in(subject.saved)) == [str(finished.parent / "scan.h5")]
-    subject.draft("scan", {"frames": "scan.h5", "saturation": "inf"})
-    assert math.isinf(subject.recipe.scan.saturation)
-    subject.draft("segment", {"exclude": "none", "noise": "local"})
-    assert subject.recipe.segment.excluded == ()
+    project = opened(finished)
+    assert list(paths_in(project.saved)) == [str(finished.parent / "scan.h5")]
+    project.draft("scan", {"frames": "scan.h5", "saturation": "inf"})
+    assert math.isinf(project.recipe.scan.saturation)
+    project.draft("segment", {"exclude": "none", "noise": "local"})
+    assert project.recipe.segment.excluded == ()
 
 
 def test_an_edited_mask_belongs_to_the_scan_until_it_is_cleared(finished, opened):
-    subject = opened(finished)
+    project = opened(finished)
     mask = np.zeros((48, 80), bool)
     mask[3] = True
-    subject.set_mask(mask)
-    assert subject.scan.mask[3].all()
-    assert not subject.original_mask.any()
-    assert not subject.finished("preprocess")
-    subject.set_mask(None)
-    assert subject.finished("preprocess")
+    project.set_mask(mask)
+    assert project.scan.mask[3].all()
+    assert not project.original_mask.any()
+    assert not project.finished("preprocess")
+    project.set_mask(None)
+    assert project.finished("preprocess")
 
 
 def test_plain_values_come_back(finished, opened):

@@ -1,7 +1,6 @@
 """What the page is about: a recipe, its scan, and what its output folder holds."""
 
 import threading
-import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,16 @@ from friedel.io import open_scan
 from friedel.io.background_reader import Backgrounds
 from friedel.model.arrays import Mask
 from friedel.model.scan import Scan
+from friedel.output_folder.files import GRAIN_STAGES, RECIPE, STAGES
+from friedel.output_folder.reader import OutputFolder
 from friedel.params import Params
 from friedel.recipe import Recipe, load_recipe
-from friedel.recipe.settings import absolute_paths
+from friedel.recipe.usable import load_usable
 from friedel.runner.areas import Areas, read_areas
 from friedel.runner.executors import Alone, Threads, local_executor
 from friedel.runner.lock import at_work
-from friedel.runner.provenance import GRAIN_STAGES, STAGES, RunRecord, stage_hashes
-from friedel.viewer.drafts import paths_in, section_class, with_section
-from friedel.viewer.results import Results, stamp_of
+from friedel.runner.stage_hashes import stage_hashes
+from friedel.viewer.drafts import paths_in, with_section
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Trouble:
         return cls(where, str(error) or type(error).__name__)
 
 
-class Subject:
+class Project:
     """A recipe or an output folder that is looked at. Made by `open`; nothing about it raises.
 
     `recipe` is the draft in force, `saved` what the file says (what of it can be used), `text` the file's text.
@@ -58,22 +58,22 @@ class Subject:
         self.saved: Recipe | None = None
         self.mask: Mask | None = None
         self._opened: Scan | None = None
-        self._results = Results(out)
+        self._results = OutputFolder(out)
         self._recipe_troubles: list[Trouble] = []
         self._scan_troubles: list[Trouble] = []
         self._recipe_warnings: list[str] = []
 
     @classmethod
-    def open(cls, path: Path | str, executor: Threads | Alone | None = None) -> "Subject":
+    def open(cls, path: Path | str, executor: Threads | Alone | None = None) -> "Project":
         """Of RECIPE.toml or an OUT folder; what is wrong with it is in `troubles`."""
         path = Path(path).absolute()
         if path.suffix == ".toml" and not path.is_dir():
             recipe_path, out = path, path.with_suffix("")
         else:
-            recipe_path, out = path / "recipe.toml", path
-        subject = cls(path, recipe_path, out, executor or local_executor())
-        subject.reload()
-        return subject
+            recipe_path, out = path / RECIPE, path
+        project = cls(path, recipe_path, out, executor or local_executor())
+        project.reload()
+        return project
 
     @property
     def of_folder(self) -> bool:
@@ -97,10 +97,9 @@ class Subject:
         return None if self._opened is None else self._opened.mask
 
     @property
-    def results(self) -> Results:
+    def results(self) -> OutputFolder:
         """What the output folder holds now: another object when a run has changed it."""
-        if stamp_of(self.out) != self._results.stamp:
-            self._results = Results(self.out)
+        self._results = self._results.renewed()
         return self._results
 
     def reload(self) -> None:
@@ -227,32 +226,28 @@ class Subject:
 
     def _what_of_it_is_right(self) -> Recipe | None:
         """The values of a wrong recipe that are right, with defaults in place of the others."""
-        try:
-            values = absolute_paths(tomllib.loads(self.text), self.folder)
-        except tomllib.TOMLDecodeError:
+        if self.recipe_path is None:
             return None
-        good = {}
-        for name, part in values.items():
-            right, errors = right_part(name, part)
-            if right is not None:
-                good[name] = right
-            for error in errors:
-                told = Trouble.of("recipe", error)
-                known = [one for one in self._recipe_troubles if one.text == told.text]
-                self._recipe_troubles = [one for one in self._recipe_troubles if one not in known]
-                stands_in = "its default stands in for it" if right is not None else f"[{name}] is left out"
-                self._recipe_troubles.append(replace(told, way_out=told.way_out or stands_in))
-        return Recipe.build(good) if good else None
+        try:
+            with warnings_heard():
+                recipe, wrong = load_usable(self.recipe_path)
+        except RecipeError:
+            return None
+        for error in wrong:
+            told = Trouble.of("recipe", error)
+            self._recipe_troubles = [one for one in self._recipe_troubles if one.text != told.text]
+            self._recipe_troubles.append(told)
+        return recipe
 
     def _folder_troubles(self) -> list[Trouble]:
         results = self.results
         record = results.record
-        found = [Trouble("results", text) for text in results.missing.values()]
+        found = [Trouble("results", text) for text in results.troubles]
         if self.of_folder and self.path.is_dir() and not results.stamp:
             found.append(Trouble("results", f"{self.out} is not an output folder", "`friedel run` makes one"))
         if record is None or results.recipe is None or self.at_work:
             return found
-        changed = [name for name in changed_files(record, self.out) if not any(name in one.text for one in found)]
+        changed = [name for name in record.changed(self.out) if not any(name in one.text for one in found)]
         if changed:
             text = f"not as the run in {self.out} left them: {', '.join(changed)}"
             found.append(Trouble("results", text, "running again makes them anew"))
@@ -266,32 +261,7 @@ class Subject:
         return found
 
 
-def right_part(name: str, part: Any) -> tuple[Any, list[RecipeError]]:
-    """A section without the keys that are wrong, None where it is wrong as a whole; and what is wrong."""
-    errors: list[RecipeError] = []
-    while True:
-        try:
-            with warnings_heard():
-                section_class(name)
-                Recipe.build({name: part})
-            return part, errors
-        except RecipeError as error:
-            errors.append(error)
-            _, _, key = error.what.partition(".")
-            if not isinstance(part, dict) or key not in part:
-                return None, errors
-            part = {known: value for known, value in part.items() if known != key}
-
-
 def _with_way_out(trouble: Trouble) -> Trouble:
     if trouble.way_out or "no such file" not in trouble.text:
         return trouble
     return replace(trouble, way_out="put it back, or correct `frames` in the section [scan] of the recipe")
-
-
-def changed_files(record: RunRecord, out: Path) -> list[str]:
-    """Files of the finished stages that are gone, or of another size than the run left them with."""
-    left = {file: output.bytes for stage in record.stages.values() for file, output in stage.outputs.items()}
-    return [
-        name for name, size in left.items() if not (out / name).is_file() or (out / name).stat().st_size != size
-    ]

@@ -6,15 +6,8 @@ from pathlib import Path
 from friedel.errors import OutputError
 from friedel.io.fingerprint import same_frames
 from friedel.model.scan import Scan
-from friedel.runner.provenance import RECORD, RunRecord, new_record, read_record
-
-VIEWS = (
-    "report.html", "evaluation.json", "blobs.csv", "blobs_grains.csv", "blobs.parquet", "map.vtkhdf", "map.xdmf",
-    "map.xdmf.h5", "map.dream3d", "grains.map", "grains.par",
-)  # fmt: skip
-"""Made from the results by other commands, under the names that these choose: they must not outlive them."""
-RESULTS = ("clean.h5", "background.h5", "blobs.h5", "pairs.h5", "grains.h5", "shapes.h5", "volume.h5")
-OURS = (*RESULTS, *VIEWS, "recipe.toml", RECORD)
+from friedel.output_folder.files import OURS, RECIPE, RESULTS, VIEWS
+from friedel.output_folder.record import RunRecord, new_record, read_run_record
 
 
 def earlier_record(out: Path, scan: Scan, *, restart: bool) -> RunRecord | None:
@@ -29,10 +22,10 @@ def earlier_record(out: Path, scan: Scan, *, restart: bool) -> RunRecord | None:
         for name in OURS:
             (out / name).unlink(missing_ok=True)
         return None
-    record = read_record(out)
+    record = read_run_record(out)
     way_out = "choose another with -o, or give --restart to overwrite it"
     if record is None:
-        foreign = [name for name in OURS if name != "recipe.toml" and (out / name).exists()]
+        foreign = [name for name in OURS if name != RECIPE and (out / name).exists()]
         if foreign:
             raise OutputError(str(out), rule="holds results without a run.json", got=foreign[0], way_out=way_out)
     elif record.input.get("fingerprint") != scan.fingerprint:
