@@ -64,7 +64,7 @@ TWINS = (
     ),
     Twin(
         "friedel.preprocess.clean_blocks",
-        "unit/test_one_frame.py::test_every_frame_equals_the_pass",
+        "unit/test_frame_cleaner.py::test_every_frame_equals_the_pass",
         "preprocess.clean_frame.clean_frame",
     ),
     Twin(

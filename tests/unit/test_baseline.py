@@ -226,8 +226,8 @@ def test_frames_of_small_fractions_keep_their_noise():
 def test_measuring_twice_gives_the_same():
     scan = scan_of(beam_scan())
     one, two = measure(scan, SMALL), measure(scan, SMALL)
-    assert one.sample == two.sample
-    assert len(one.sample) == 32
+    assert one.probe_frames == two.probe_frames
+    assert len(one.probe_frames) == 32
     np.testing.assert_array_equal(one.sigma_image, two.sigma_image)
     assert (one.beam, one.margins, one.reference_level, one.sigma) == (
         two.beam,

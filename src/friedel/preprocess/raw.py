@@ -57,6 +57,15 @@ class Constants:
             image[box.slices] = number
         return cls(dark, keep, part, np.flatnonzero(~keep[: rows * cols]))
 
+    def of_part(self, part: tuple[slice, slice], shape: tuple[int, int]) -> "Constants":
+        """Of a part (rows, cols) of frames of this shape, not padded."""
+        pixels = shape[0] * shape[1]
+        dark, keep, tile = (
+            np.ascontiguousarray(values[:pixels].reshape(shape)[part]).ravel()
+            for values in (self.dark, self.keep, self.part)
+        )
+        return Constants(dark, keep, tile, np.flatnonzero(~keep))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gains:

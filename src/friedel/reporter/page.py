@@ -40,7 +40,10 @@ def render(material: Material) -> str:
     missing = list(material.missing)
     looker = frame_looker(material)
     if material.scan is not None and looker is None:
-        missing.append("the scan at the recipe's path is not the one that ran, so there are no pictures of frames")
+        missing.append(
+            "the scan at the recipe's path is not the one that ran, or how it ran is not recorded, so there are no "
+            "pictures of frames"
+        )
     try:
         sections = _sections(material, looker)
     except ScanError as error:

@@ -159,7 +159,7 @@ class Clock:
 def baseline_facts(baseline: Baseline) -> dict[str, Any]:
     """What `run.json` keeps of a baseline: all but the image."""
     return {
-        "sample": list(baseline.sample),
+        "sample": list(baseline.probe_frames),
         "beam": list(baseline.beam) if baseline.beam else None,
         "margins": [list(box) for box in baseline.margins],
         "reference_level": baseline.reference_level,

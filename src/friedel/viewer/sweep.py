@@ -259,7 +259,7 @@ class Sweep:
         frames = task.scan.shape[0]
         made = look.backgrounds
         if isinstance(made, NoBackgrounds | StoredBackgrounds) or look.exact(0, frames):
-            return look.one.blocks(0, frames, look.background, self._executor)
+            return look.cleaner.blocks(0, frames, self._executor)
         allowed = budget(task.memory_gb, usable_memory())
         held, threads = held_bytes(task.scan.frames), self._executor.threads
 

@@ -146,7 +146,7 @@ def _subtract_keys(
 
 
 @njit(cache=True, nogil=True)
-def _put(value: Any, pixels: NDArray[np.int64], start: int, stop: int, out: NDArray[Any]) -> None:
+def put(value: Any, pixels: NDArray[np.int64], start: int, stop: int, out: NDArray[Any]) -> None:
     """`value` at those of the ascending flat `pixels` in [start, stop) of a frame; `out` begins at `start`."""
     for i in range(np.searchsorted(pixels, start), pixels.size):
         if pixels[i] >= stop:
@@ -181,7 +181,7 @@ def _band_in_16_bits(
     for f in range(WORD):
         if which[f] >= 0:
             flat = differences[n, shift : shift + (below - above) * cols]
-            _put(0, invalid[invalid_pointer[f] : invalid_pointer[f + 1]], above * cols, below * cols, flat)
+            put(0, invalid[invalid_pointer[f] : invalid_pointer[f + 1]], above * cols, below * cols, flat)
             image = flat.reshape(below - above, cols)
             despeckle(image, size, start - above, stop - above, median[: stop - start])
             flat_median = median[: stop - start].reshape((stop - start) * cols)
@@ -226,7 +226,7 @@ def _band_in_floats(
                 _subtract_fixed(low, f, tiles, background, inverse, flat)
             else:
                 _subtract_keys(low, high, f, tiles, background, flat)
-            _put(0, invalid[invalid_pointer[f] : invalid_pointer[f + 1]], above * cols, below * cols, flat[shift:])
+            put(0, invalid[invalid_pointer[f] : invalid_pointer[f + 1]], above * cols, below * cols, flat[shift:])
             despeckle(image, size, start - above, stop - above, out[n, start:stop])
             n += 1
 
@@ -284,6 +284,6 @@ def clean_word(
         for f in range(WORD):
             if which[f] >= 0:
                 clean = out[n, start:stop].reshape((stop - start) * cols)
-                _put(np.nan, invalid[invalid_pointer[f] : invalid_pointer[f + 1]], start * cols, stop * cols, clean)
-                _put(0, masked, start * cols, stop * cols, clean)
+                put(np.nan, invalid[invalid_pointer[f] : invalid_pointer[f + 1]], start * cols, stop * cols, clean)
+                put(0, masked, start * cols, stop * cols, clean)
                 n += 1
