@@ -5,7 +5,7 @@ import pytest
 
 from friedel.model.scan import Box
 from friedel.model.stream import Serial
-from friedel.preprocess import PreprocessParams, clean_blocks, measure
+from friedel.preprocess import PreprocessParams, clean_blocks, measure_baseline
 from friedel.preprocess.frame_cleaner import FrameCleaner
 from friedel.preprocess.probe_frames import median_background
 from friedel.runner.executors import Threads
@@ -46,7 +46,7 @@ def odd_scan(kind, tiles=(), frames=Broken, count=60):
 def test_every_frame_equals_the_pass(settings, kind, tiles, threads):
     scan = odd_scan(kind, tiles)
     params = PreprocessParams(half_window=10, half_step=3, beam=(20, 10, 60, 34), margin=5).replaced(**settings)
-    baseline = measure(scan, params)
+    baseline = measure_baseline(scan, params)
     notes = Notes()
     notes.gains = lambda start, gains: None
     expected = [
@@ -68,7 +68,7 @@ def test_every_frame_equals_the_pass(settings, kind, tiles, threads):
 def test_blocks_cover_what_was_asked_for():
     scan = odd_scan(np.uint16)
     params = PreprocessParams(background="none")
-    blocks = list(FrameCleaner.of(scan, params, measure(scan, params)).blocks(3, 50))
+    blocks = list(FrameCleaner.of(scan, params, measure_baseline(scan, params)).blocks(3, 50))
     assert [block.start for block in blocks] == [3, 19, 35]
     assert blocks[-1].stop == 50
 
@@ -86,7 +86,7 @@ def test_normalised_frames_equal_the_pass_without_background(arithmetic, tiles, 
     mask[1, 2] = True
     scan = scan_of(raw, mask=mask, tiles=tiles)
     params = SMALL.replaced(background="none", despeckle=1, arithmetic=arithmetic)
-    baseline = measure(scan, params)
+    baseline = measure_baseline(scan, params)
     cleaner = FrameCleaner.of(scan, params.replaced(despeckle=3), baseline)
     expected = np.nan_to_num(cleaned(scan, params, baseline)[0])
     np.testing.assert_array_equal([cleaner.normalised(k) for k in range(20)], expected)
@@ -96,13 +96,13 @@ def test_normalised_frames_equal_the_pass_without_background(arithmetic, tiles, 
 def test_a_part_of_a_frame_has_the_values_of_the_whole(kind):
     scan = odd_scan(kind, TILES)
     params = PreprocessParams(half_window=10, half_step=3, beam=(20, 10, 60, 34), margin=5)
-    cleaner = FrameCleaner.of(scan, params, measure(scan, params))
+    cleaner = FrameCleaner.of(scan, params, measure_baseline(scan, params))
     cleaner = cleaner.subtracting(cleaner.normalised(8))
     rows, cols = slice(2, 30), slice(5, 61)
     inner = slice(1, -1), slice(1, -1)
     for raw in cleaner.read(0, 60):
-        part = cleaner.clean(raw, (rows, cols))
-        np.testing.assert_array_equal(part[inner], cleaner.clean(raw)[rows, cols][inner])
+        crop = cleaner.clean(raw, (rows, cols))
+        np.testing.assert_array_equal(crop[inner], cleaner.clean(raw)[rows, cols][inner])
         coarse = slice(None, None, 5), slice(None, None, 5)
         np.testing.assert_array_equal(cleaner.normalised(raw, coarse), cleaner.normalised(raw)[coarse])
 
@@ -112,7 +112,7 @@ def test_the_median_of_some_frames_is_that_of_their_normalised_values():
     params = PreprocessParams(beam=(20, 10, 60, 34), margin=5)
     for arithmetic in ("fixed", "float32"):
         changed = params.replaced(arithmetic=arithmetic)
-        cleaner = FrameCleaner.of(scan, changed, measure(scan, changed))
+        cleaner = FrameCleaner.of(scan, changed, measure_baseline(scan, changed))
         frames = list(cleaner.read(0, 24))
         expected = np.median([cleaner.normalised(frame) for frame in frames], axis=0)
         np.testing.assert_array_equal(median_background(cleaner, frames, Serial()), expected)
@@ -121,7 +121,7 @@ def test_the_median_of_some_frames_is_that_of_their_normalised_values():
 def test_an_image_that_was_read_elsewhere_is_not_replaced():
     scan = odd_scan(np.uint16)
     params = PreprocessParams(half_window=10, half_step=3, beam=(20, 10, 60, 34), margin=5)
-    cleaner = FrameCleaner.of(scan, params, measure(scan, params))
+    cleaner = FrameCleaner.of(scan, params, measure_baseline(scan, params))
     constant = scan.frames.array[31]
     assert cleaner.raw(31).replaced
     np.testing.assert_array_equal(cleaner.raw(31).image, scan.frames.array[30])

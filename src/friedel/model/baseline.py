@@ -14,7 +14,7 @@ class Baseline:
     never shadows; `reference_level` is their mean above the dark, in counts. Fixed point is
     `floor((raw - dark) * gain * scale + offset + 0.5)`, `scale` a power of two. `sigma` is the noise of a clean
     frame in counts, `sigma_image` [row, col] the same per pixel, smooth. `probe_frames` are their numbers. `dead`
-    [row, col] are pixels that are hardly ever numbers (None: there are none), `stand_in` [row, col] is what takes
+    [row, col] are pixels that are hardly ever numbers (None: there are none), `fill_image` [row, col] is what takes
     the place of a value that is not a number in the moving median, in counts (None: there cannot be any).
     """
 
@@ -28,4 +28,4 @@ class Baseline:
     sigma_image: Image
     warnings: tuple[str, ...] = ()
     dead: Mask | None = None
-    stand_in: Image | None = None
+    fill_image: Image | None = None

@@ -12,15 +12,15 @@ from friedel.model.arrays import AnyArray, Floats, Image, Indices
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.model.stream import CleanBlock, Executor, Serial
+from friedel.preprocess.frame_buffer import NO_PIXELS, expand, saturation_of
 from friedel.preprocess.params import PreprocessParams
-from friedel.preprocess.raw import Constants, Gains, RawFrames, for_kernels, without
-from friedel.preprocess.ring import NOTHING, expand, saturation_of
+from friedel.preprocess.raw_frames import Gains, PixelConstants, RawFrames, for_kernels, without
 from friedel.preprocess.stream import block_frames
 
 Backgrounds = Callable[[int], Image | None]
 """From the number of a background to its image in counts [row, col]; None stands for nothing to subtract."""
-Part = tuple[slice, slice]
-WHOLE: Part = (slice(None), slice(None))
+Crop = tuple[slice, slice]
+WHOLE: Crop = (slice(None), slice(None))
 _READ_AT_A_TIME = 8
 
 
@@ -47,7 +47,7 @@ class FrameCleaner:
     """Reads, normalises and cleans frames of a scan one by one. Safe for several threads at a time.
 
     `backgrounds` gives the images to subtract, from wherever they are known: a run's file, a sweep that is under
-    way, a first guess. Methods take a frame by its number, or as what `read` gave; `part` (rows, cols) is the part
+    way, a first guess. Methods take a frame by its number, or as what `read` gave; `crop` (rows, cols) is the part
     of it that is wanted, beyond whose edges despeckling sees the nearest pixel, as beyond those of the image.
     """
 
@@ -55,7 +55,7 @@ class FrameCleaner:
     params: PreprocessParams
     baseline: Baseline
     backgrounds: Backgrounds
-    constants: Constants
+    constants: PixelConstants
     gains: Gains
     raw_frames: RawFrames
     zero: Image
@@ -70,7 +70,7 @@ class FrameCleaner:
     ) -> Self:
         """By the baseline that was measured on the scan."""
         scan = without(scan, baseline.dead)
-        constants = Constants.of(scan)
+        constants = PixelConstants.of(scan)
         gains = Gains.of(scan, params, baseline, constants)
         zero = np.zeros(scan.shape[1:], np.float32)
         return cls(scan, params, baseline, backgrounds, constants, gains, RawFrames(scan, gains.fault), zero)
@@ -108,23 +108,23 @@ class FrameCleaner:
         """A frame whose image [row, col] has been read already, and does not ask for another."""
         return self._prepared(for_kernels(image[None])[0], frame, replaced=False)
 
-    def normalised(self, frame: int | RawFrame, part: Part = WHOLE) -> Image:
+    def normalised(self, frame: int | RawFrame, crop: Crop = WHOLE) -> Image:
         """Counts above the dark, times the gain [row, col]; 0 at masked pixels and where there is no number."""
-        raw, constants = self._cut(frame, part)
+        raw, constants = self._cut(frame, crop)
         out = np.empty(raw.image.shape, np.float32)
-        self._compute(raw, constants, self.zero[part], 1, NOTHING, out)
+        self._compute(raw, constants, self.zero[crop], 1, NO_PIXELS, out)
         return out
 
-    def background(self, frame: int, part: Part = WHOLE) -> Image:
+    def background(self, frame: int, crop: Crop = WHOLE) -> Image:
         """What is subtracted from a frame, in counts [row, col]."""
         image = self.backgrounds(self.background_of(frame))
-        return (self.zero if image is None else image)[part]
+        return (self.zero if image is None else image)[crop]
 
-    def clean(self, frame: int | RawFrame, part: Part = WHOLE) -> Image:
+    def clean(self, frame: int | RawFrame, crop: Crop = WHOLE) -> Image:
         """A clean frame in counts [row, col]; 0 at masked pixels, NaN where there is no number."""
-        raw, constants = self._cut(frame, part)
+        raw, constants = self._cut(frame, crop)
         out = np.empty(raw.image.shape, np.float32)
-        self._clean_into(raw, constants, part, out)
+        self._clean_into(raw, constants, crop, out)
         return out
 
     def block(self, start: int, stop: int, executor: Executor | None = None) -> CleanBlock:
@@ -153,24 +153,24 @@ class FrameCleaner:
     def _prepared(self, flat: AnyArray, number: int, *, replaced: bool) -> RawFrame:
         return RawFrame(number, flat.reshape(self.scan.shape[1:]), self.gains.of_frame(flat), replaced)
 
-    def _cut(self, frame: int | RawFrame, part: Part) -> tuple[RawFrame, Constants]:
+    def _cut(self, frame: int | RawFrame, crop: Crop) -> tuple[RawFrame, PixelConstants]:
         """A part of a frame as if it were all of it, and what belongs to its pixels."""
         raw = frame if isinstance(frame, RawFrame) else self.raw(frame)
-        if part is WHOLE:
+        if crop is WHOLE:
             return raw, self.constants
-        cut = replace(raw, image=np.ascontiguousarray(raw.image[part]))
-        return cut, self.constants.of_part(part, self.scan.shape[1:])
+        cut = replace(raw, image=np.ascontiguousarray(raw.image[crop]))
+        return cut, self.constants.cropped(crop, self.scan.shape[1:])
 
-    def _clean_into(self, raw: RawFrame, constants: Constants, part: Part, out: Image) -> Indices:
+    def _clean_into(self, raw: RawFrame, constants: PixelConstants, crop: Crop, out: Image) -> Indices:
         """Into `out` [row, col]; flat pixels of it that are not known."""
         flat = raw.image.ravel()
-        invalid = NOTHING if flat.dtype.kind == "u" else expand(invalid_runs(flat, constants.keep))
-        background = self.background(raw.number, part)
+        invalid = NO_PIXELS if flat.dtype.kind == "u" else expand(invalid_runs(flat, constants.keep))
+        background = self.background(raw.number, crop)
         self._compute(raw, constants, background, self.params.despeckle, invalid, out)
         return invalid
 
     def _compute(
-        self, raw: RawFrame, constants: Constants, background: Image, size: int, invalid: Indices, out: Image
+        self, raw: RawFrame, constants: PixelConstants, background: Image, size: int, invalid: Indices, out: Image
     ) -> None:
         scale, offset = self.fixed_point or (1.0, 0.0)
         clean_frame(
@@ -182,6 +182,6 @@ class FrameCleaner:
     def _saturated(self, flat: AnyArray) -> Indices:
         threshold = saturation_of(flat, self.scan.saturation)
         if threshold is None:
-            return NOTHING
+            return NO_PIXELS
         pixels = expand(saturated_runs(flat, threshold))
         return pixels[self.constants.keep[pixels]]

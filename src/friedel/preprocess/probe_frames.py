@@ -7,16 +7,16 @@ from typing import Self
 import numpy as np
 
 from friedel.errors import ScanError
-from friedel.kernels.preprocess.bit_planes import TILE, WORD
+from friedel.kernels.preprocess.bit_planes import BATCH, TILE
 from friedel.kernels.preprocess.moving_median import median_of_planes, moving_median_uint16
-from friedel.kernels.preprocess.normalise import normalise_word
+from friedel.kernels.preprocess.normalise import normalise_batch
 from friedel.model.arrays import AnyArray, Image, Mask
 from friedel.model.scan import Scan
 from friedel.model.stream import Executor
+from friedel.preprocess.frame_buffer import halves_per_value
 from friedel.preprocess.frame_cleaner import FrameCleaner, RawFrame
 from friedel.preprocess.noise import robust_sigma
-from friedel.preprocess.raw import Constants, RawFrames
-from friedel.preprocess.ring import halves
+from friedel.preprocess.raw_frames import PixelConstants, RawFrames
 
 PROBE_FRAMES = 32
 _NOISE_PIXELS = 50_000
@@ -41,7 +41,7 @@ class ProbeFrames:
         cls,
         numbers: tuple[int, ...],
         raw: AnyArray,
-        constants: Constants,
+        constants: PixelConstants,
         shape: tuple[int, int],
         executor: Executor,
     ) -> Self:
@@ -121,7 +121,7 @@ def _median_of_numbers(values: AnyArray) -> Image:
     return out
 
 
-def _pixel_noise(raw: AnyArray, level: Image, constants: Constants) -> float:
+def _pixel_noise(raw: AnyArray, level: Image, constants: PixelConstants) -> float:
     """Noise of one raw pixel in counts, before anything is done, from pixels all over the frame.
 
     `level` [pixel] is the median of the frames `raw` [n, pixel].
@@ -153,20 +153,22 @@ def median_background(cleaner: FrameCleaner, frames: Sequence[RawFrame], executo
 
 
 def _packed(cleaner: FrameCleaner, frames: Sequence[RawFrame], executor: Executor) -> tuple[AnyArray, AnyArray]:
-    """Normalised frames as bit planes [half, tile, word, bit, pixel], and the bits in use [half, tile, word]."""
+    """Normalised frames as bit planes [half, tile, batch, bit, pixel], and the bits in use [half, tile, batch]."""
     constants, fixed = cleaner.constants, cleaner.fixed_point
     scale, bias = (fixed[0], fixed[1] + 0.5) if fixed else (1.0, 0.0)
-    words = -(-len(frames) // WORD)
-    planes = np.empty((halves(cleaner.params), len(constants.dark) // TILE, words, WORD, TILE), np.uint16)
+    batches = -(-len(frames) // BATCH)
+    planes = np.empty(
+        (halves_per_value(cleaner.params), len(constants.dark) // TILE, batches, BATCH, TILE), np.uint16
+    )
     used = np.empty(planes.shape[:3], np.uint16)
 
-    def pack(word: int) -> None:
-        some = frames[word * WORD : (word + 1) * WORD]
+    def pack(batch: int) -> None:
+        some = frames[batch * BATCH : (batch + 1) * BATCH]
         flat = np.stack([frame.image.ravel() for frame in some])
         factors = (np.stack([frame.gain for frame in some]) * scale).astype(np.float32)
         pixels = constants.dark, constants.keep, constants.part
-        normalise_word(flat, *pixels, factors, bias, word, planes, used, np.zeros(len(some), np.int64))
+        normalise_batch(flat, *pixels, factors, bias, batch, planes, used, np.zeros(len(some), np.int64))
 
-    for _ in executor.map(pack, range(words)):
+    for _ in executor.map(pack, range(batches)):
         pass
     return planes, used

@@ -11,7 +11,7 @@ from friedel.model.arrays import Image
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.preprocess import PreprocessParams
-from friedel.preprocess.frame_cleaner import WHOLE, FrameCleaner, Part, RawFrame, nothing_subtracted
+from friedel.preprocess.frame_cleaner import WHOLE, Crop, FrameCleaner, RawFrame, nothing_subtracted
 from friedel.reporter.material import Material
 
 MOST_BYTES = 3_000_000_000
@@ -35,9 +35,9 @@ class FrameLooker:
         """The scan that ran."""
         return self.cleaner.scan
 
-    def clean(self, frame: int | RawFrame, part: Part = WHOLE) -> Image:
+    def clean(self, frame: int | RawFrame, crop: Crop = WHOLE) -> Image:
         """As segmentation saw it, in counts [row, col]; 0 where there is no number."""
-        return np.nan_to_num(self.cleaner.clean(frame, part), copy=False)
+        return np.nan_to_num(self.cleaner.clean(frame, crop), copy=False)
 
     def window(self, around: int, frames: int) -> tuple[int, int]:
         """At most that many frames around one, fewer where they would be too many bytes to read again."""

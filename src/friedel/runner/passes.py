@@ -16,7 +16,7 @@ from friedel.model.arrays import Image
 from friedel.model.baseline import Baseline
 from friedel.model.blobs import BlobTable
 from friedel.model.stream import CleanBlock, Executor
-from friedel.preprocess import clean_blocks, measure
+from friedel.preprocess import clean_blocks, measure_baseline
 from friedel.runner.ahead import one_ahead
 from friedel.runner.compiling import compiling
 from friedel.runner.job import Job
@@ -170,7 +170,7 @@ def baseline_facts(baseline: Baseline) -> dict[str, Any]:
 
 
 def _measured(job: Job) -> Baseline:
-    baseline = measure(job.scan, job.recipe.preprocess, job.executor)
+    baseline = measure_baseline(job.scan, job.recipe.preprocess, job.executor)
     for text in baseline.warnings:
         warnings.warn(text, FriedelWarning, stacklevel=2)
     log.debug(f"noise {baseline.sigma:.3g} counts, beam {baseline.beam}, margins {list(baseline.margins)}")

@@ -12,12 +12,12 @@ from friedel.io import open_scan
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.model.stream import Executor
-from friedel.preprocess import measure
+from friedel.preprocess import measure_baseline
 from friedel.preprocess.probe_frames import PROBE_FRAMES
 from friedel.preprocess.stream import CORRUPT_SHARE
 from friedel.recipe import Recipe, build_recipe
 from friedel.segment import SegmentParams
-from friedel.survey.spots import Spots, look_at_spots
+from friedel.survey.spots import Spots, measure_spots
 
 LEAST_SIGMAS, MOST_SIGMAS = 8.0, 26.0
 """Between these multiples of the noise lies the seed threshold. White noise reaches 8 in none of 1e10 voxels after
@@ -54,14 +54,14 @@ def guess(values: Mapping[str, Any], executor: Executor) -> tuple[Recipe, dict[s
     settled = build_recipe(values)
     scan = open_scan(settled.scan.frames, settled.scan)
     settled, fitted = _fitted(settled, scan, values.get("preprocess", {}))
-    baseline = measure(scan, settled.preprocess, executor)
+    baseline = measure_baseline(scan, settled.preprocess, executor)
     for text in [*baseline.warnings, *_refusals(scan, baseline)]:
         if baseline.beam is None and text.startswith("preprocess.normalise"):
             continue  # the recipe will say "none"
         warnings.warn(text, FriedelWarning, stacklevel=2)
     guesses, notes = _from_scan(scan), _scan_notes(scan)
     scale = RAW_SHARE[3] / RAW_SHARE[settled.preprocess.despeckle]  # the multiples of the noise are for 3 × 3
-    spots = look_at_spots(scan, settled.preprocess, baseline, GROW_SIGMAS * scale * baseline.sigma, executor)
+    spots = measure_spots(scan, settled.preprocess, baseline, GROW_SIGMAS * scale * baseline.sigma, executor)
     unit = _unit(values.get("segment", {}))
     for part in (fitted, _levels(baseline, settled), _thresholds(baseline, settled, spots, scale, unit)):
         for key, (value, note) in part.items():

@@ -25,7 +25,7 @@ class Spots(NamedTuple):
     bright_fraction: Floats
 
 
-def look_at_spots(
+def measure_spots(
     scan: Scan, params: PreprocessParams, baseline: Baseline, floor: float, executor: Executor
 ) -> Spots:
     """Bright patches in the probe frames, outside the direct beam; `floor` is in counts.

@@ -11,7 +11,7 @@ from friedel.model.arrays import AnyArray, Frames, Image, Indices
 from friedel.model.blobs import COLUMN, FLAG_MEANINGS, BlobTable, Reason
 from friedel.model.grains import GrainTable
 from friedel.model.pairs import PairTable
-from friedel.model.trace import grains_of_blob
+from friedel.model.traceability import grains_of_blob
 from friedel.segment import BlobRuns
 from friedel.viewer.histograms import intensities, sizes
 from friedel.viewer.solution import Solution

@@ -8,10 +8,10 @@ from friedel.model.arrays import AnyArray, Frames, Image
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.model.stream import CleanBlock, Executor
-from friedel.preprocess import PreprocessParams, measure
+from friedel.preprocess import PreprocessParams, measure_baseline
 from friedel.preprocess.frame_cleaner import FrameCleaner
 from friedel.preprocess.probe_frames import ProbeFrames, read_probe_frames
-from friedel.preprocess.raw import Constants
+from friedel.preprocess.raw_frames import PixelConstants
 from friedel.segment.bright import BrightVoxels
 from friedel.viewer.backgrounds import BackgroundImages, NoBackgrounds
 
@@ -38,7 +38,7 @@ class Look:
     @classmethod
     def at(cls, scan: Scan, params: PreprocessParams, executor: Executor) -> Self:
         """Measure a scan; no background is known yet. Raises `FriedelError`s."""
-        baseline = measure(scan, params, executor)
+        baseline = measure_baseline(scan, params, executor)
         return cls(scan, params, baseline, warnings=list(baseline.warnings))
 
     def exact(self, start: int, stop: int) -> bool:
@@ -86,4 +86,4 @@ class Look:
 def first_guess(scan: Scan, executor: Executor) -> Image:
     """The median of a few frames, counts above the dark [row, col]: what backgrounds will be about like."""
     numbers, raw = read_probe_frames(scan, executor)
-    return ProbeFrames.of(numbers, raw, Constants.of(scan), scan.shape[1:], executor).median
+    return ProbeFrames.of(numbers, raw, PixelConstants.of(scan), scan.shape[1:], executor).median

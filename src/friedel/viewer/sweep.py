@@ -10,7 +10,7 @@ from friedel.model.arrays import Frames, Image
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.model.stream import CleanBlock
-from friedel.preprocess import clean_blocks, ring_bytes
+from friedel.preprocess import buffer_bytes, clean_blocks
 from friedel.runner.executors import Alone, Threads, give_way, local_executor, usable_cores
 from friedel.runner.plan import PROGRAM_BYTES, budget, plan_blocks, usable_memory
 from friedel.runner.progress import log
@@ -264,7 +264,7 @@ class Sweep:
         held, threads = held_bytes(task.scan.frames), self._executor.threads
 
         def needed(windows: int) -> int:
-            return held + ring_bytes(task.preprocess, task.scan.shape, windows, threads)
+            return held + buffer_bytes(task.preprocess, task.scan.shape, windows, threads)
 
         share = max(int(_SHARE * allowed), min(allowed, needed(1) + PROGRAM_BYTES))
         plan = plan_blocks(share, needed)

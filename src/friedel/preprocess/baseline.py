@@ -10,7 +10,7 @@ from friedel.model.arrays import AnyArray, Mask
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Box, Scan
 from friedel.model.stream import Executor, Serial
-from friedel.preprocess.boxes import beam_box, beam_warning, margin_boxes
+from friedel.preprocess.direct_beam import beam_box, beam_warning, margin_boxes
 from friedel.preprocess.frame_cleaner import FrameCleaner, RawFrame
 from friedel.preprocess.noise import local_sigma, robust_sigma
 from friedel.preprocess.params import PreprocessParams
@@ -20,7 +20,7 @@ from friedel.preprocess.probe_frames import (
     median_background,
     read_probe_frames,
 )
-from friedel.preprocess.raw import MOST_SATURATED, Constants, Gains, without
+from friedel.preprocess.raw_frames import MOST_SATURATED, Gains, PixelConstants, without
 
 _TOP = 65535.0
 _HEADROOM = 1.25
@@ -39,7 +39,7 @@ _LEAST_PART = 0.3
 _NOISE_FRAMES = 8
 
 
-def measure(scan: Scan, params: PreprocessParams, executor: Executor | None = None) -> Baseline:
+def measure_baseline(scan: Scan, params: PreprocessParams, executor: Executor | None = None) -> Baseline:
     """Look at 32 evenly spaced frames: direct beam, margin, reference level, fixed point and noise.
 
     Deterministic. What is odd is in `warnings` of the result. Raises `InputError` for boxes outside the image and
@@ -51,7 +51,7 @@ def measure(scan: Scan, params: PreprocessParams, executor: Executor | None = No
     dead = hardly_numbers(raw, shape)
     warnings = [_dead_warning(scan, dead), _turn_warning(scan, params)]
     scan = without(scan, dead)
-    constants = Constants.of(scan)
+    constants = PixelConstants.of(scan)
     probe = ProbeFrames.of(numbers, raw, constants, shape, executor)
     warnings.append(_dark_warning(scan, probe))
     beam = beam_box(scan, params, probe)
@@ -60,7 +60,7 @@ def measure(scan: Scan, params: PreprocessParams, executor: Executor | None = No
     warnings.append(shadowed)
     baseline = Baseline(
         probe.numbers, beam, margins, 1.0, 1.0, 0.0, probe.noise, np.zeros(shape, np.float32), dead=dead,
-        stand_in=probe.median if raw.dtype.kind == "f" else None,
+        fill_image=probe.median if raw.dtype.kind == "f" else None,
     )  # fmt: skip
     level, dim = _reference_level(scan, params, baseline, probe, constants)
     warnings.append(dim)
@@ -132,7 +132,7 @@ def _dark_warning(scan: Scan, probe: ProbeFrames) -> str:
 
 
 def _reference_level(
-    scan: Scan, params: PreprocessParams, baseline: Baseline, probe: ProbeFrames, constants: Constants
+    scan: Scan, params: PreprocessParams, baseline: Baseline, probe: ProbeFrames, constants: PixelConstants
 ) -> tuple[float, str]:
     """Level of the margin (or the beam) above the dark, 0 where there is none, and a warning."""
     if params.normalise == "none":
