@@ -35,7 +35,7 @@ TWINS = (
     Twin(
         "tests.unit.test_normalise.wanted",
         "unit/test_normalise.py::test_fixed_point_follows_the_documented_order",
-        "preprocess.normalise.normalise_word",
+        "preprocess.normalise.normalise_batch",
     ),
     Twin(
         "",
@@ -60,11 +60,11 @@ TWINS = (
     Twin(
         "scipy.ndimage.median_filter",
         "unit/test_subtract_background.py::test_a_word_equals_numpy_and_scipy",
-        "preprocess.subtract_background.clean_word",
+        "preprocess.subtract_background.clean_batch",
     ),
     Twin(
         "friedel.preprocess.clean_blocks",
-        "unit/test_one_frame.py::test_every_frame_equals_the_pass",
+        "unit/test_frame_cleaner.py::test_every_frame_equals_the_pass",
         "preprocess.clean_frame.clean_frame",
     ),
     Twin(
@@ -255,7 +255,7 @@ TWINS = (
     Twin(
         "",
         "unit/test_projectors.py::test_pixels_beyond_the_detector_are_not_known",
-        "reconstruct.spot_projections.beyond",
+        "reconstruct.spot_projections.mark_outside",
     ),
     Twin(
         "",
@@ -265,7 +265,7 @@ TWINS = (
     Twin(
         "",
         "unit/test_projectors.py::test_a_detector_without_tilt_is_copied_pixel_by_pixel",
-        "reconstruct.spot_projections.lay_out",
+        "reconstruct.spot_projections.resample",
     ),
     Twin(
         "tests.oracles_physics.image_by_hand",
@@ -280,7 +280,7 @@ TWINS = (
     Twin(
         "numpy.argwhere",
         "unit/test_simulator_scan.py::test_truth_voxels_are_those_above_the_rule_and_nothing_else",
-        "simulate.visible_voxels.see",
+        "simulate.visible_voxels.find_visible",
     ),
     Twin(
         "tests.oracles_physics.near_by_hand",
@@ -310,7 +310,7 @@ NOTHING_TO_COMPARE = frozenset(
         "index.assignment.unassigned",
         "segment.bright_runs.empty_runs",
         "segment.grow.no_claims",
-        "simulate.visible_voxels.nothing_seen",
+        "simulate.visible_voxels.no_visible_spots",
     }
 )
 """These only lay arrays out for a kernel."""

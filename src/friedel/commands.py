@@ -29,7 +29,7 @@ from friedel.runner.executors import local_executor
 from friedel.runner.pipeline import clean_endings, run_pipeline
 from friedel.runner.progress import Progress, log, talking, warnings_kept
 from friedel.runner.results import calibrated, export_results, judge
-from friedel.survey import Facts, guess, look
+from friedel.survey import Facts, guess, inspect_scan
 
 if TYPE_CHECKING:
     from friedel.explorer import Exploration
@@ -97,7 +97,7 @@ def simulate(
 def inspect(scan: Paths, *, settings: Settings = ()) -> Facts:
     """What is in a scan: plain values by name; `problems` lists what is odd or missing."""
     with _session(None):
-        return look(build_recipe(_with_scan(scan, settings)).scan)
+        return inspect_scan(build_recipe(_with_scan(scan, settings)).scan)
 
 
 def init(scan: Paths, out: Paths = "recipe.toml", *, settings: Settings = (), verbosity: int | None = None) -> Path:

@@ -13,10 +13,10 @@ from friedel.io.store import read_blobs, write_grains, write_pairs, write_volume
 from friedel.kernels.report.ray_casting import look, smooth, vote
 from friedel.model.colours import by_number, by_orientation
 from friedel.model.grains import GrainVolume
+from friedel.model.ipf_key import in_sector, unfolded
 from friedel.model.orientation import ipf_colours
 from friedel.model.pairs import PAIR_COLUMNS, RESIDUAL_COLUMNS, PairTable, Tolerances
-from friedel.model.pole_key import in_sector, unfolded
-from friedel.model.trace import grain_of_blob
+from friedel.model.traceability import grain_of_blob
 from friedel.reporter import write_report
 from friedel.reporter.boundaries import random_misorientations_deg
 from friedel.reporter.grains import brightest_blob, eta_omega_deg, trust_panel

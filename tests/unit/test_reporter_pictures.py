@@ -1,5 +1,6 @@
 """What the pictures are made from."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -88,7 +89,7 @@ def test_sections_courses_and_crops_agree_with_the_frames(inputs):
     at = example.frame - example.section_start
     np.testing.assert_allclose(example.along_cols[at], clean[example.row], atol=1e-3)
     np.testing.assert_allclose(example.along_rows[at], clean[:, example.col], atol=1e-3)
-    normal = looker.normal(example.frame)[example.row, example.col]
+    normal = looker.cleaner.normalised(example.frame)[example.row, example.col]
     assert example.course[example.frame - example.start] == pytest.approx(normal)
     numbers, images, (row, col) = crops(looker, inputs.blobs, example.blob)
     inside = images[numbers.index(example.frame)][2:-2, 2:-2]
@@ -144,13 +145,22 @@ def test_a_noise_image_that_has_gone_is_replaced_by_the_scans_noise_and_named(tm
     assert "T stands 10.0 sigma" in histogram_panel(inputs, frame_looker(inputs)).caption
 
 
-def test_a_corrupt_frame_is_shown_as_the_last_good_one(inputs):
-    looker = replace(frame_looker(inputs), corrupt=frozenset({0, 1, 7, 8}))
-    numbers, frames = zip(*looker.read(0, 10), strict=True)
-    assert numbers == tuple(range(10))
-    good = frame_looker(inputs)
-    for shown, meant in ((0, 2), (1, 2), (6, 6), (7, 6), (8, 6), (9, 9)):
-        np.testing.assert_array_equal(frames[shown], good.raw(meant))
+def test_frames_that_the_run_replaced_are_shown_as_it_took_them(tmp_path):
+    folder = make_folder(tmp_path / "out")
+    record = json.loads((folder / "run.json").read_text())
+    measured = record["stages"]["preprocess"]["measured"]
+    stored = ReportInputs(folder).scan.frames.read(0, 40)
+    (left, top, right, bottom), _ = measured["margins"]
+    levels = stored[:, top:bottom, left:right].mean(axis=(1, 2)) - 100
+    measured["margins"], measured["reference_level"] = measured["margins"][:1], float(levels.min() * 20.2)
+    (folder / "run.json").write_text(json.dumps(record))
+    too_dark = levels < 0.05 * measured["reference_level"]
+    assert 0 < too_dark.sum() < 40
+    good = np.flatnonzero(~too_dark)
+    for raw in frame_looker(ReportInputs(folder)).cleaner.read(0, 40):
+        meant = good[good <= raw.number][-1] if (good <= raw.number).any() else good[0]
+        assert raw.replaced == too_dark[raw.number]
+        np.testing.assert_array_equal(raw.image, stored[meant])
 
 
 def test_the_source_oscillates_less_after_normalisation(inputs):

@@ -12,7 +12,7 @@ from friedel.model.arrays import AnyArray, Frames, Image, Indices
 from friedel.model.blobs import COLUMN, BlobTable, Reason
 from friedel.model.grains import GrainTable
 from friedel.model.pairs import PairTable
-from friedel.model.trace import grains_of_blob
+from friedel.model.traceability import grains_of_blob
 from friedel.segment import BlobRuns
 
 NEAR_PX, NEAR_FRAMES = 3, 1

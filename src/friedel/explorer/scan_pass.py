@@ -17,7 +17,7 @@ from friedel.model.arrays import Frames, Image
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.model.stream import CleanBlock
-from friedel.preprocess import clean_blocks, ring_bytes
+from friedel.preprocess import buffer_bytes, clean_blocks
 from friedel.runner.executors import Alone, Threads, give_way, local_executor, usable_cores
 from friedel.runner.plan import PROGRAM_BYTES, budget, plan_blocks, usable_memory
 from friedel.runner.progress import log
@@ -267,12 +267,12 @@ class ScanPass:
         frames = inputs.scan.shape[0]
         made = look.backgrounds
         if isinstance(made, NoBackgrounds | StoredBackgrounds) or look.exact(0, frames):
-            return look.one.blocks(0, frames, look.background, self._executor)
+            return look.cleaner.blocks(0, frames, self._executor)
         allowed = budget(inputs.memory_gb, usable_memory())
         held, threads = held_bytes(inputs.scan.frames), self._executor.threads
 
         def needed(windows: int) -> int:
-            return held + ring_bytes(inputs.preprocess, inputs.scan.shape, windows, threads)
+            return held + buffer_bytes(inputs.preprocess, inputs.scan.shape, windows, threads)
 
         share = max(int(_SHARE * allowed), min(allowed, needed(1) + PROGRAM_BYTES))
         plan = plan_blocks(share, needed)

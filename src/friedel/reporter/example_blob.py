@@ -70,32 +70,32 @@ def look_at(inputs: ReportInputs, looker: FrameLooker) -> ExampleBlob | None:
     blob = choose_blob(inputs, blobs)
     frame, row, col = peak(blobs, blob)
     start, stop = looker.window(frame, COURSE_FRAMES)
-    half = max(1, looker.despeckle // 2)
+    first, last = max(start, frame - SECTION_FRAMES // 2), min(stop, frame + SECTION_FRAMES // 2)
+    cleaner, whole = looker.cleaner, slice(None)
+    half = cleaner.params.despeckle // 2
     rows, cols = (slice(max(0, place - half), place + half + 1) for place in (row, col))
-    whole = slice(None)
+    pixel = slice(row, row + 1), slice(col, col + 1)
     outside = _outside_the_beam(inputs, looker)
     coarse = _coarse(looker.scan.shape)
+    course: list[float] = []
     before: list[float] = []
     after: list[float] = []
     across: list[Image] = []
     down: list[Image] = []
-    for number, raw in looker.read(start, stop):
-        across.append(looker.normalised(raw[rows], number, rows, whole))
-        down.append(looker.normalised(raw[:, cols], number, whole, cols))
-        level = np.asarray(raw[coarse], np.float32) - looker.scan.dark[coarse]
+    for raw in cleaner.read(start, stop):
+        course.append(float(cleaner.normalised(raw, pixel)[0, 0]))
+        level = np.asarray(raw.image[coarse], np.float32) - looker.scan.dark[coarse]
         before.append(_quiet_mean(level[outside]))
-        after.append(_quiet_mean(looker.normalised(raw[coarse], number, *coarse)[outside]))
-    course = np.array([band[row - rows.start, col] for band in across], dtype=np.float64)
-    first, last = max(start, frame - SECTION_FRAMES // 2), min(stop, frame + SECTION_FRAMES // 2)
-    part = slice(first - start, last - start)
-    clean_across = looker.clean_band(np.stack(across[part]), first, rows, whole)
-    clean_down = looker.clean_band(np.stack(down[part]), first, whole, cols)
+        after.append(_quiet_mean(cleaner.normalised(raw, coarse)[outside]))
+        if first <= raw.number < last:
+            across.append(looker.clean(raw, (rows, whole))[row - rows.start])
+            down.append(looker.clean(raw, (whole, cols))[:, col - cols.start])
     return ExampleBlob(
         blob=blob, frame=frame, row=row, col=col, start=start,
-        course=course, course_background=_background_course(looker, start, stop, row, col),
+        course=np.array(course), course_background=_background_course(looker, start, stop, row, col),
         glow_before=np.array(before), glow_after=np.array(after), glow_pixels=int(outside.sum()) // 2,
         section_start=first,
-        along_cols=clean_across[:, row - rows.start], along_rows=clean_down[:, :, col - cols.start],
+        along_cols=np.stack(across), along_rows=np.stack(down),
     )  # fmt: skip
 
 
@@ -119,8 +119,8 @@ def crops(
         for axis, size in (("row", blobs.shape[1]), ("col", blobs.shape[2]))
     ]
     rows, cols = (slice(*ends) for ends in box)
-    normal = looker.bands(start, stop, [(rows, cols)])[0]
-    return list(range(start, stop)), looker.clean_band(normal, start, rows, cols), (box[0][0], box[1][0])
+    clean = np.stack([looker.clean(raw, (rows, cols)) for raw in looker.cleaner.read(start, stop)])
+    return list(range(start, stop)), clean, (box[0][0], box[1][0])
 
 
 def _outside_the_beam(inputs: ReportInputs, looker: FrameLooker) -> AnyArray:

@@ -14,7 +14,8 @@ from friedel.reporter.pictures import colour_ramp, draw_box, label_pixels, show_
 
 def frame_panels(inputs: ReportInputs, looker: FrameLooker, frame: int) -> list[Panel]:
     """The same frame raw and clean."""
-    raw, clean = looker.raw(frame), looker.clean(frame)
+    frame_as_read = looker.cleaner.raw(frame)
+    raw, clean = frame_as_read.image, looker.clean(frame_as_read)
     size = 540, 500 * raw.shape[0] / raw.shape[1] + 70
     with Sheet(*size, crop=True) as before:
         axes = before.axes()[0]
@@ -55,7 +56,7 @@ def _steps(inputs: ReportInputs, looker: FrameLooker) -> str:
     taken = ["dark"]
     taken += ["normalisation"] if inputs.preprocess.normalise != "none" else []
     taken += ["moving median"] if looker.backgrounds is not None else []
-    taken += ["2D median"] if looker.despeckle > 1 else []
+    taken += ["2D median"] if looker.cleaner.params.despeckle > 1 else []
     return " and ".join([", ".join(taken[:-1]), taken[-1]] if len(taken) > 1 else taken)
 
 

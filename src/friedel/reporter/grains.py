@@ -8,9 +8,9 @@ from matplotlib.ticker import MaxNLocator
 from friedel.model.arrays import AnyArray, Floats
 from friedel.model.blobs import BlobTable
 from friedel.model.colours import by_number
+from friedel.model.figures_of_merit import figures_of_merit, mean_rank
 from friedel.model.grains import GrainTable
-from friedel.model.trace import grain_of_blob, owners
-from friedel.model.trust import doubt_about, evidence_about
+from friedel.model.traceability import grain_of_blob, owners
 from friedel.reporter.ink import BLUE, INK, ON_IMAGE_BOX, SOFT, TEAL, WARM, Sheet
 from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.overview import projection_panel
@@ -176,8 +176,8 @@ def _residuals(grains: GrainTable) -> Panel:
 
 def trust_panel(inputs: ReportInputs, grains: GrainTable) -> Panel:
     """The grains that most of the evidence speaks against, first."""
-    table = evidence_about(grains, inputs.volume)
-    doubt = doubt_about(table)
+    table = figures_of_merit(grains, inputs.volume)
+    doubt = mean_rank(table)
     first = np.argsort(-doubt, kind="stable")[:LEAST_TRUSTED]
     chance = grains.null_limit if len(grains.null_limit) else np.full(len(grains), np.nan)
     names = [grains.phases[p] if p < len(grains.phases) else str(p) for p in grains.phase.tolist()]

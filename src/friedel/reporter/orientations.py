@@ -9,8 +9,8 @@ from friedel.model.arrays import AnyArray, Floats
 from friedel.model.colours import by_orientation, has_key, softened
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable
+from friedel.model.ipf_key import AXES, in_sector, make_ipf_key, stereographic
 from friedel.model.orientation import ipf_colours
-from friedel.model.pole_key import AXES, in_sector, key_of, on_paper
 from friedel.reporter.ink import INK, SOFT, Sheet
 from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.panel import Panel
@@ -18,7 +18,7 @@ from friedel.reporter.panel import Panel
 
 def draw_key(axes: Axes, phase: Phase, *, size: int = 220, font: int = 11, alpha: float = 1.0) -> None:
     """The sector with every orientation's colour and its corners named."""
-    key = key_of(phase, size)
+    key = make_ipf_key(phase, size)
     image = key.image * np.array([1.0, 1.0, 1.0, alpha])
     axes.imshow(image, extent=key.box, origin="lower", interpolation="none", zorder=0)
     axes.plot(*np.vstack([key.edge, key.edge[:1]]).T, color=SOFT, lw=0.9)
@@ -60,7 +60,7 @@ def orientation_panel(inputs: ReportInputs, grains: GrainTable, row: int, diamet
         if keyed:
             for ax, (name, axis) in zip(parts, AXES.items(), strict=False):
                 draw_key(ax, phase, alpha=0.32)
-                place = on_paper(in_sector(np.swapaxes(U, 1, 2) @ np.array(axis), phase.crystal_system))
+                place = stereographic(in_sector(np.swapaxes(U, 1, 2) @ np.array(axis), phase.crystal_system))
                 ax.scatter(place[:, 0], place[:, 1], s=size, color=softened(ipf_colours(U, phase, axis) / 255.0),
                            edgecolors=INK, linewidths=0.6, zorder=3)  # fmt: skip
                 ax.set_title(f"along {name}", color=SOFT)
@@ -90,7 +90,7 @@ def _draw_poles(axes: Axes, phase: Phase, U: Floats, colours: AnyArray) -> str:
     owner = np.repeat(np.arange(len(U)), normals.shape[1])
     flat = normals.reshape(-1, 3)
     up = flat[:, 2] >= 0
-    place = on_paper(flat[up])
+    place = stereographic(flat[up])
     axes.scatter(place[:, 0], place[:, 1], s=9, color=colours[owner[up]], linewidths=0)
     turn = np.linspace(0, 2 * np.pi, 181)
     axes.plot(np.cos(turn), np.sin(turn), color=SOFT, lw=0.9)

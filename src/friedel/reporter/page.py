@@ -40,7 +40,10 @@ def render(inputs: ReportInputs) -> str:
     missing = inputs.missing
     looker = frame_looker(inputs)
     if inputs.scan is not None and looker is None:
-        missing.append("the scan at the recipe's path is not the one that ran, so there are no pictures of frames")
+        missing.append(
+            "the scan at the recipe's path is not the one that ran, or how it ran is not recorded, so there are no "
+            "pictures of frames"
+        )
     try:
         sections = _sections(inputs, looker)
     except ScanError as error:

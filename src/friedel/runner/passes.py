@@ -18,7 +18,7 @@ from friedel.model.blobs import BlobTable
 from friedel.model.stream import CleanBlock, Executor
 from friedel.output_folder.files import BACKGROUND, BLOBS, CLEAN
 from friedel.output_folder.record import StageRecord, output_of
-from friedel.preprocess import clean_blocks, measure
+from friedel.preprocess import clean_blocks, measure_baseline
 from friedel.runner.ahead import one_ahead
 from friedel.runner.compiling import compiling
 from friedel.runner.job import Job
@@ -160,7 +160,7 @@ class Clock:
 def baseline_facts(baseline: Baseline) -> dict[str, Any]:
     """What `run.json` keeps of a baseline: all but the image."""
     return {
-        "sample": list(baseline.sample),
+        "sample": list(baseline.probe_frames),
         "beam": list(baseline.beam) if baseline.beam else None,
         "margins": [list(box) for box in baseline.margins],
         "reference_level": baseline.reference_level,
@@ -171,7 +171,7 @@ def baseline_facts(baseline: Baseline) -> dict[str, Any]:
 
 
 def _measured(job: Job) -> Baseline:
-    baseline = measure(job.scan, job.recipe.preprocess, job.executor)
+    baseline = measure_baseline(job.scan, job.recipe.preprocess, job.executor)
     for text in baseline.warnings:
         warnings.warn(text, FriedelWarning, stacklevel=2)
     log.debug(f"noise {baseline.sigma:.3g} counts, beam {baseline.beam}, margins {list(baseline.margins)}")

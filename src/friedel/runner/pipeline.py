@@ -12,7 +12,7 @@ from friedel.io.sources import held_bytes
 from friedel.model.scan import Scan
 from friedel.output_folder.files import LOG, STAGES
 from friedel.output_folder.record import RunRecord, new_record
-from friedel.preprocess import ring_bytes
+from friedel.preprocess import buffer_bytes
 from friedel.recipe import Recipe
 from friedel.runner.areas import read_areas
 from friedel.runner.executors import local_executor, usable_cores
@@ -91,7 +91,9 @@ def plan_for(recipe: Recipe, scan: Scan) -> Plan:
     threads = recipe.run.threads or usable_cores()
     allowed = budget(recipe.run.memory_gb, usable_memory())
     held = held_bytes(scan.frames)
-    return plan_blocks(allowed, lambda windows: held + ring_bytes(recipe.preprocess, scan.shape, windows, threads))
+    return plan_blocks(
+        allowed, lambda windows: held + buffer_bytes(recipe.preprocess, scan.shape, windows, threads)
+    )
 
 
 @contextmanager

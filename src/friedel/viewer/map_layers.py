@@ -9,7 +9,7 @@ from friedel.explorer.display import ScaledArray
 from friedel.model.arrays import AnyArray
 from friedel.model.colours import STATUS_COLOURS, TRIANGLES, by_number, by_orientation
 from friedel.model.grains import GrainVolume, Status
-from friedel.model.pole_key import AXES, Key, in_sector, key_of, on_paper
+from friedel.model.ipf_key import AXES, IPFKey, in_sector, make_ipf_key, stereographic
 from friedel.output_folder.reader import OutputFolder
 from friedel.viewer.grain_facts import GrainFacts, hexes, listed
 
@@ -87,7 +87,7 @@ def colours_of(facts: GrainFacts) -> dict[str, Any]:
         keys.append({"phase": phase.name, "system": phase.crystal_system, "keyed": keyed, "grains": len(mine)})
         if not keyed:
             continue
-        key = key_of(phase, 8)
+        key = make_ipf_key(phase, 8)
         for name, axis in AXES.items():
             along = np.swapaxes(grains.U[mine], 1, 2) @ np.array(axis)
             for grain, place in zip(
@@ -105,7 +105,7 @@ def key_image(results: OutputFolder, phase: int, size: int) -> ScaledArray:
     phases = results.phases
     if not 0 <= phase < len(phases) or phases[phase].crystal_system not in TRIANGLES:
         raise FriedelError(f"phase {phase}", rule="has no key of orientations")
-    key = key_of(phases[phase], size)
+    key = make_ipf_key(phases[phase], size)
     image = np.ascontiguousarray(np.rint(255 * key.image[::-1]), np.uint8)
     left, right, bottom, top = key.box
     edge = np.column_stack([(key.edge[:, 0] - left) / (right - left), (top - key.edge[:, 1]) / (top - bottom)])
@@ -114,8 +114,8 @@ def key_image(results: OutputFolder, phase: int, size: int) -> ScaledArray:
     return ScaledArray(image, meta=about)
 
 
-def _in_key(key: Key, directions: AnyArray) -> list[list[float]]:
+def _in_key(key: IPFKey, directions: AnyArray) -> list[list[float]]:
     left, right, bottom, top = key.box
-    place = on_paper(directions)
+    place = stereographic(directions)
     across, down = (place[:, 0] - left) / (right - left), (top - place[:, 1]) / (top - bottom)
     return listed(np.column_stack([across, down]))

@@ -132,10 +132,9 @@ class Pictures:
         look = self._pass.known()
         preview = not look.exact(index, index + 1)
         if kind == "background":
-            image = look.background(look.one.background_of(index))
             quantum = None if preview else look.quantum
-            return look.one.nothing if image is None else image, quantum, {"preview": preview}
-        block = look.one.clean(index, look.background(look.one.background_of(index)))
+            return look.cleaner.background(index), quantum, {"preview": preview}
+        block = look.block(index, index + 1)
         return block.frames[0], look.quantum, {"preview": preview, "stand_in": bool(block.replaced[0])}
 
     def _scan(self) -> Scan:

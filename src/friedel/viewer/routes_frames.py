@@ -111,9 +111,9 @@ def _medians(session: Session, frames: list[int], row: int, col: int) -> list[fl
     if look is None:
         return [None] * len(frames)
     known: dict[int, float | None] = {}
-    for index in sorted({look.one.background_of(frame) for frame in frames}):
+    for index in sorted({look.cleaner.background_of(frame) for frame in frames}):
         known[index] = look.background_at(index, row, col)
-    return [known[look.one.background_of(frame)] for frame in frames]
+    return [known[look.cleaner.background_of(frame)] for frame in frames]
 
 
 def _number(value: float | None) -> float | None:

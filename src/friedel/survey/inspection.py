@@ -11,11 +11,11 @@ from friedel.model.arrays import AnyArray
 from friedel.model.scan import Scan
 
 Facts = dict[str, Any]
-SAMPLE = 16
+INSPECTED_FRAMES = 16
 """Frames that are looked at."""
 
 
-def look(params: ScanParams) -> Facts:
+def inspect_scan(params: ScanParams) -> Facts:
     """Describe a scan: plain values by name, `problems` being a list of sentences.
 
     What would stop a run (no dark, no angles) is listed among the problems as far as the frames can be read
@@ -70,7 +70,7 @@ def _stand_in(params: ScanParams, part: str) -> dict[str, Any]:
 
 def _oddities(scan: Scan, *, dark_known: bool, facts: Facts) -> list[str]:
     """What a few frames show."""
-    where = np.unique(np.linspace(0, scan.shape[0] - 1, SAMPLE).astype(int))
+    where = np.unique(np.linspace(0, scan.shape[0] - 1, INSPECTED_FRAMES).astype(int))
     found: dict[str, list[int]] = {}
     levels = []
     for frame in where.tolist():

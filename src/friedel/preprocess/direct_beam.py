@@ -7,7 +7,7 @@ from friedel.errors import InputError
 from friedel.model.arrays import AnyArray, Floats, Image
 from friedel.model.scan import Box, Scan
 from friedel.preprocess.params import PreprocessParams
-from friedel.preprocess.sample import Sample
+from friedel.preprocess.probe_frames import ProbeFrames
 
 _LEVELS = (0.5, 0.35, 0.25)
 _LEAST_EDGE = 4
@@ -27,7 +27,7 @@ _GOES_ON = 0.7
 _WIDEST = 0.12
 
 
-def beam_box(scan: Scan, params: PreprocessParams, sample: Sample) -> Box | None:
+def beam_box(scan: Scan, params: PreprocessParams, probe: ProbeFrames) -> Box | None:
     """The direct beam's box, as given or as found; None where there is none.
 
     Raises `InputError` for a box that does not lie in the image.
@@ -36,7 +36,7 @@ def beam_box(scan: Scan, params: PreprocessParams, sample: Sample) -> Box | None
         return None
     if params.beam != "auto":
         return _checked("preprocess.beam", params.beam, scan)
-    return find_beam(sample.median, sample.noise)
+    return find_beam(probe.median, probe.noise)
 
 
 def find_beam(image: Image, noise: float) -> Box | None:
@@ -96,7 +96,7 @@ def _high(values: AnyArray) -> float:
 
 
 def margin_boxes(
-    scan: Scan, params: PreprocessParams, sample: Sample, beam: Box | None
+    scan: Scan, params: PreprocessParams, probe: ProbeFrames, beam: Box | None
 ) -> tuple[tuple[Box, ...], str]:
     """The margin, as given or as found, and a warning ("" if there is none).
 
@@ -104,11 +104,11 @@ def margin_boxes(
     """
     if isinstance(params.margin, tuple):
         boxes = tuple(_checked("preprocess.margin", box, scan) for box in params.margin)
-        return boxes, _shadow_warning(scan, sample, boxes) or _margin_warning(scan, sample, boxes, beam)
+        return boxes, _shadow_warning(scan, probe, boxes) or _margin_warning(scan, probe, boxes, beam)
     if beam is None:
         return (), ""
     if params.margin == "auto":
-        return _find_margins(scan, sample, beam)
+        return _find_margins(scan, probe, beam)
     if 2 * params.margin > beam.col1 - beam.col0:
         raise InputError(
             "preprocess.margin",
@@ -117,21 +117,21 @@ def margin_boxes(
             way_out="give a smaller width, or boxes",
         )
     boxes = _strips(beam, 0, params.margin, params.margin)
-    return boxes, _shadow_warning(scan, sample, boxes) or _margin_warning(scan, sample, boxes, beam)
+    return boxes, _shadow_warning(scan, probe, boxes) or _margin_warning(scan, probe, boxes, beam)
 
 
-def _find_margins(scan: Scan, sample: Sample, beam: Box) -> tuple[tuple[Box, ...], str]:
+def _find_margins(scan: Scan, probe: ProbeFrames, beam: Box) -> tuple[tuple[Box, ...], str]:
     """Columns from either edge of the beam inwards that keep their level over the rotation."""
     width = beam.col1 - beam.col0
     inset = min(_INSET, width // 8)
-    columns = _column_levels(scan, sample, beam)
+    columns = _column_levels(scan, probe, beam)
     left = columns[:, inset : inset + max(width // 50, 1)].mean(axis=1)
     right = columns[:, width - inset - max(width // 50, 1) : width - inset].mean(axis=1)
     most = max(int(_WIDEST * width), 1)
     wide_left = _unshadowed(columns[:, inset:] / left[:, None], most)
     wide_right = _unshadowed(columns[:, ::-1][:, inset:] / right[:, None], most)
     boxes = _strips(beam, inset, wide_left, wide_right)
-    return boxes, _shadow_warning(scan, sample, boxes)
+    return boxes, _shadow_warning(scan, probe, boxes)
 
 
 def _unshadowed(relative: Floats, most: int) -> int:
@@ -143,13 +143,13 @@ def _unshadowed(relative: Floats, most: int) -> int:
     return max(width - 1 if len(shadowed) else width, 1)
 
 
-def _column_levels(scan: Scan, sample: Sample, beam: Box) -> Floats:
-    """Mean of each column of the beam in each sample frame [n, col], without its uppermost and lowest rows."""
+def _column_levels(scan: Scan, probe: ProbeFrames, beam: Box) -> Floats:
+    """Mean of each column of the beam in each probe frame [n, col], without its uppermost and lowest rows."""
     height = beam.row1 - beam.row0
     inset = min(_INSET, height // 8)
     rows, cols = slice(beam.row0 + inset, beam.row1 - inset), slice(beam.col0, beam.col1)
     keep = ~scan.mask[rows, cols] & np.isfinite(scan.dark[rows, cols])
-    values = np.where(keep, sample.raw[:, rows, cols].astype(np.float64) - scan.dark[rows, cols], 0.0)
+    values = np.where(keep, probe.raw[:, rows, cols].astype(np.float64) - scan.dark[rows, cols], 0.0)
     return np.maximum(np.asarray(values.sum(axis=1) / np.maximum(keep.sum(axis=0), 1), np.float64), _NO_LIGHT)
 
 
@@ -160,9 +160,9 @@ def _strips(beam: Box, inset: int, left: int, right: int) -> tuple[Box, ...]:
     )
 
 
-def _shadow_warning(scan: Scan, sample: Sample, boxes: tuple[Box, ...]) -> str:
+def _shadow_warning(scan: Scan, probe: ProbeFrames, boxes: tuple[Box, ...]) -> str:
     """The source dims all margins alike; where they differ from frame to frame, something else does."""
-    levels = np.array([[_level(frame[box.slices], scan, box) for box in boxes] for frame in sample.raw])
+    levels = np.array([[_level(frame[box.slices], scan, box) for box in boxes] for frame in probe.raw])
     if len(boxes) < 2 or len(levels) < 4 or np.any(levels <= 0):
         return ""
     shares = levels / levels.mean(axis=1, keepdims=True)
@@ -175,11 +175,11 @@ def _shadow_warning(scan: Scan, sample: Sample, boxes: tuple[Box, ...]) -> str:
     )
 
 
-def _margin_warning(scan: Scan, sample: Sample, boxes: tuple[Box, ...], beam: Box | None) -> str:
+def _margin_warning(scan: Scan, probe: ProbeFrames, boxes: tuple[Box, ...], beam: Box | None) -> str:
     """The margin that a user gave against the left and right edge of the beam, which the sample reaches last."""
     if beam is None or beam.col1 - beam.col0 < 4 * _LEAST_EDGE or beam.row1 - beam.row0 < 2 * _LEAST_EDGE:
         return ""
-    columns = _column_levels(scan, sample, beam)
+    columns = _column_levels(scan, probe, beam)
     width, inset = beam.col1 - beam.col0, _INSET + 1
     edges = np.stack([columns[:, inset : inset + 2], columns[:, width - inset - 2 : width - inset]]).mean(axis=2)
     if np.median(edges.min(axis=0)) <= 2 * _NO_LIGHT:  # no beam above this dark, which has been said
@@ -189,7 +189,7 @@ def _margin_warning(scan: Scan, sample: Sample, boxes: tuple[Box, ...], beam: Bo
     least = _DIMMER if inner else _DIMMER_AT_THE_EDGE
     used = inner or list(boxes)
     areas = np.array([max(box.area, 1) for box in used], np.float64)
-    levels = np.array([[_level(frame[box.slices], scan, box) for box in used] for frame in sample.raw])
+    levels = np.array([[_level(frame[box.slices], scan, box) for box in used] for frame in probe.raw])
     margin = levels @ (areas / areas.sum())
     share = float(np.median(margin / np.maximum(edges.min(axis=0), 1e-9)))
     if share < _OUTSIDE:
@@ -213,13 +213,13 @@ def _common(one: Box, other: Box) -> Box:
     return Box(*low, *high)
 
 
-def beam_warning(scan: Scan, params: PreprocessParams, sample: Sample, beam: Box | None) -> str:
+def beam_warning(scan: Scan, params: PreprocessParams, probe: ProbeFrames, beam: Box | None) -> str:
     """A box that a user gave, and that is smaller than the beam: what it leaves out is taken for spots."""
     if beam is None or not isinstance(params.beam, tuple) or min(beam.row1 - beam.row0, beam.col1 - beam.col0) < 4:
         return ""
-    image = np.where(scan.mask, np.float32(0), sample.median)
+    image = np.where(scan.mask, np.float32(0), probe.median)
     bright = _high(image[beam.slices])
-    if bright < _LEAST_SIGMAS * sample.noise:
+    if bright < _LEAST_SIGMAS * probe.noise:
         return ""
     on = [
         name

@@ -12,7 +12,7 @@ MOST_DARKS = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class StoredScan:
     """Frames as stored, and what else the files say; None where they are silent.
 
     `name` is the file, with the dataset behind `::`. `dark` [row, col] or [image, row, col], read from `dark_from`,

@@ -16,7 +16,7 @@ from friedel.model.shapes import Grid
 from friedel.reconstruct.rays import Rays
 
 
-class Claims:
+class BlobsByFrame:
     """All blobs of a scan, rejected ones too, in an order in which those of some frames are quickly found."""
 
     def __init__(self, blobs: BlobTable) -> None:
@@ -32,7 +32,7 @@ class Claims:
         self.detector = blobs.shape[1:]
 
 
-class Box(NamedTuple):
+class VoxelBox(NamedTuple):
     """The voxels of a grain: index of the first edge on the grid (x, y, z), number of voxels (x, y, z), and the
     radius about the vertical through the grain's centre beyond which there is nothing (in voxels)."""
 
@@ -86,16 +86,16 @@ def extents(rays: Rays, blobs: BlobTable, plane: Floats) -> Floats:
     return reach
 
 
-def make_box(centre_um: Floats, reach_um: Floats, grid: Grid) -> Box:
+def make_voxel_box(centre_um: Floats, reach_um: Floats, grid: Grid) -> VoxelBox:
     """The voxels that a grain can fill: within reach (across, up) of its centre."""
     reach = np.array([reach_um[0], reach_um[0], reach_um[1]])
     start = np.floor(centre_um / grid.voxel_um - np.array(grid.phase) - reach / grid.voxel_um).astype(np.int64)
     stop = np.ceil(centre_um / grid.voxel_um - np.array(grid.phase) + reach / grid.voxel_um).astype(np.int64)
-    return Box(start, stop - start, float(reach_um[0] / grid.voxel_um))
+    return VoxelBox(start, stop - start, float(reach_um[0] / grid.voxel_um))
 
 
 def project_blobs(
-    rays: Rays, claims: Claims, plane: Floats, centre_um: Floats, box: Box, grid: Grid
+    rays: Rays, blobs_by_frame: BlobsByFrame, plane: Floats, centre_um: Floats, box: VoxelBox, grid: Grid
 ) -> Projections:
     """The grain's blobs on the ideal detector."""
     voxel = grid.voxel_um
@@ -119,23 +119,29 @@ def project_blobs(
     window = (len(rays.blob), *(2 * half_window + 1))
     images, known = np.zeros(window, dtype=np.float32), np.ones(window, dtype=np.bool_)
     spot_projections.sum_over_frames(
-        rays.blob, corner, claims.pointer, claims.voxels[1], claims.voxels[2], claims.intensity, images
+        rays.blob,
+        corner,
+        blobs_by_frame.pointer,
+        blobs_by_frame.voxels[1],
+        blobs_by_frame.voxels[2],
+        blobs_by_frame.intensity,
+        images,
     )
-    spot_projections.beyond(corner, *claims.detector, known)
+    spot_projections.mark_outside(corner, *blobs_by_frame.detector, known)
     spot_projections.claimed_by_others(
         rays.blob,
         corner,
-        claims.box,
-        claims.order,
-        claims.longest,
-        claims.turn,
-        claims.pointer,
-        claims.voxels,
+        blobs_by_frame.box,
+        blobs_by_frame.order,
+        blobs_by_frame.longest,
+        blobs_by_frame.turn,
+        blobs_by_frame.pointer,
+        blobs_by_frame.voxels,
         known,
     )
     affine = np.concatenate([jacobian, (centre - corner)[:, :, None]], axis=2)
     affine[:, :, 2] -= np.einsum("nij,nj->ni", jacobian, anchor)
     samples = max(1, int(np.ceil(np.linalg.norm(jacobian, axis=1).max() - 0.01)))
     image, weight = (np.empty((len(rays.blob), *size), dtype=np.float32) for _ in range(2))
-    spot_projections.lay_out(images, known, affine, samples, image, weight)
+    spot_projections.resample(images, known, affine, samples, image, weight)
     return Projections(image, weight, slope, offset)

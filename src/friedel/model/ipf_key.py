@@ -19,7 +19,7 @@ AXES = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
 SECTOR_DEG = {"cubic": 45.0, "hexagonal": 30.0, "trigonal": 30.0, "tetragonal": 45.0}
 
 
-class Key(NamedTuple):
+class IPFKey(NamedTuple):
     """The sector with every direction's colour.
 
     `image` [row, col, 4] in 0..1, the first row lowest, nothing (alpha 0) outside of the sector; `box` is its left,
@@ -34,10 +34,10 @@ class Key(NamedTuple):
     names: tuple[str, ...]
 
 
-def key_of(phase: Phase, size: int = 220) -> Key:
+def make_ipf_key(phase: Phase, size: int = 220) -> IPFKey:
     """The key of a lattice that has one (`TRIANGLES`), `size` pixels wide."""
     system = phase.crystal_system
-    edge = on_paper(_edge(system))
+    edge = stereographic(_edge(system))
     low, high = edge.min(axis=0), edge.max(axis=0)
     step = (high[0] - low[0]) / size
     x, y = np.meshgrid(np.arange(low[0], high[0], step), np.arange(low[1], high[1], step))
@@ -49,7 +49,7 @@ def key_of(phase: Phase, size: int = 220) -> Key:
     colour = softened(ipf_colours(frames, phase) / 255.0).reshape(*x.shape, 3)
     image = np.concatenate([colour, _within(d, system)[..., None]], axis=-1)
     box = (float(low[0]), float(high[0]), float(low[1]), float(high[1]))
-    return Key(image, box, edge, edge[[0, 1, -1]], NAMES[system])
+    return IPFKey(image, box, edge, edge[[0, 1, -1]], NAMES[system])
 
 
 def in_sector(directions: Floats, system: str) -> Floats:
@@ -67,7 +67,7 @@ def in_sector(directions: Floats, system: str) -> Floats:
     return np.stack([flat * np.cos(angle), flat * np.sin(angle), np.abs(d[..., 2])], axis=-1)
 
 
-def on_paper(directions: Floats) -> Floats:
+def stereographic(directions: Floats) -> Floats:
     """Stereographic projection (n,2) of directions (n,3) of the upper half."""
     return np.asarray(directions[..., :2] / (1.0 + directions[..., 2:]))
 

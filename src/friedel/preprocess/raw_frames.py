@@ -34,7 +34,7 @@ def for_kernels(raw: AnyArray) -> AnyArray:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Constants:
+class PixelConstants:
     """What belongs to each pixel of a flat frame, padded to whole tiles: dark, whether it is kept, and its part."""
 
     dark: Image
@@ -43,7 +43,7 @@ class Constants:
     masked: Indices
 
     @classmethod
-    def of(cls, scan: Scan) -> "Constants":
+    def of(cls, scan: Scan) -> "PixelConstants":
         """From dark, mask and tiles of the scan; a pixel whose dark is not a number is masked."""
         _, rows, cols = scan.shape
         padded = -(-rows * cols // TILE) * TILE
@@ -57,6 +57,15 @@ class Constants:
             image[box.slices] = number
         return cls(dark, keep, part, np.flatnonzero(~keep[: rows * cols]))
 
+    def cropped(self, crop: tuple[slice, slice], shape: tuple[int, int]) -> "PixelConstants":
+        """Of a crop (rows, cols) of frames of this shape, not padded."""
+        pixels = shape[0] * shape[1]
+        dark, keep, tile = (
+            np.ascontiguousarray(values[:pixels].reshape(shape)[crop]).ravel()
+            for values in (self.dark, self.keep, self.part)
+        )
+        return PixelConstants(dark, keep, tile, np.flatnonzero(~keep))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gains:
@@ -65,11 +74,11 @@ class Gains:
     reference: float
     everywhere: Indices
     by_part: tuple[Indices, ...]
-    constants: Constants
+    constants: PixelConstants
     saturation: float
 
     @classmethod
-    def of(cls, scan: Scan, params: PreprocessParams, baseline: Baseline, constants: Constants) -> "Gains":
+    def of(cls, scan: Scan, params: PreprocessParams, baseline: Baseline, constants: PixelConstants) -> "Gains":
         """From the boxes and the level of the baseline; without them every gain is 1."""
         beam = (baseline.beam,) if baseline.beam is not None else ()
         boxes = {"margin": baseline.margins, "beam": beam, "none": ()}[params.normalise]
@@ -115,7 +124,7 @@ def without(scan: Scan, dead: Mask | None) -> Scan:
     return scan if dead is None else replace(scan, mask=scan.mask | dead)
 
 
-def pixels_in(boxes: tuple[Box, ...], scan: Scan, constants: Constants) -> Indices:
+def pixels_in(boxes: tuple[Box, ...], scan: Scan, constants: PixelConstants) -> Indices:
     """Flat pixels of boxes, ascending, each once, without masked ones."""
     image = np.zeros(scan.shape[1:], np.bool_)
     for box in boxes:

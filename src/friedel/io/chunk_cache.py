@@ -16,7 +16,7 @@ def room_for(chunk_bytes: int) -> int:
     return max(ROOM_BYTES, _FEWEST * chunk_bytes)
 
 
-class Recent:
+class ChunkCache:
     """Keeps the newest chunks; each is decoded once although several threads want it at the same time.
 
     One serves all the files of a scan: chunks of a file that was read to its end make room for the next one's.
@@ -27,8 +27,8 @@ class Recent:
         self._slots: dict[Hashable, _Slot] = {}
         self._bytes = 0
 
-    def __reduce__(self) -> tuple[type["Recent"], tuple[()]]:
-        return Recent, ()
+    def __reduce__(self) -> tuple[type["ChunkCache"], tuple[()]]:
+        return ChunkCache, ()
 
     def get(self, key: Hashable, size: int, decode: Callable[[], AnyArray]) -> AnyArray:
         """The chunk of `size` bytes called `key`; what `decode` raises, it raises to everyone who asks."""

@@ -13,7 +13,7 @@ from friedel.errors import ScanError
 Bytes = NDArray[np.uint8]
 
 
-class RawFile:
+class ByteReader:
     """A file opened at the first read and closed with the object; can be sent to another process."""
 
     def __init__(self, path: str | Path) -> None:
@@ -21,8 +21,8 @@ class RawFile:
         self._lock = threading.Lock()
         self._handle: int | None = None
 
-    def __reduce__(self) -> tuple[type["RawFile"], tuple[Path]]:
-        return RawFile, (self.path,)
+    def __reduce__(self) -> tuple[type["ByteReader"], tuple[Path]]:
+        return ByteReader, (self.path,)
 
     def read(self, offset: int, size: int) -> Bytes:
         """`size` bytes from `offset`; fewer at the end of the file. Raises `ScanError` when it cannot be read."""

@@ -1,20 +1,26 @@
 """One look at a few frames before the pass: beam, margin, level, fixed point, noise."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from friedel.kernels.preprocess.despeckle import despeckle
-from friedel.model.arrays import AnyArray, Floats, Mask
+from friedel.model.arrays import AnyArray, Mask
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Box, Scan
 from friedel.model.stream import Executor, Serial
-from friedel.preprocess.boxes import beam_box, beam_warning, margin_boxes
+from friedel.preprocess.direct_beam import beam_box, beam_warning, margin_boxes
+from friedel.preprocess.frame_cleaner import FrameCleaner, RawFrame
 from friedel.preprocess.noise import local_sigma, robust_sigma
 from friedel.preprocess.params import PreprocessParams
-from friedel.preprocess.raw import MOST_SATURATED, Constants, Gains, without
-from friedel.preprocess.sample import Sample, clean_sample, hardly_numbers, read_sample, take_sample
+from friedel.preprocess.probe_frames import (
+    ProbeFrames,
+    hardly_numbers,
+    median_background,
+    read_probe_frames,
+)
+from friedel.preprocess.raw_frames import MOST_SATURATED, Gains, PixelConstants, without
 
 _TOP = 65535.0
 _HEADROOM = 1.25
@@ -30,63 +36,69 @@ _COARSE = 2.0
 # normal noise; tests/unit/test_baseline.py).
 _LOST = {1: 2 - math.pi / 2, 3: 2.9, 5: 5.8, 7: 7.0}
 _LEAST_PART = 0.3
+_NOISE_FRAMES = 8
 
 
-def measure(scan: Scan, params: PreprocessParams, executor: Executor | None = None) -> Baseline:
+def measure_baseline(scan: Scan, params: PreprocessParams, executor: Executor | None = None) -> Baseline:
     """Look at 32 evenly spaced frames: direct beam, margin, reference level, fixed point and noise.
 
     Deterministic. What is odd is in `warnings` of the result. Raises `InputError` for boxes outside the image and
-    `ScanError` where no frame of the sample can be used.
+    `ScanError` where none of the frames can be used.
     """
     executor = executor or Serial()
-    numbers, raw = read_sample(scan, executor)
+    numbers, raw = read_probe_frames(scan, executor)
     shape = scan.shape[1:]
     dead = hardly_numbers(raw, shape)
     warnings = [_dead_warning(scan, dead), _turn_warning(scan, params)]
     scan = without(scan, dead)
-    constants = Constants.of(scan)
-    sample = take_sample(numbers, raw, constants, shape, executor)
-    warnings.append(_dark_warning(scan, sample))
-    beam = beam_box(scan, params, sample)
-    warnings.append(beam_warning(scan, params, sample, beam))
-    margins, shadowed = margin_boxes(scan, params, sample, beam) if params.normalise == "margin" else ((), "")
+    constants = PixelConstants.of(scan)
+    probe = ProbeFrames.of(numbers, raw, constants, shape, executor)
+    warnings.append(_dark_warning(scan, probe))
+    beam = beam_box(scan, params, probe)
+    warnings.append(beam_warning(scan, params, probe, beam))
+    margins, shadowed = margin_boxes(scan, params, probe, beam) if params.normalise == "margin" else ((), "")
     warnings.append(shadowed)
     baseline = Baseline(
-        sample.frames, beam, margins, 1.0, 1.0, 0.0, sample.noise, np.zeros(shape, np.float32), dead=dead,
-        stand_in=sample.median if raw.dtype.kind == "f" else None,
+        probe.numbers, beam, margins, 1.0, 1.0, 0.0, probe.noise, np.zeros(shape, np.float32), dead=dead,
+        fill_image=probe.median if raw.dtype.kind == "f" else None,
     )  # fmt: skip
-    level, dim = _reference_level(scan, params, baseline, sample, constants)
+    level, dim = _reference_level(scan, params, baseline, probe, constants)
     warnings.append(dim)
-    baseline = replace(baseline, reference_level=level)
-    gains_of = Gains.of(scan, params, baseline, constants)
-    sample = _normal(sample, gains_of)
-    gains = np.array([gains_of.of_frame(frame.ravel()) for frame in sample.raw])
-    scale, offset, coarse = _fixed_point(params, constants, sample, gains)
+    cleaner = FrameCleaner.of(scan, params, replace(baseline, reference_level=level))
+    frames = _usable(cleaner, probe)
+    scale, offset, coarse = _fixed_point(cleaner, probe.noise, frames)
     warnings.append(coarse)
-    baseline = replace(baseline, scale=scale, offset=offset)
-    clean = clean_sample(params, baseline, constants, sample, gains, executor)
-    window = min(2 * params.half_window + 1, scan.shape[0])
-    lost = _LOST[params.despeckle]
-    factor = _window_factor(lost, len(sample.frames), window if params.background == "moving_median" else 0)
-    least = 0.29 / scale
-
-    def noise(per_pixel: bool) -> AnyArray:
-        if per_pixel:
-            return local_sigma(clean, scan.mask, least)
-        return np.asarray(robust_sigma(clean[:, _outside(scan, beam)], least))
-
-    sigma, image = executor.map(noise, (False, True))  # side by side: they are half the time of this look
+    baseline = replace(cleaner.baseline, scale=scale, offset=offset)
+    cleaner = replace(cleaner, baseline=baseline)
+    sigma, image = _noise(cleaner.subtracting(median_background(cleaner, frames, executor)), frames, executor)
+    window = min(2 * params.half_window + 1, scan.shape[0]) if params.background == "moving_median" else 0
+    factor = _window_factor(_LOST[params.despeckle], len(frames), window)
     image = image * np.float32(factor)
     return replace(baseline, sigma=float(sigma) * factor, sigma_image=image, warnings=tuple(filter(None, warnings)))
 
 
-def _normal(sample: Sample, gains: Gains) -> Sample:
-    """The sample without frames that the pass will not use: their gains mean nothing."""
-    good = [not gains.fault(frame.ravel()) for frame in sample.raw]
-    if all(good) or not any(good):
-        return sample
-    frames = tuple(number for number, use in zip(sample.frames, good, strict=True) if use)
-    return replace(sample, frames=frames, raw=sample.raw[good])
+def _usable(cleaner: FrameCleaner, probe: ProbeFrames) -> list[RawFrame]:
+    """The probe frames without those that the pass will not use: their gains mean nothing."""
+    frames = [cleaner.stored(image, number) for image, number in zip(probe.raw, probe.numbers, strict=True)]
+    good = [frame for frame in frames if not cleaner.gains.fault(frame.image.ravel())]
+    return good or frames
+
+
+def _noise(cleaner: FrameCleaner, frames: Sequence[RawFrame], executor: Executor) -> tuple[AnyArray, AnyArray]:
+    """Noise of some of the clean frames in counts: on the whole, and per pixel [row, col]."""
+    scan = cleaner.scan
+    used = np.unique(np.linspace(0, len(frames) - 1, min(_NOISE_FRAMES, len(frames))).round().astype(int))
+    clean = np.stack(list(executor.map(lambda n: cleaner.clean(frames[n]), used.tolist())))
+    least = 0.29 / cleaner.baseline.scale
+    outside = _outside(scan, cleaner.baseline.beam)
+
+    def noise(per_pixel: bool) -> AnyArray:
+        if per_pixel:
+            return local_sigma(clean, scan.mask, least)
+        return np.asarray(robust_sigma(clean[:, outside], least))
+
+    sigma, image = executor.map(noise, (False, True))  # side by side: they are half the time of this look
+    return sigma, image
 
 
 def _dead_warning(scan: Scan, dead: Mask | None) -> str:
@@ -109,9 +121,9 @@ def _turn_warning(scan: Scan, params: PreprocessParams) -> str:
     )
 
 
-def _dark_warning(scan: Scan, sample: Sample) -> str:
-    inside = sample.median[~scan.mask]
-    if inside.size == 0 or np.mean(inside < -max(sample.noise, 1.0)) <= 0.5:
+def _dark_warning(scan: Scan, probe: ProbeFrames) -> str:
+    inside = probe.median[~scan.mask]
+    if inside.size == 0 or np.mean(inside < -max(probe.noise, 1.0)) <= 0.5:
         return ""
     return (
         f"scan.dark: the dark is brighter than the frames (the median pixel is {-float(np.median(inside)):.0f} "
@@ -120,7 +132,7 @@ def _dark_warning(scan: Scan, sample: Sample) -> str:
 
 
 def _reference_level(
-    scan: Scan, params: PreprocessParams, baseline: Baseline, sample: Sample, constants: Constants
+    scan: Scan, params: PreprocessParams, baseline: Baseline, probe: ProbeFrames, constants: PixelConstants
 ) -> tuple[float, str]:
     """Level of the margin (or the beam) above the dark, 0 where there is none, and a warning."""
     if params.normalise == "none":
@@ -131,7 +143,7 @@ def _reference_level(
             f'preprocess.normalise: no direct beam was found to normalise on, so that "{params.normalise}" is off; '
             f'give preprocess.beam, or set preprocess.normalise = "none"'
         )
-    levels = np.array([gains.level(frame.ravel()) for frame in sample.raw])
+    levels = np.array([gains.level(frame.ravel()) for frame in probe.raw])
     known = levels[np.isfinite(levels)]
     if 2 * len(known) < len(levels):
         return 0.0, (
@@ -139,7 +151,7 @@ def _reference_level(
             f"that they are not normalised; give preprocess.margin boxes in a dimmer part of the beam"
         )
     level = float(np.median(known))
-    if level <= max(sample.noise, 1e-6):
+    if level <= max(probe.noise, 1e-6):
         return 0.0, (
             f"preprocess.{params.normalise}: its level ({level:.1f} counts above the dark) is not above the noise: "
             f"frames are not normalised"
@@ -147,47 +159,38 @@ def _reference_level(
     return level, ""
 
 
-def _fixed_point(
-    params: PreprocessParams, constants: Constants, sample: Sample, gains: Floats
-) -> tuple[float, float, str]:
+def _fixed_point(cleaner: FrameCleaner, raw_noise: float, frames: Sequence[RawFrame]) -> tuple[float, float, str]:
     """Scale (a power of two) and offset of the 16-bit numbers, and a warning.
 
     At least 1 and at least four steps a sigma of a raw pixel, but no finer than half a count where the raw values
-    are whole counts: what is left of the range is for spots brighter than those of the sample. Coarser where the
-    sample would not fit, except for single pixels that stick out: they leave the range, which the pass counts.
+    are whole counts: what is left of the range is for spots brighter than those of these frames. Coarser where
+    these would not fit, except for single pixels that stick out: they leave the range, which the pass counts.
     """
-    low, high = _range(constants, sample, gains, 1)
-    kind = sample.raw.dtype.kind
-    wanted = _STEPS_PER_SIGMA / sample.noise if sample.noise > 0 else _NOISELESS[kind]
+    params = cleaner.params
+    low, high = _range(cleaner, frames, 1)
+    kind = frames[0].image.dtype.kind
+    wanted = _STEPS_PER_SIGMA / raw_noise if raw_noise > 0 else _NOISELESS[kind]
     finest = 2.0 ** math.ceil(math.log2(min(max(wanted, 1.0), _FINEST[kind])))
-    scale, offset = _fitting(finest, low, high, sample.noise)
-    if scale < min(wanted, finest) and (sample.noise > 0 or params.despeckle > 1):
-        low, high = _range(constants, sample, gains, max(params.despeckle, _LEAST_SQUARE))
-        scale, offset = _fitting(finest, low, high, sample.noise)
-    enough = _COARSE / sample.noise if sample.noise > 0 else 1.0
+    scale, offset = _fitting(finest, low, high, raw_noise)
+    if scale < min(wanted, finest) and (raw_noise > 0 or params.despeckle > 1):
+        low, high = _range(cleaner, frames, max(params.despeckle, _LEAST_SQUARE))
+        scale, offset = _fitting(finest, low, high, raw_noise)
+    enough = _COARSE / raw_noise if raw_noise > 0 else 1.0
     if params.arithmetic == "float32" or scale >= min(enough, finest):
         return scale, offset, ""
     told = (
         f"preprocess.arithmetic: values up to {high:.6g} counts leave steps of {1 / scale:.6g} counts for fixed "
-        f'point, coarse beside noise of {sample.noise:.3g}; mask the brightest pixels (scan.mask) or set "float32"'
+        f'point, coarse beside noise of {raw_noise:.3g}; mask the brightest pixels (scan.mask) or set "float32"'
     )
     return scale, offset, told
 
 
-def _range(constants: Constants, sample: Sample, gains: Floats, size: int) -> tuple[float, float]:
+def _range(cleaner: FrameCleaner, frames: Sequence[RawFrame], size: int) -> tuple[float, float]:
     """Least and largest value above the dark, 0 among them, after a median of `size` × `size` pixels."""
-    _, rows, cols = sample.raw.shape
-    dark, keep = constants.dark[: rows * cols], constants.keep[: rows * cols]
-    low, high = 0.0, 0.0
-    for frame, gain in zip(sample.raw, gains, strict=True):
-        values = (frame.ravel().astype(np.float32) - dark) * gain.astype(np.float32)[constants.part[: rows * cols]]
-        image = np.where(keep & np.isfinite(values), values, np.float32(0)).reshape(rows, cols)
-        if size > 1:
-            calm = np.empty_like(image)
-            despeckle(image, size, 0, rows, calm)
-            image = calm
-        low, high = min(low, float(image.min())), max(high, float(image.max()))
-    return low, high
+    params = cleaner.params.replaced(arithmetic="float32", despeckle=size)
+    images = map(replace(cleaner, params=params).clean, frames)
+    ends = [(float(image.min()), float(image.max())) for image in images]
+    return min(0.0, *(low for low, _ in ends)), max(0.0, *(high for _, high in ends))
 
 
 def _fitting(scale: float, low: float, high: float, noise: float) -> tuple[float, float]:
@@ -201,10 +204,10 @@ def _offset(below: float, scale: float) -> float:
     return float(min(16 * math.ceil((below * scale + 16) / 16), _MOST_OFFSET))
 
 
-def _window_factor(lost: float, sample: int, window: int) -> float:
-    """Noise after subtracting the median of `window` frames (0: none) against that of `sample` frames."""
+def _window_factor(lost: float, frames: int, window: int) -> float:
+    """Noise after subtracting the median of `window` frames (0: none) against that of the probe frames."""
     of_window = max(1 - lost / window, _LEAST_PART) if window else 1.0
-    return math.sqrt(of_window / max(1 - lost / sample, _LEAST_PART))
+    return math.sqrt(of_window / max(1 - lost / frames, _LEAST_PART))
 
 
 def _outside(scan: Scan, beam: Box | None) -> Mask:

@@ -14,7 +14,7 @@ from friedel.model.grains import GrainTable, GrainVolume, Status
 from friedel.model.pairs import PairTable
 
 
-class Trace(NamedTuple):
+class VoxelTrace(NamedTuple):
     """Where one place of the map comes from; `grain` is -1 and the rest empty where there is none.
 
     `frames` (n,2) are the first frame of each blob and one past its last, unwrapped as in the blob table.
@@ -27,18 +27,18 @@ class Trace(NamedTuple):
     frames: Indices
 
 
-def trace(
+def trace_voxel(
     position_um: Floats, volume: GrainVolume, grains: GrainTable, blobs: BlobTable, pairs: PairTable | None = None
-) -> Trace:
+) -> VoxelTrace:
     """All that is behind the place (x,y,z) of the sample frame."""
     where = voxel_at(volume, np.asarray(position_um, dtype=np.float64)[None])[0]
     none = np.zeros(0, dtype=np.int64)
     if (where < 0).any() or volume.grain_id[tuple(where)] == 0:
-        return Trace(-1, Status.EMPTY, none, none, np.zeros((0, 2), dtype=np.int64))
+        return VoxelTrace(-1, Status.EMPTY, none, none, np.zeros((0, 2), dtype=np.int64))
     grain = int(volume.grain_id[tuple(where)]) - 1
     mine = blobs_of_grain(grains, grain)
     found = pairs_of_blobs(pairs, blobs["spot3d_id"][mine]) if pairs is not None else none
-    return Trace(grain, Status(int(volume.status[tuple(where)])), mine, found, frames_of_blobs(blobs, mine))
+    return VoxelTrace(grain, Status(int(volume.status[tuple(where)])), mine, found, frames_of_blobs(blobs, mine))
 
 
 def voxel_at(volume: GrainVolume, position_um: Floats) -> Indices:
