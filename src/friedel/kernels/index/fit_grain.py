@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from friedel.kernels.bragg import meet_plane, omega_solutions
-from friedel.kernels.index.blob_lookup import ABSENT, EXPECTED, TURN, nearest_blob_each, predict_spots
+from friedel.kernels.index.blob_lookup import EXPECTED, TURN, nearest_blob_each, predict_spots
 
 CAUCHY_SCALE = 2.5
 """Residuals of more errors than this weigh less and less (Cauchy's weight)."""
@@ -154,7 +154,8 @@ def gauss_newton(
 def gather_found(
     blob: Any, centroid: Any, extra_error: Any, hkl: Any, error: Any, taken: Any, seen: Any, errors: Any
 ) -> int:
-    """Gather the spots that have a blob: their hkl, what was seen and its errors; how many."""
+    """Gather of the spots that have a blob hkl (`taken`), centroid (`seen`) and its `errors`, all (n,3); how
+    many."""
     n = 0
     for s in range(len(blob)):
         if blob[s] < 0:
@@ -184,10 +185,11 @@ def fit_to_nearest_blobs(
     square: Any,
     state: Any,
 ) -> Any:
-    """Predict, take the nearest blobs, fit, again with a shrinking reach; (U, position) and blob, square, state
-    (2n) filled.
+    """(U, position) of a grain fitted to the nearest blobs of its predicted spots, again with a shrinking reach.
 
-    `hkl` (n,3) floats; the reach starts at `widest` times `error` x `limit`.
+    `hkl` (n,3) floats, `position` in the unit of `plane`; `error` (3,) rad, px, px; the reach starts at `widest`
+    times `error` x `limit`. Fills `blob`, `square`, `state` (2n) of both spots of each reflection: row of the blob
+    or -1, squared normalised distance, what was predicted.
     """
     n = hkl.shape[0]
     spots = np.empty((2 * n, 4))
@@ -213,7 +215,7 @@ def count_spots(blob: Any, state: Any, assigned: Any, out: Any) -> None:
     """
     out[:] = 0
     for s in range(len(blob)):
-        if state[s] != EXPECTED or state[s] == ABSENT:
+        if state[s] != EXPECTED:
             continue
         out[2] += 1
         if blob[s] >= 0 and assigned[blob[s]]:
