@@ -182,15 +182,10 @@ def _heads(vectors: Floats, symmetry: Floats) -> AnyArray:
 
 def make_lines(scene: Scene, pairs: PairTable) -> Lines:
     """The pairs of blobs that are kept, in the sample frame."""
-    ids = scene.blobs["spot3d_id"]
-    order = np.argsort(ids, kind="stable")
-    both = np.column_stack([pairs["blob_a"], pairs["blob_b"]])
-    at = np.clip(np.searchsorted(ids[order], both), 0, max(len(ids) - 1, 0))
-    rows = order[at] if len(ids) else np.zeros_like(both)
-    known = (ids[rows] == both).all(axis=1) if len(ids) else np.zeros(len(both), dtype=bool)
+    rows = np.column_stack([pairs["blob_a"], pairs["blob_b"]])
+    known = (rows < len(scene.blobs)).all(axis=1)
     rows = rows[known]
-    two_theta, eta = np.radians(pairs["two_theta"][known]), np.radians(pairs["eta"][known])
-    omega = np.radians(pairs["omega"][known])
+    two_theta, eta, omega = (np.radians(pairs[name][known]) for name in ("two_theta", "eta", "omega"))
     k = np.column_stack([np.cos(two_theta), -np.sin(two_theta) * np.sin(eta), np.sin(two_theta) * np.cos(eta)])
     names = ("line_x", "line_y", "line_z"), ("direction_x", "direction_y", "direction_z")
     point, direction = (

@@ -56,7 +56,7 @@ def threshold_panel(material: Material, subject: Subject, blobs: BlobTable) -> P
     )
     return Panel(
         "The double threshold, on one line through a blob",
-        f"Blob {int(blobs['spot3d_id'][subject.blob])}, maximum {short(float(blobs['IMax_int'][subject.blob]))} "
+        f"Blob {subject.blob}, maximum {short(float(blobs['IMax_int'][subject.blob]))} "
         f"counts, {size} (x, y, frames). Voxels at or above T = {short(seed)} are the seed; from there it grows, "
         f"in 3D, through neighbours at or above t = {short(grown)}{_where(material)}. "
         "Left along x, right along the rotation. Good: the grown part ends where the spot does. Bad: it stops on "
