@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from friedel.calibrator import CalibrateParams, Calibration, calibrate, refine_setup
+from friedel.calibrator import CalibrationRequest, Decision, choose_setup
 from friedel.errors import InputError, RecipeError
 from friedel.evaluator import evaluate
 from friedel.io.export import (
@@ -86,7 +86,7 @@ def judge(out: Path, truth: Truth) -> dict[str, Any]:
     )
 
 
-def calibrated(out: Path) -> Calibration:
+def calibrated(out: Path) -> Decision:
     """The geometry that a run's blobs ask for: from assigned spots where there are grains, else from pairs.
 
     Raises `RecipeError` for a run whose recipe has no geometry and crystal.
@@ -95,12 +95,9 @@ def calibrated(out: Path) -> Calibration:
     recipe = results.recipe
     if recipe.setup is None or not recipe.phase:
         raise RecipeError("calibrate", rule="needs [setup] and [[phase]] in the recipe")
-    setup, grains = results.setup, results.grains
-    if setup is not None and grains is not None and len(grains):
-        return refine_setup(results.blobs, grains, setup, results.phases)
-    params = CalibrateParams(accept=recipe.setup.calibrate == "on")
-    given = recipe.setup.setup()
-    return calibrate(results.blobs, given, results.phases, params, match_params=recipe.match, seed=recipe.run.seed)
+    given, how = recipe.setup.setup(), recipe.setup.calibrate
+    request = CalibrationRequest(given, results.phases, how, recipe.match, recipe.run.seed, asked=True)
+    return choose_setup(results.blobs, request, setup=results.setup, grains=results.grains)
 
 
 def export_results(out: Path, format_name: str, target: Path) -> Path:
