@@ -1,17 +1,22 @@
 """From a raw scan to the map through the pipeline: what it finds, what it refuses to find, and what it resumes."""
 
 import json
+import shutil
+import warnings
 
 import h5py
 import numpy as np
 import pytest
 
 import friedel
-from friedel.errors import FriedelWarning
-from friedel.io.store import read_description, read_grains, read_pairs, read_volume
+from friedel.errors import FriedelWarning, OutputError
+from friedel.io.setup_record import load_setup, setup_record
+from friedel.io.store import read_attributes, read_blobs, read_description, read_grains, read_pairs, read_volume
+from friedel.match import match
 from friedel.output_folder.files import CLEAN, EXPORT_FILES, RESULTS, STAGE_FILES
 from friedel.output_folder.reader import OutputFolder
 from friedel.output_folder.record import read_run_record
+from friedel.recipe import load_recipe
 
 SCAN = (
     "frames=720",
@@ -156,3 +161,97 @@ def test_half_a_turn_ends_with_the_blobs_and_says_why(tmp_path, command):
     assert "half a turn holds no Friedel pairs" in said
     assert not (tmp_path / "out" / "pairs.h5").exists()
     assert json.loads((tmp_path / "out" / "run.json").read_text())["stages"].keys() == {"preprocess", "segment"}
+
+
+def setups(out):
+    """The set-up that each file of an output folder speaks of, where it does."""
+    found = {path.name: read_attributes(path).get("setup") for path in sorted(out.glob("*.h5"))}
+    return {name: setup for name, setup in found.items() if setup is not None}
+
+
+def hashes(out):
+    """What the files of pairs and grains hold, to the byte."""
+    return {name: (out / name).read_bytes() for name in ("pairs.h5", "grains.h5")}
+
+
+WRONG_SENSE = {"setup.rotation": "-z"}
+WRONG_TILT = {"setup.calibrate": "on", "setup.detector.tilt_deg": [0.0, 1.0, 0.0]}  # pairs hardly show it, spots do
+
+
+def run_quietly(recipe, out, settings, **options):
+    """A run whose warnings are nobody's business here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FriedelWarning)
+        return friedel.run(recipe, out, settings=settings, **options)
+
+
+@pytest.fixture(scope="module")
+def changed(made, tmp_path_factory):
+    """A run in which calibration changes the set-up after indexing."""
+    return run_quietly(made[0], tmp_path_factory.mktemp("changed") / "out", WRONG_SENSE)
+
+
+@pytest.mark.parametrize("settings", [WRONG_SENSE, WRONG_TILT], ids=["sense", "spots"])
+def test_all_files_speak_of_the_geometry_that_calibration_ended_with(made, changed, tmp_path, settings):
+    out = changed if settings is WRONG_SENSE else run_quietly(made[0], tmp_path / "out", settings, to_stage="index")
+    found, recipe = setups(out), load_recipe(out / "recipe.toml")
+    assert set(found) == {"pairs.h5", "grains.h5"}
+    assert found["pairs.h5"] == found["grains.h5"] != setup_record(recipe.setup.setup())
+    stages = read_run_record(out).stages
+    assert stages["match"].measured["setup"] != found["pairs.h5"]
+    setup, phases = load_setup(out / "grains.h5", recipe.setup.setup()), [one.phase() for one in recipe.phase]
+    expected = match(read_blobs(out), setup, phases, recipe.match, seed=recipe.run.seed)
+    pairs = read_pairs(out / "pairs.h5")
+    for name, values in expected.columns.items():
+        np.testing.assert_array_equal(pairs[name], values, err_msg=name)
+    assert (pairs.null_pairs, pairs.candidates) == (expected.null_pairs, expected.candidates)
+    assert stages["index"].counts["pairs"] == len(pairs)
+    assert stages["match"].handed_on == ["pairs.h5"]
+    assert not stages["match"].outputs
+    assert set(friedel.verify(out)) >= {"pairs.h5", "grains.h5"}
+
+
+def test_indexing_again_gives_the_same_bytes(changed, made, command):
+    before, map_before = hashes(changed), (changed / "volume.h5").read_bytes()
+    arguments = ("run", made[0], "-o", changed, "--set", "setup.rotation=-z")
+    code, _, said = command(*arguments)
+    assert code == 0
+    assert "nothing to do" in said
+    for first in ("index", "match"):
+        assert command(*arguments, "--from", first)[0] == 0
+        assert hashes(changed) == before
+        assert (changed / "volume.h5").read_bytes() == map_before
+        assert "pairs.h5" in friedel.verify(changed)
+
+
+def test_an_indexing_that_changes_nothing_brings_the_pairs_of_match_back(changed, made, tmp_path):
+    few = {**WRONG_SENSE, "index.chance": 1e-300}  # no grain is believed, so nothing is refined
+    plain, again = tmp_path / "plain", tmp_path / "again"
+    for copy in (plain, again):
+        shutil.copytree(changed, copy)
+    run_quietly(made[0], plain, few, to_stage="index", from_stage="match")
+    for first in (None, "index"):
+        run_quietly(made[0], again, few, to_stage="index", from_stage=first)
+        assert hashes(again) == hashes(plain)
+        assert setups(again)["pairs.h5"] == read_run_record(again).stages["match"].measured["setup"]
+        assert "pairs.h5" in friedel.verify(again)
+    run_quietly(made[0], again, WRONG_SENSE, to_stage="index")
+    assert setups(again) == setups(changed)
+    assert hashes(again)["pairs.h5"] == hashes(changed)["pairs.h5"]
+
+
+def test_a_run_that_ends_between_pairs_and_grains_goes_on_rightly(changed, made, tmp_path, monkeypatch):
+    def fail(*_):
+        raise OutputError("grains.h5", rule="no space left")
+
+    out = tmp_path / "out"
+    shutil.copytree(changed, out)
+    with monkeypatch.context() as patch:
+        patch.setattr("friedel.runner.grains.write_grains", fail)
+        with pytest.raises(OutputError, match="no space left"):
+            run_quietly(made[0], out, WRONG_SENSE, from_stage="match")
+    assert "index" not in read_run_record(out).stages
+    assert setups(out)["pairs.h5"] == setups(changed)["pairs.h5"]
+    run_quietly(made[0], out, WRONG_SENSE)
+    assert hashes(out) == hashes(changed)
+    assert "pairs.h5" in friedel.verify(out)

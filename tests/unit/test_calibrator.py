@@ -5,9 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from friedel.calibrator import CalibrateParams, calibrate, choose_sense, refine_setup
+from friedel.calibrator import CalibrationRequest, choose_setup, same_geometry
+from friedel.calibrator.decision import STAYS
+from friedel.calibrator.from_pairs import CalibrateParams, calibrate
+from friedel.calibrator.from_spots import refine_setup
 from friedel.calibrator.geometry import in_words, moved
-from friedel.errors import InputError
+from friedel.calibrator.sense import choose_sense
+from friedel.errors import FriedelWarning, InputError
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable
 from friedel.model.setup import Axis, Beam, Detector, SampleShape, Setup
@@ -154,3 +158,86 @@ def test_no_grains_leave_the_geometry():
     found = refine_setup(simulation.truth.blobs, none, simulation.setup, simulation.phases)
     assert found.setup is simulation.setup
     assert "too few" in found.lines[0]
+
+
+def request_for(setup, calibrate="auto", **others):
+    return CalibrationRequest(setup, (AL,), calibrate, **others)
+
+
+def test_a_request_to_leave_the_geometry_alone_is_kept(blobs):
+    decision = choose_setup(blobs, request_for(SETUP, "off"))
+    assert decision.setup is SETUP
+    assert (decision.records, decision.lines) == ((), ())
+
+
+def test_pairs_change_the_setup_only_for_clearly_more_of_them(blobs):
+    off = wrong(SETUP, 14, 60, 0, 0, 0)
+    (record,) = (decision := choose_setup(blobs, request_for(off))).records
+    assert (record["by"], record["changed"]) == ("pairs", True)
+    assert in_words(decision.setup.detector).centre_px == pytest.approx(255.5, abs=0.1)
+    assert decision.lines[0].startswith("geometry calibrated")
+    (record,) = (decision := choose_setup(blobs, request_for(SETUP))).records
+    assert (record["by"], record["changed"]) == ("pairs", False)
+    assert decision.setup is SETUP
+
+
+def test_what_hardly_gives_more_pairs_is_taken_where_it_is_wanted_and_told_where_it_is_asked():
+    blobs = spot_table(SETUP, [AL], 40, noise_px=0.05, noise_deg=0.01)
+    near = wrong(SETUP, 0, 1.5, 0, 0, 0)
+    auto = choose_setup(blobs, request_for(near))
+    assert auto.setup is near
+    assert auto.lines == (STAYS,)
+    assert auto.records[0]["lines"][0] == STAYS
+    assert any(line.startswith("distance") for line in auto.records[0]["lines"])
+    for taken in (
+        choose_setup(blobs, request_for(near, "on")),
+        choose_setup(blobs, request_for(near, "off", asked=True)),
+    ):
+        assert in_words(taken.setup.detector).distance_um == pytest.approx(3094.0, abs=1.0)
+        assert taken.lines[0].startswith("geometry calibrated")
+        assert taken.records[0]["changed"]
+
+
+@pytest.fixture(scope="module")
+def crystals():
+    """Grains of a simulation with all their blobs."""
+    simulation = simulate(small(1))
+    return simulation.truth.blobs, assigned(simulation.truth), simulation
+
+
+def test_spots_refine_a_setup_that_is_no_longer_the_recipes_and_any_where_it_is_wanted(crystals):
+    blobs, grains, simulation = crystals
+    off, phases = wrong(simulation.setup, 3.0, -10.0, 0.3, 0.3, -0.3), simulation.phases
+    for given, how, asked, changes in (
+        (off, "auto", False, False),
+        (simulation.setup, "auto", False, True),
+        (off, "on", False, True),
+        (off, "off", True, True),
+        (simulation.setup, "off", False, False),
+    ):
+        request = CalibrationRequest(given, phases, how, asked=asked)
+        decision = choose_setup(blobs, request, setup=off, grains=grains)
+        assert [record["by"] for record in decision.records] == ["spots"] * changes
+        assert same_geometry(decision.setup, off) != changes
+
+
+def test_the_other_sense_is_tried_where_there_are_hardly_any_grains(crystals):
+    blobs, grains, simulation = crystals
+    first = {name: getattr(grains, name)[:0] for name in ("U", "UBI", "position_um", "blobs", "hkl")}
+    none = replace(grains, **first, blob_pointer=np.zeros(1, int))
+    right, turned = simulation.setup, replace(simulation.setup, axis=Axis(-1))
+    tried = []
+
+    def index(setup):
+        tried.append(setup)
+        return grains if setup.axis.sign == 1 else none
+
+    request = CalibrationRequest(turned, simulation.phases)
+    with pytest.warns(FriedelWarning, match=r"setup\.rotation changed to \+z: -z gives 0 grains"):
+        decision = choose_setup(blobs, request, setup=turned, grains=none, index=index)
+    assert [record["by"] for record in decision.records] == ["grains", "spots"]
+    assert decision.setup.axis.sign == 1
+    assert len(tried) == 1
+    kept = choose_setup(blobs, CalibrationRequest(right, simulation.phases), grains=grains, index=index)
+    assert kept.setup is right
+    assert len(tried) == 1

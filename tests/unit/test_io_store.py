@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from friedel.errors import InputError
+from friedel.errors import FriedelError, InputError
 from friedel.io.hdf5_file import said
 from friedel.io.store import read_attributes, read_blobs, read_truth, write_blobs, write_truth
 from friedel.model.blobs import COLUMNS, BlobTable, Reason
@@ -41,6 +41,10 @@ def test_what_is_missing_or_damaged_is_said_in_our_words(tmp_path):
         (lambda file: file.__delitem__("voxels"), "is not a table of blobs, got no 'voxels' in it"),
         (lambda file: file["peaks"].__delitem__("omega"), "is not a table of blobs, got "),
         (lambda file: file.attrs.__delitem__("shape"), "is not a table of blobs, got no 'shape' in it"),
+        (
+            lambda file: file["peaks/spot3d_id"].__setitem__(0, 9),
+            "is not a table of blobs, got blob table: spot3d_id must be the row",
+        ),
     ):
         write_blobs(path, blob_table(4, 3))
         with h5py.File(path, "r+") as file:
@@ -84,6 +88,15 @@ def test_a_table_shows_itself_in_a_line_and_knows_its_columns():
     assert len(repr(table)) < 120
     with pytest.raises(KeyError, match="did you mean 'omega'"):
         table["omga"]
+
+
+def test_a_blob_is_named_by_its_row_and_kept_ones_come_first():
+    table = blob_table(4, 3)
+    for names in ([1, 0, 2, 3, 4, 5, 6], np.arange(1, 8), np.zeros(7, int)):
+        with pytest.raises(FriedelError, match="spot3d_id must be the row"):
+            replace(table, columns={**table.columns, "spot3d_id": np.array(names)})
+    with pytest.raises(FriedelError, match="kept blobs must come before"):
+        replace(table, reason=table.reason[::-1])
 
 
 @pytest.mark.parametrize(("kept", "rejected"), [(4, 3), (0, 3), (4, 0), (0, 0), (1, 0)])

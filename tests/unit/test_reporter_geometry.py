@@ -5,14 +5,14 @@ import json
 import numpy as np
 import pytest
 
-from friedel.calibrator import Calibration, Change
+from friedel.calibrator.decision import calibration_record, sense_record
+from friedel.calibrator.result import Calibration, Change
 from friedel.model.setup import Detector, Setup
 from friedel.reporter import write_report
 from friedel.reporter.calibration import calibration_panels, gain_of
 from friedel.reporter.facts import text
 from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.instrument import instrument_panels, name_of
-from friedel.runner.geometry import calibration_record, sense_record
 from tests.grain_maps import AL, TI
 from tests.report_folder import make_folder
 from tests.unit.test_reporter_grains import add_map
@@ -89,6 +89,7 @@ def test_spots_of_grains_have_no_pairs_to_count(tmp_path):
     look = looked(by="spots", pairs=(0, 0), null=(0.0, 0.0))
     (panel,) = calibration_panels(run_with(tmp_path, look, stage="index"), "index")
     assert panel.title == "Geometry, from all spots of the grains"
+    assert "Pairs were matched again with it" in panel.caption
     assert list(calibration_panels(run_with(tmp_path, look, stage="index"), "match")) == []
 
 
@@ -98,6 +99,7 @@ def test_a_sense_that_grains_told_is_to_be_looked_at(tmp_path):
     assert panel.title == "Sense of the rotation"
     assert panel.verdict == "watch"
     assert "-z gives 0 grains, +z 6" in panel.caption
+    assert "Pairs were matched again with it" in panel.caption
 
 
 def test_runs_without_calibration_have_no_such_panel(tmp_path, folder):

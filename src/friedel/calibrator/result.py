@@ -41,3 +41,8 @@ class Calibration:
     accepted: bool = False
     lines: tuple[str, ...] = ()
     fitted: tuple[Change, ...] = ()
+
+    @property
+    def gain(self) -> float:
+        """Pairs over the null that the fit has more than the set-up before it."""
+        return self.pairs_after - self.null_after - self.pairs_before + self.null_before

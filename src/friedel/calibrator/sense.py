@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from friedel.model.setup import Axis, Setup
 
 MORE = 2.0
+"""The other sense must give more than so many times the grains."""
 LEAST_GRAINS = 3
-"""The other sense must give so many times more grains, and so many."""
+"""It must give so many, and is tried only where the given one gives fewer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from friedel.errors import InputError
-from friedel.evaluator.links import rows_of, shown_spots, spots_of_grains
+from friedel.evaluator.links import kept_rows, shown_spots, spots_of_grains
 from friedel.evaluator.overlap import Overlaps
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.blobs import BlobTable
@@ -132,7 +132,7 @@ def evaluate_assignment(
     shows = shown_spots(blobs, truth, shared).astype(np.int32)
     theirs = (shows @ spots_of_grains(truth, grains).astype(np.int32)).tocsr()
     grain = np.repeat(matching.truth_of(len(result)), np.diff(result.blob_pointer))
-    blob = rows_of(result.blobs, blobs)
+    blob = kept_rows(result.blobs, blobs)
     known = grain >= 0
     right = np.zeros(len(blob), dtype=bool)
     if known.any():

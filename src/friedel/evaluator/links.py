@@ -59,14 +59,12 @@ def true_pairs(truth: BlobTable) -> tuple[Indices, Indices]:
     return np.minimum(a[best], b[best]), np.maximum(a[best], b[best])
 
 
-def rows_of(ids: AnyArray, table: BlobTable) -> Indices:
-    """Rows of kept blobs by their `spot3d_id`. Raises `InputError` for one that is not kept."""
-    known = np.asarray(table["spot3d_id"], dtype=np.int64)
-    order = np.argsort(known)
-    at = np.minimum(np.searchsorted(known[order], ids), max(len(known) - 1, 0))
-    if len(ids) and (not len(known) or not np.array_equal(known[order][at], ids)):
+def kept_rows(rows: AnyArray, table: BlobTable) -> Indices:
+    """The rows of the table that pairs or grains name. Raises `InputError` for one that is not a kept blob's."""
+    rows = np.asarray(rows, dtype=np.int64)
+    if len(rows) and not (rows.min() >= 0 and rows.max() < len(table)):
         raise InputError("blobs of pairs or grains", rule="must be kept rows of the table of blobs")
-    return np.asarray(order[at] if len(known) else np.zeros(0), dtype=np.int64)
+    return rows
 
 
 def _least(values: Floats, owner: Indices) -> AnyArray:

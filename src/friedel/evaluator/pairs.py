@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from friedel.evaluator.links import rows_of, shown_spots, true_pairs
+from friedel.evaluator.links import kept_rows, shown_spots, true_pairs
 from friedel.evaluator.overlap import Overlaps
 from friedel.model.blobs import BlobTable
 from friedel.model.pairs import PairTable
@@ -28,7 +28,7 @@ def evaluate_pairs(
     shows = shown_spots(blobs, truth, shared)
     a, b = true_pairs(truth)
     partners = _links(a, b, len(truth))
-    rows_a, rows_b = rows_of(pairs["blob_a"], blobs), rows_of(pairs["blob_b"], blobs)
+    rows_a, rows_b = kept_rows(pairs["blob_a"], blobs), kept_rows(pairs["blob_b"], blobs)
     paired = _links(rows_a, rows_b, len(blobs))
     right = _holds(shows @ partners @ shows.T, rows_a, rows_b)
     found = _holds(shows.T @ paired @ shows, a, b)

@@ -65,17 +65,16 @@ def relations(
     if there is None:
         return nothing
     grain = None if grains is None else next(iter(grains_of_blob(grains, there).tolist()), None)
-    return {"partner": _partner(blobs, found, pairs, int(found["spot3d_id"][there])), "grain": grain}
+    return {"partner": _partner(blobs, found, pairs, there), "grain": grain}
 
 
-def _partner(blobs: BlobTable, found: BlobTable, pairs: PairTable | None, number: int) -> int | None:
+def _partner(blobs: BlobTable, found: BlobTable, pairs: PairTable | None, row: int) -> int | None:
     if pairs is None:
         return None
     for one, other in (("blob_a", "blob_b"), ("blob_b", "blob_a")):
-        for partner in pairs[other][pairs[one] == number].tolist():
-            at = np.flatnonzero(found["spot3d_id"] == partner)
-            if len(at):
-                return _with_peak(blobs, _peaks(found)[at[0]])
+        for partner in pairs[other][pairs[one] == row].tolist():
+            if partner < len(found):
+                return _with_peak(blobs, _peaks(found)[partner])
     return None
 
 

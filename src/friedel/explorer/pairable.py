@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from friedel.calibrator import CalibrateParams, calibrate
+from friedel.calibrator import CalibrationRequest, choose_setup
 from friedel.errors import FriedelError, NoiseError
 from friedel.explorer.heard_warnings import warnings_heard
 from friedel.explorer.resegmenter import Resegmenter
@@ -25,7 +25,6 @@ from friedel.model.crystal import Phase
 from friedel.model.setup import Setup
 from friedel.recipe import Recipe
 from friedel.runner.executors import give_way
-from friedel.runner.grains import SURE
 from friedel.segment import SegmentParams
 
 PLATEAU = 0.02
@@ -94,12 +93,9 @@ class PairCounter:
         """With the geometry that the blobs' pairs ask for, where a run would take it."""
         if self.calibrate == "off" or not len(blobs):
             return self
-        params = CalibrateParams(accept=self.calibrate == "on")
+        request = CalibrationRequest(self.setup, self.phases, self.calibrate, self.params, self.seed)
         with warnings_heard():
-            found = calibrate(blobs, self.setup, self.phases, params, match_params=self.params, seed=self.seed)
-        gain = found.pairs_after - found.null_after - found.pairs_before + found.null_before
-        sure = self.calibrate == "on" or gain > SURE * max(found.pairs_before, 1) ** 0.5
-        return replace(self, setup=found.setup if sure else self.setup, calibrate="off")
+            return replace(self, setup=choose_setup(blobs, request).setup, calibrate="off")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from friedel.errors import InputError
+from friedel.errors import FriedelError, InputError
 from friedel.io.h5_output import h5_output
 from friedel.io.hdf5_file import opened, said
 from friedel.model.arrays import AnyArray
@@ -106,6 +106,8 @@ def read_blobs_group(file: h5py.Group, name: str) -> BlobTable:
         )
     except KeyError as error:
         raise InputError(name, rule="is not a table of blobs", got=said(error)) from error
+    except FriedelError as error:
+        raise InputError(name, rule="is not a table of blobs", got=error) from error
     except OSError as error:
         raise InputError(name, rule="is damaged", got=said(error)) from error
 

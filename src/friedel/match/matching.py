@@ -89,11 +89,10 @@ def _table(
     position = setup.detector.position_um(blobs["sc"], blobs["fc"])
     omega = setup.lab_omega_rad(stage)
     lines = friedel_pairs.friedel_lines(position[a], position[b], omega[a], omega[b])
-    ids = blobs["spot3d_id"]
-    order = np.lexsort((ids[b], ids[a]))
+    order = np.lexsort((b, a))
     columns = {
-        "blob_a": ids[a],
-        "blob_b": ids[b],
+        "blob_a": a,
+        "blob_b": b,
         "phase": rings[0][rows[:, 2]],
         "family": rings[1][rows[:, 2]],
         "two_theta": np.degrees(lines.two_theta),

@@ -145,10 +145,14 @@ class Voxels:
 class BlobTable:
     """Blobs of one scan, kept ones first, then the rejected; each part by first voxel in (frame, row, col).
 
+    A blob is named by its row: `spot3d_id` counts 0, 1, 2, ... through the kept ones and on into the rejected, and
+    tables of pairs and grains name blobs so. Numbers of other programs are replaced where their tables are read.
     `columns` maps every name of `COLUMNS` to an array over all blobs, `extra` further columns (the truth's).
     `reason` [blob] holds `Reason` codes, 0 for kept. `shape` is the scan's (frames, rows, cols), and frame f has
     its middle at `omega_start_deg + (f + 0.5) * omega_step_deg`. `wrapped` says whether last and first frame touch.
     `threshold_unit` is that of the column `threshold`: "counts", or "sigma" where the noise is per pixel.
+    Raises `FriedelError` for columns that are missing or of several lengths, for a `spot3d_id` that is not the row,
+    and for kept blobs after rejected ones.
     """
 
     columns: Mapping[str, AnyArray]
@@ -168,6 +172,11 @@ class BlobTable:
         lengths = {len(values) for values in (*self.columns.values(), *self.extra.values(), self.reason)}
         if lengths - {len(self.voxels.pointer) - 1}:
             raise FriedelError("blob table", rule="columns must be of one length", got=sorted(lengths))
+        names = np.asarray(self.columns["spot3d_id"])
+        if not np.array_equal(names, np.arange(len(names))):
+            raise FriedelError("blob table", rule="spot3d_id must be the row", way_out="number them 0, 1, 2, ...")
+        if not self.kept[: len(self)].all():
+            raise FriedelError("blob table", rule="kept blobs must come before the rejected ones")
 
     def __len__(self) -> int:
         """Number of kept blobs."""

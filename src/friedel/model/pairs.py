@@ -49,8 +49,9 @@ class PairTable:
     """Pairs, one row each, by `blob_a`; `null_pairs` is how many are found when omega is scrambled (mean).
 
     `omega` is the angle of the equations (the stage's, with its sense applied), in [0, 360). `candidates` counts
-    all pairs within the tolerances, before each blob was given to one. `pairable` is the part of the scan whose
-    partner angle was recorded, `blobs` the number of blobs that were asked.
+    all pairs within the tolerances, before each blob was given to one. `blob_a` and `blob_b` are rows of kept
+    blobs, as in `BlobTable`. `pairable` is the part of the scan whose partner angle was recorded, `blobs` the
+    number of blobs that were asked.
     """
 
     columns: Mapping[str, AnyArray]

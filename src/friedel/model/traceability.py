@@ -37,7 +37,7 @@ def trace_voxel(
         return VoxelTrace(-1, Status.EMPTY, none, none, np.zeros((0, 2), dtype=np.int64))
     grain = int(volume.grain_id[tuple(where)]) - 1
     mine = blobs_of_grain(grains, grain)
-    found = pairs_of_blobs(pairs, blobs["spot3d_id"][mine]) if pairs is not None else none
+    found = pairs_of_blobs(pairs, mine) if pairs is not None else none
     return VoxelTrace(grain, Status(int(volume.status[tuple(where)])), mine, found, frames_of_blobs(blobs, mine))
 
 
@@ -73,9 +73,9 @@ def grains_of_blob(grains: GrainTable, blob: int) -> Indices:
     return np.asarray(np.searchsorted(grains.blob_pointer, entries, side="right") - 1, dtype=np.int64)
 
 
-def pairs_of_blobs(pairs: PairTable, spot3d_id: AnyArray) -> Indices:
+def pairs_of_blobs(pairs: PairTable, rows: AnyArray) -> Indices:
     """Pairs whose two blobs are both among the given ones."""
-    return np.flatnonzero(np.isin(pairs["blob_a"], spot3d_id) & np.isin(pairs["blob_b"], spot3d_id))
+    return np.flatnonzero(np.isin(pairs["blob_a"], rows) & np.isin(pairs["blob_b"], rows))
 
 
 def frames_of_blobs(blobs: BlobTable, rows: AnyArray) -> Indices:

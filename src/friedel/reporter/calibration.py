@@ -12,6 +12,7 @@ from friedel.reporter.panel import Panel, Table
 Look = Mapping[str, Any]
 FULL_BAR = 20.0
 """Standard deviations that fill the bar beside a difference."""
+REMATCHED = " Pairs were matched again with it: those of this report are these."
 TOLD_BY = {"pairs": "from the pairs", "spots": "from all spots of the grains"}
 
 
@@ -34,6 +35,8 @@ def _quantities(look: Look) -> Panel:
     lines = list(look.get("lines", ()))
     told = [*lines[:1], *(line for line in lines[1:] if " stays: " in line or line.startswith("left alone"))]
     caption = " ".join(f"{line[0].upper()}{line[1:]}." for line in map(_typeset, told) if line)
+    if look.get("changed") and look.get("by") == "spots":
+        caption += REMATCHED
     if found:
         caption += (
             " ±: one standard deviation of the fit; a difference below three is none (full bar: twenty), and a "
@@ -105,6 +108,7 @@ def _sense(look: Look) -> Panel:
     return Panel(
         "Sense of the rotation",
         f"{'; '.join(look.get('lines', ()))}. Pairs are the same both ways; the grains that can be built from them "
-        "are not. Correct `rotation` in the recipe once you have checked it against the stage.",
+        "are not. Correct `rotation` in the recipe once you have checked it against the stage."
+        f"{REMATCHED}",
         verdict="watch",
     )

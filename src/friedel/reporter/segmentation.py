@@ -56,7 +56,7 @@ def threshold_panel(inputs: ReportInputs, example: ExampleBlob, blobs: BlobTable
     )
     return Panel(
         "The double threshold, on one line through a blob",
-        f"Blob {int(blobs['spot3d_id'][example.blob])}, maximum {short(float(blobs['IMax_int'][example.blob]))} "
+        f"Blob {example.blob}, maximum {short(float(blobs['IMax_int'][example.blob]))} "
         f"counts, {size} (x, y, frames). Voxels at or above T = {short(seed)} are the seed; from there it grows, "
         f"in 3D, through neighbours at or above t = {short(grown)}{_where(inputs)}. "
         "Left along x, right along the rotation. Good: the grown part ends where the spot does. Bad: it stops on "

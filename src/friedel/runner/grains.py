@@ -2,50 +2,39 @@
 
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from friedel.assemble import assemble
-from friedel.calibrator import CalibrateParams, Calibration, calibrate, choose_sense, refine_setup
+from friedel.calibrator import CalibrationRequest, choose_setup, same_geometry
 from friedel.describe import describe as describe_map
 from friedel.errors import FriedelWarning, RecipeError
 from friedel.index import index
-from friedel.io.setup_record import load_setup, setup_record
+from friedel.io.setup_record import load_setup, setup_record, setup_with
 from friedel.io.shape_store import write_shapes
-from friedel.io.store import (
-    read_attributes,
-    read_blobs,
-    read_pairs,
-    write_grains,
-    write_pairs,
-    write_volume,
-)
+from friedel.io.store import read_blobs, read_pairs, write_grains, write_pairs, write_volume
 from friedel.match import match
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable, Status
+from friedel.model.pairs import PairTable
 from friedel.model.setup import Setup
 from friedel.model.shapes import SampleMask
-from friedel.output_folder.files import GRAINS, SHAPES
+from friedel.output_folder.files import BLOBS, GRAINS, PAIRS, SHAPES, VOLUME
 from friedel.output_folder.reader import OutputFolder
-from friedel.output_folder.record import StageRecord, output_of
+from friedel.output_folder.record import RunRecord, StageRecord, output_of
 from friedel.reconstruct import reconstruct
 from friedel.runner.compiling import compiling
-from friedel.runner.geometry import calibration_record, sense_record
 from friedel.runner.job import Job
 from friedel.runner.progress import log, warnings_kept
 from friedel.runner.sample import sample_mask
 
 Counts = dict[str, Any]
-STAYS = "the geometry of the recipe stays: another one would not give clearly more pairs"
-SURE = 3.0
-"""Standard deviations of the number of pairs, by which a better geometry must have more of them."""
-LEAST_GRAINS = 3
-"""With fewer, the other sense of the rotation is tried too."""
 
 
 class Done(NamedTuple):
@@ -56,16 +45,21 @@ class Done(NamedTuple):
     measured: Mapping[str, Any] = {}
 
 
-class Materials:
-    """What the stages share: blobs, crystals and the set-up, read when first asked for."""
+class StageInputs:
+    """What the stages share: blobs, crystals and set-ups, read when first asked for.
 
-    def __init__(self, job: Job) -> None:
-        if job.recipe.setup is None:
+    `record` gives what `run.json` says at the moment.
+    """
+
+    def __init__(self, job: Job, record: Callable[[], RunRecord]) -> None:
+        recipe = job.recipe
+        if recipe.setup is None:
             raise RecipeError("setup", rule="is needed for the stages after segment")
-        self.job = job
-        self.phases: tuple[Phase, ...] = tuple(phase.phase() for phase in job.recipe.phase)
-        self._given = job.recipe.setup.setup()
-        self.calibrate = job.recipe.setup.calibrate
+        self.job, self.record = job, record
+        self.phases: tuple[Phase, ...] = tuple(phase.phase() for phase in recipe.phase)
+        self.request = CalibrationRequest(
+            recipe.setup.setup(), self.phases, recipe.setup.calibrate, recipe.match, recipe.run.seed
+        )
         self._blobs: BlobTable | None = None
         self._mask: list[SampleMask | None] = []
 
@@ -79,25 +73,36 @@ class Materials:
     def blobs(self) -> BlobTable:
         """The blobs of `blobs.h5`."""
         if self._blobs is None:
-            self._blobs = read_blobs(self.job.out / "blobs.h5")
+            self._blobs = read_blobs(self.job.out / BLOBS)
         return self._blobs
-
-    @property
-    def given(self) -> Setup:
-        """The set-up of the recipe."""
-        return self._given
 
     def setup(self, file: str) -> Setup:
         """The set-up that a stage left in its file: the recipe's, as far as it was not calibrated."""
-        return load_setup(self.job.out / file, self._given)
+        return load_setup(self.job.out / file, self.request.given)
+
+    @property
+    def matched_setup(self) -> Setup:
+        """The set-up that match ended with; `pairs.h5` may have that of the grains already."""
+        return setup_with(self.record().stages["match"].measured.get("setup"), self.request.given, "run.json")
+
+    def pairs(self, setup: Setup) -> PairTable:
+        """The pairs with a set-up: those of `pairs.h5` where they were matched with it, else matched anew."""
+        if same_geometry(setup, self.setup(PAIRS)):
+            return read_pairs(self.job.out / PAIRS)
+        return self.match(setup)
+
+    def match(self, setup: Setup) -> PairTable:
+        """The blobs matched with a set-up."""
+        recipe = self.job.recipe
+        return match(self.blobs, setup, self.phases, recipe.match, seed=recipe.run.seed)
 
 
-def run_stage(name: str, materials: Materials) -> StageRecord:
+def run_stage(name: str, inputs: StageInputs) -> StageRecord:
     """Do one of the stages after segment; its files are in their places when it returns."""
-    job = materials.job
+    job = inputs.job
     started, begin = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
     with warnings_kept() as warned, compiling() as compiled:
-        done = STAGE[name](materials)
+        done = STAGE[name](inputs)
     return StageRecord(
         hash=job.hashes[name],
         started=started,
@@ -109,36 +114,70 @@ def run_stage(name: str, materials: Materials) -> StageRecord:
     )
 
 
-def _match(materials: Materials) -> Done:
-    job, setup, phases = materials.job, materials.given, materials.phases
-    looked: list[dict[str, Any]] = []
-    if materials.calibrate != "off":
-        setup, record = _told(calibration_of(materials), setup, "pairs", always=materials.calibrate == "on")
-        looked.append(record)
-    pairs = match(materials.blobs, setup, phases, job.recipe.match, seed=job.recipe.run.seed)
+def _match(inputs: StageInputs) -> Done:
+    job = inputs.job
+    decision = choose_setup(inputs.blobs, inputs.request)
+    _log_calibration(decision.lines)
+    pairs = inputs.match(decision.setup)
     log.info(pairs.message)
+    setup = setup_record(decision.setup)
     job.begin_output("match")
-    write_pairs(job.out / "pairs.h5", pairs, {"setup": setup_record(setup)})
-    counts = {"pairs": len(pairs), "null_pairs": pairs.null_pairs, "candidates": pairs.candidates}
-    return Done(["pairs.h5"], counts, {"calibration": looked})
+    write_pairs(job.out / PAIRS, pairs, {"setup": setup})
+    return Done([PAIRS], _counts_of(pairs), {"calibration": [*decision.records], "setup": setup})
 
 
-def _index(materials: Materials) -> Done:
-    job, setup = materials.job, materials.setup("pairs.h5")
-    grains = _grains(materials, setup)
-    looked: list[dict[str, Any]] = []
-    if materials.calibrate != "off":
-        if len(grains) < LEAST_GRAINS:
-            sense = choose_sense(setup, lambda one: len(_grains(materials, one)))
-            if sense.changed:
-                warnings.warn(f"setup.{sense.line}", FriedelWarning, stacklevel=2)
-                looked.append(sense_record(sense.line))
-                setup, grains = sense.setup, _grains(materials, sense.setup)
-        if len(grains) and (materials.calibrate == "on" or setup_record(setup) != setup_record(materials.given)):
-            refined = refine_setup(materials.blobs, grains, setup, materials.phases)
-            setup, record = _told(refined, setup, "spots", always=True)
-            looked.append(record)
-            grains = _grains(materials, setup)
+def _index(inputs: StageInputs) -> Done:
+    """The grains; a set-up that changes here changes the pairs too, so that both files speak of one geometry."""
+    job, matched = inputs.job, inputs.matched_setup
+    pairs_with = cache(inputs.pairs)
+
+    @cache
+    def grains_with(setup: Setup) -> GrainTable:
+        pairs = pairs_with(setup)
+        return index(inputs.blobs, pairs, setup, inputs.phases, job.recipe.index, executor=job.executor)
+
+    decision = choose_setup(
+        inputs.blobs, inputs.request, setup=matched, grains=grains_with(matched), index=grains_with
+    )
+    _log_calibration(decision.lines)
+    setup = decision.setup
+    grains, pairs = grains_with(setup), pairs_with(setup)
+    found = {"grains": len(grains), "completeness": _median(grains.completeness)}
+    counts = {**found, "null_completeness": _median(grains.null_completeness)}
+    if not same_geometry(setup, matched):
+        log.info(f"with the set-up of the grains: {pairs.message}")
+        counts |= _counts_of(pairs)
+    _tell(grains)
+    return Done(_write_grains_and_pairs(inputs, setup, grains, pairs), counts, {"calibration": [*decision.records]})
+
+
+def _write_grains_and_pairs(inputs: StageInputs, setup: Setup, grains: GrainTable, pairs: PairTable) -> list[str]:
+    """`grains.h5`, and `pairs.h5` where it is of another set-up; names of the files that indexing vouches for.
+
+    Match vouches for pairs with its own set-up, unless indexing has once written others over them.
+    """
+    job, attributes = inputs.job, {"setup": setup_record(setup)}
+    job.begin_output("index")
+    if not same_geometry(setup, inputs.setup(PAIRS)):
+        write_pairs(job.out / PAIRS, pairs, attributes)
+    write_grains(job.out / GRAINS, grains, attributes)
+    still_of_match = PAIRS in inputs.record().stages["match"].outputs
+    if still_of_match and same_geometry(setup, inputs.matched_setup):
+        return [GRAINS]
+    return [GRAINS, PAIRS]
+
+
+def _log_calibration(lines: Iterable[str]) -> None:
+    for line in lines:
+        log.info(f"calibrate: {line}")
+
+
+def _counts_of(pairs: PairTable) -> Counts:
+    return {"pairs": len(pairs), "null_pairs": pairs.null_pairs, "candidates": pairs.candidates}
+
+
+def _tell(grains: GrainTable) -> None:
+    """What indexing found, and what is odd about it."""
     for note in grains.notes:
         if len(grains):  # a map, and something about it that is odd
             warnings.warn(f"index: {note}", FriedelWarning, stacklevel=2)
@@ -150,81 +189,44 @@ def _index(materials: Materials) -> Done:
             "no grain explains more spots than chance would: check energy, lattice, distance, centre and rotation"
         )
         warnings.warn(f"index: {text}", FriedelWarning, stacklevel=2)
-    job.begin_output("index")
-    write_grains(job.out / "grains.h5", grains, {"setup": setup_record(setup)})
-    found = {"grains": len(grains), "completeness": _median(grains.completeness)}
-    counts = {**found, "null_completeness": _median(grains.null_completeness)}
-    return Done(["grains.h5"], counts, {"calibration": looked})
 
 
-def calibration_of(materials: Materials) -> Calibration:
-    """What the pairs say about the geometry of the recipe."""
-    recipe = materials.job.recipe
-    return calibrate(
-        materials.blobs, materials.given, materials.phases, CalibrateParams(accept=materials.calibrate == "on"),
-        match_params=recipe.match, seed=recipe.run.seed,
-    )  # fmt: skip
-
-
-def _told(calibration: Calibration, given: Setup, by: str, *, always: bool) -> tuple[Setup, dict[str, Any]]:
-    """The set-up to go on with, and the record of it; the log says what was changed, and how sure it is.
-
-    Unless `always`, only more pairs than chance could add are a reason to change anything.
-    """
-    gain = calibration.pairs_after - calibration.null_after - calibration.pairs_before + calibration.null_before
-    lines, setup, kept = calibration.lines, calibration.setup, calibration.lines
-    if calibration.fitted and not always and gain <= SURE * max(calibration.pairs_before, 1) ** 0.5:
-        lines, setup, kept = (STAYS,), given, (STAYS, *calibration.lines[1:])
-    for line in lines:
-        log.info(f"calibrate: {line}")
-    return setup, calibration_record(by, calibration, kept, changed=setup is not given)
-
-
-def _grains(materials: Materials, setup: Setup) -> GrainTable:
-    job = materials.job
-    if setup_record(setup) == read_attributes(job.out / "pairs.h5")["setup"]:
-        pairs = read_pairs(job.out / "pairs.h5")
-    else:  # pairs depend on the set-up
-        pairs = match(materials.blobs, setup, materials.phases, job.recipe.match, seed=job.recipe.run.seed)
-    return index(materials.blobs, pairs, setup, materials.phases, job.recipe.index, executor=job.executor)
-
-
-def _reconstruct(materials: Materials) -> Done:
-    job, setup, folder = materials.job, materials.setup("grains.h5"), OutputFolder(materials.job.out)
+def _reconstruct(inputs: StageInputs) -> Done:
+    job, setup, folder = inputs.job, inputs.setup(GRAINS), OutputFolder(inputs.job.out)
     grains = folder.needed(folder.grains, GRAINS)
     shapes = reconstruct(
-        materials.blobs, grains, setup, materials.phases, job.recipe.reconstruct,
-        executor=job.executor, mask=materials.mask(setup),
+        inputs.blobs, grains, setup, inputs.phases, job.recipe.reconstruct,
+        executor=job.executor, mask=inputs.mask(setup),
     )  # fmt: skip
     job.begin_output("reconstruct")
-    write_shapes(job.out / "shapes.h5", shapes)
-    return Done(["shapes.h5"], {"shapes": sum(1 for shape in shapes if shape.density.size)})
+    write_shapes(job.out / SHAPES, shapes)
+    return Done([SHAPES], {"shapes": sum(1 for shape in shapes if shape.density.size)})
 
 
-def _assemble(materials: Materials) -> Done:
-    job, setup, folder = materials.job, materials.setup("grains.h5"), OutputFolder(materials.job.out)
+def _assemble(inputs: StageInputs) -> Done:
+    job, setup, folder = inputs.job, inputs.setup(GRAINS), OutputFolder(inputs.job.out)
     grains, shapes = folder.needed(folder.grains, GRAINS), folder.needed(folder.shapes, SHAPES)
-    volume = assemble(shapes, grains, job.recipe.assemble, sample=setup.sample, mask=materials.mask(setup))
+    volume = assemble(shapes, grains, job.recipe.assemble, sample=setup.sample, mask=inputs.mask(setup))
     voxels = np.bincount(volume.grain_id[volume.grain_id > 0] - 1, minlength=len(grains))
     grains = replace(grains, volume_um3=np.asarray(voxels * volume.voxel_um**3, dtype=np.float64))
-    about = describe_map(grains, volume, materials.phases)
+    about = describe_map(grains, volume, inputs.phases)
     job.begin_output("assemble")
-    write_volume(job.out / "volume.h5", volume)
-    write_grains(job.out / "grains.h5", grains, {"setup": setup_record(setup)}, description=about)
+    write_volume(job.out / VOLUME, volume)
+    write_grains(job.out / GRAINS, grains, {"setup": setup_record(setup)}, description=about)
     filled = int(np.count_nonzero(volume.grain_id))
     share = {
         status.name.lower(): float(np.count_nonzero(volume.status == status) / max(filled, 1))
         for status in (Status.MEASURED, Status.CONTESTED, Status.DILATED)
     }
     log.info(f"map of {filled} voxels: " + ", ".join(f"{100 * part:.0f} % {name}" for name, part in share.items()))
-    return Done(["volume.h5", "grains.h5"], {"voxels": filled, **share})
+    return Done([VOLUME, GRAINS], {"voxels": filled, **share})
 
 
 def _median(values: Any) -> float:
     return float(np.median(values)) if len(values) else 0.0
 
 
-STAGE: Mapping[str, Callable[[Materials], Done]] = {
+STAGE: Mapping[str, Callable[[StageInputs], Done]] = {
     "match": _match,
     "index": _index,
     "reconstruct": _reconstruct,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from friedel.calibrator import CalibrateParams, Calibration, calibrate, refine_setup
+from friedel.calibrator import CalibrationRequest, Decision, choose_setup
 from friedel.errors import RecipeError
 from friedel.evaluator import evaluate
 from friedel.io.export import (
@@ -36,7 +36,7 @@ def judge(out: Path, truth: Truth) -> dict[str, Any]:
     )
 
 
-def calibrated(out: Path) -> Calibration:
+def calibrated(out: Path) -> Decision:
     """The geometry that a run's blobs ask for: from assigned spots where there are grains, else from pairs.
 
     Raises `RecipeError` for a run whose recipe has no geometry and crystal.
@@ -45,13 +45,10 @@ def calibrated(out: Path) -> Calibration:
     recipe = folder.needed(folder.recipe, RECIPE)
     if recipe.setup is None or not recipe.phase:
         raise RecipeError("calibrate", rule="needs [setup] and [[phase]] in the recipe")
-    phases, blobs = _phases(folder), folder.needed(folder.blobs, BLOBS)
-    setup, grains = folder.setup_of(GRAINS), folder.undamaged(folder.grains, GRAINS)
-    if setup is not None and grains is not None and len(grains):
-        return refine_setup(blobs, grains, setup, phases)
-    params = CalibrateParams(accept=recipe.setup.calibrate == "on")
-    given = recipe.setup.setup()
-    return calibrate(blobs, given, phases, params, match_params=recipe.match, seed=recipe.run.seed)
+    given, how, phases = recipe.setup.setup(), recipe.setup.calibrate, _phases(folder)
+    request = CalibrationRequest(given, phases, how, recipe.match, recipe.run.seed, asked=True)
+    blobs, grains = folder.needed(folder.blobs, BLOBS), folder.undamaged(folder.grains, GRAINS)
+    return choose_setup(blobs, request, setup=folder.setup_of(GRAINS), grains=grains)
 
 
 def export_results(out: Path, format_name: str, target: Path) -> Path:

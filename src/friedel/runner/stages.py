@@ -7,7 +7,7 @@ from friedel.io.store import atomic
 from friedel.output_folder.files import CLEAN, GRAIN_STAGES, RECIPE, STAGES
 from friedel.output_folder.record import RunRecord, StageRecord, write_run_record
 from friedel.recipe import Recipe, dump
-from friedel.runner.grains import Materials, covers_half_a_turn_at_most, run_stage
+from friedel.runner.grains import StageInputs, covers_half_a_turn_at_most, run_stage
 from friedel.runner.job import Job
 from friedel.runner.leftovers import remove_results, remove_views
 from friedel.runner.passes import from_clean, from_raw
@@ -77,13 +77,13 @@ def do_stages(job: Job, keeper: Keeper, wanted: tuple[str, ...], *, again: str |
     redo = STAGES[STAGES.index(again) :] if again is not None else ()
     blobs = wanted != ("preprocess",)
     busy = _do_blobs(job, keeper, blobs=blobs, redo=redo)
-    materials: Materials | None = None
+    inputs: StageInputs | None = None
     for name in (name for name in STAGES if name in GRAIN_STAGES and _needed(name, wanted)):
         if name not in redo and keeper.record.finished(name, job.hashes[name], job.out):
             continue
-        materials = materials or Materials(job)
+        inputs = inputs or StageInputs(job, lambda: keeper.record)
         job.progress.stage(name)
-        stage = run_stage(name, materials)
+        stage = run_stage(name, inputs)
         busy = True
         keeper.finish({name: stage})
     if not busy:

@@ -49,9 +49,7 @@ class GrainFacts:
         blobs, pairs = self.results.blobs, self.results.pairs
         found = np.full(0 if blobs is None else len(blobs), -1, np.int64)
         if blobs is not None and pairs is not None:
-            row = np.full(int(blobs["spot3d_id"].max(initial=-1)) + 1, -1, np.int64)
-            row[blobs["spot3d_id"]] = np.arange(len(blobs))
-            a, b = row[pairs["blob_a"]], row[pairs["blob_b"]]
+            a, b = pairs["blob_a"], pairs["blob_b"]
             found[a], found[b] = b, a
         return found
 
@@ -210,7 +208,7 @@ class GrainFacts:
         blobs, pairs = self.results.blobs, self.results.pairs
         if blobs is None or pairs is None or self.grains is None:
             return np.zeros(0, np.int64)
-        return pairs_of_blobs(pairs, blobs["spot3d_id"][blobs_of_grain(self.grains, grain)])
+        return pairs_of_blobs(pairs, blobs_of_grain(self.grains, grain))
 
 
 def listed(values: AnyArray) -> list[Any]:
