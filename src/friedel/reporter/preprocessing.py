@@ -11,7 +11,7 @@ from friedel.reporter.material import Material
 from friedel.reporter.panel import Panel, Verdict
 from friedel.reporter.subject import Subject
 
-SAMPLE = 16
+HISTOGRAM_FRAMES = 16
 """Frames whose clean values make the histogram."""
 
 
@@ -103,7 +103,7 @@ def histogram_panel(material: Material, looker: FrameLooker) -> Panel | None:
 
     None where no pixel is left to show.
     """
-    frames = np.unique(np.linspace(0, looker.scan.shape[0] - 1, SAMPLE).astype(int))
+    frames = np.unique(np.linspace(0, looker.scan.shape[0] - 1, HISTOGRAM_FRAMES).astype(int))
     outside = ~looker.scan.mask
     if material.beam is not None:
         outside[material.beam.slices] = False
