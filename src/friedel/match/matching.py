@@ -3,7 +3,7 @@
 Two blobs are a pair when they are half a turn apart, the angle between their line and the beam is on a ring of the
 lattice, the line passes through the sample, and they look alike. The pairs' own residuals, told from
 chance by a mixture fit, scale the blobs' uncertainties; then each blob is given to at most one pair, best first.
-Method of pairs: Ludwig et al., J. Appl. Cryst. 42 (2009) 302. The fit of tolerances is ours.
+Method of pairs: Ludwig et al., Rev. Sci. Instrum. 80, 033905 (2009). The fit of tolerances is ours.
 """
 
 from collections.abc import Sequence

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from friedel.runner.ahead import one_ahead
+from friedel.runner.prefetch import prefetched
 
 
 def test_items_come_in_order_and_each_is_made_while_the_one_before_is_used():
@@ -17,7 +17,7 @@ def test_items_come_in_order_and_each_is_made_while_the_one_before_is_used():
             yield number
 
     seen = []
-    for number in one_ahead(make()):
+    for number in prefetched(make()):
         assert number + 1 == len(begun) or begun[number + 1].wait(10)
         assert number + 2 >= len(begun) or not begun[number + 2].is_set()
         seen.append(number)
@@ -29,7 +29,7 @@ def test_an_error_comes_where_its_item_would_have():
         yield 1
         raise ValueError("the second")
 
-    items = one_ahead(make())
+    items = prefetched(make())
     assert next(items) == 1
     with pytest.raises(ValueError, match="the second"):
         next(items)
@@ -37,6 +37,6 @@ def test_an_error_comes_where_its_item_would_have():
 
 def test_whoever_stops_early_leaves_no_thread_behind():
     before = threading.active_count()
-    with closing(one_ahead(iter(range(100)))) as items:
+    with closing(prefetched(iter(range(100)))) as items:
         assert next(items) == 0
     assert threading.active_count() == before

@@ -7,7 +7,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-def one_ahead(items: Iterator[Item]) -> Generator[Item, None, None]:
+def prefetched(items: Iterator[Item]) -> Generator[Item, None, None]:
     """The same items; while one is used, the next is made in a thread of its own.
 
     Preprocessing and segmentation each have stretches that only one core can work on: side by side they fill them
