@@ -97,7 +97,8 @@ class MemoryFrames:
 
 
 def same_blobs_within(part, whole, start, stop):
-    """Assert that the rows of two tables that lie within frames (start, stop) are equal to the byte, and some do."""
+    """Assert that the rows of two tables that lie within frames (start, stop) are equal to the byte, and some
+    do."""
     frames = part.shape[0]
     inside = [
         (table.columns["frame_start"] > (start if start else -1))

@@ -7,7 +7,7 @@ import numpy as np
 from friedel.model.arrays import AnyArray, Floats, Frames
 from friedel.model.blobs import BlobTable
 from friedel.segment import BrightVoxels
-from friedel.segment.bright import Stencil
+from friedel.segment.bright import FrameThreshold
 
 PER_DECADE = 24
 LOWEST = 0.25
@@ -54,7 +54,9 @@ class Histogram(NamedTuple):
     noise: Floats
 
 
-def histogram(frames: Frames, stencil: Stencil, bright: BrightVoxels, voxels: int, sigma: float) -> Histogram:
+def histogram(
+    frames: Frames, stencil: FrameThreshold, bright: BrightVoxels, voxels: int, sigma: float
+) -> Histogram:
     """Levels of `voxels` voxels: those of `bright`, and below its floor others like in `frames` [frame, row, col].
 
     Clean frames of the scan are a sample of it; `sigma` is the noise in levels (1 where it is per pixel). The
@@ -79,7 +81,7 @@ def _edges(first: float, floor: float, top: float) -> Floats:
     return np.concatenate([below, above])
 
 
-def _sample(frames: Frames, stencil: Stencil) -> AnyArray:
+def _sample(frames: Frames, stencil: FrameThreshold) -> AnyArray:
     """Levels at some voxels, evenly spread, left-out pixels and what is not a number aside."""
     inside = np.flatnonzero(~stencil.left_out.ravel())
     flat = frames.reshape(len(frames), -1)
