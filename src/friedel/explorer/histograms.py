@@ -8,7 +8,7 @@ from friedel.explorer.resegmenter import Resegmenter
 from friedel.model.arrays import AnyArray, Floats, Frames
 from friedel.model.blobs import BlobTable
 from friedel.segment import SegmentParams
-from friedel.segment.bright import Stencil
+from friedel.segment.bright import FrameThreshold
 
 PER_DECADE = 24
 LOWEST = 0.25
@@ -81,7 +81,7 @@ def _edges(first: float, floor: float, top: float) -> Floats:
     return np.concatenate([below, above])
 
 
-def _sample(frames: Frames, stencil: Stencil) -> AnyArray:
+def _sample(frames: Frames, stencil: FrameThreshold) -> AnyArray:
     """Levels at some voxels, evenly spread, left-out pixels and what is not a number aside."""
     inside = np.flatnonzero(~stencil.left_out.ravel())
     flat = frames.reshape(len(frames), -1)

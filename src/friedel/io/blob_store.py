@@ -48,7 +48,7 @@ def count_blobs(path: str | Path) -> int:
         try:
             return len(file["peaks/spot3d_id"])
         except KeyError as error:
-            raise InputError(str(path), rule="is not a table of blobs", got=said(error)) from error
+            raise InputError(str(path), rule="is not a table of blobs", got=message_of(error)) from error
 
 
 def read_attributes(path: str | Path) -> dict[str, Any]:
