@@ -177,7 +177,7 @@ def test_a_change_without_origin_from_another_site_is_refused(page):
         assert page.post("api/control", json={"client": "a"}, headers=headers).status_code == status
 
 
-@pytest.mark.parametrize("path", ["", "api/session", "nothing", "api/frame?kind=raw&index=0", "static/style.css"])
+@pytest.mark.parametrize("path", ["", "api/session", "nothing", "api/frame?kind=raw&index=0", "static/lib/style.css"])
 @pytest.mark.parametrize("headers", [COOKIE, {}], ids=["known", "unknown"])
 def test_every_answer_forbids_outside_sources(page, path, headers):
     page.cookies.clear()
