@@ -99,9 +99,9 @@ export function brush({ tool, onChange, onError }) {
     const back = async () => {
       if (painted.length) await send("erase", painted);
       if (erased.length) await send("paint", erased);
-      await load();
+      await load().catch(onError);
     };
-    const again = async () => (await send(op, runs)) && (await load());
+    const again = async () => (await send(op, runs)) && (await load().catch(onError));
     state.did({ back, again });
   }
 
