@@ -25,8 +25,8 @@ def scan_pass_of():
     made = []
 
     def make(path, *, start=True):
-        subject = Project.open(path)
-        scan_pass = ScanPass(subject)
+        project = Project.open(path)
+        scan_pass = ScanPass(project)
         made.append(scan_pass)
         if start:
             scan_pass.start()

@@ -62,7 +62,7 @@ def test_frames_are_exact_numbers(page, index):
     assert about["stand_in"] == (index == 31)
     assert about["low"] < 0 < about["high"]
     background, _ = numbers(page.get(f"api/frame?kind=background&index={index}"))
-    np.testing.assert_array_equal(background, session.subject.results.backgrounds.image(index // 7))
+    np.testing.assert_array_equal(background, session.project.results.backgrounds.image(index // 7))
 
 
 def test_smaller_frames_keep_spots_and_means(page):
@@ -199,7 +199,7 @@ def test_a_mask_is_painted_erased_and_cleared(fresh):
         assert fresh.post("api/mask", json={"client": "a", "op": "paint", "runs": runs}).status_code == 422
     assert paint("smear").status_code == 422
     assert paint("clear").json()["masked"] == 0
-    assert fresh.session.subject.mask is None
+    assert fresh.session.project.mask is None
 
 
 def test_frames_follow_the_parameters(fresh):
@@ -222,7 +222,7 @@ def test_a_page_without_a_scan_says_so_and_shows_what_there_is(tmp_path):
         assert "no such file" in facts["troubles"][0]["text"]
         answer = client.get("api/frame?kind=raw&index=0")
         assert (answer.status_code, answer.json()["error"]) == (409, "there is no scan to look at")
-        assert len(client.session.subject.results.blobs) == len(read_blobs(out / "blobs.h5"))
+        assert len(client.session.project.results.blobs) == len(read_blobs(out / "blobs.h5"))
 
 
 def test_the_last_frames_are_kept_and_the_next_are_made_ahead(page):

@@ -85,7 +85,7 @@ def test_a_run_of_the_saved_recipe_gives_the_blobs_that_the_page_showed(fresh, c
     shown = fresh.session.solver.solutions.get(said["solution"])
     assert said["kept"] == len(shown.table) > 0
     assert fresh.post("api/save", json={"client": "me", "write": True}).status_code == 200
-    out = run(fresh.session.subject.recipe_path)
+    out = run(fresh.session.project.recipe_path)
     stored = read_blobs(out)
     assert stored.threshold_unit == shown.table.threshold_unit
     assert same_bytes(stored, read_as_stored(shown.table))
@@ -242,7 +242,7 @@ def test_without_a_geometry_pairs_are_refused(fresh):
 
 
 def test_only_a_saved_recipe_runs_and_its_run_is_the_shells(fresh):
-    subject = fresh.session.subject
+    project = fresh.session.project
     values = {**draft_of(fresh), "seed_threshold": 75.0}
     fresh.post("api/draft", json={"client": "me", "section": "segment", "values": values})
     answer = fresh.post("api/run", json={"client": "me", "to": "segment"})
@@ -250,10 +250,10 @@ def test_only_a_saved_recipe_runs_and_its_run_is_the_shells(fresh):
     assert fresh.get("api/session").json()["file"]["unsaved"] is True
     preview = fresh.post("api/save", json={"client": "me", "write": False}).json()
     assert "-seed_threshold = 60.0" in preview["diff"]
-    assert "seed_threshold = 60.0" in subject.recipe_path.read_text()
+    assert "seed_threshold = 60.0" in project.recipe_path.read_text()
     fresh.post("api/save", json={"client": "me", "write": True})
     assert fresh.post("api/save", json={"client": "me"}).json()["diff"] == ""
-    assert subject.recipe_path.read_text().startswith("# mine\n")
+    assert project.recipe_path.read_text().startswith("# mine\n")
     assert fresh.get("api/session").json()["file"]["unsaved"] is False
     started = fresh.post("api/run", json={"client": "me", "to": "segment"})
     assert started.status_code == 200, started.text
@@ -262,10 +262,10 @@ def test_only_a_saved_recipe_runs_and_its_run_is_the_shells(fresh):
     facts = finished(fresh)
     assert (facts["state"], facts["exit"], facts["stage"]) == ("done", 0, "report"), fresh.get("api/log").json()
     log = fresh.get("api/log", params={"from": 0}).json()
-    assert f"{len(read_blobs(subject.out))} blobs" in log["text"]
+    assert f"{len(read_blobs(project.out))} blobs" in log["text"]
     assert fresh.get("api/log", params={"from": log["next"]}).json() == {"text": "", "next": log["next"]}
     shown = fresh.session.solver.solutions.get(solved(fresh)["solution"])
-    assert same_bytes(read_blobs(subject.out), read_as_stored(shown.table))
+    assert same_bytes(read_blobs(project.out), read_as_stored(shown.table))
     assert fresh.get("api/session").json()["has"]["blobs"]
 
 
@@ -297,7 +297,7 @@ def test_what_a_stroke_changed_can_be_taken_back(fresh):
 
 
 def test_a_painted_mask_is_saved_and_what_runs_has_it(fresh):
-    subject = fresh.session.subject
+    project = fresh.session.project
     before = solved(fresh)["kept"]
     x, y = (int(fresh.session.solver.solutions.get(solved(fresh)["solution"]).table[name][0]) for name in
                    ("IMax_f", "IMax_s"))  # fmt: skip
@@ -309,8 +309,8 @@ def test_a_painted_mask_is_saved_and_what_runs_has_it(fresh):
     assert said["mask_path"].endswith("scan.mask.tif")
     settled(fresh.session.scan_pass)
     shown = fresh.session.solver.solutions.get(solved(fresh)["solution"]).table
-    assert load_recipe(subject.recipe_path).scan.mask == said["mask_path"]
-    assert same_bytes(read_blobs(run(subject.recipe_path)), read_as_stored(shown))
+    assert load_recipe(project.recipe_path).scan.mask == said["mask_path"]
+    assert same_bytes(read_blobs(run(project.recipe_path)), read_as_stored(shown))
     assert "mask_path" not in fresh.post("api/save", json={"client": "me"}).json()
 
 

@@ -248,10 +248,10 @@ def test_whether_anything_is_unsaved_is_known_without_the_new_text(file, tmp_pat
     for draft in (load_recipe(file), changed(file, segment={"tolerance": 0.3})):
         for mask in (None, np.ones((2, 2), bool)):
             for path in (file, tmp_path / "other.toml"):
-                subject = SimpleNamespace(recipe=draft, mask=mask, recipe_path=path, **of_one)
-                saving = saving_for(subject)
-                assert unsaved(subject) == (saving.path, saving.changes)
+                project = SimpleNamespace(recipe=draft, mask=mask, recipe_path=path, **of_one)
+                saving = saving_for(project)
+                assert unsaved(project) == (saving.path, saving.changes)
     file.write_text("[scan\n")
-    subject.recipe_path = file
+    project.recipe_path = file
     with pytest.raises(RecipeError, match="not TOML"):
-        unsaved(subject)
+        unsaved(project)

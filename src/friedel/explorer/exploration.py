@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from friedel.errors import FriedelError, FriedelWarning, InputError
+from friedel.errors import FriedelWarning, InputError
 from friedel.explorer.collected import NotCollected
 from friedel.explorer.elbow import Elbow, elbow
 from friedel.explorer.histograms import Histogram, histogram
@@ -21,8 +21,8 @@ from friedel.io.background_reader import Backgrounds
 from friedel.model.arrays import Frames
 from friedel.model.blobs import BlobTable
 from friedel.model.scan import Scan
-from friedel.output_folder.files import BACKGROUND
-from friedel.output_folder.record import read_run_record
+from friedel.output_folder.files import RECIPE
+from friedel.output_folder.reader import OutputFolder
 from friedel.recipe import Recipe, Settings, build_recipe, load_recipe
 from friedel.runner.areas import Areas
 from friedel.runner.executors import Alone, Threads, local_executor
@@ -45,14 +45,10 @@ class _ScanOfRecipe:
 
     def run_backgrounds(self) -> Backgrounds | None:
         """The background images of a finished run with these parameters, where there is one."""
-        try:
-            record = read_run_record(self.out)
-            wanted = stage_hashes(self.recipe, self.scan, Areas())["preprocess"]
-            if record is None or not record.finished("preprocess", wanted, self.out):
-                return None
-            return Backgrounds.open(self.out / BACKGROUND)
-        except (FriedelError, OSError):  # what cannot be read is made again
-            return None
+        folder = OutputFolder(self.out)
+        wanted = stage_hashes(self.recipe, self.scan, Areas())["preprocess"]
+        done = folder.record is not None and folder.record.finished("preprocess", wanted, self.out)
+        return folder.backgrounds if done else None  # what cannot be read is made again
 
 
 class Exploration:
@@ -85,7 +81,7 @@ class Exploration:
         """Of RECIPE.toml or an output folder, with KEY=VALUE `settings` in place. Raises `FriedelError`s."""
         path = Path(path).absolute()
         of_recipe = path.suffix == ".toml" and not path.is_dir()
-        recipe = load_recipe(path if of_recipe else path / "recipe.toml", settings)
+        recipe = load_recipe(path if of_recipe else path / RECIPE, settings)
         scan = open_scan(recipe.scan.frames, recipe.scan)
         return cls(recipe, scan, path.with_suffix("") if of_recipe else path, local_executor(recipe.run.threads))
 

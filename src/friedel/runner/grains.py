@@ -25,7 +25,7 @@ from friedel.model.grains import GrainTable, Status
 from friedel.model.pairs import PairTable
 from friedel.model.setup import Setup
 from friedel.model.shapes import SampleMask
-from friedel.output_folder.files import BLOBS, GRAINS, PAIRS, SHAPES, VOLUME
+from friedel.output_folder.files import BLOBS, GRAINS, PAIRS, RECORD, SHAPES, VOLUME
 from friedel.output_folder.reader import OutputFolder
 from friedel.output_folder.record import RunRecord, StageRecord, output_of
 from friedel.reconstruct import reconstruct
@@ -83,7 +83,7 @@ class StageInputs:
     @property
     def matched_setup(self) -> Setup:
         """The set-up that match ended with; `pairs.h5` may have that of the grains already."""
-        return setup_with(self.record().stages["match"].measured.get("setup"), self.request.given, "run.json")
+        return setup_with(self.record().stages["match"].measured.get("setup"), self.request.given, RECORD)
 
     def pairs(self, setup: Setup) -> PairTable:
         """The pairs with a set-up: those of `pairs.h5` where they were matched with it, else matched anew."""

@@ -63,7 +63,7 @@ def cut(
     if start >= stop:
         start, stop = held.start, held.stop
     part = slice(start - held.start, stop - held.start)
-    volume = held.frames if kind == "clean" else held.raw(session.subject.executor)
+    volume = held.frames if kind == "clean" else held.raw(session.project.executor)
     image = np.ascontiguousarray(volume[part, at, :] if axis == "row" else volume[part, :, at])
     about: dict[str, Any] = {
         "kind": kind, "axis": axis, "at": at,  "start": start, "stop": stop, "preview": not held.exact,
@@ -96,7 +96,7 @@ def course(session: Session, row: int, col: int, near: int) -> dict[str, Any]:
         value = float(image[row, col])
         return value, None if look is None else look.normalised(image, row, col)
 
-    both = list(session.subject.executor.map(one, frames))
+    both = list(session.project.executor.map(one, frames))
     return {
         "frames": frames,
         "raw": [_number(value) for value, _ in both],

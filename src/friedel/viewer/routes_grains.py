@@ -25,7 +25,7 @@ class FactsInForce:
 
     def __call__(self) -> GrainFacts:
         """Call from a worker thread: files are read."""
-        results = self._session.subject.results
+        results = self._session.project.results
         with self._lock:
             if self._facts is None or self._facts.results is not results:
                 self._facts = GrainFacts(results)

@@ -26,7 +26,7 @@ def routes(session: Session) -> list[Route]:
     async def mask(request: Request) -> Response:
         here = session.scan.mask
         return array_response(
-            here.view(np.uint8), pack=flag(request, "pack"), edited=session.subject.mask is not None
+            here.view(np.uint8), pack=flag(request, "pack"), edited=session.project.mask is not None
         )
 
     return [Route("/api/mask", mask), Route("/api/mask", paint, methods=["POST"])]
@@ -34,16 +34,16 @@ def routes(session: Session) -> list[Route]:
 
 def painted(session: Session, op: str, runs: Any) -> tuple[Mask, Mask]:
     """Change the mask: what it was, and what it is now. Raises `Refused` 422."""
-    subject = session.subject
-    with subject.lock:
+    project = session.project
+    with project.lock:
         before = session.scan.mask
         after = before.copy()
         if op == "clear":
-            subject.set_mask(None)
+            project.set_mask(None)
             after = session.scan.mask
         elif op in ("paint", "erase"):
             paint_runs(after, runs, value=op == "paint")
-            subject.set_mask(after)
+            project.set_mask(after)
         else:
             raise Refused(422, "op must be paint, erase or clear", "op")
     session.scan_pass.refresh()

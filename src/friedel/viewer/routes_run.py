@@ -35,7 +35,7 @@ def routes(session: Session) -> list[Route]:
         return JSONResponse(page.facts())
 
     async def log(request: Request) -> JSONResponse:
-        text, following = page.running.log(session.subject.out, whole(request, "from", 0))
+        text, following = page.running.log(session.project.out, whole(request, "from", 0))
         return JSONResponse({"text": text, "next": following})
 
     async def save_to(request: Request) -> JSONResponse:
@@ -64,42 +64,42 @@ class RunPage:
 
     def facts(self) -> dict[str, Any]:
         """For api/progress."""
-        return self.running.facts(self._session.subject.out)
+        return self.running.facts(self._session.project.out)
 
     def estimate(self) -> dict[str, Any]:
         """Of the draft."""
-        return estimated(self._draft(), self._session.subject.out)
+        return estimated(self._draft(), self._session.project.out)
 
     def run(self, body: dict[str, Any]) -> None:
         """Start, from the recipe's file: what runs is what stands there. Raises `Refused` 409 where it is not."""
         with self._lock:
             with warnings_heard():
-                saving = saving_for(self._session.subject)
+                saving = saving_for(self._session.project)
             if saving.changes:
                 raise Refused(409, f"the draft is not saved: {saving.path.name} would run as it is; save it first")
             to = body.get("to") or "assemble"
-            subject = self._session.subject
-            self.running.start(saving.path, subject.out, to=str(to), restart=body.get("restart") is True)
+            project = self._session.project
+            self.running.start(saving.path, project.out, to=str(to), restart=body.get("restart") is True)
 
     def save(self, *, write: bool) -> dict[str, Any]:
         """What would be written, or is."""
-        subject = self._session.subject
-        with self._lock, subject.lock:
+        project = self._session.project
+        with self._lock, project.lock:
             with warnings_heard():  # they were told when the draft was read
-                saving = saving_for(subject)
+                saving = saving_for(project)
             if write and saving.changes:
-                save(saving, None if subject.mask is None else self._session.scan.mask, ours=self._written)
+                save(saving, None if project.mask is None else self._session.scan.mask, ours=self._written)
                 self._written = saving.text
                 self._taken(saving)
         return saving.plain()
 
     def _taken(self, saving: Saving) -> None:
         """The file is the draft now: a mask that was painted is the recipe's from now on."""
-        self._session.subject.saved_to(saving.path)
+        self._session.project.saved_to(saving.path)
         self._session.scan_pass.refresh()
 
     def _draft(self) -> Recipe:
-        recipe = self._session.subject.recipe
+        recipe = self._session.project.recipe
         if recipe is None:
             raise FriedelError("the recipe", rule="cannot be used")
         return recipe

@@ -155,7 +155,7 @@ class SegmentPage:
         """One row at length."""
         found, row = self._solution(request), whole(request, "id")
         facts = blob_facts(found, row)
-        results = self._session.subject.results
+        results = self._session.project.results
         return {**facts, **relations(found, row, results.blobs, results.pairs, results.grains)}
 
     def film(self, request: Request) -> Response:
@@ -232,14 +232,14 @@ class SegmentPage:
 
     def _pair_counter(self) -> PairCounter:
         """Geometry and crystals of the draft; where a run of the same has calibrated it, that."""
-        recipe, results = self._draft(), self._session.subject.results
+        recipe, results = self._draft(), self._session.project.results
         ran = results.recipe
         same = ran is not None and ran.setup == recipe.setup and results.has(PAIRS)
         return PairCounter.of(recipe, results.setup if same else None)
 
     def _pairing_key(self) -> tuple[object, ...]:
         recipe = self._draft()
-        return recipe.setup, recipe.phase, recipe.match, recipe.run.seed, self._session.subject.results
+        return recipe.setup, recipe.phase, recipe.match, recipe.run.seed, self._session.project.results
 
     def _look(self, params: SegmentParams) -> tuple[object, ...]:
         """What is looked at, and through what."""
@@ -264,12 +264,12 @@ class SegmentPage:
         values = body.get("segment")
         if not isinstance(values, dict):
             raise Refused(422, "segment must be a table", "segment")
-        params = self._session.subject.section("segment", values)
+        params = self._session.project.section("segment", values)
         assert isinstance(params, SegmentParams)
         return params
 
     def _draft(self) -> Recipe:
-        recipe = self._session.subject.recipe
+        recipe = self._session.project.recipe
         if recipe is None:
             raise FriedelError("the recipe", rule="cannot be used")
         return recipe

@@ -48,7 +48,7 @@ def routes(session: Session) -> list[Route]:
     async def draft(request: Request) -> JSONResponse:
         body = await session.require_control(request)
         values = body.get("values")
-        recipe = await session.in_thread(session.subject.draft, str(body.get("section", "")), values)
+        recipe = await session.in_thread(session.project.draft, str(body.get("section", "")), values)
         session.scan_pass.refresh()
         return JSONResponse({"recipe": recipe_values(recipe), "revision": session.revision})
 
@@ -62,37 +62,37 @@ def routes(session: Session) -> list[Route]:
 
 def session_facts(session: Session) -> dict[str, Any]:
     """Everything that the page needs to begin."""
-    subject = session.subject
-    if subject.scan is None:
-        subject.open_scan()  # it may have come back
+    project = session.project
+    if project.scan is None:
+        project.open_scan()  # it may have come back
         session.scan_pass.refresh()
     generation = session.scan_pass.generation  # before all that it stands for: what comes later shows as another
-    scan, baseline = subject.scan, session.scan_pass.baseline
-    record = subject.results.record
+    scan, baseline = project.scan, session.scan_pass.baseline
+    record = project.results.record
     stages = record.stages if record is not None else {}
-    lost = set() if record is None else set(record.changed(subject.out))
+    lost = set() if record is None else set(record.changed(project.out))
     with warnings_heard():  # what the draft warns of was told when it was read
-        file = _file(subject)
+        file = _file(project)
     return {
-        "name": subject.path.name,
+        "name": project.path.name,
         "version": friedel.__version__,
-        "recipe_path": str(subject.recipe_path) if subject.recipe_path else None,
-        "out": str(subject.out),
+        "recipe_path": str(project.recipe_path) if project.recipe_path else None,
+        "out": str(project.out),
         "scan": None if scan is None else _scan_facts(scan),
         "baseline": None if baseline is None else plain(_baseline_facts(baseline)),
-        "has": _has(subject),
+        "has": _has(project),
         "stages": {
             name: plain(
                 {"seconds": one.seconds, "counts": one.counts, "warnings": one.warnings, "started": one.started}
             )
             for name, one in stages.items()
         },
-        "stale": [name for name in stages if scan is not None and not subject.finished(name)],
+        "stale": [name for name in stages if scan is not None and not project.finished(name)],
         "gone": [name for name, one in stages.items() if lost & {*one.outputs, *one.handed_on}],
-        "warnings": list(dict.fromkeys([*subject.warnings, *session.scan_pass.warnings])),
-        "troubles": [asdict(one) for one in subject.troubles],
-        "recipe": recipe_values(subject.recipe),
-        "saved": recipe_values(subject.saved),
+        "warnings": list(dict.fromkeys([*project.warnings, *session.scan_pass.warnings])),
+        "troubles": [asdict(one) for one in project.troubles],
+        "recipe": recipe_values(project.recipe),
+        "saved": recipe_values(project.saved),
         "file": file and {**file, "exists": Path(file["path"]).is_file()},
         "schema": schema(),
         "revision": session.revision,
@@ -154,21 +154,21 @@ def _baseline_facts(baseline: Baseline) -> dict[str, Any]:
     return {name: facts[name] for name in ("beam", "margins", "sigma", "reference_level")}
 
 
-def _file(subject: Project) -> dict[str, Any] | None:
+def _file(project: Project) -> dict[str, Any] | None:
     """Which recipe a run started here reads, and whether it is the draft; None where there is nothing to run."""
     try:
-        path, changed = unsaved(subject)
+        path, changed = unsaved(project)
     except FriedelError:
         return None
-    return {"path": str(path), "command": run_command(path, subject.out), "unsaved": changed}
+    return {"path": str(path), "command": run_command(path, project.out), "unsaved": changed}
 
 
-def _has(subject: Project) -> dict[str, bool]:
+def _has(project: Project) -> dict[str, bool]:
     """What can be shown; files that turned out to be unusable are among the troubles."""
-    results = subject.results
+    results = project.results
     return {
         **{file.partition(".")[0]: results.has(file) and file not in results.errors for file in TABLES},
-        "geometry": subject.recipe is not None and subject.recipe.has_grains,
+        "geometry": project.recipe is not None and project.recipe.has_grains,
         "truth": results.has(EVALUATION) and EVALUATION not in results.errors,
-        "report": (subject.out / REPORT).is_file(),
+        "report": (project.out / REPORT).is_file(),
     }

@@ -78,25 +78,25 @@ def saving_of(path: Path, draft: Recipe, out: Path, *, masked: bool) -> Saving:
     return Saving(path, text, diff, run_command(path, out), mask_path)
 
 
-def saving_for(subject: Project) -> Saving:
-    """What saving a subject's draft would write now. Raises `RecipeError`, and `FriedelError` without a draft."""
-    with subject.lock:
-        draft = subject.recipe
+def saving_for(project: Project) -> Saving:
+    """What saving a project's draft would write now. Raises `RecipeError`, and `FriedelError` without a draft."""
+    with project.lock:
+        draft = project.recipe
         if draft is None:
             raise FriedelError("the recipe", rule="cannot be used")
-        path = recipe_file(subject.recipe_path, subject.out, of_folder=subject.of_folder)
-        return saving_of(path, draft, subject.out, masked=subject.mask is not None)
+        path = recipe_file(project.recipe_path, project.out, of_folder=project.of_folder)
+        return saving_of(path, draft, project.out, masked=project.mask is not None)
 
 
-def unsaved(subject: Project) -> tuple[Path, bool]:
+def unsaved(project: Project) -> tuple[Path, bool]:
     """The file that saving would write, and whether it would change anything: without making the new text, which
     takes tens of milliseconds. Raises as `saving_for` does.
     """
-    with subject.lock:
-        draft, masked = subject.recipe, subject.mask is not None
+    with project.lock:
+        draft, masked = project.recipe, project.mask is not None
         if draft is None:
             raise FriedelError("the recipe", rule="cannot be used")
-        path = recipe_file(subject.recipe_path, subject.out, of_folder=subject.of_folder)
+        path = recipe_file(project.recipe_path, project.out, of_folder=project.of_folder)
     text = _text_of(path)
     try:
         tomllib.loads(text)

@@ -55,13 +55,13 @@ class PageFiles(StaticFiles):
 
 def make_session(path: Path | str) -> Session:
     """Everything behind one page, of RECIPE.toml or OUT; the pass over the scan begins when the server does."""
-    subject = Project.open(path)
-    if not subject.path.exists() and not subject.out.exists():
+    project = Project.open(path)
+    if not project.path.exists() and not project.out.exists():
         raise InputError(
             str(path), rule="no such recipe or output folder", way_out="`friedel init SCAN` writes one"
         )
-    scan_pass = ScanPass(subject)
-    return Session(subject, scan_pass, Solver(scan_pass, subject.executor, subject.quiet))
+    scan_pass = ScanPass(project)
+    return Session(project, scan_pass, Solver(scan_pass, project.executor, project.quiet))
 
 
 def make_app(session: Session, *, token: str, allow_hosts: Iterable[str] = (), port: int = 0) -> ASGIApp:

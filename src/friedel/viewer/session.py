@@ -1,4 +1,4 @@
-"""What all requests share: the subject, the pass over its scan, who may change it, which requests are overtaken."""
+"""What all requests share: the project, the pass over its scan, who may change it, which requests are overtaken."""
 
 import json
 import threading
@@ -39,8 +39,8 @@ class Session:
     server ends.
     """
 
-    def __init__(self, subject: Project, scan_pass: ScanPass, solver: Solver) -> None:
-        self.subject, self.scan_pass, self.solver = subject, scan_pass, solver
+    def __init__(self, project: Project, scan_pass: ScanPass, solver: Solver) -> None:
+        self.project, self.scan_pass, self.solver = project, scan_pass, solver
         self.control = Control()
         self.pictures = Pictures(scan_pass)
         self.facts: dict[str, Callable[[], Any]] = {}
@@ -54,12 +54,12 @@ class Session:
     @property
     def revision(self) -> int:
         """Grows with every change that others should hear of."""
-        return self.subject.revision
+        return self.project.revision
 
     @property
     def scan(self) -> Scan:
         """The scan. Raises `Refused` where there is none."""
-        scan = self.subject.scan
+        scan = self.project.scan
         if scan is None:
             raise Refused(409, "there is no scan to look at")
         return scan
@@ -74,8 +74,8 @@ class Session:
         self.scan_pass.close()
         for end in self.endings:
             end()
-        self.subject.executor.close()
-        self.subject.quiet.close()
+        self.project.executor.close()
+        self.project.quiet.close()
 
     async def in_thread(self, work: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
         """Do heavy work beside the event loop, a few at a time."""
