@@ -134,7 +134,7 @@ def expected_frames(
     if not spots_only and taken > 0 and camera.beam_box is not None:
         layers.append((diffraction.shadows, True, -taken))
     for boxes, direct, factor in layers:
-        add_spots(diffraction.spots, boxes, diffraction.scene, direct, start, diffraction.period, factor, out)
+        add_spots(diffraction.spots, boxes, diffraction.model, direct, start, diffraction.period, factor, out)
     if not spots_only:
         for frame in range(start, stop):
             out[frame - start] += camera.background(frame)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from friedel.kernels import bragg
-from friedel.kernels.simulate.spot_images import SPOT, Scene, extents
+from friedel.kernels.simulate.spot_images import SPOT, ForwardModel, extents
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.crystal import Phase, Reflections
 from friedel.model.setup import Setup
@@ -37,7 +37,7 @@ class Diffraction:
     row: Floats
     col: Floats
     frame: Floats
-    scene: Scene
+    model: ForwardModel
     period: int
 
 
@@ -53,7 +53,7 @@ def diffract(
     """All spots that fall on the detector during the scan. `taps` are those of the point spread."""
     detector = setup.detector
     plane = bragg.detector_frame(detector.origin_um, detector.u_um, detector.v_um)
-    scene = Scene(specimen.position_um, specimen.strain, plane, taps)
+    model = ForwardModel(specimen.position_um, specimen.strain, plane, taps)
     d_min = setup.beam.wavelength / (2 * np.sin(_largest_two_theta(params, setup) / 2))
     listed = [phase.reflections(d_min) for phase in phases]
     scale = params.light.spot_counts * (params.voxel_um / params.pixel_um) ** 3 / _strongest(phases, listed, setup)
@@ -64,22 +64,22 @@ def diffract(
     parts = [_of_grain(rays[kind], specimen, grain) for grain, kind in enumerate(specimen.grains.phase)]
     spots, hkl, where = (np.concatenate([part[i] for part in parts]) for i in range(3))
     grain = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
-    boxes, shadows = _boxes(spots, scene, executor)
+    boxes, shadows = _boxes(spots, model, executor)
     frames, rows, cols = params.shape
     on = (boxes[:, 2] < rows) & (boxes[:, 3] > 0) & (boxes[:, 4] < cols) & (boxes[:, 5] > 0)
     on &= (boxes[:, 1] > boxes[:, 0]) & (params.full_turn | ((boxes[:, 0] < frames) & (boxes[:, 1] > 0)))
     period = frames if params.full_turn else 0
     row, col = where[on].T
     return Diffraction(
-        spots[on], boxes[on], shadows[on], grain[on], hkl[on], row, col, spots["frame"][on], scene, period
+        spots[on], boxes[on], shadows[on], grain[on], hkl[on], row, col, spots["frame"][on], model, period
     )
 
 
-def _boxes(spots: AnyArray, scene: Scene, executor: Executor) -> tuple[Indices, Indices]:
+def _boxes(spots: AnyArray, model: ForwardModel, executor: Executor) -> tuple[Indices, Indices]:
     def work(chunk: slice) -> tuple[Indices, Indices]:
         boxes, shadows = (np.zeros((len(spots[chunk]), 6), dtype=np.int64) for _ in range(2))
-        extents(spots[chunk], scene, False, boxes)
-        extents(spots[chunk], scene, True, shadows)
+        extents(spots[chunk], model, False, boxes)
+        extents(spots[chunk], model, True, shadows)
         return boxes, shadows
 
     chunks = [slice(start, start + CHUNK) for start in range(0, max(len(spots), 1), CHUNK)]
@@ -129,7 +129,7 @@ def _of_grain(rays: _Rays, specimen: Specimen, grain: int) -> tuple[AnyArray, In
     return spots, rays.reflections.hkl[found.reflection], np.column_stack([found.row, found.col])
 
 
-def strain_rates(found: bragg.Spots, bend: Floats, wavelength: float) -> tuple[Floats, Floats]:
+def strain_rates(found: bragg.PredictedSpots, bend: Floats, wavelength: float) -> tuple[Floats, Floats]:
     """How omega (n) and k (n,3) change when the lattice turns by `bend` (rad, sample frame), to first order.
 
     From Bragg's law, `d(g_lab,x) = 0`: `dw = (Rz dg)_x / g_lab,y` with `dg = bend x g`.

@@ -88,7 +88,7 @@ def _look(diffraction: Diffraction, view: View, executor: Executor) -> tuple[See
         count = int(room[chunk].sum())
         seen = nothing_seen(len(room[chunk]))
         voxels, values = np.empty((count, 3), dtype=np.int32), np.empty(count, dtype=np.float32)
-        found = see(diffraction.spots[chunk], boxes[chunk], diffraction.scene, view, seen, voxels, values)
+        found = see(diffraction.spots[chunk], boxes[chunk], diffraction.model, view, seen, voxels, values)
         return seen, voxels[:found].copy(), values[:found].copy()
 
     chunks = [slice(a, b) for a, b in pairwise(edges)] if len(room) else [slice(0, 0)]

@@ -18,7 +18,7 @@ CLEAR_SIGMAS = 8.0
 LEAST_PIXELS = 5
 
 
-class Spots(NamedTuple):
+class BrightPatches(NamedTuple):
     """Maximum in counts of each bright patch, ascending, and the part of each frame that is above the floor."""
 
     maxima: Floats
@@ -27,8 +27,8 @@ class Spots(NamedTuple):
 
 def look_at_spots(
     scan: Scan, params: PreprocessParams, baseline: Baseline, floor: float, executor: Executor
-) -> Spots:
-    """Bright patches in the sampled frames, outside the direct beam; `floor` is in counts.
+) -> BrightPatches:
+    """Bright patches in the probe frames, outside the direct beam; `floor` is in counts.
 
     The frames are cleaned roughly: their own median is the background, which is enough to see spots.
     """
@@ -45,11 +45,11 @@ def look_at_spots(
             sizes = np.bincount(bright.ravel())[1:]
             peaks = np.asarray(ndimage.maximum(image, bright, np.arange(1, count + 1)))
             maxima += peaks[sizes >= LEAST_PIXELS].tolist()
-    return Spots(np.sort(np.array(maxima, dtype=np.float64)), np.array(fractions))
+    return BrightPatches(np.sort(np.array(maxima, dtype=np.float64)), np.array(fractions))
 
 
 def _rough(scan: Scan, params: PreprocessParams, baseline: Baseline, executor: Executor) -> Frames:
-    """The sampled frames, normalised, less their median."""
+    """The probe frames, normalised, less their median."""
     whole = WholeFrames.of(scan, params, baseline)
 
     def read(number: int) -> Image | None:

@@ -36,7 +36,7 @@ SPOT = np.dtype(
 their change per unit of strain; spread in frames; counts per voxel; beam direction and its change."""
 
 
-class Scene(NamedTuple):
+class ForwardModel(NamedTuple):
     """What all spots share: voxels `position` float32 (n,3) in um and `strain` float32 (n); the detector's
     `plane` (see `bragg.detector_frame`); `taps` float32 of the point spread (odd number, sum 1)."""
 
@@ -104,22 +104,22 @@ def _apply(m: Any, x: float, y: float, z: float, s: float) -> float:
 
 
 @njit(cache=True, nogil=True)
-def extents(spots: Any, scene: Scene, direct: bool, out: Any) -> None:
+def extents(spots: Any, model: ForwardModel, direct: bool, out: Any) -> None:
     """Fill out (n,6) with frame, row and col ranges (half-open, not clipped) that each spot can touch.
 
     The reach of the point spread is part of them. A spot that misses the plane gets zeros.
     """
-    reach = len(scene.taps) // 2
+    reach = len(model.taps) // 2
     m = np.empty((2, 2, 4))
     for i in range(len(spots)):
         spot = spots[i]
-        aim(spot, scene.plane, direct, m)
+        aim(spot, model.plane, direct, m)
         rows, cols = m[0], m[1]
         row0 = col0 = strain0 = np.inf
         row1 = col1 = strain1 = -np.inf
         for voxel in range(spot.first, spot.stop):
-            x, y, z = scene.position[voxel, 0], scene.position[voxel, 1], scene.position[voxel, 2]
-            s = scene.strain[voxel]
+            x, y, z = model.position[voxel, 0], model.position[voxel, 1], model.position[voxel, 2]
+            s = model.strain[voxel]
             row, col = _apply(rows, x, y, z, s), _apply(cols, x, y, z, s)
             row0, row1 = min(row0, row), max(row1, row)
             col0, col1 = min(col0, col), max(col1, col)
@@ -136,26 +136,26 @@ def extents(spots: Any, scene: Scene, direct: bool, out: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def draw(spot: Any, scene: Scene, direct: bool, corner: Any, image: Any) -> None:
+def draw(spot: Any, model: ForwardModel, direct: bool, corner: Any, image: Any) -> None:
     """Add a spot to image float32 [frame, row, col] whose first voxel is `corner` (frame, row, col).
 
     What falls outside the image is left out; a frame's content does not depend on which others are drawn.
     """
     frames, rows, cols = image.shape
     m = np.empty((2, 2, 4))
-    aim(spot, scene.plane, direct, m)
+    aim(spot, model.plane, direct, m)
     m_row, m_col = m[0], m[1]
     spread = max(spot.spread, 1e-9)
     per_frame = STEPS / (2.0 * CUT * spread)
     for voxel in range(spot.first, spot.stop):
-        s = scene.strain[voxel]
+        s = model.strain[voxel]
         # in frames of the scan, not of the image: rounding must not depend on where a scan is cut
         centre = spot.frame + spot.frame_rate * s
         start = centre - CUT * spread
         first, last = math.floor(start), math.floor(centre + CUT * spread)
         if last < corner[0] or first >= corner[0] + frames:
             continue
-        x, y, z = scene.position[voxel, 0], scene.position[voxel, 1], scene.position[voxel, 2]
+        x, y, z = model.position[voxel, 0], model.position[voxel, 1], model.position[voxel, 2]
         at_row = _apply(m_row, x, y, z, s) - corner[1]
         at_col = _apply(m_col, x, y, z, s) - corner[2]
         row, col = math.floor(at_row), math.floor(at_col)
@@ -214,17 +214,17 @@ def blur(image: Any, taps: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def spot_image(spot: Any, box: Any, scene: Scene, direct: bool) -> Any:
+def spot_image(spot: Any, box: Any, model: ForwardModel, direct: bool) -> Any:
     """One spot after the point spread, float32 [frame, row, col] over box (6: frame, row, col ranges)."""
     image = np.zeros((box[1] - box[0], box[3] - box[2], box[5] - box[4]), dtype=np.float32)
-    draw(spot, scene, direct, np.array([box[0], box[2], box[4]]), image)
-    blur(image, scene.taps)
+    draw(spot, model, direct, np.array([box[0], box[2], box[4]]), image)
+    blur(image, model.taps)
     return image
 
 
 @njit(cache=True, nogil=True)
 def add_spots(
-    spots: Any, boxes: Any, scene: Scene, direct: bool, start: int, period: int, factor: float, out: Any
+    spots: Any, boxes: Any, model: ForwardModel, direct: bool, start: int, period: int, factor: float, out: Any
 ) -> None:
     """Add `factor` times every spot to out float32 [frame, row, col], whose first frame is `start`.
 
@@ -247,7 +247,7 @@ def add_spots(
             box[1] = min(boxes[i, 1], start + frames - shift)
             if box[0] >= box[1]:
                 continue
-            image = spot_image(spots[i], box, scene, direct)
+            image = spot_image(spots[i], box, model, direct)
             for frame in range(image.shape[0]):
                 target = out[box[0] + shift + frame - start]
                 for row in range(row0, row1):

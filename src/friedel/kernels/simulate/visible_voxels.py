@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from friedel.kernels.simulate.spot_images import Scene, spot_image
+from friedel.kernels.simulate.spot_images import ForwardModel, spot_image
 
 
 class View(NamedTuple):
@@ -43,7 +43,7 @@ def nothing_seen(spots: int) -> Seen:
 
 
 @njit(cache=True, nogil=True)
-def see(spots: Any, boxes: Any, scene: Scene, view: View, seen: Seen, voxels: Any, values: Any) -> int:
+def see(spots: Any, boxes: Any, model: ForwardModel, view: View, seen: Seen, voxels: Any, values: Any) -> int:
     """Look at each spot alone; returns how many voxels there are in all.
 
     Fills `seen`, `voxels` int32 (m,3) with unwrapped frame, row, col, and `values` float32 (m), spot by spot in
@@ -59,7 +59,7 @@ def see(spots: Any, boxes: Any, scene: Scene, view: View, seen: Seen, voxels: An
             part[0], part[1] = max(box[0], 0), min(box[1], view.frames)
         part[2], part[3] = max(box[2], 0), min(box[3], rows)
         part[4], part[5] = max(box[4], 0), min(box[5], cols)
-        image = spot_image(spots[i], box, scene, False)
+        image = spot_image(spots[i], box, model, False)
         top = np.float32(0.0)
         for frame in range(part[0], part[1]):
             for row in range(part[2], part[3]):
