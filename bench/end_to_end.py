@@ -17,7 +17,7 @@ from friedel.runner.executors import Threads
 
 SETTINGS = ("grains=20", "sample.radius_um=110.0", "sample.height_um=190.0")
 """The default scan with a smaller sample: 0.5 % of the voxels are in blobs, as in 7,200 frames of 2,000 × 2,000
-pixels with 100,000 blobs, the most that the design has in mind. (The default scan holds three times as many.)"""
+pixels with 100,000 blobs, the most that is expected of a scan. (The default scan holds three times as many.)"""
 THREADS = 2
 BLOCK = 16
 

@@ -35,7 +35,7 @@ TWINS = (
     Twin(
         "tests.unit.test_normalise.wanted",
         "unit/test_normalise.py::test_fixed_point_follows_the_documented_order",
-        "preprocess.normalise.normalise_word",
+        "preprocess.normalise.normalise_batch",
     ),
     Twin(
         "",
@@ -60,11 +60,11 @@ TWINS = (
     Twin(
         "scipy.ndimage.median_filter",
         "unit/test_subtract_background.py::test_a_word_equals_numpy_and_scipy",
-        "preprocess.subtract_background.clean_word",
+        "preprocess.subtract_background.clean_batch",
     ),
     Twin(
         "friedel.preprocess.clean_blocks",
-        "unit/test_one_frame.py::test_every_frame_equals_the_pass",
+        "unit/test_frame_cleaner.py::test_every_frame_equals_the_pass",
         "preprocess.clean_frame.clean_frame",
     ),
     Twin(
@@ -109,17 +109,17 @@ TWINS = (
     ),
     Twin(
         "friedel.segment.bright_voxels",
-        "unit/test_viewer_solving.py::test_sifted_voxels_are_those_that_would_have_been_collected",
-        "explore.filter_runs.sift_runs",
+        "unit/test_explorer_solving.py::test_filtered_voxels_are_those_that_would_have_been_collected",
+        "explore.filter_runs.filter_runs",
     ),
     Twin(
         "",
-        "unit/test_viewer_outlines.py::test_a_section_along_a_column_has_its_voxels_in_as_few_runs_as_can_be",
+        "unit/test_explorer_outlines.py::test_a_section_along_a_column_has_its_voxels_in_as_few_runs_as_can_be",
         "explore.runs_by_slice.joined_crossings explore.runs_by_slice.place_columns",
     ),
     Twin(
         "",
-        "unit/test_viewer_outlines.py::test_a_section_along_a_row_has_its_voxels",
+        "unit/test_explorer_outlines.py::test_a_section_along_a_row_has_its_voxels",
         "explore.runs_by_slice.place_runs",
     ),
     Twin(
@@ -190,7 +190,7 @@ TWINS = (
     Twin(
         "tests.oracles_index.true_pairs",
         "property/test_index_properties.py::test_exact_spots_give_exact_grains_on_any_detector",
-        "index.grain_seeds.search_seeds index.line_lookup.make_line_grid",
+        "index.grain_seeds.search_seeds index.line_lookup.make_line_lookup",
     ),
     Twin(
         "",
@@ -204,13 +204,13 @@ TWINS = (
     ),
     Twin(
         "tests.oracles_fit.nearest_blobs",
-        "unit/test_fit_grain.py::test_candidates_equal_those_of_looking_at_all_blobs",
-        "index.blob_lookup.candidates index.blob_lookup.make_spot_grid",
+        "unit/test_fit_grain.py::test_choices_of_blobs_equal_those_of_looking_at_all_blobs",
+        "index.blob_lookup.blob_choices index.blob_lookup.make_blob_lookup",
     ),
     Twin(
         "tests.oracles_fit.residuals",
         "unit/test_fit_grain.py::test_residuals_equal_predicted_minus_seen",
-        "index.fit_grain.residual_of",
+        "index.fit_grain.spot_residual",
     ),
     Twin(
         "tests.oracles_fit.normal_matrices",
@@ -224,23 +224,23 @@ TWINS = (
     ),
     Twin(
         "tests.oracles_fit.fitted",
-        "unit/test_fit_grain.py::test_a_grain_settles_on_its_nearest_blobs_and_their_fit",
-        "index.fit_grain.settle",
+        "unit/test_fit_grain.py::test_a_grain_is_fitted_to_its_nearest_blobs",
+        "index.fit_grain.fit_to_nearest_blobs",
     ),
     Twin(
         "",
-        "unit/test_fit_grain.py::test_a_tally_counts_what_is_expected_free_and_found",
-        "index.fit_grain.tally",
+        "unit/test_fit_grain.py::test_what_is_expected_free_and_found_is_counted",
+        "index.fit_grain.count_spots",
     ),
     Twin(
         "scipy.spatial.transform.Rotation.from_rotvec",
         "unit/test_index_kernels.py::test_a_small_rotation_is_that_of_scipy",
-        "index.fit_grain.turned",
+        "index.fit_grain.rotated",
     ),
     Twin(
         "",
-        "unit/test_index_kernels.py::test_blobs_go_to_the_first_claim_and_losers_say_what_they_want",
-        "index.assignment.assign index.assignment.lost_claims",
+        "unit/test_index_kernels.py::test_blobs_go_to_the_first_claim_and_losers_keep_their_first_choice",
+        "index.assignment.assign_one_to_one index.assignment.first_choices",
     ),
     Twin(
         "tests.oracles_project.matrix_of",
@@ -255,7 +255,7 @@ TWINS = (
     Twin(
         "",
         "unit/test_projectors.py::test_pixels_beyond_the_detector_are_not_known",
-        "reconstruct.spot_projections.beyond",
+        "reconstruct.spot_projections.mark_outside",
     ),
     Twin(
         "",
@@ -265,7 +265,7 @@ TWINS = (
     Twin(
         "",
         "unit/test_projectors.py::test_a_detector_without_tilt_is_copied_pixel_by_pixel",
-        "reconstruct.spot_projections.lay_out",
+        "reconstruct.spot_projections.resample",
     ),
     Twin(
         "tests.oracles_physics.image_by_hand",
@@ -280,7 +280,7 @@ TWINS = (
     Twin(
         "numpy.argwhere",
         "unit/test_simulator_scan.py::test_truth_voxels_are_those_above_the_rule_and_nothing_else",
-        "simulate.visible_voxels.see",
+        "simulate.visible_voxels.find_visible",
     ),
     Twin(
         "tests.oracles_physics.near_by_hand",
@@ -307,10 +307,10 @@ TWINS = (
 NOTHING_TO_COMPARE = frozenset(
     {
         "bragg.detector_frame",
-        "index.assignment.nobody",
+        "index.assignment.unassigned",
         "segment.bright_runs.empty_runs",
         "segment.grow.no_claims",
-        "simulate.visible_voxels.nothing_seen",
+        "simulate.visible_voxels.no_visible_spots",
     }
 )
 """These only lay arrays out for a kernel."""

@@ -5,7 +5,7 @@ from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
 from friedel.kernels import bragg
-from friedel.kernels.index.fit_grain import HEAVY
+from friedel.kernels.index.fit_grain import CAUCHY_SCALE
 
 
 def residuals(UB, position, hkl, seen, wavelength, plane):
@@ -34,7 +34,7 @@ def normal_matrices(U, B, position, hkl, seen, error, wavelength, plane):
 
     here, steps = scaled(np.zeros(6)), np.diag([1e-6] * 3 + [1e-2] * 3)
     J = np.column_stack([(scaled(step) - scaled(-step)) / (2 * step.sum()) for step in steps])
-    weight = 1 / (1 + (here / HEAVY) ** 2)
+    weight = 1 / (1 + (here / CAUCHY_SCALE) ** 2)
     return J.T @ (weight[:, None] * J), J.T @ (weight * here), (weight * here**2).sum()
 
 
@@ -46,17 +46,19 @@ def fitted(U, B, position, hkl, seen, error, wavelength, plane):
         return (residuals(turned @ B, place, hkl, seen, wavelength, plane) / error).ravel()
 
     units = np.array([1e-4] * 3 + [0.1] * 3)
-    found = least_squares(scaled, np.zeros(6), loss="cauchy", f_scale=HEAVY, xtol=1e-14, ftol=1e-14, gtol=1e-12)
+    found = least_squares(
+        scaled, np.zeros(6), loss="cauchy", f_scale=CAUCHY_SCALE, xtol=1e-14, ftol=1e-14, gtol=1e-12
+    )
     return changed(U, position, found.x * units)
 
 
-def nearest_blobs(spots, place, slack, error, limit):
+def nearest_blobs(spots, place, extra_error, error, limit):
     """Of each spot (omega, row, col, |sin eta|): blobs within `limit` errors and their squares, nearest first."""
     out = []
     for spot in spots:
         off = spot[:3] - place
         off[:, 0] = (np.mod(off[:, 0] + np.pi, 2 * np.pi) - np.pi) * spot[3]
-        squares = (off**2 / (error**2 + slack**2)).sum(axis=1)
+        squares = (off**2 / (error**2 + extra_error**2)).sum(axis=1)
         order = np.argsort(squares)
         order = order[squares[order] <= limit**2]
         out.append((order, squares[order]))

@@ -36,7 +36,7 @@ def turn(v, w):
 def make_pairs(blobs, setup, a, b):
     """A PairTable of given rows."""
     two_theta, eta, omega, point, direction = pair_geometry(blobs, setup, a, b)
-    values = [blobs["spot3d_id"][a], blobs["spot3d_id"][b], 0 * a, 0 * a, two_theta, eta, omega]
+    values = [a, b, 0 * a, 0 * a, two_theta, eta, omega]
     values += [*point.T, *direction.T, np.zeros(len(a))]
     names = [column.name for column in PAIR_COLUMNS]
     return PairTable(dict(zip(names, values, strict=True)))

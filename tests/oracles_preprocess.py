@@ -64,7 +64,7 @@ def clean(raw, params, scan, baseline):
     raw = raw.astype(np.float32)
     invalid = ~np.isfinite(raw)
     if invalid.any():
-        raw = np.where(invalid, scan.dark + baseline.stand_in / gain.astype(np.float32), raw)
+        raw = np.where(invalid, scan.dark + baseline.fill_image / gain.astype(np.float32), raw)
     above = raw - scan.dark
     if params.arithmetic == "fixed":
         value = above * (gain * baseline.scale).astype(np.float32) + np.float32(baseline.offset + 0.5)

@@ -18,7 +18,10 @@ SEED, FLOOR = 60.0, 20.0
 
 def make_folder(out: Path, *, frames: int = 40, size: int = 48, spots: int = 12, seed: int = 1) -> Path:
     """Write `out/` and, beside it, the raw scan; `out` again."""
-    raw, gains, box = raw_scan(frames, size, spots, seed)
+    raw, box = raw_scan(frames, size, spots, seed)
+    levels = margin_levels(raw, margins_of(box))
+    reference = float(np.median(levels))
+    gains = (reference / levels).astype(np.float32)
     out.mkdir(parents=True)
     path = out.parent / "raw.h5"
     dark = np.full((size, size), 100, np.uint16)
@@ -39,7 +42,7 @@ def make_folder(out: Path, *, frames: int = 40, size: int = 48, spots: int = 12,
     table = segment_plainly(clean)
     write_blobs(out / "blobs.h5", table, {"growth": "clipped"})
     (out / "recipe.toml").write_text(_recipe(path, half_step, half_window))
-    (out / "run.json").write_text(json.dumps(_run(raw.shape, box, len(table), path)))
+    (out / "run.json").write_text(json.dumps(_run(raw.shape, box, len(table), path, reference)))
     truth = BlobTable(
         **{name: getattr(table, name) for name in ("columns", "reason", "voxels", "shape")},
         omega_start_deg=0.0,
@@ -50,8 +53,8 @@ def make_folder(out: Path, *, frames: int = 40, size: int = 48, spots: int = 12,
     return out
 
 
-def raw_scan(frames: int, size: int, spots: int, seed: int) -> tuple[AnyArray, AnyArray, tuple[int, ...]]:
-    """Raw frames uint16, the frames' gains, and the beam box."""
+def raw_scan(frames: int, size: int, spots: int, seed: int) -> tuple[AnyArray, tuple[int, ...]]:
+    """Raw frames uint16, and the beam box."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:size, :size] - size / 2
     image = 900 * np.exp(-np.hypot(x, y) / (size / 5)) + 60
@@ -72,7 +75,18 @@ def raw_scan(frames: int, size: int, spots: int, seed: int) -> tuple[AnyArray, A
     noisy = rng.poisson(volume * source[:, None, None]) + rng.normal(100, 5, volume.shape)
     hot = rng.random(volume.shape) < 2e-4
     noisy[hot] += 3000
-    return np.clip(noisy, 0, 65535).astype(np.uint16), (1 / source).astype(np.float32), (a, a, b, b)
+    return np.clip(noisy, 0, 65535).astype(np.uint16), (a, a, b, b)
+
+
+def margins_of(box: tuple[int, ...]) -> list[list[int]]:
+    """Strips inside the left and right edges of the beam box."""
+    return [[box[0], box[1], box[0] + 3, box[3]], [box[2] - 3, box[1], box[2], box[3]]]
+
+
+def margin_levels(raw: AnyArray, margins: list[list[int]]) -> AnyArray:
+    """Mean of the margins of each frame above the dark."""
+    parts = [raw[:, row0:row1, col0:col1].reshape(len(raw), -1) for col0, row0, col1, row1 in margins]
+    return np.concatenate(parts, axis=1).mean(axis=1, dtype=np.float64) - 100
 
 
 def segment_plainly(clean: AnyArray) -> BlobTable:
@@ -118,7 +132,7 @@ growth = "clipped"
 """
 
 
-def _run(shape: tuple[int, ...], box: tuple[int, ...], blobs: int, path: Path) -> dict[str, Any]:
+def _run(shape: tuple[int, ...], box: tuple[int, ...], blobs: int, path: Path, reference: float) -> dict[str, Any]:
     return {
         "versions": {"friedel": "0.1.0", "numpy": np.__version__},
         "input": {"name": str(path), "fingerprint": open_scan(f"{path}::/entry/data/frames").fingerprint},
@@ -130,8 +144,8 @@ def _run(shape: tuple[int, ...], box: tuple[int, ...], blobs: int, path: Path) -
                 "warnings": ["frame 7 could not be read; its neighbour stands in"],
                 "measured": {
                     "beam": list(box),
-                    "margins": [[box[0], box[1], box[0] + 3, box[3]], [box[2] - 3, box[1], box[2], box[3]]],
-                    "reference_level": 6000.0,
+                    "margins": margins_of(box),
+                    "reference_level": reference,
                     "scale": 8.0,
                     "offset": 2000.0,
                     "sigma": 6.0,

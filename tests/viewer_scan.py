@@ -73,16 +73,16 @@ def page_of(path, *, token=TOKEN, allow_hosts=(), base_url=f"http://{HOST}", wai
         if token:
             client.headers["cookie"] = f"friedel-{PORT}={token}"
         if wait:
-            settled(session.sweep)
+            settled(session.scan_pass)
         yield client
 
 
-def settled(sweep, seconds=60.0):
-    """Wait until a sweep has nothing to do."""
+def settled(scan_pass, seconds=60.0):
+    """Wait until a pass over a scan has nothing to do."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end and (sweep.state in ("waiting", "running") or sweep.busy):
+    while time.monotonic() < end and (scan_pass.state in ("waiting", "running") or scan_pass.busy):
         time.sleep(0.01)
-    return sweep.state
+    return scan_pass.state
 
 
 def numbers(response):

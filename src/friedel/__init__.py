@@ -15,6 +15,7 @@ _HOMES = {
             "demo",
             "estimate",
             "evaluate",
+            "explore",
             "export",
             "import_parameters",
             "init",

@@ -10,6 +10,7 @@ import typer
 
 import friedel
 from friedel.errors import FriedelError
+from friedel.output_folder.files import EXPORT_FILES
 
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """Of the command-line library that typer brings or depends on, whichever it is."""
@@ -124,8 +125,6 @@ def run(
     settings: Settings = None,
     restart: Annotated[bool, typer.Option("--restart", help="Forget what an earlier run left in OUT.")] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html at the end.")] = True,
-    executor: Annotated[str | None, typer.Option(metavar="local|dask", help="Who does the work.")] = None,
-    scheduler: Annotated[str | None, typer.Option(metavar="ADDR", help="Address of a Dask scheduler.")] = None,
     verbose: Verbose = 0,
     quiet: Quiet = False,
 ) -> None:
@@ -141,8 +140,6 @@ def run(
         settings=settings or (),
         restart=restart,
         report=report,
-        executor=executor,
-        scheduler=scheduler,
         verbosity=_verbosity(verbose, quiet),
     )
     typer.echo(folder)
@@ -190,9 +187,7 @@ def report(out: Output) -> None:
 @app.command()
 def export(
     out: Output,
-    format_name: Annotated[
-        str, typer.Option("--format", metavar="vtkhdf|xdmf|dream3d|imaged11|parquet|csv", help="What to write.")
-    ],
+    format_name: Annotated[str, typer.Option("--format", metavar="|".join(EXPORT_FILES), help="What to write.")],
     target: Annotated[str | None, typer.Option("-o", "--out", metavar="PATH", help="Where to [in OUT].")] = None,
 ) -> None:
     """Write results for other programs."""

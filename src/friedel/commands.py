@@ -17,24 +17,25 @@ from friedel.errors import FriedelWarning, InputError, Interrupted, OutputError,
 from friedel.io.atomic import replace_text
 from friedel.io.fingerprint import same_frames
 from friedel.io.import_parameters import import_parameters as read_parameters
+from friedel.io.setup_record import setup_record
 from friedel.io.store import atomic, read_attributes, read_truth
+from friedel.output_folder.files import BLOBS, EVALUATION, EXPORT_FILES, RECIPE, RECORD, REPORT
+from friedel.output_folder.reader import OutputFolder
 from friedel.recipe import Settings, apply_settings, build_recipe, dump, load_recipe, relative_to
 from friedel.recipe.settings import absolute, absolute_paths
 from friedel.recipe.text import as_toml
 from friedel.runner.estimate import Estimate, estimate_run
 from friedel.runner.executors import local_executor
-from friedel.runner.geometry import setup_record
 from friedel.runner.pipeline import clean_endings, run_pipeline
 from friedel.runner.progress import Progress, log, talking, warnings_kept
-from friedel.runner.provenance import damaged, read_record
-from friedel.runner.results import FORMATS, calibrated, export_results, judge
-from friedel.survey import Facts, guess, look
+from friedel.runner.results import calibrated, export_results, judge
+from friedel.survey import Facts, guess, inspect_scan
 
 if TYPE_CHECKING:
+    from friedel.explorer import Exploration
     from friedel.runner.simulation import SimulatedFiles
     from friedel.viewer.notebook import Page
 
-EVALUATION, REPORT = "evaluation.json", "report.html"
 Paths = str | Path
 TO_THE_MAP = """
 # To go on from blobs to grains and their map, say where the detector is and what the crystal (docs/recipe.md):
@@ -96,7 +97,7 @@ def simulate(
 def inspect(scan: Paths, *, settings: Settings = ()) -> Facts:
     """What is in a scan: plain values by name; `problems` lists what is odd or missing."""
     with _session(None):
-        return look(build_recipe(_with_scan(scan, settings)).scan)
+        return inspect_scan(build_recipe(_with_scan(scan, settings)).scan)
 
 
 def init(scan: Paths, out: Paths = "recipe.toml", *, settings: Settings = (), verbosity: int | None = None) -> Path:
@@ -132,8 +133,6 @@ def run(
     settings: Settings = (),
     restart: bool = False,
     report: bool = True,
-    executor: str | None = None,
-    scheduler: str | None = None,
     verbosity: int | None = None,
 ) -> Path:
     """Run the stages of a recipe into the folder `out` (default: the recipe's name without `.toml`); returns it.
@@ -147,10 +146,6 @@ def run(
     with _session(verbosity) as progress:
         with warnings_kept() as warned:
             parameters = load_recipe(recipe, settings)
-            if executor is not None:
-                parameters = parameters.replaced(run={**parameters.run.model_dump(), "executor": executor})
-        if scheduler is not None and parameters.run.executor != "dask":
-            raise InputError("--scheduler", rule="goes with --executor dask")
         run_pipeline(
             parameters,
             out,
@@ -175,7 +170,7 @@ def evaluate(
     """
     with _session(verbosity):
         result = judge(Path(out), read_truth(truth))
-        _compare_scans(Path(out) / "blobs.h5", Path(truth))
+        _compare_scans(Path(out) / BLOBS, Path(truth))
         text = json.dumps(result, indent=1) + "\n"
         for path in (Path(out) / EVALUATION, *([Path(json_file)] if json_file is not None else [])):
             with atomic(path) as partial:
@@ -208,11 +203,25 @@ def view(path: Paths, *, port: int = 0, allow_hosts: Iterable[str] = ()) -> "Pag
         return Page(path, port=port, allow_hosts=allow_hosts)
 
 
+def explore(path: Paths, *, settings: Settings = ()) -> "Exploration":
+    """The scan of a recipe or an output folder, to find its blobs again with other parameters of [segment].
+
+    What `friedel view` does on a page, for scripts and notebooks: see `friedel.explorer.Exploration`.
+
+        with friedel.explore("recipe.toml") as scan:
+            print(scan.set(seed_threshold=60.0).counts())
+    """
+    from friedel.explorer import Exploration
+
+    with _session(None):
+        return Exploration.open(path, settings)
+
+
 def export(out: Paths, format_name: str, target: Paths | None = None) -> Path:
-    """Write results for other programs, in one of the formats of `friedel.runner.results.FORMATS`; the path."""
-    if format_name not in FORMATS:
-        raise InputError("--format", rule=f"must be one of {', '.join(FORMATS)}", got=format_name)
-    name = FORMATS[format_name].file
+    """Write results for other programs, in one of the formats `EXPORT_FILES`; the path."""
+    if format_name not in EXPORT_FILES:
+        raise InputError("--format", rule=f"must be one of {', '.join(EXPORT_FILES)}", got=format_name)
+    name, *_ = EXPORT_FILES[format_name]
     target = Path(out) / name if target is None else _file_in(target, name)
     with _session(None):
         return export_results(Path(out), format_name, target)
@@ -250,12 +259,11 @@ def verify(out: Paths) -> list[str]:
     Raises `OutputError` that names those that are missing or have changed.
     """
     with _session(None):
-        record = read_record(Path(out))
-        if record is None:
-            raise InputError(str(out), rule="is not an output folder: it has no run.json")
-        wrong = [f"{name} {what}" for name, what in damaged(Path(out), record)]
+        folder = OutputFolder(Path(out))
+        record = folder.needed(folder.record, RECORD)
+        wrong = [f"{name} {what}" for name, what in record.damaged(folder.path)]
         if wrong:
-            again = f"friedel run {Path(out) / 'recipe.toml'} -o {out} --restart"
+            again = f"friedel run {Path(out) / RECIPE} -o {out} --restart"
             raise OutputError(str(out), rule="; ".join(wrong), way_out=f"`{again}` makes them anew")
         return [name for stage in record.stages.values() for name in stage.outputs]
 

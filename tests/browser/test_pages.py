@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 
-from friedel.viewer.look import Look
+from friedel.explorer.look import Look
 from tests.browser.view import TABS
 
 PICTURES = {

@@ -1,5 +1,6 @@
 """What the documentation shows must run, and what is generated must be up to date."""
 
+import importlib
 import re
 import runpy
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import friedel
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def python_blocks(page: Path) -> str:
@@ -38,3 +39,34 @@ def test_links_between_pages_lead_somewhere(page):
 def test_the_changelog_has_an_entry_for_this_version():
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.findall(r"^## \[([^\]]+)\]", text, re.MULTILINE)[0] == friedel.__version__
+
+
+def test_the_architecture_page_and_its_pictures_are_what_the_code_says():
+    architecture = runpy.run_path(str(ROOT / "docs" / "architecture_page.py"))
+    for path, text in architecture["made"]().items():
+        assert path.read_text(encoding="utf-8") == text, f"run `python docs/architecture_page.py` for {path.name}"
+    for _, _, noun, _ in architecture["DATA"]:
+        module, name = noun.rsplit(".", 1)
+        assert hasattr(importlib.import_module(f"friedel.{module}"), name)
+
+
+def names_in_the_glossary() -> list[str]:
+    rows = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").splitlines()
+    cells = [row.split("|")[-2] for row in rows if row.startswith("| **")]
+    return [name for cell in cells for name in re.findall(r"`([\w.]+)`", cell)]
+
+
+@pytest.mark.parametrize("name", names_in_the_glossary())
+def test_what_the_glossary_says_is_in_the_code_is_there(name):
+    """A name is a module, something in one, or a member of something in one, from `friedel` on."""
+    parts = name.split(".")
+    for n in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(("friedel", *parts[:n])))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[n:]:
+            fields = getattr(found, "model_fields", None) or getattr(found, "__dataclass_fields__", {})
+            found = fields[part] if part in fields else getattr(found, part)
+        return
+    raise AssertionError(f"friedel.{name} is not there")

@@ -10,12 +10,13 @@ import pytest
 
 import friedel
 from friedel.errors import FriedelWarning, OutputError
+from friedel.io.setup_record import load_setup, setup_record
 from friedel.io.store import read_attributes, read_blobs, read_description, read_grains, read_pairs, read_volume
 from friedel.match import match
+from friedel.output_folder.files import CLEAN, EXPORT_FILES, RESULTS, STAGE_FILES
+from friedel.output_folder.reader import OutputFolder
+from friedel.output_folder.record import read_run_record
 from friedel.recipe import load_recipe
-from friedel.runner.geometry import load_setup, setup_record
-from friedel.runner.provenance import read_record
-from friedel.runner.results import FORMATS
 
 SCAN = (
     "frames=720",
@@ -80,22 +81,29 @@ def test_the_files_of_the_map_fit_together(out):
     assert friedel.verify(out)
 
 
+def test_every_stage_leaves_the_files_that_it_is_said_to_make(out):
+    for name, stage in read_run_record(out).stages.items():
+        left = {*stage.outputs, *stage.handed_on}
+        assert {*STAGE_FILES[name]} - {CLEAN} <= left <= {*RESULTS}
+    assert OutputFolder.open(out).missing == []
+
+
 def test_a_finished_run_has_nothing_to_do_and_later_stages_run_alone(made, out, command):
     code, _, said = command("run", made[0], "-o", out, "--set", "setup.calibrate=off")
     assert code == 0
     assert "nothing to do" in said
-    before = read_record(out).stages
+    before = read_run_record(out).stages
     friedel.run(made[0], out, settings={"setup.calibrate": "off", "assemble.fill": "none"})
-    after = read_record(out).stages
+    after = read_run_record(out).stages
     assert after["index"] == before["index"]
     assert after["assemble"].hash != before["assemble"].hash
     assert not np.any(read_volume(out / "volume.h5").status == 3)
     friedel.run(made[0], out, settings={"setup.calibrate": "off"})
 
 
-@pytest.mark.parametrize("format_name", FORMATS)
+@pytest.mark.parametrize("format_name", EXPORT_FILES)
 def test_every_format_is_exported(out, tmp_path, format_name):
-    path = friedel.export(out, format_name, tmp_path / FORMATS[format_name].file)
+    path = friedel.export(out, format_name, tmp_path / EXPORT_FILES[format_name][0])
     assert path.stat().st_size > 100
 
 
@@ -189,7 +197,7 @@ def test_all_files_speak_of_the_geometry_that_calibration_ended_with(made, chang
     found, recipe = setups(out), load_recipe(out / "recipe.toml")
     assert set(found) == {"pairs.h5", "grains.h5"}
     assert found["pairs.h5"] == found["grains.h5"] != setup_record(recipe.setup.setup())
-    stages = read_record(out).stages
+    stages = read_run_record(out).stages
     assert stages["match"].measured["setup"] != found["pairs.h5"]
     setup, phases = load_setup(out / "grains.h5", recipe.setup.setup()), [one.phase() for one in recipe.phase]
     expected = match(read_blobs(out), setup, phases, recipe.match, seed=recipe.run.seed)
@@ -225,7 +233,7 @@ def test_an_indexing_that_changes_nothing_brings_the_pairs_of_match_back(changed
     for first in (None, "index"):
         run_quietly(made[0], again, few, to_stage="index", from_stage=first)
         assert hashes(again) == hashes(plain)
-        assert setups(again)["pairs.h5"] == read_record(again).stages["match"].measured["setup"]
+        assert setups(again)["pairs.h5"] == read_run_record(again).stages["match"].measured["setup"]
         assert "pairs.h5" in friedel.verify(again)
     run_quietly(made[0], again, WRONG_SENSE, to_stage="index")
     assert setups(again) == setups(changed)
@@ -242,7 +250,7 @@ def test_a_run_that_ends_between_pairs_and_grains_goes_on_rightly(changed, made,
         patch.setattr("friedel.runner.grains.write_grains", fail)
         with pytest.raises(OutputError, match="no space left"):
             run_quietly(made[0], out, WRONG_SENSE, from_stage="match")
-    assert "index" not in read_record(out).stages
+    assert "index" not in read_run_record(out).stages
     assert setups(out)["pairs.h5"] == setups(changed)["pairs.h5"]
     run_quietly(made[0], out, WRONG_SENSE)
     assert hashes(out) == hashes(changed)

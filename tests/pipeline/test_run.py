@@ -234,4 +234,4 @@ def test_the_plan_counts_the_chunks_that_reading_keeps(recipe, tmp_path):
         settings = {**options, "scan.frames": f"{tmp_path / 's.h5'}::/{name}", "run.memory_gb": 3.0}
         values = load_recipe(recipe, settings)
         plans[name] = plan_for(values, open_scan(values.scan.frames, values.scan))
-    assert plans["same"].ring_bytes == plans["frames"].ring_bytes + 2 * 10 * 2000 * 2000 * 2
+    assert plans["same"].buffer_bytes == plans["frames"].buffer_bytes + 2 * 10 * 2000 * 2000 * 2

@@ -107,8 +107,10 @@ def test_killed_at_any_rename_with_other_parameters_and_started_again_gives_the_
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_is_one_line_and_130_and_leaves_nothing_half_written(recipe, finished, tmp_path, sign):
     out = tmp_path / "out"
-    slow = "import friedel.runner.passes as p, time\nold = p.measure\n"
-    slow += "def measure(*a):\n    time.sleep(30)\n    return old(*a)\np.measure = measure"
+    slow = "import friedel.runner.passes as p, time\nold = p.measure_baseline\n"
+    slow += (
+        "def measure_baseline(*a):\n    time.sleep(30)\n    return old(*a)\np.measure_baseline = measure_baseline"
+    )
     process = spawn("run", recipe, "-o", out, code=slow)
     wait_for(out / "run.json", process)
     process.send_signal(sign)
@@ -158,9 +160,14 @@ def test_an_interrupt_says_what_is_true_for_its_command(scan, recipe, tmp_path, 
         raise KeyboardInterrupt
 
     for name, where, call, words in (
-        ("look", "friedel.commands", lambda: friedel.inspect(scan), "nothing was written"),
+        ("inspect_scan", "friedel.commands", lambda: friedel.inspect(scan), "nothing was written"),
         ("guess", "friedel.commands", lambda: friedel.init(scan, tmp_path / "r.toml"), "nothing was written"),
-        ("measure", "friedel.runner.passes", lambda: friedel.run(recipe, tmp_path / "o"), "stages are kept"),
+        (
+            "measure_baseline",
+            "friedel.runner.passes",
+            lambda: friedel.run(recipe, tmp_path / "o"),
+            "stages are kept",
+        ),
         ("_report", "friedel.commands", lambda: friedel.run(recipe, tmp_path / "o", report=True), "friedel report"),
     ):
         with monkeypatch.context() as patch:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from friedel.errors import FriedelWarning
 from friedel.model.scan import ArrayFrames, Scan
-from friedel.preprocess import PreprocessParams, clean_blocks, measure, stream
+from friedel.preprocess import PreprocessParams, clean_blocks, measure_baseline, stream
 from tests import oracles_preprocess as oracles
 from tests.strategies import SEEDS
 
@@ -64,7 +64,7 @@ def cases(draw):
 @given(cases(), st.integers(1, 7), st.integers(1, 3), st.integers(1, 16))
 def test_blocks_and_threads_change_nothing_and_the_oracle_agrees(case, windows, threads, frames):
     scan, params = case
-    baseline = measure(scan, params)
+    baseline = measure_baseline(scan, params)
     if params.normalise == "margin" and baseline.reference_level <= 0:
         params = params.replaced(normalise="none")
     whole, saturated = cleaned(scan, params, baseline, 1000)
@@ -90,7 +90,7 @@ def test_an_offset_of_frames_and_dark_together_changes_nothing(seed, offset):
     none = np.zeros(raw.shape[1:], bool)
     plain = Scan(ArrayFrames(raw), 0.0, 1.0, dark, none)
     shifted = Scan(ArrayFrames((raw.astype(int) + offset).astype(np.uint16)), 0.0, 1.0, dark + offset, none)
-    baseline = measure(plain, params)
+    baseline = measure_baseline(plain, params)
     np.testing.assert_array_equal(cleaned(plain, params, baseline, 3)[0], cleaned(shifted, params, baseline, 3)[0])
 
 
@@ -102,7 +102,7 @@ def test_a_flipped_scan_gives_flipped_frames(seed, rows, cols):
     flip = (slice(None), slice(None, None, -1 if rows else 1), slice(None, None, -1 if cols else 1))
     dark, none = np.full(raw.shape[1:], 50, np.float32), np.zeros(raw.shape[1:], bool)
     plain, turned = (Scan(ArrayFrames(frames), 0.0, 1.0, dark, none) for frames in (raw, raw[flip]))
-    baseline = measure(plain, params)
+    baseline = measure_baseline(plain, params)
     np.testing.assert_array_equal(
         cleaned(turned, params, baseline, 2)[0], cleaned(plain, params, baseline, 2)[0][flip]
     )

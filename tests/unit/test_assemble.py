@@ -8,13 +8,13 @@ import pytest
 from friedel.assemble import AssembleParams, absorption_mask, assemble, beam_attenuation
 from friedel.assemble.sample import hull_mask, shape_mask
 from friedel.errors import FriedelError, InputError
-from friedel.model import trace
+from friedel.model import traceability
 from friedel.model.grains import GrainTable, Status
 from friedel.model.pairs import PAIR_COLUMNS, PairTable
 from friedel.model.scan import Box
 from friedel.model.setup import SampleShape
 from friedel.model.shapes import GrainShape, SampleMask
-from friedel.model.trace import Trace
+from friedel.model.traceability import VoxelTrace
 from friedel.reconstruct import ReconstructParams, reconstruct
 from friedel.simulator import SampleParams, simulate, small
 from tests.true_grains import with_hkl
@@ -232,13 +232,13 @@ def test_the_map_of_a_simulated_sample_is_right(mapped):
 def test_a_voxel_is_traced_to_its_frames_and_back(mapped):
     simulation, grains, volume = mapped
     blobs = simulation.truth.blobs
-    mine = trace.blobs_of_grain(grains, 4)
+    mine = traceability.blobs_of_grain(grains, 4)
     columns = {column.name: np.zeros(3, int) for column in PAIR_COLUMNS}
     columns["blob_a"] = np.array([mine[0], mine[1], mine[2]])
     columns["blob_b"] = np.array([mine[5], grains.blobs[0], mine[7]])
-    places = trace.voxels_of_grain(volume, 4)
-    assert (trace.grain_at(volume, places) == 4).all()
-    found = trace.trace(places[len(places) // 2], volume, grains, blobs, PairTable(columns))
+    places = traceability.voxels_of_grain(volume, 4)
+    assert (traceability.grain_at(volume, places) == 4).all()
+    found = traceability.trace_voxel(places[len(places) // 2], volume, grains, blobs, PairTable(columns))
     assert found.grain == 4
     assert found.status in (Status.MEASURED, Status.CONTESTED, Status.DILATED)
     np.testing.assert_array_equal(found.blobs, mine)
@@ -246,11 +246,11 @@ def test_a_voxel_is_traced_to_its_frames_and_back(mapped):
     assert (found.frames[:, 1] > found.frames[:, 0]).all()
     for blob in mine[:5]:
         frame = int(blobs["frame_start"][blob]) % blobs.shape[0]
-        assert blob in trace.blobs_on_frame(blobs, frame)
-        assert trace.grains_of_blob(grains, blob).tolist() == [4]
+        assert blob in traceability.blobs_on_frame(blobs, frame)
+        assert traceability.grains_of_blob(grains, blob).tolist() == [4]
     assert blobs.wrapped
     np.testing.assert_array_equal(
-        trace.blobs_on_frame(replace(blobs, wrapped=False), 700),
+        traceability.blobs_on_frame(replace(blobs, wrapped=False), 700),
         np.flatnonzero((blobs["frame_start"] <= 700) & (blobs["frame_stop"] > 700)),
     )
 
@@ -258,6 +258,6 @@ def test_a_voxel_is_traced_to_its_frames_and_back(mapped):
 def test_a_place_outside_the_map_traces_to_nothing(mapped):
     simulation, grains, volume = mapped
     for place in ([1e4, 0, 0], [-90.9, -90.9, 0.0]):
-        found = trace.trace(np.array(place), volume, grains, simulation.truth.blobs)
-        assert isinstance(found, Trace)
+        found = traceability.trace_voxel(np.array(place), volume, grains, simulation.truth.blobs)
+        assert isinstance(found, VoxelTrace)
         assert (found.grain, found.status, len(found.blobs)) == (-1, Status.EMPTY, 0)

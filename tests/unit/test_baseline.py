@@ -7,14 +7,14 @@ import pytest
 
 from friedel.errors import InputError
 from friedel.model.scan import Box
-from friedel.preprocess import PreprocessParams, measure
-from friedel.preprocess.boxes import find_beam
+from friedel.preprocess import PreprocessParams, measure_baseline
+from friedel.preprocess.direct_beam import find_beam
 from friedel.preprocess.noise import local_sigma, robust_sigma
 from tests.unit.test_preprocess import BEAM, SMALL, Notes, beam_scan, cleaned, scan_of
 
 
 def test_the_direct_beam_is_found_behind_a_sample_and_in_its_glow():
-    baseline = measure(scan_of(beam_scan()), SMALL)
+    baseline = measure_baseline(scan_of(beam_scan()), SMALL)
     assert np.abs(np.subtract(baseline.beam, BEAM)).max() <= 1
     assert not baseline.warnings
 
@@ -26,14 +26,14 @@ def test_glow_without_a_beam_is_no_beam(light):
     rng = np.random.default_rng(0)
     row, col = np.mgrid[:48, :80]
     raw[:] = 100 + rng.poisson(light * np.exp(-np.hypot(row - 24, col - 40) / 15) + 5, raw.shape)
-    baseline = measure(scan_of(raw), SMALL)
+    baseline = measure_baseline(scan_of(raw), SMALL)
     assert baseline.beam is None
     assert any("no direct beam" in text for text in baseline.warnings)
     assert baseline.reference_level == 0
 
 
 def test_the_margin_lies_beside_the_sample():
-    baseline = measure(scan_of(beam_scan()), SMALL)
+    baseline = measure_baseline(scan_of(beam_scan()), SMALL)
     left, right = baseline.margins
     assert BEAM.col0 <= left.col0 < left.col1 <= 40 - 11
     assert 40 + 11 <= right.col0 < right.col1 <= BEAM.col1
@@ -47,12 +47,12 @@ def test_a_margin_that_the_sample_shadows_is_warned_of():
         part = raw[k, BEAM.row0 : BEAM.row1, BEAM.col0 : edge]
         part[:] = 100 + (part - 100.0) * 0.5
     for margin in ("auto", 5, ((22, 12, 26, 30), (50, 12, 55, 30))):
-        baseline = measure(scan_of(raw), SMALL.replaced(margin=margin, beam=tuple(BEAM)))
+        baseline = measure_baseline(scan_of(raw), SMALL.replaced(margin=margin, beam=tuple(BEAM)))
         assert any("the sample shadows the margin" in text for text in baseline.warnings)
 
 
 def test_a_width_gives_strips_inside_the_edges():
-    baseline = measure(scan_of(beam_scan()), SMALL.replaced(margin=4, beam=tuple(BEAM)))
+    baseline = measure_baseline(scan_of(beam_scan()), SMALL.replaced(margin=4, beam=tuple(BEAM)))
     assert baseline.margins == (Box(20, 10, 24, 34), Box(56, 10, 60, 34))
 
 
@@ -60,42 +60,42 @@ def test_a_width_gives_strips_inside_the_edges():
 def test_boxes_outside_the_image_are_refused_by_name(box):
     scan = scan_of(beam_scan(5))
     with pytest.raises(InputError, match=r"preprocess\.beam"):
-        measure(scan, SMALL.replaced(beam=box))
+        measure_baseline(scan, SMALL.replaced(beam=box))
     with pytest.raises(InputError, match=r"preprocess\.margin"):
-        measure(scan, SMALL.replaced(margin=(box,)))
+        measure_baseline(scan, SMALL.replaced(margin=(box,)))
 
 
 def test_strips_that_do_not_fit_are_refused():
     with pytest.raises(InputError, match="two strips must fit"):
-        measure(scan_of(beam_scan(5)), SMALL.replaced(margin=30, beam=tuple(BEAM)))
+        measure_baseline(scan_of(beam_scan(5)), SMALL.replaced(margin=30, beam=tuple(BEAM)))
 
 
 def test_a_dark_brighter_than_the_frames_is_warned_of():
-    baseline = measure(scan_of(beam_scan(), dark=3000.0), SMALL)
+    baseline = measure_baseline(scan_of(beam_scan(), dark=3000.0), SMALL)
     assert any("dark is brighter" in text for text in baseline.warnings)
 
 
 def test_windows_that_wrap_in_a_part_of_a_turn_are_warned_of():
     scan = scan_of(beam_scan(36))
-    told = measure(scan, SMALL.replaced(wrap=True)).warnings
+    told = measure_baseline(scan, SMALL.replaced(wrap=True)).warnings
     assert len(told) == 1
     assert "turns by 36 degrees" in told[0]
-    assert not measure(scan, SMALL.replaced(wrap=True, background="none")).warnings
-    assert not measure(replace(scan, omega_step_deg=-10.0), SMALL.replaced(wrap=True)).warnings
+    assert not measure_baseline(scan, SMALL.replaced(wrap=True, background="none")).warnings
+    assert not measure_baseline(replace(scan, omega_step_deg=-10.0), SMALL.replaced(wrap=True)).warnings
 
 
 def test_the_noise_is_that_of_clean_frames():
     rng = np.random.default_rng(4)
     raw = rng.normal(1000, 20, (200, 64, 64)).round().astype(np.uint16)
     params = PreprocessParams(normalise="none", half_window=60, half_step=5, despeckle=1)
-    baseline = measure(scan_of(raw), params)
+    baseline = measure_baseline(scan_of(raw), params)
     assert baseline.sigma == pytest.approx(20, rel=0.03)
     np.testing.assert_allclose(baseline.sigma_image, 20, rtol=0.1)
-    assert measure(scan_of(raw), params.replaced(despeckle=3)).sigma == pytest.approx(20 * 0.41, rel=0.05)
+    assert measure_baseline(scan_of(raw), params.replaced(despeckle=3)).sigma == pytest.approx(20 * 0.41, rel=0.05)
 
 
 def test_fixed_point_holds_the_sample_and_its_noise():
-    baseline = measure(scan_of(beam_scan()), SMALL)
+    baseline = measure_baseline(scan_of(beam_scan()), SMALL)
     assert np.log2(baseline.scale) % 1 == 0
     assert 0 < baseline.scale <= 2
     assert 22000 * 1.1 * baseline.scale + baseline.offset < 65536
@@ -108,7 +108,7 @@ def test_whole_counts_without_noise_keep_the_whole_range():
     raw[7, 8, 9] = 60000
     params = SMALL.replaced(normalise="none", despeckle=1)
     scan = scan_of(raw, dark=0.0)
-    baseline = measure(scan, params)
+    baseline = measure_baseline(scan, params)
     assert baseline.scale == 1
     assert cleaned(scan, params, baseline)[0].max() == 60000
 
@@ -126,34 +126,34 @@ NO_BEAM = SMALL.replaced(beam="none", normalise="none")
 @pytest.mark.parametrize("kind", [np.int32, np.uint32, np.int64])
 def test_a_pixel_at_the_largest_number_of_its_type_is_masked(kind):
     raw = with_spot(kind)
-    plain = measure(scan_of(raw, dark=0.0), NO_BEAM)
+    plain = measure_baseline(scan_of(raw, dark=0.0), NO_BEAM)
     raw[:, 5, 5] = np.iinfo(kind).max
     scan = scan_of(raw, dark=0.0)
-    baseline = measure(scan, NO_BEAM)
+    baseline = measure_baseline(scan, NO_BEAM)
     assert np.argwhere(baseline.dead).tolist() == [[5, 5]]
     assert (baseline.scale, baseline.offset) == (plain.scale, plain.offset)
     assert [text for text in baseline.warnings if "1 pixels are no numbers" in text] == list(baseline.warnings)
     clean = cleaned(scan, NO_BEAM, baseline)[0]
     assert clean[10, 12, 22] > 350
     assert not clean[:, 5, 5].any()
-    assert not measure(replace(scan, mask=baseline.dead), NO_BEAM).warnings
+    assert not measure_baseline(replace(scan, mask=baseline.dead), NO_BEAM).warnings
 
 
 def test_one_hot_pixel_among_empty_ones_leaves_whole_counts():
     raw = np.zeros((40, 32, 32), np.int32)
     raw[9:12, 10:15, 20:25] = 40
     raw[:, 25, 5] = 2_000_000
-    assert measure(scan_of(raw, dark=0.0), NO_BEAM).scale == 8
-    assert measure(scan_of(raw, dark=0.0), NO_BEAM.replaced(despeckle=1)).scale < 1 / 16
+    assert measure_baseline(scan_of(raw, dark=0.0), NO_BEAM).scale == 8
+    assert measure_baseline(scan_of(raw, dark=0.0), NO_BEAM.replaced(despeckle=1)).scale < 1 / 16
 
 
 @pytest.mark.parametrize("frames", [slice(None), slice(9, 10), slice(None, None, 3)])
 def test_one_hot_pixel_does_not_coarsen_the_fixed_point(frames):
     raw = with_spot(np.int32)
-    plain = measure(scan_of(raw, dark=0.0), NO_BEAM)
+    plain = measure_baseline(scan_of(raw, dark=0.0), NO_BEAM)
     raw[frames, 25, 5] = 2_000_000
     scan = scan_of(raw, dark=0.0)
-    baseline = measure(scan, NO_BEAM)
+    baseline = measure_baseline(scan, NO_BEAM)
     assert baseline.scale == plain.scale
     assert not baseline.warnings
     clean = cleaned(scan, NO_BEAM, baseline)[0]
@@ -165,16 +165,16 @@ def test_bright_patches_that_coarsen_the_fixed_point_are_warned_of():
     raw = with_spot(np.int32)
     raw[:, 20:26, 2:8] = np.random.default_rng(1).poisson(2_000_000, (40, 6, 6))
     scan = scan_of(raw, dark=0.0)
-    told = measure(scan, NO_BEAM).warnings
+    told = measure_baseline(scan, NO_BEAM).warnings
     assert len(told) == 1
     assert 'coarse beside noise of 7.01; mask the brightest pixels (scan.mask) or set "float32"' in told[0]
-    assert not measure(scan, NO_BEAM.replaced(arithmetic="float32")).warnings
+    assert not measure_baseline(scan, NO_BEAM.replaced(arithmetic="float32")).warnings
 
 
 def saturating(frames):
     """A beam whose margins are flooded in some frames."""
     raw = beam_scan(80)
-    margins = measure(scan_of(raw), SMALL).margins
+    margins = measure_baseline(scan_of(raw), SMALL).margins
     for box in margins:
         raw[frames, *box.slices] = 65535
     return raw, margins
@@ -183,7 +183,7 @@ def saturating(frames):
 def test_frames_with_a_saturated_margin_are_replaced_and_named():
     raw, margins = saturating([30, 31])
     params = SMALL.replaced(beam=tuple(BEAM), margin=tuple(map(tuple, margins)))
-    baseline = measure(scan_of(raw), params)
+    baseline = measure_baseline(scan_of(raw), params)
     assert baseline.reference_level == pytest.approx(20000, rel=0.02)
     notes = Notes()
     _, _, replaced = cleaned(scan_of(raw), params, baseline, observer=notes)
@@ -193,41 +193,43 @@ def test_frames_with_a_saturated_margin_are_replaced_and_named():
 
 def test_a_margin_that_is_mostly_saturated_is_not_normalised_on():
     raw, margins = saturating(slice(10, None))
-    baseline = measure(scan_of(raw), SMALL.replaced(beam=tuple(BEAM), margin=tuple(map(tuple, margins))))
+    baseline = measure_baseline(scan_of(raw), SMALL.replaced(beam=tuple(BEAM), margin=tuple(map(tuple, margins))))
     assert baseline.reference_level == 0
     assert any("more than 5% of it is saturated in most frames" in text for text in baseline.warnings)
 
 
 def test_a_few_saturated_pixels_leave_the_margin_in_use():
     raw, margins = saturating([])
-    clear = measure(scan_of(raw), SMALL)
+    clear = measure_baseline(scan_of(raw), SMALL)
     row, col = margins[0].row0, margins[0].col0
     raw[::2, row, col] = 65535
-    baseline = measure(scan_of(raw), SMALL.replaced(beam=clear.beam, margin=tuple(map(tuple, margins))))
+    baseline = measure_baseline(scan_of(raw), SMALL.replaced(beam=clear.beam, margin=tuple(map(tuple, margins))))
     assert baseline.reference_level == pytest.approx(clear.reference_level, rel=1e-3)
 
 
 def test_frames_without_beam_in_the_sample_do_not_spoil_the_range():
     raw = beam_scan()
-    plain = measure(scan_of(raw), SMALL)
+    plain = measure_baseline(scan_of(raw), SMALL)
     raw[0] = np.random.default_rng(0).poisson(100, raw.shape[1:])
-    baseline = measure(scan_of(raw), SMALL.replaced(beam=plain.beam, margin=tuple(map(tuple, plain.margins))))
+    baseline = measure_baseline(
+        scan_of(raw), SMALL.replaced(beam=plain.beam, margin=tuple(map(tuple, plain.margins)))
+    )
     assert (baseline.scale, baseline.offset) == (plain.scale, plain.offset)
 
 
 def test_frames_of_small_fractions_keep_their_noise():
     raw = np.random.default_rng(9).normal(0.5, 0.01, (40, 20, 20)).astype(np.float32)
     scan = scan_of(raw, dark=0.0)
-    baseline = measure(scan, SMALL.replaced(normalise="none", despeckle=1))
+    baseline = measure_baseline(scan, SMALL.replaced(normalise="none", despeckle=1))
     assert baseline.scale >= 256
     assert baseline.sigma == pytest.approx(0.01, rel=0.06)
 
 
 def test_measuring_twice_gives_the_same():
     scan = scan_of(beam_scan())
-    one, two = measure(scan, SMALL), measure(scan, SMALL)
-    assert one.sample == two.sample
-    assert len(one.sample) == 32
+    one, two = measure_baseline(scan, SMALL), measure_baseline(scan, SMALL)
+    assert one.probe_frames == two.probe_frames
+    assert len(one.probe_frames) == 32
     np.testing.assert_array_equal(one.sigma_image, two.sigma_image)
     assert (one.beam, one.margins, one.reference_level, one.sigma) == (
         two.beam,

@@ -16,6 +16,7 @@ PUBLIC = [
     "demo",
     "estimate",
     "evaluate",
+    "explore",
     "export",
     "import_parameters",
     "init",
@@ -57,10 +58,11 @@ def test_importing_the_package_imports_nothing_else():
 
 def test_importing_every_room_leaves_the_commands_functions():
     import friedel.commands
+    import friedel.explorer
     import friedel.reporter
     import friedel.runner.pipeline
     import friedel.simulator
     import friedel.survey
 
-    for name in ("run", "report", "simulate", "evaluate"):
+    for name in ("run", "report", "simulate", "evaluate", "explore"):
         assert callable(getattr(friedel, name))

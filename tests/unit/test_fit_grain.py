@@ -31,7 +31,7 @@ def case(seed):
     rng = np.random.default_rng(seed)
     U, position = Rotation.random(rng=rng).as_matrix(), rng.uniform(-100, 100, 3)
     spots, state = predicted(U, position)
-    use = np.flatnonzero(state == blob_lookup.COUNTED)
+    use = np.flatnonzero(state == blob_lookup.EXPECTED)
     seen = spots[use, :3] + rng.normal(size=(len(use), 3)) * NOISE / np.column_stack(
         [spots[use, 3], np.ones((len(use), 2))]
     )
@@ -51,9 +51,9 @@ def test_residuals_equal_predicted_minus_seen(seed):
     expected = oracles.residuals(U @ AL.B, position, hkl, seen, WAVELENGTH, PLANE)
     hit, out = np.empty(2), np.empty(3)
     for i in range(len(hkl)):
-        assert fit_grain.residual_of(U @ AL.B, position, hkl[i], seen[i], WAVELENGTH, PLANE, hit, out)
+        assert fit_grain.spot_residual(U @ AL.B, position, hkl[i], seen[i], WAVELENGTH, PLANE, hit, out)
         np.testing.assert_allclose(out, expected[i], rtol=1e-9, atol=1e-9)
-    assert not fit_grain.residual_of(
+    assert not fit_grain.spot_residual(
         U @ AL.B, position, np.array([40.0, 0, 0]), seen[0], WAVELENGTH, PLANE, hit, out
     )
 
@@ -83,17 +83,17 @@ def test_a_fit_ends_where_scipy_finds_the_least_cauchy_loss(seed):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_grain_settles_on_its_nearest_blobs_and_their_fit(seed):
+def test_a_grain_is_fitted_to_its_nearest_blobs(seed):
     U, position, hkl, seen, _ = case(seed)
     rng = np.random.default_rng(seed)
     others = np.column_stack([rng.uniform(0, 2 * np.pi, 300), *rng.uniform(0, 511, (2, 300))])
     blobs = np.concatenate([np.column_stack([np.mod(seen[:, 0], 2 * np.pi), seen[:, 1:]]), others])
-    grid = blob_lookup.make_spot_grid(blobs, np.zeros(blobs.shape), 512, 512)
+    lookup = blob_lookup.make_blob_lookup(blobs, np.zeros(blobs.shape), 512, 512)
     n = 2 * len(HKL)
     blob, square, state = np.empty(n, np.int64), np.empty(n), np.empty(n, np.int64)
     start = start_of(U, position)
-    got, place = fit_grain.settle(
-        *start, AL.B, HKL, WAVELENGTH, PLANE, WINDOW, tuple(grid), NOISE, 4.0, 5.0, blob, square, state
+    got, place = fit_grain.fit_to_nearest_blobs(
+        *start, AL.B, HKL, WAVELENGTH, PLANE, WINDOW, tuple(lookup), NOISE, 4.0, 5.0, blob, square, state
     )  # fmt: skip
     used = blob[blob >= 0]
     assert len(set(used.tolist())) == len(used) > 0.8 * len(hkl)
@@ -106,29 +106,29 @@ def test_a_grain_settles_on_its_nearest_blobs_and_their_fit(seed):
     np.testing.assert_allclose(place, slow_place, atol=0.1)
 
 
-def test_candidates_equal_those_of_looking_at_all_blobs():
+def test_choices_of_blobs_equal_those_of_looking_at_all_blobs():
     rng = np.random.default_rng(4)
     place = np.column_stack([rng.uniform(0, 2 * np.pi, 900), *rng.uniform(0, 100, (2, 900))])
-    slack = np.where(rng.random((900, 1)) < 0.1, [[0.02, 2.0, 3.0]], 0.0)
+    extra_error = np.where(rng.random((900, 1)) < 0.1, [[0.02, 2.0, 3.0]], 0.0)
     spots = np.column_stack(
         [rng.uniform(0, 2 * np.pi, 80), *rng.uniform(-5, 105, (2, 80)), rng.uniform(0.05, 1, 80)]
     )
-    grid, error = blob_lookup.make_spot_grid(place, slack, 100, 100), np.array([0.03, 1.5, 2.5])
-    state = np.where(np.arange(80) % 9 == 0, blob_lookup.NOT_THERE, blob_lookup.COUNTED)
+    lookup, error = blob_lookup.make_blob_lookup(place, extra_error, 100, 100), np.array([0.03, 1.5, 2.5])
+    state = np.where(np.arange(80) % 9 == 0, blob_lookup.ABSENT, blob_lookup.EXPECTED)
     blobs, squares = np.full((80, 12), 7), np.empty((80, 12))
-    blob_lookup.candidates(spots, state, tuple(grid), error, 3.0, blobs, squares)
-    for s, (order, near) in enumerate(oracles.nearest_blobs(spots, place, slack, error, 3.0)):
-        count = 0 if state[s] == blob_lookup.NOT_THERE else min(len(order), 12)
+    blob_lookup.blob_choices(spots, state, tuple(lookup), error, 3.0, blobs, squares)
+    for s, (order, near) in enumerate(oracles.nearest_blobs(spots, place, extra_error, error, 3.0)):
+        count = 0 if state[s] == blob_lookup.ABSENT else min(len(order), 12)
         assert blobs[s].tolist() == order[:count].tolist() + [-1] * (12 - count)
         np.testing.assert_allclose(squares[s, :count], near[:count], rtol=1e-9)
 
 
-def test_a_tally_counts_what_is_expected_free_and_found():
+def test_what_is_expected_free_and_found_is_counted():
     rng = np.random.default_rng(0)
-    kinds = [blob_lookup.COUNTED, blob_lookup.UNCOUNTED, blob_lookup.NOT_THERE]
+    kinds = [blob_lookup.EXPECTED, blob_lookup.POSSIBLE, blob_lookup.ABSENT]
     blob, state, claimed = rng.integers(-1, 20, 200), rng.choice(kinds, 200), rng.random(20) < 0.4
     counts = np.empty(3, np.int64)
-    fit_grain.tally(blob, state, claimed, counts)
-    expected = state == blob_lookup.COUNTED
+    fit_grain.count_spots(blob, state, claimed, counts)
+    expected = state == blob_lookup.EXPECTED
     free = expected & ~((blob >= 0) & claimed[blob])
     assert counts.tolist() == [free.sum(), (free & (blob >= 0)).sum(), expected.sum()]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from friedel.index import IndexParams, index
-from friedel.index.scene import hidden_boxes
+from friedel.index.observations import hidden_boxes
 from friedel.match import MatchParams, match
 from friedel.model.blobs import Flag
 from friedel.model.crystal import Phase
@@ -100,7 +100,7 @@ def test_twins_are_both_found():
 def test_a_blob_that_serves_two_twins_is_shared():
     scan, grains = indexed(twins=0.4)
     blobs = scan.truth.blobs
-    # melt what parallel planes of two grains put on one place into one blob, as segmentation does
+    # spots of parallel planes of two grains at one place overlap: one blob, as segmentation makes it
     place = np.column_stack([blobs["frame"] / 3, blobs["sc"] / 3, blobs["fc"] / 3])
     gap = np.abs(place[:, None] - place[None]).max(axis=2) < 1
     hkl = np.column_stack([blobs[name] for name in "hkl"])
@@ -109,8 +109,8 @@ def test_a_blob_that_serves_two_twins_is_shared():
     other = blobs["grain"][:, None] != blobs["grain"]
     double = np.unique(np.flatnonzero((np.triu(gap, 1) & parallel & other).any(axis=0)))
     assert len(double) >= 10
-    melted = pick(blobs, np.setdiff1d(np.arange(len(blobs)), double))
-    grains = grains_of(melted, scan.setup, scan.phases)
+    overlapped = pick(blobs, np.setdiff1d(np.arange(len(blobs)), double))
+    grains = grains_of(overlapped, scan.setup, scan.phases)
     all_found(scan, grains)
     shared = grains.blobs[grains.shared]
     assert len(np.unique(shared)) >= 0.5 * len(double)

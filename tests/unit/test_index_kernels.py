@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from friedel.kernels import bragg
 from friedel.kernels.index import blob_lookup, fit_grain, grain_seeds, line_lookup
-from friedel.kernels.index.assignment import assign, lost_claims, nobody
+from friedel.kernels.index.assignment import assign_one_to_one, first_choices, unassigned
 from friedel.model.crystal import Phase
 from friedel.model.setup import Beam, Detector
 
@@ -29,17 +29,17 @@ def lines(count, seed=0):
 def test_lines_near_a_line_are_those_that_looking_at_all_of_them_finds(cell):
     points, directions = lines(300)
     low, high = np.full(3, -60.0), np.full(3, 60.0)
-    grid = line_lookup.make_line_grid(points, directions, low, high, cell)
-    alive = np.arange(300) % 7 != 0
-    stamp = np.full(300, -1, dtype=np.int64)
+    lookup = line_lookup.make_line_lookup(points, directions, low, high, cell)
+    usable = np.arange(300) % 7 != 0
+    seen_from = np.full(300, -1, dtype=np.int64)
     found, along, out = np.empty(300, dtype=np.int64), np.empty(300), np.empty(3)
     for i in range(0, 300, 11):
-        n = line_lookup.near_line(i, points, directions, alive, tuple(grid), 4.0, 0.1, stamp, found, along)
+        n = line_lookup.lines_near(i, points, directions, usable, tuple(lookup), 4.0, 0.1, seen_from, found, along)
         expected = {}
         for j in range(300):
             line_lookup.closest_approach(points[i], directions[i], points[j], directions[j], out)
             place = points[i] + out[2] * directions[i]
-            if j != i and alive[j] and out[0] <= 3.0 and out[1] >= 0.1 and (np.abs(place) < 55).all():
+            if j != i and usable[j] and out[0] <= 3.0 and out[1] >= 0.1 and (np.abs(place) < 55).all():
                 expected[j] = out[2]
         got = dict(zip(found[:n].tolist(), along[:n], strict=True))
         assert set(expected) <= set(got)
@@ -75,18 +75,18 @@ def place_of(spots):
 def test_blobs_looked_up_are_those_that_looking_at_all_of_them_finds(seed):
     rng = np.random.default_rng(seed)
     place = np.column_stack([rng.uniform(0, 2 * np.pi, 900), *rng.uniform(0, 100, (2, 900))])
-    slack = np.where(rng.random((900, 1)) < 0.1, [[0.02, 2.0, 3.0]], 0.0)
-    grid = blob_lookup.make_spot_grid(place, slack, 100, 100)
+    extra_error = np.where(rng.random((900, 1)) < 0.1, [[0.02, 2.0, 3.0]], 0.0)
+    lookup = blob_lookup.make_blob_lookup(place, extra_error, 100, 100)
     error = np.array([0.03, 1.5, 2.5])
     near, squares = np.empty(50, dtype=np.int64), np.empty(50)
     for _ in range(60):
         spot = np.array(
             [rng.choice([0.001, rng.uniform(0, 6.28), 6.282]), *rng.uniform(-10, 110, 2), rng.uniform(0.05, 1)]
         )
-        n = blob_lookup.lookup(spot, tuple(grid), error, 3.5, near, squares)
+        n = blob_lookup.nearest_blobs(spot, tuple(lookup), error, 3.5, near, squares)
         off = spot[:3] - place
         off[:, 0] = (np.mod(off[:, 0] + np.pi, 2 * np.pi) - np.pi) * spot[3]
-        all_squares = (off**2 / (error**2 + slack**2)).sum(axis=1)
+        all_squares = (off**2 / (error**2 + extra_error**2)).sum(axis=1)
         expected = np.flatnonzero(all_squares <= 3.5**2)
         assert set(near[:n].tolist()) == set(expected.tolist())
         np.testing.assert_allclose(squares[:n], np.sort(all_squares[expected]), rtol=1e-9)
@@ -94,10 +94,10 @@ def test_blobs_looked_up_are_those_that_looking_at_all_of_them_finds(seed):
 
 def test_with_little_room_the_nearest_blobs_come_first():
     place = np.array([[1.0, 50.0, 50.0 + d] for d in (3.0, 1.0, 2.0, 0.5)])
-    grid = blob_lookup.make_spot_grid(place, np.zeros((4, 3)), 100, 100)
+    lookup = blob_lookup.make_blob_lookup(place, np.zeros((4, 3)), 100, 100)
     near, squares = np.empty(2, dtype=np.int64), np.empty(2)
     spot = np.array([1.0, 50.0, 50.0, 1.0])
-    assert blob_lookup.lookup(spot, tuple(grid), np.ones(3), 10.0, near, squares) == 2
+    assert blob_lookup.nearest_blobs(spot, tuple(lookup), np.ones(3), 10.0, near, squares) == 2
     assert near.tolist() == [3, 1]
 
 
@@ -129,15 +129,15 @@ def test_a_spot_in_a_hidden_box_or_beyond_the_scan_is_not_expected():
     U, position = grain()
     _, spots, state = spots_of(U, position)
     _, _, some = spots_of(U, position, (512.0, 512.0, 0.0, np.pi, 0.1, np.array([[0.0, 0.0, 256.0, 512.0]])))
-    wanted = (spots[:, 0] <= np.pi) & (spots[:, 2] > 256) & (state == blob_lookup.COUNTED)
-    assert ((some == blob_lookup.COUNTED) == wanted).all()
+    wanted = (spots[:, 0] <= np.pi) & (spots[:, 2] > 256) & (state == blob_lookup.EXPECTED)
+    assert ((some == blob_lookup.EXPECTED) == wanted).all()
     _, _, back = spots_of(U, position, (512.0, 512.0, 0.0, -np.pi, 0.1, np.zeros((0, 4))))
-    assert ((back == blob_lookup.COUNTED) == ((state == blob_lookup.COUNTED) & (spots[:, 0] >= np.pi))).all()
+    assert ((back == blob_lookup.EXPECTED) == ((state == blob_lookup.EXPECTED) & (spots[:, 0] >= np.pi))).all()
 
 
 def fitted(U, position, noise, seed=0, wrong=0):
     hkl, spots, state = spots_of(U, position)
-    use = np.flatnonzero(state == blob_lookup.COUNTED)
+    use = np.flatnonzero(state == blob_lookup.EXPECTED)
     rng = np.random.default_rng(seed)
     seen = place_of(spots[use]) + rng.normal(size=(len(use), 3)) * noise
     seen[:, 0] += rng.normal(size=len(use)) * noise[0] * (1 / spots[use, 3] - 1)
@@ -180,8 +180,8 @@ def test_wrong_spots_hardly_move_a_fit():
 def test_a_small_rotation_is_that_of_scipy():
     U = Rotation.random(rng=np.random.default_rng(1)).as_matrix()
     v = np.array([0.3, -0.2, 0.7])
-    np.testing.assert_allclose(fit_grain.turned(U, v), Rotation.from_rotvec(v).as_matrix() @ U, atol=1e-12)
-    np.testing.assert_array_equal(fit_grain.turned(U, np.zeros(3)), U)
+    np.testing.assert_allclose(fit_grain.rotated(U, v), Rotation.from_rotvec(v).as_matrix() @ U, atol=1e-12)
+    np.testing.assert_array_equal(fit_grain.rotated(U, np.zeros(3)), U)
 
 
 def test_a_triad_takes_one_pair_of_directions_into_the_other():
@@ -194,18 +194,18 @@ def test_a_vector_fits_when_it_is_near_a_lattice_vector():
     U, _ = grain(2)
     inverse, h = np.linalg.inv(AL.B), np.empty(3)
     g = U @ AL.B @ np.array([1.0, -1.0, 3.0])
-    assert grain_seeds.fits(U, AL.B, inverse, g, 0.005, h)
+    assert grain_seeds.is_lattice_vector(U, AL.B, inverse, g, 0.005, h)
     np.testing.assert_array_equal(h, [1, -1, 3])
     turned = Rotation.from_rotvec([0, 0, 0.02]).as_matrix() @ g
-    assert not grain_seeds.fits(U, AL.B, inverse, turned, 0.005, h)
+    assert not grain_seeds.is_lattice_vector(U, AL.B, inverse, turned, 0.005, h)
 
 
-def test_blobs_go_to_the_first_claim_and_losers_say_what_they_want():
+def test_blobs_go_to_the_first_claim_and_losers_keep_their_first_choice():
     spot, blob = np.array([0, 1, 1, 2]), np.array([5, 5, 6, 6])
-    of_spot, of_blob, wish = nobody(3), nobody(7), nobody(3)
+    blob_of_spot, spot_of_blob, first_choice = unassigned(3), unassigned(7), unassigned(3)
     order = np.array([1, 0, 2, 3])
-    assign(order, spot, blob, of_spot, of_blob)
-    assert of_spot.tolist() == [-1, 5, 6]
-    lost_claims(order, spot, blob, of_spot, wish)
-    assert of_blob[5] == 1
-    assert wish[0] == 5
+    assign_one_to_one(order, spot, blob, blob_of_spot, spot_of_blob)
+    assert blob_of_spot.tolist() == [-1, 5, 6]
+    first_choices(order, spot, blob, blob_of_spot, first_choice)
+    assert spot_of_blob[5] == 1
+    assert first_choice[0] == 5

@@ -27,7 +27,7 @@ def fan(grains, turn_deg, seed):
         return simulate(SimulationParams(seed=seed, grains=grains, sample=shape))
 
 
-def melted(blobs, within_deg, within_px):
+def overlapped(blobs, within_deg, within_px):
     """Blobs of the same planes that are near each other, as one at the centre of their counts."""
     reach = np.array([within_deg, within_px, within_px])
     place = np.column_stack([blobs[name] for name in ("omega", "sc", "fc")])
@@ -66,9 +66,9 @@ def test_small_angle_neighbours_are_all_found_and_no_other(grains, turn_deg):
     ("grains", "turn_deg", "seed", "within_px"),
     [(2, 1.2, 0, 25), (2, 1.2, 1, 15), (4, 1.5, 0, 25), (12, 1.2, 0, 15), (12, 1.2, 1, 25)],
 )
-def test_spots_that_melted_do_not_make_a_crystal_between_the_two(grains, turn_deg, seed, within_px):
+def test_spots_that_overlap_do_not_make_a_crystal_between_the_two(grains, turn_deg, seed, within_px):
     made = fan(grains, turn_deg, seed)
-    blobs = melted(made.truth.blobs, 1.0, within_px)
+    blobs = overlapped(made.truth.blobs, 1.0, within_px)
     assert len(blobs) < 0.92 * len(made.truth.blobs)
     result = result_of(made, blobs)
     assert result["found"] == grains

@@ -302,7 +302,7 @@ def test_a_chunk_of_several_frames_is_decoded_once_for_all_threads(tmp_path, mon
 
 
 def test_chunks_that_are_kept_take_bounded_memory_also_over_many_files(tmp_path, monkeypatch):
-    monkeypatch.setattr("friedel.io.recent.ROOM_BYTES", 20_000)
+    monkeypatch.setattr("friedel.io.chunk_cache.ROOM_BYTES", 20_000)
     frames = stack(60, 30, 31)
     for number in range(5):
         written(tmp_path / f"{number}.h5", frames[12 * number : 12 * number + 12], chunks=3, **BITSHUFFLE)
@@ -313,20 +313,20 @@ def test_chunks_that_are_kept_take_bounded_memory_also_over_many_files(tmp_path,
     with h5py.File(tmp_path / "all.h5", "w") as file:
         file.create_virtual_dataset("frames", layout)
     joined = opened(tmp_path / "all.h5")
-    recents = {id(part._recent): part._recent for part in joined._parts}
-    assert len(recents) == 1
-    recent = next(iter(recents.values()))
+    caches = {id(part._cache): part._cache for part in joined._parts}
+    assert len(caches) == 1
+    cache = next(iter(caches.values()))
     with ThreadPoolExecutor(3) as pool:
         read = list(pool.map(lambda k: joined.read(k, k + 1)[0], range(60)))
     np.testing.assert_array_equal(read, frames)
-    kept = sum(slot.chunk.nbytes for slot in recent._slots.values())
+    kept = sum(slot.chunk.nbytes for slot in cache._slots.values())
     assert kept <= held_bytes(joined) == 20_000
     assert held_bytes(SelectedFrames(joined, (1, 2, 3))) == 20_000
     assert held_bytes(GridFrames(joined, 2, 1)) == 20_000
-    monkeypatch.setattr("friedel.io.recent.ROOM_BYTES", 1_000)
+    monkeypatch.setattr("friedel.io.chunk_cache.ROOM_BYTES", 1_000)
     assert held_bytes(joined) == 2 * 3 * 30 * 31 * 2
     joined.read(0, 60)
-    assert sum(slot.chunk.nbytes for slot in recent._slots.values()) <= held_bytes(joined)
+    assert sum(slot.chunk.nbytes for slot in cache._slots.values()) <= held_bytes(joined)
 
 
 def test_frames_that_are_not_kept_take_no_memory(tmp_path):

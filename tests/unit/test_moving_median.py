@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from friedel.kernels.preprocess.bit_planes import TILE, WORD, WORD_SIZE, transpose_bits
-from friedel.kernels.preprocess.moving_median import median_of_planes, moving_median_uint16, pack_word
-from friedel.kernels.preprocess.normalise import normalise_word
+from friedel.kernels.preprocess.bit_planes import BATCH, BATCH_VALUES, TILE, transpose_bits
+from friedel.kernels.preprocess.moving_median import median_of_planes, moving_median_uint16, pack_batch
+from friedel.kernels.preprocess.normalise import normalise_batch
 
 WINDOWS = [(0, 1), (0, 2), (3, 5), (0, 16), (15, 17), (1, 48), (16, 32), (0, 100), (7, 98), (40, 99), (99, 100)]
 
@@ -18,19 +18,19 @@ def medians(frames, windows):
 
 
 def float_medians(frames, windows, slots=None):
-    """Through keys in a ring: words are loaded in order, and each window is taken as soon as it is there."""
+    """Through keys in a buffer: batches are loaded in order, and each window is taken as soon as it is there."""
     count, pixels = frames.shape
     tiles = -(-pixels // TILE)
-    slots = slots or -(-count // WORD)
+    slots = slots or -(-count // BATCH)
     padded = tiles * TILE
-    planes = np.zeros((2, tiles, slots, WORD, TILE), np.uint16)
+    planes = np.zeros((2, tiles, slots, BATCH, TILE), np.uint16)
     used = np.zeros((2, tiles, slots), np.uint16)
     out = np.empty((len(windows), padded), np.float32)
     loaded = 0
     for b, (start, stop) in enumerate(windows):
-        while loaded * WORD < stop:
-            raw = np.ascontiguousarray(frames[loaded * WORD : (loaded + 1) * WORD])
-            normalise_word(
+        while loaded * BATCH < stop:
+            raw = np.ascontiguousarray(frames[loaded * BATCH : (loaded + 1) * BATCH])
+            normalise_batch(
                 raw,
                 np.zeros(padded, np.float32),
                 np.ones(padded, np.bool_),
@@ -40,7 +40,7 @@ def float_medians(frames, windows, slots=None):
                 loaded % slots,
                 planes,
                 used,
-                np.zeros(WORD, np.int64),
+                np.zeros(BATCH, np.int64),
             )
             loaded += 1
         ends = np.array([start], np.int64), np.array([stop], np.int64)
@@ -105,11 +105,11 @@ def test_a_window_may_lie_across_the_end_of_the_ring(slots):
 
 
 def test_transposing_twice_gives_the_frames_back():
-    word = np.random.default_rng(6).integers(0, 65536, WORD_SIZE).astype(np.uint16)
-    twice = word.copy()
+    batch = np.random.default_rng(6).integers(0, 65536, BATCH_VALUES).astype(np.uint16)
+    twice = batch.copy()
     transpose_bits(twice)
     transpose_bits(twice)
-    np.testing.assert_array_equal(twice, word)
+    np.testing.assert_array_equal(twice, batch)
 
 
 @pytest.mark.parametrize("bits", [0, 1, 5, 11, 15, 16])
@@ -122,10 +122,10 @@ def test_planes_of_zeros_at_the_top_change_nothing(bits):
 
 
 def test_a_plane_holds_one_bit_of_sixteen_frames():
-    frames = np.random.default_rng(7).integers(0, 65536, (WORD, TILE)).astype(np.uint16)
-    word = np.empty(WORD_SIZE, np.uint16)
-    assert pack_word(frames, 0, WORD, 0, word) == np.bitwise_or.reduce(frames, axis=None)
-    planes = word.reshape(WORD, TILE)
+    frames = np.random.default_rng(7).integers(0, 65536, (BATCH, TILE)).astype(np.uint16)
+    batch = np.empty(BATCH_VALUES, np.uint16)
+    assert pack_batch(frames, 0, BATCH, 0, batch) == np.bitwise_or.reduce(frames, axis=None)
+    planes = batch.reshape(BATCH, TILE)
     for bit in range(16):
-        want = sum(((frames[f].astype(int) >> bit) & 1) << f for f in range(WORD))
+        want = sum(((frames[f].astype(int) >> bit) & 1) << f for f in range(BATCH))
         np.testing.assert_array_equal(planes[bit], want)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from friedel.kernels.preprocess.bit_planes import TILE, WORD, WORD_SIZE, transpose_bits
+from friedel.kernels.preprocess.bit_planes import BATCH, BATCH_VALUES, TILE, transpose_bits
 from friedel.kernels.preprocess.normalise import (
     invalid_runs,
     is_constant,
     margin_mean,
-    normalise_word,
+    normalise_batch,
     saturated_runs,
 )
 
@@ -18,17 +18,17 @@ def fixed(raw, dark, keep, part, factors, bias):
     frames, pixels = raw.shape
     tiles = -(-pixels // TILE)
     rest = (0, tiles * TILE - pixels)
-    planes = np.empty((1, tiles, 2, WORD, TILE), np.uint16)
+    planes = np.empty((1, tiles, 2, BATCH, TILE), np.uint16)
     used = np.zeros((1, tiles, 2), np.uint16)
-    clipped = np.zeros(WORD, np.int64)
-    normalise_word(
+    clipped = np.zeros(BATCH, np.int64)
+    normalise_batch(
         raw, np.pad(dark, rest), np.pad(keep, rest), np.pad(part, rest), factors, bias, 1, planes, used, clipped
     )
-    out = np.empty((WORD, tiles * TILE), np.uint16)
+    out = np.empty((BATCH, tiles * TILE), np.uint16)
     for tile in range(tiles):
-        word = planes[0, tile, 1].reshape(WORD_SIZE).copy()
-        transpose_bits(word)
-        out[:, tile * TILE : (tile + 1) * TILE] = word.reshape(WORD, TILE)
+        batch = planes[0, tile, 1].reshape(BATCH_VALUES).copy()
+        transpose_bits(batch)
+        out[:, tile * TILE : (tile + 1) * TILE] = batch.reshape(BATCH, TILE)
     return out[:frames, :pixels], out[frames:], clipped[:frames]
 
 

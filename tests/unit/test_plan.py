@@ -7,39 +7,39 @@ from friedel.errors import CapacityError
 from friedel.runner.plan import GB, MOST_WINDOWS, PROGRAM_BYTES, SHARE, budget, plan_blocks, usable_memory
 
 
-def ring(windows: int) -> int:
+def buffer(windows: int) -> int:
     return 100_000_000 + 50_000_000 * windows
 
 
 def test_plenty_of_memory_gives_the_largest_useful_block():
-    plan = plan_blocks(64 * GB, ring)
+    plan = plan_blocks(64 * GB, buffer)
     assert plan.windows_per_block == MOST_WINDOWS
-    assert plan.ring_bytes == ring(MOST_WINDOWS)
+    assert plan.buffer_bytes == buffer(MOST_WINDOWS)
 
 
 @pytest.mark.parametrize("budget_bytes", range(530_000_000, 1_500_000_000, 60_000_000))
 def test_what_is_planned_fits(budget_bytes):
-    plan = plan_blocks(budget_bytes, ring)
+    plan = plan_blocks(budget_bytes, buffer)
     assert 1 <= plan.windows_per_block <= MOST_WINDOWS
     assert plan.total_bytes <= budget_bytes
     assert plan.free_bytes == budget_bytes - plan.total_bytes
 
 
 def test_more_memory_never_gives_a_smaller_block():
-    sizes = [plan_blocks(b, ring).windows_per_block for b in range(530_000_000, 2 * GB, 10_000_000)]
+    sizes = [plan_blocks(b, buffer).windows_per_block for b in range(530_000_000, 2 * GB, 10_000_000)]
     assert sizes == sorted(sizes)
 
 
 def test_too_little_memory_is_refused_with_the_amount_that_suffices():
     with pytest.raises(CapacityError, match=r"run\.memory_gb: .* at least 0\.53 GB .*got 0\.50 GB"):
-        plan_blocks(GB // 2, ring)
-    assert plan_blocks(530_000_000, ring).windows_per_block == 1
-    assert PROGRAM_BYTES + ring(1) == 530_000_000
+        plan_blocks(GB // 2, buffer)
+    assert plan_blocks(530_000_000, buffer).windows_per_block == 1
+    assert PROGRAM_BYTES + buffer(1) == 530_000_000
 
 
 def test_the_amount_named_in_the_refusal_is_rounded_up():
     with pytest.raises(CapacityError, match=r"at least 0\.54 GB"):
-        plan_blocks(GB // 2, lambda m: ring(m) + 1)
+        plan_blocks(GB // 2, lambda m: buffer(m) + 1)
 
 
 def test_the_recipe_decides_or_else_seventy_per_cent():

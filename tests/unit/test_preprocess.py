@@ -8,7 +8,7 @@ import pytest
 
 from friedel.errors import FriedelWarning, RecipeError, ScanError
 from friedel.model.scan import ArrayFrames, Box, Scan
-from friedel.preprocess import PreprocessParams, clean_blocks, measure, ring_bytes
+from friedel.preprocess import PreprocessParams, buffer_bytes, clean_blocks, measure_baseline
 from friedel.preprocess.schedule import Schedule
 from tests import oracles_preprocess as oracles
 
@@ -70,7 +70,7 @@ def beam_scan(count=80, rows=48, cols=80, *, sample=True, seed=0):
 
 
 def cleaned(scan, params, baseline=None, windows_per_block=2, observer=None):
-    baseline = measure(scan, params) if baseline is None else baseline
+    baseline = measure_baseline(scan, params) if baseline is None else baseline
     blocks = clean_blocks(scan, params, baseline, windows_per_block=windows_per_block, observer=observer)
     parts = [(block.start, block.frames.copy(), block.saturated, block.replaced) for block in blocks]
     frames = np.concatenate([part for _, part, _, _ in parts])
@@ -93,7 +93,7 @@ def test_clean_frames_equal_the_oracle(arithmetic, wrap, normalise, despeckle):
     mask[5, 7] = mask[20, 30] = mask[0, 79] = True
     scan = scan_of(beam_scan(53), mask=mask)
     params = SMALL.replaced(arithmetic=arithmetic, wrap=wrap, normalise=normalise, despeckle=despeckle)
-    baseline = measure(scan, params)
+    baseline = measure_baseline(scan, params)
     frames, _, replaced = cleaned(scan, params, baseline)
     np.testing.assert_array_equal(frames, oracles.clean(scan.frames.array, params, scan, baseline))
     assert not replaced.any()
@@ -107,7 +107,7 @@ def test_every_type_and_shape_equals_the_oracle(kind, shape, arithmetic):
     raw = np.random.default_rng(1).poisson(60, shape).astype(kind)
     scan = scan_of(raw, dark=20.5)
     params = PLAIN.replaced(half_window=1, half_step=1, arithmetic=arithmetic)
-    baseline = measure(scan, params)
+    baseline = measure_baseline(scan, params)
     frames, *_ = cleaned(scan, params, baseline)
     np.testing.assert_array_equal(frames, oracles.clean(raw, params, scan, baseline))
 
@@ -119,7 +119,7 @@ def test_any_window_in_any_scan_equals_the_oracle(half_window, count, wrap):
     raw = np.random.default_rng(2).poisson(200, (count, 5, 30)).astype(np.uint16)
     scan = scan_of(raw)
     params = PLAIN.replaced(half_window=half_window, half_step=min(half_window, 3), wrap=wrap)
-    baseline = measure(scan, params)
+    baseline = measure_baseline(scan, params)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FriedelWarning)
         frames, *_ = cleaned(scan, params, baseline)
@@ -129,7 +129,7 @@ def test_any_window_in_any_scan_equals_the_oracle(half_window, count, wrap):
 def test_a_window_longer_than_the_scan_warns_once():
     scan = scan_of(beam_scan(12))
     params = PreprocessParams(normalise="none")
-    baseline = measure(scan, params)
+    baseline = measure_baseline(scan, params)
     with pytest.warns(FriedelWarning, match="501 frames.*12 frames") as caught:
         cleaned(scan, params, baseline)
     assert len(caught) == 1
@@ -148,7 +148,7 @@ def test_tiles_have_gains_of_their_own_and_one_without_margin_takes_the_common_g
     tiles = (Box(0, 0, 40, 24), Box(40, 0, 80, 24), Box(0, 24, 40, 48), Box(40, 24, 80, 48))
     scan = scan_of(raw, tiles=tiles)
     params = SMALL.replaced(margin=((24, 12, 30, 20), (50, 12, 56, 20)), beam=tuple(BEAM))
-    baseline = measure(scan, params)
+    baseline = measure_baseline(scan, params)
     notes = Notes()
     frames, *_ = cleaned(scan, params, baseline, observer=notes)
     np.testing.assert_array_equal(frames, oracles.clean(raw, params, scan, baseline))
@@ -161,7 +161,7 @@ def test_tiles_have_gains_of_their_own_and_one_without_margin_takes_the_common_g
 def test_the_observer_sees_backgrounds_in_counts_and_their_centres():
     scan = scan_of(beam_scan(23))
     notes = Notes()
-    baseline = measure(scan, PLAIN)
+    baseline = measure_baseline(scan, PLAIN)
     cleaned(scan, PLAIN, baseline, observer=notes)
     assert [(index, centre) for index, centre, _ in notes.backgrounds] == [(n, 2 + 5 * n) for n in range(5)]
     want = np.median(scan.frames.array[0:13].astype(np.float32) - 100, axis=0)
@@ -181,7 +181,7 @@ def test_saturated_voxels_are_told_and_masked_ones_are_not():
 def test_values_beyond_fixed_point_are_counted():
     raw = beam_scan(40)
     params = SMALL.replaced(normalise="none")
-    fine = replace(measure(scan_of(raw), params), scale=2.0)
+    fine = replace(measure_baseline(scan_of(raw), params), scale=2.0)
     raw[5, 40:43, 2] = 65000
     notes = Notes()
     cleaned(scan_of(raw), params, fine, observer=notes)
@@ -195,7 +195,7 @@ def test_missing_numbers_are_missing_in_their_frame_only(arithmetic):
     raw[9, 40, 40] = np.inf
     missing = ~np.isfinite(raw)
     scan, params = scan_of(raw), SMALL.replaced(arithmetic=arithmetic)
-    baseline = measure(scan, params)
+    baseline = measure_baseline(scan, params)
     frames, *_ = cleaned(scan, params, baseline)
     np.testing.assert_array_equal(np.isnan(frames), missing)
     np.testing.assert_array_equal(frames, oracles.clean(raw, params, scan, baseline))
@@ -213,7 +213,7 @@ def test_missing_numbers_do_not_pull_the_background_down(share):
     raw[rng.random(200) < share, 10:14, 20:24] = np.nan
     scan = scan_of(raw)
     params = PLAIN.replaced(half_window=50, half_step=5)
-    baseline = measure(scan, params)
+    baseline = measure_baseline(scan, params)
     frames, *_ = cleaned(scan, params, baseline)
     assert np.nanmax(np.abs(frames)) < 15  # 200 where they counted as 0
     assert (baseline.dead is not None) == (share > 0.5)
@@ -234,7 +234,7 @@ def test_a_corrupt_frame_is_replaced_by_its_neighbour(bad, kind):
         raw[bad] = np.random.default_rng(0).poisson(100, raw.shape[1:])
     else:
         raw[bad] = np.nan if kind == "nan" else 77
-    baseline = measure(scan_of(stand_in), SMALL)
+    baseline = measure_baseline(scan_of(stand_in), SMALL)
     notes = Notes()
     got, _, replaced = cleaned(scan_of(raw, frames=frames), SMALL, baseline, observer=notes)
     want, *_ = cleaned(scan_of(stand_in), SMALL, baseline)
@@ -247,7 +247,7 @@ def test_neighbouring_corrupt_frames_share_the_last_good_one():
     stand_in = raw.copy()
     stand_in[15:18] = raw[14]
     raw[15:18] = 5
-    baseline = measure(scan_of(stand_in), SMALL)
+    baseline = measure_baseline(scan_of(stand_in), SMALL)
     got, _, replaced = cleaned(scan_of(raw), SMALL, baseline)
     np.testing.assert_array_equal(got, cleaned(scan_of(stand_in), SMALL, baseline)[0])
     assert np.flatnonzero(replaced).tolist() == [15, 16, 17]
@@ -257,21 +257,21 @@ def test_too_many_corrupt_frames_are_refused():
     raw = beam_scan(80)
     raw[20:24] = 0
     scan = scan_of(raw)
-    baseline = measure(scan, SMALL)
+    baseline = measure_baseline(scan, SMALL)
     with pytest.raises(ScanError, match="at most 3 may be corrupt"):
         cleaned(scan, SMALL, baseline)
 
 
 def test_a_scan_of_nothing_is_refused():
     with pytest.raises(ScanError, match="unreadable or constant"):
-        measure(scan_of(np.zeros((5, 4, 4), np.uint16)), SMALL)
+        measure_baseline(scan_of(np.zeros((5, 4, 4), np.uint16)), SMALL)
 
 
 def test_memory_does_not_grow_with_the_scan():
     params = PreprocessParams()
-    sizes = [ring_bytes(params, (frames, 512, 512), 4) for frames in (1500, 4000, 10000)]
+    sizes = [buffer_bytes(params, (frames, 512, 512), 4) for frames in (1500, 4000, 10000)]
     assert sizes[0] == sizes[1] == sizes[2]
-    assert ring_bytes(params, (4000, 512, 512), 1) < sizes[0] < ring_bytes(params, (4000, 512, 512), 10)
+    assert buffer_bytes(params, (4000, 512, 512), 1) < sizes[0] < buffer_bytes(params, (4000, 512, 512), 10)
 
 
 def test_every_frame_lies_in_the_window_of_its_background():

@@ -112,7 +112,7 @@ def test_a_blob_is_summed_over_its_frames():
 
 def test_pixels_beyond_the_detector_are_not_known():
     known = np.ones((1, 4, 4), bool)
-    spot_projections.beyond(np.array([[-1, 7]]), 10, 10, known)
+    spot_projections.mark_outside(np.array([[-1, 7]]), 10, 10, known)
     assert known[0].tolist() == [[False] * 4, *[[True, True, True, False]] * 3]
 
 
@@ -142,7 +142,7 @@ def test_a_detector_without_tilt_is_copied_pixel_by_pixel():
     affine = np.array([[[0.0, -1.0, 6.0], [1.0, 0.0, 2.0]]])
     affine += 1e-12
     image, weight = np.empty((1, 6, 5), np.float32), np.empty((1, 6, 5), np.float32)
-    spot_projections.lay_out(images, known, affine, 1, image, weight)
+    spot_projections.resample(images, known, affine, 1, image, weight)
     expected = np.array([[images[0, 6 - v, 2 + u] for v in range(5)] for u in range(6)])
     expected[2, 3] = 0
     np.testing.assert_array_equal(image[0], expected)
@@ -154,6 +154,6 @@ def test_larger_pixels_keep_the_mean():
     images[0, 6:14, 6:14] = 3.0
     affine = np.array([[[2.0, 0.0, 0.5], [0.0, 2.0, 0.5]]])
     image, weight = np.empty((1, 10, 10), np.float32), np.empty((1, 10, 10), np.float32)
-    spot_projections.lay_out(images, known, affine, 2, image, weight)
+    spot_projections.resample(images, known, affine, 2, image, weight)
     assert image.sum() * 4 == pytest.approx(images.sum())
     assert (weight == 1).all()

@@ -12,9 +12,16 @@ from friedel.model.blobs import BlobTable, Flag, Voxels
 from friedel.model.setup import Detector, SampleShape, Setup
 from friedel.model.shapes import GrainShape, Grid, SampleMask
 from friedel.reconstruct import ReconstructParams, reconstruct
-from friedel.reconstruct.images import Claims, extents, ideal_slopes, make_box, project_blobs, to_detector
-from friedel.reconstruct.rays import Optics
-from friedel.reconstruct.sirt import Solver, hull, spans_of
+from friedel.reconstruct.projections import (
+    BlobsByFrame,
+    extents,
+    ideal_slopes,
+    make_voxel_box,
+    project_blobs,
+    to_detector,
+)
+from friedel.reconstruct.rays import DiffractionModel
+from friedel.reconstruct.sirt import Solver, spans_of, visual_hull
 from friedel.simulator import SampleParams, simulate, small
 from tests.oracles_project import image_of_blob, place_on_detector
 from tests.true_grains import with_hkl
@@ -84,9 +91,9 @@ def test_places_on_the_ideal_plane_are_where_their_beam_meets_the_detector(tilt,
 
 def test_spots_are_predicted_where_they_are(plain):
     truth = plain.truth
-    optics = Optics(plain.setup, plain.phases, truth.blobs.shape)
+    diffraction = DiffractionModel(plain.setup, plain.phases, truth.blobs.shape)
     for grain in range(len(truth.grains)):
-        rays = optics.rays(with_hkl(truth), grain, truth.blobs)
+        rays = diffraction.rays(with_hkl(truth), grain, truth.blobs)
         whole = truth.blobs["flags"][rays.blob] == 0
         assert len(rays.blob) == np.count_nonzero(truth.blobs["grain"] == grain)
         assert np.abs(rays.row - truth.blobs["s_raw"][rays.blob])[whole].max() < 1.0
@@ -96,21 +103,23 @@ def test_spots_are_predicted_where_they_are(plain):
 
 def test_without_miller_indices_the_nearest_reflection_is_taken(plain):
     truth = plain.truth
-    optics = Optics(plain.setup, plain.phases, truth.blobs.shape)
-    known, guessed = (optics.rays(grains, 2, truth.blobs) for grains in (with_hkl(truth), truth.grains))
+    diffraction = DiffractionModel(plain.setup, plain.phases, truth.blobs.shape)
+    known, guessed = (diffraction.rays(grains, 2, truth.blobs) for grains in (with_hkl(truth), truth.grains))
     np.testing.assert_array_equal(known.hkl, guessed.hkl)
     np.testing.assert_array_equal(known.omega, guessed.omega)
 
 
 def test_on_a_straight_detector_projections_are_the_blobs_pixels(plain):
     truth = plain.truth
-    optics = Optics(plain.setup, plain.phases, truth.blobs.shape)
-    rays = optics.rays(with_hkl(truth), 0, truth.blobs)
+    diffraction = DiffractionModel(plain.setup, plain.phases, truth.blobs.shape)
+    rays = diffraction.rays(with_hkl(truth), 0, truth.blobs)
     rays = rays.take(np.flatnonzero(truth.blobs["flags"][rays.blob] == 0)[:8])
     grid = Grid.of(plain.setup)
     centre = truth.grains.position_um[0]
-    reach = extents(rays, truth.blobs, optics.plane).max(axis=0)
-    spots = project_blobs(rays, Claims(truth.blobs), optics.plane, centre, make_box(centre, reach, grid), grid)
+    reach = extents(rays, truth.blobs, diffraction.plane).max(axis=0)
+    spots = project_blobs(
+        rays, BlobsByFrame(truth.blobs), diffraction.plane, centre, make_voxel_box(centre, reach, grid), grid
+    )
     for n, blob in enumerate(rays.blob):
         r0, c0 = (int(truth.blobs[name][blob]) - 1 for name in ("row_start", "col_start"))
         image = image_of_blob(truth.blobs, blob, (r0, c0), (60, 60))
@@ -300,7 +309,7 @@ def test_spans_and_hull_of_a_ball():
     solver = Solver(slope, offset, np.ones((9, 9, 9), bool), (12, 21, 16))
     lit = (solver.forward(ball.astype(np.float32)) > 0).astype(np.float32)
     lit[3] = 0  # one that is wrong does no harm
-    found = hull(solver, lit, np.ones_like(lit), 0.8)
+    found = visual_hull(solver, lit, np.ones_like(lit), 0.8)
     assert found[ball].all()
     assert found.sum() < 1.8 * ball.sum()
 

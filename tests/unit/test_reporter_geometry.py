@@ -11,8 +11,8 @@ from friedel.model.setup import Detector, Setup
 from friedel.reporter import write_report
 from friedel.reporter.calibration import calibration_panels, gain_of
 from friedel.reporter.facts import text
+from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.instrument import instrument_panels, name_of
-from friedel.reporter.material import Material, load_material
 from tests.grain_maps import AL, TI
 from tests.report_folder import make_folder
 from tests.unit.test_reporter_grains import add_map
@@ -33,7 +33,14 @@ def looked(*, changed=True, pairs=(59, 583), null=(11.0, 8.0), fitted=(CENTRE, D
 
 
 def run_with(tmp_path, *looks, stage="match"):
-    return Material(tmp_path, run={"stages": {stage: {"measured": {"calibration": list(looks)}}}})
+    stages = {stage: {"measured": {"calibration": list(looks)}}}
+    (tmp_path / "run.json").write_text(json.dumps({"versions": {}, "input": {}, "stages": stages}))
+    return ReportInputs(tmp_path)
+
+
+def recipe_with(tmp_path, text):
+    (tmp_path / "recipe.toml").write_text(text)
+    return ReportInputs(tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +103,7 @@ def test_a_sense_that_grains_told_is_to_be_looked_at(tmp_path):
 
 
 def test_runs_without_calibration_have_no_such_panel(tmp_path, folder):
-    assert list(calibration_panels(Material(tmp_path), "match")) == []
+    assert list(calibration_panels(ReportInputs(tmp_path), "match")) == []
     page, _ = read(write_report(folder))
     assert not any("Geometry" in heading for heading in page.headings)
 
@@ -129,7 +136,7 @@ def test_the_page_holds_instrument_crystal_families_and_calibration(folder, tmp_
 
 
 def test_setup_says_energy_wavelength_detector_sense_and_sample(folder):
-    setup = dict(instrument_panels(load_material(folder))[0].table.rows)
+    setup = dict(instrument_panels(ReportInputs.open(folder))[0].table.rows)
     assert setup["energy"] == "40 keV"
     assert setup["wavelength"] == "0.30996 Å"
     assert setup["distance"] == "300 µm"
@@ -143,15 +150,15 @@ def test_setup_says_energy_wavelength_detector_sense_and_sample(folder):
 @pytest.mark.parametrize(
     ("sample", "said"),
     [
-        ({"shape": "box", "size_um": [10.0, 20.0, 30.5]}, "10 × 20 × 30.5 µm (x, y, z)"),
-        ({"mask": "absorption"}, "where it absorbs the direct beam"),
-        ({"mask": "sample.tif"}, "mask sample.tif"),
+        ('shape = "box", size_um = [10.0, 20.0, 30.5]', "10 × 20 × 30.5 µm (x, y, z)"),
+        ('mask = "absorption"', "where it absorbs the direct beam"),
+        ('mask = "/data/sample.tif"', "mask /data/sample.tif"),
     ],
 )
 def test_vectors_and_other_samples_are_said_as_they_are_given(tmp_path, sample, said):
-    detector = {"origin_um": [3094.0, -10.5, 10.5], "u_um": [0.0, 3.5, 0.0], "v_um": [0.0, 0.0, -3.5]}
-    material = Material(tmp_path, recipe={"setup": {"energy_keV": 40.0, "detector": detector, "sample": sample}})
-    (panel,) = instrument_panels(material)
+    detector = "origin_um = [3094.0, -10.5, 10.5], u_um = [0.0, 3.5, 0.0], v_um = [0.0, 0.0, -3.5]"
+    text = f"[setup]\nenergy_keV = 40.0\ndetector = {{ {detector} }}\nsample = {{ {sample} }}\n"
+    (panel,) = instrument_panels(recipe_with(tmp_path, text))
     setup = dict(panel.table.rows)
     assert setup["sample"] == said
     assert setup["pixel (0, 0) at"] == "[3094, -10.5, 10.5] µm (x, y, z)"
@@ -159,7 +166,11 @@ def test_vectors_and_other_samples_are_said_as_they_are_given(tmp_path, sample, 
 
 
 def test_crystals_stand_beside_each_other(tmp_path):
-    (panel,) = instrument_panels(Material(tmp_path, phases=(AL, TI)))
+    text = "".join(
+        f'[[phase]]\nname = "{one.name}"\nlattice = {list(one.lattice)}\nspacegroup = "{one.spacegroup}"\n'
+        for one in (AL, TI)
+    )
+    (panel,) = instrument_panels(recipe_with(tmp_path, text))
     assert panel.table.head == ("", AL.name, TI.name)
     rows = {row[0]: row[1:] for row in panel.table.rows}
     assert rows["Laue class"] == ("m-3m", "6/mmm")
@@ -167,9 +178,9 @@ def test_crystals_stand_beside_each_other(tmp_path):
 
 
 def test_pairs_of_all_families_are_all_pairs(folder):
-    material = load_material(folder)
-    families = instrument_panels(material)[-1]
-    assert sum(int(row[-1].replace(",", "")) for row in families.table.rows) == len(material.pairs)
+    inputs = ReportInputs.open(folder)
+    families = instrument_panels(inputs)[-1]
+    assert sum(int(row[-1].replace(",", "")) for row in families.table.rows) == len(inputs.pairs)
     angles = [float(row[2]) for row in families.table.rows]
     assert angles == sorted(angles)
     spacing = [float(row[1]) for row in families.table.rows]
@@ -180,7 +191,7 @@ def test_pairs_of_all_families_are_all_pairs(folder):
 
 
 def test_a_run_without_crystals_has_neither(tmp_path):
-    assert instrument_panels(Material(tmp_path)) == ()
+    assert instrument_panels(ReportInputs(tmp_path)) == ()
 
 
 def test_miller_indices_have_bars_and_are_apart_where_they_must():

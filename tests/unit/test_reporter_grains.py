@@ -13,14 +13,14 @@ from friedel.io.store import read_blobs, write_grains, write_pairs, write_volume
 from friedel.kernels.report.ray_casting import look, smooth, vote
 from friedel.model.colours import by_number, by_orientation
 from friedel.model.grains import GrainVolume
+from friedel.model.ipf_key import in_sector, unfolded
 from friedel.model.orientation import ipf_colours
 from friedel.model.pairs import PAIR_COLUMNS, RESIDUAL_COLUMNS, PairTable, PairTolerances
-from friedel.model.pole_key import in_sector, unfolded
-from friedel.model.trace import grain_of_blob
+from friedel.model.traceability import grain_of_blob
 from friedel.reporter import write_report
 from friedel.reporter.boundaries import random_misorientations_deg
 from friedel.reporter.grains import brightest_blob, eta_omega_deg, trust_panel
-from friedel.reporter.material import load_material
+from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.solid import halved, picture_of
 from friedel.reporter.volume import _strokes, coverage
 from tests.grain_maps import AL, TI, grains_of, volume_of
@@ -183,7 +183,7 @@ def test_grains_of_other_blobs_are_not_shown(out):
 def test_truth_is_shown_for_each_part_that_was_judged_and_fits(out):
     add_map(out)
     judged = {
-        "pairs": {"truth": 9, "result": len(load_material(out).pairs), "precision": 0.99, "recall": 0.9},
+        "pairs": {"truth": 9, "result": len(ReportInputs.open(out).pairs), "precision": 0.99, "recall": 0.9},
         "grains": {"truth": 4, "result": 4, "found": 4, "false": 0, "duplicate": 0,
                    "misorientation_deg": {"median": 0.001, "p95": 0.002}},
         "volume": {"voxel_accuracy": 0.97, "voxel_agreement": 0.96, "dice": {"median": 0.98, "min": 0.9}},
@@ -200,8 +200,8 @@ def test_truth_is_shown_for_each_part_that_was_judged_and_fits(out):
 
 
 def test_the_least_trusted_come_first(out):
-    material = load_material(add_map(out))
-    table = trust_panel(material, material.grains).table
+    inputs = ReportInputs.open(add_map(out))
+    table = trust_panel(inputs, inputs.grains).table
     assert table.rows[0][0] == "4"
     assert list(table.shares) == sorted(table.shares, reverse=True)
     assert all(0 <= share <= 1 for share in table.shares)
@@ -232,10 +232,10 @@ def test_blobs_know_their_grain():
 
 
 def test_eta_of_a_spot_is_that_of_its_diffracted_beam(out):
-    material = load_material(add_map(out))
-    eta, omega = eta_omega_deg(material, material.grains)
-    assert np.array_equal(omega, material.blobs["omega"][material.grains.blobs])
-    grains, entry = material.grains, 1
+    inputs = ReportInputs.open(add_map(out))
+    eta, omega = eta_omega_deg(inputs, inputs.grains)
+    assert np.array_equal(omega, inputs.blobs["omega"][inputs.grains.blobs])
+    grains, entry = inputs.grains, 1
     g = np.linalg.inv(grains.UBI[0]) @ grains.hkl[entry]
     turned = Rotation.from_euler("z", omega[entry], degrees=True).apply(g)
     assert eta[entry] == pytest.approx(np.degrees(np.arctan2(-turned[1], turned[2])))

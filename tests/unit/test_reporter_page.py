@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 import pytest
 
 from friedel.errors import InputError, ScanError
+from friedel.preprocess.frame_cleaner import FrameCleaner
 from friedel.reporter import write_report
-from friedel.reporter.frames import FrameLooker
 from tests.report_folder import make_folder
 
 SECTIONS = ["What went in", "Preprocess", "Segment", "Against truth", "How it ran"]
@@ -160,7 +160,7 @@ def test_a_scan_that_cannot_be_read_any_more_leaves_the_rest(copy, monkeypatch):
     def broken(self, start, stop):
         raise ScanError("raw.h5", rule=f"frame {start} cannot be read")
 
-    monkeypatch.setattr(FrameLooker, "read", broken)
+    monkeypatch.setattr(FrameCleaner, "read", broken)
     page, text = read(write_report(copy))
     assert "the scan cannot be read any more" in text
     assert "How large the blobs are" in page.headings

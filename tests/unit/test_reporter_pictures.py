@@ -1,28 +1,29 @@
 """What the pictures are made from."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from friedel.model.blobs import Reason
+from friedel.reporter.example_blob import choose_blob, crops, look_at, peak
 from friedel.reporter.facts import duration
 from friedel.reporter.frames import frame_looker
 from friedel.reporter.ink import short
-from friedel.reporter.material import load_material
+from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.outline import border_segments, labels_at
 from friedel.reporter.overview import maximum_projection, parts
 from friedel.reporter.pictures import pooled
 from friedel.reporter.preprocessing import histogram_panel, intensity_panel
 from friedel.reporter.segmentation import busiest_frame, threshold_panel
 from friedel.reporter.statistics import MEANINGS
-from friedel.reporter.subject import choose_blob, crops, look_at, peak
 from tests.report_folder import make_folder
 
 
 @pytest.fixture(scope="module")
-def material(tmp_path_factory):
-    return load_material(make_folder(tmp_path_factory.mktemp("pictures") / "out"))
+def inputs(tmp_path_factory):
+    return ReportInputs.open(make_folder(tmp_path_factory.mktemp("pictures") / "out"))
 
 
 def test_the_outline_of_one_pixel_is_its_four_edges():
@@ -43,8 +44,8 @@ def test_an_outline_runs_between_touching_blobs_and_along_the_edge():
     assert pieces.min(axis=(0, 1)).tolist() == [19.5, 9.5]
 
 
-def test_planes_through_the_blobs_agree_with_each_other(material):
-    blobs = material.blobs
+def test_planes_through_the_blobs_agree_with_each_other(inputs):
+    blobs = inputs.blobs
     frame, row, col = peak(blobs, 3)
     planes = labels_at(blobs, frame=frame), labels_at(blobs, row=row), labels_at(blobs, col=col)
     assert planes[0][row, col] == planes[1][frame, col] == planes[2][frame, row] == 4
@@ -52,18 +53,18 @@ def test_planes_through_the_blobs_agree_with_each_other(material):
     np.testing.assert_array_equal(planes[0][:, col], planes[2][frame])
 
 
-def test_the_projection_holds_the_brightest_voxel_and_its_frame(material):
-    brightest, when = maximum_projection(material.blobs)
-    for blob in range(len(material.blobs)):
-        frame, row, col = peak(material.blobs, blob)
-        assert brightest[row, col] >= material.blobs["IMax_int"][blob]
-    top = np.argmax(material.blobs["IMax_int"])
-    frame, row, col = peak(material.blobs, int(top))
+def test_the_projection_holds_the_brightest_voxel_and_its_frame(inputs):
+    brightest, when = maximum_projection(inputs.blobs)
+    for blob in range(len(inputs.blobs)):
+        frame, row, col = peak(inputs.blobs, blob)
+        assert brightest[row, col] >= inputs.blobs["IMax_int"][blob]
+    top = np.argmax(inputs.blobs["IMax_int"])
+    frame, row, col = peak(inputs.blobs, int(top))
     assert (brightest[row, col], when[row, col]) == (brightest.max(), frame)
 
 
-def test_voxels_are_looked_at_some_at_a_time(material, monkeypatch):
-    blobs = material.blobs
+def test_voxels_are_looked_at_some_at_a_time(inputs, monkeypatch):
+    blobs = inputs.blobs
     expected, frame = maximum_projection(blobs), busiest_frame(blobs, 0, blobs.shape[0])
     monkeypatch.setattr("friedel.reporter.overview.VOXELS_AT_A_TIME", 7)
     assert max(here.stop - here.start for here in parts(blobs)) == 7
@@ -71,8 +72,8 @@ def test_voxels_are_looked_at_some_at_a_time(material, monkeypatch):
     assert busiest_frame(blobs, 0, blobs.shape[0]) == frame
 
 
-def test_clean_frames_of_the_report_are_those_that_were_segmented(material):
-    looker, blobs = frame_looker(material), material.blobs
+def test_clean_frames_of_the_report_are_those_that_were_segmented(inputs):
+    looker, blobs = frame_looker(inputs), inputs.blobs
     for blob in range(len(blobs)):
         here = blobs.voxels.of(blob)
         frame = int(blobs.voxels.frame[here.start])
@@ -81,34 +82,34 @@ def test_clean_frames_of_the_report_are_those_that_were_segmented(material):
         np.testing.assert_allclose(clean, blobs.voxels.intensity[at], atol=0.01)
 
 
-def test_sections_courses_and_crops_agree_with_the_frames(material):
-    looker = frame_looker(material)
-    subject = look_at(material, looker)
-    clean = looker.clean(subject.frame)
-    at = subject.frame - subject.section_start
-    np.testing.assert_allclose(subject.along_cols[at], clean[subject.row], atol=1e-3)
-    np.testing.assert_allclose(subject.along_rows[at], clean[:, subject.col], atol=1e-3)
-    normal = looker.normal(subject.frame)[subject.row, subject.col]
-    assert subject.course[subject.frame - subject.start] == pytest.approx(normal)
-    numbers, images, (row, col) = crops(looker, material.blobs, subject.blob)
-    inside = images[numbers.index(subject.frame)][2:-2, 2:-2]
+def test_sections_courses_and_crops_agree_with_the_frames(inputs):
+    looker = frame_looker(inputs)
+    example = look_at(inputs, looker)
+    clean = looker.clean(example.frame)
+    at = example.frame - example.section_start
+    np.testing.assert_allclose(example.along_cols[at], clean[example.row], atol=1e-3)
+    np.testing.assert_allclose(example.along_rows[at], clean[:, example.col], atol=1e-3)
+    normal = looker.cleaner.normalised(example.frame)[example.row, example.col]
+    assert example.course[example.frame - example.start] == pytest.approx(normal)
+    numbers, images, (row, col) = crops(looker, inputs.blobs, example.blob)
+    inside = images[numbers.index(example.frame)][2:-2, 2:-2]
     np.testing.assert_allclose(inside, clean[row + 2 :, col + 2 :][: inside.shape[0], : inside.shape[1]], atol=1e-3)
 
 
-def test_normalisation_is_called_good_only_where_the_scatter_fell(material):
-    looker = frame_looker(material)
-    subject = look_at(material, looker)
-    assert subject.glow_pixels > 100
-    assert intensity_panel(subject, looker).verdict == "good"
-    wave = 1 + 0.1 * np.sin(np.arange(len(subject.glow_before)))
+def test_normalisation_is_called_good_only_where_the_scatter_fell(inputs):
+    looker = frame_looker(inputs)
+    example = look_at(inputs, looker)
+    assert example.glow_pixels > 100
+    assert intensity_panel(example, looker).verdict == "good"
+    wave = 1 + 0.1 * np.sin(np.arange(len(example.glow_before)))
     level = np.full(len(wave), 200.0)
     for after, verdict in ((wave, ""), (0.7 * wave + 0.3, ""), (0.4 * wave + 0.6, "good"), (2 * wave, "")):
-        changed = replace(subject, glow_before=level * wave, glow_after=level * after)
+        changed = replace(example, glow_before=level * wave, glow_after=level * after)
         assert intensity_panel(changed, looker).verdict == verdict
-    worse = replace(subject, glow_before=level * wave, glow_after=level * (2 * wave - 1))
+    worse = replace(example, glow_before=level * wave, glow_after=level * (2 * wave - 1))
     assert intensity_panel(worse, looker).verdict == "watch"
     steady = level + 0.01 * wave
-    assert intensity_panel(replace(subject, glow_before=steady, glow_after=steady), looker).verdict == "good"
+    assert intensity_panel(replace(example, glow_before=steady, glow_after=steady), looker).verdict == "good"
 
 
 def in_units_of_the_noise(folder, noise="local"):
@@ -117,51 +118,60 @@ def in_units_of_the_noise(folder, noise="local"):
     lines = (folder / "recipe.toml").read_text().splitlines()
     kept = [line for line in lines if line.split(" = ")[0] not in values]
     (folder / "recipe.toml").write_text("\n".join([*kept, *(f"{key} = {value}" for key, value in values.items())]))
-    return load_material(folder)
+    return ReportInputs.open(folder)
 
 
 def test_thresholds_in_local_noise_are_drawn_where_they_were_compared(tmp_path):
-    material = in_units_of_the_noise(make_folder(tmp_path / "out"))
-    noise = material.backgrounds.noise
+    inputs = in_units_of_the_noise(make_folder(tmp_path / "out"))
+    noise = inputs.backgrounds.noise
     assert (noise.min(), noise.max()) == (4, 8)
-    assert material.in_counts_at(10.0, 5, 0) == pytest.approx(40.0)
-    assert material.in_counts_at(10.0, 5, np.array([0, 47])) == pytest.approx([40.0, 80.0])
+    assert inputs.in_counts_at(10.0, 5, 0) == pytest.approx(40.0)
+    assert inputs.in_counts_at(10.0, 5, np.array([0, 47])) == pytest.approx([40.0, 80.0])
     blob = 2
-    assert material.grown_to(blob, 5, 47) == pytest.approx(8 * material.blobs["threshold"][blob])
-    assert material.missing == ()
-    panel = histogram_panel(material, frame_looker(material))
+    assert inputs.grown_to(blob, 5, 47) == pytest.approx(8 * inputs.blobs["threshold"][blob])
+    assert inputs.missing == []
+    panel = histogram_panel(inputs, frame_looker(inputs))
     assert "T stands 10.0 sigma above zero" in panel.caption
-    subject = look_at(material, frame_looker(material))
-    at_peak = short(10 * float(noise[subject.row, subject.col]))
-    assert f"at or above T = {at_peak} are the seed" in threshold_panel(material, subject, material.blobs).caption
+    example = look_at(inputs, frame_looker(inputs))
+    at_peak = short(10 * float(noise[example.row, example.col]))
+    assert f"at or above T = {at_peak} are the seed" in threshold_panel(inputs, example, inputs.blobs).caption
 
 
 def test_a_noise_image_that_has_gone_is_replaced_by_the_scans_noise_and_named(tmp_path):
     folder = make_folder(tmp_path / "out")
-    material = in_units_of_the_noise(folder, noise=str(tmp_path / "gone.tif"))
-    assert any("image of the noise" in text for text in material.missing)
-    assert material.in_counts_at(10.0, 5, 0) == pytest.approx(10 * material.sigma)
-    assert "T stands 10.0 sigma" in histogram_panel(material, frame_looker(material)).caption
+    inputs = in_units_of_the_noise(folder, noise=str(tmp_path / "gone.tif"))
+    assert any("image of the noise" in text for text in inputs.missing)
+    assert inputs.in_counts_at(10.0, 5, 0) == pytest.approx(10 * inputs.sigma)
+    assert "T stands 10.0 sigma" in histogram_panel(inputs, frame_looker(inputs)).caption
 
 
-def test_a_corrupt_frame_is_shown_as_the_last_good_one(material):
-    looker = replace(frame_looker(material), corrupt=frozenset({0, 1, 7, 8}))
-    numbers, frames = zip(*looker.read(0, 10), strict=True)
-    assert numbers == tuple(range(10))
-    good = frame_looker(material)
-    for shown, meant in ((0, 2), (1, 2), (6, 6), (7, 6), (8, 6), (9, 9)):
-        np.testing.assert_array_equal(frames[shown], good.raw(meant))
+def test_frames_that_the_run_replaced_are_shown_as_it_took_them(tmp_path):
+    folder = make_folder(tmp_path / "out")
+    record = json.loads((folder / "run.json").read_text())
+    measured = record["stages"]["preprocess"]["measured"]
+    stored = ReportInputs(folder).scan.frames.read(0, 40)
+    (left, top, right, bottom), _ = measured["margins"]
+    levels = stored[:, top:bottom, left:right].mean(axis=(1, 2)) - 100
+    measured["margins"], measured["reference_level"] = measured["margins"][:1], float(levels.min() * 20.2)
+    (folder / "run.json").write_text(json.dumps(record))
+    too_dark = levels < 0.05 * measured["reference_level"]
+    assert 0 < too_dark.sum() < 40
+    good = np.flatnonzero(~too_dark)
+    for raw in frame_looker(ReportInputs(folder)).cleaner.read(0, 40):
+        meant = good[good <= raw.number][-1] if (good <= raw.number).any() else good[0]
+        assert raw.replaced == too_dark[raw.number]
+        np.testing.assert_array_equal(raw.image, stored[meant])
 
 
-def test_the_source_oscillates_less_after_normalisation(material):
-    subject = look_at(material, frame_looker(material))
-    before, after = (np.std(v) / np.mean(v) for v in (subject.glow_before, subject.glow_after))
+def test_the_source_oscillates_less_after_normalisation(inputs):
+    example = look_at(inputs, frame_looker(inputs))
+    before, after = (np.std(v) / np.mean(v) for v in (example.glow_before, example.glow_after))
     assert after < 0.5 * before
 
 
-def test_the_example_blob_is_plain_and_lasts_some_frames(material):
-    blobs = material.blobs
-    chosen = choose_blob(material, blobs)
+def test_the_example_blob_is_plain_and_lasts_some_frames(inputs):
+    blobs = inputs.blobs
+    chosen = choose_blob(inputs, blobs)
     assert blobs["flags"][chosen] == 0
     assert 3 <= blobs["frame_stop"][chosen] - blobs["frame_start"][chosen] <= 12
 

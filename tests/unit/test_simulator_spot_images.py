@@ -8,7 +8,7 @@ from scipy.ndimage import convolve1d
 from scipy.spatial.transform import Rotation
 
 from friedel.kernels import bragg
-from friedel.kernels.simulate.spot_images import SPOT, ForwardModel, add_spots, blur, draw, extents, spot_image
+from friedel.kernels.simulate.spot_images import SPOT, ProjectionModel, add_spots, blur, draw, extents, spot_image
 from friedel.kernels.simulate.visible_voxels import near_others
 from friedel.model.crystal import Phase
 from friedel.model.setup import Beam, Detector
@@ -47,14 +47,14 @@ def records(position, g, bend, mosaicity_deg):
     return spots, found
 
 
-def forward_model(position, strain, taps=NO_BLUR):
-    return ForwardModel(position.astype(np.float32), strain.astype(np.float32), PLANE, taps)
+def model(position, strain, taps=NO_BLUR):
+    return ProjectionModel(position.astype(np.float32), strain.astype(np.float32), PLANE, taps)
 
 
 def test_a_spot_is_its_voxels_each_by_its_own_braggs_law():
     position, strain, g, bend = grain()
     spots, found = records(position, g, bend, 0.1)
-    world = forward_model(position, strain)
+    world = model(position, strain)
     boxes = np.zeros((len(spots), 6), np.int64)
     extents(spots, world, False, boxes)
     for i in range(0, len(spots), 7):
@@ -84,7 +84,7 @@ def test_a_spot_is_its_voxels_each_by_its_own_braggs_law():
 def test_no_intensity_is_lost():
     position, strain, g, bend = grain()
     taps = point_spread(0.8)
-    world = forward_model(position, strain, taps)
+    world = model(position, strain, taps)
     for mosaicity in (0.0, 0.02, 0.4):
         spots, _ = records(position, g, bend, mosaicity)
         boxes = np.zeros((len(spots), 6), np.int64)
@@ -114,7 +114,7 @@ def test_frames_are_the_sum_of_their_spots():
     position, strain, g, bend = grain()
     spots, _ = records(position, g, bend, 0.1)
     frames = round(360 / STEP)
-    world = forward_model(position, strain, point_spread(0.8))
+    world = model(position, strain, point_spread(0.8))
     boxes = np.zeros((len(spots), 6), np.int64)
     extents(spots, world, False, boxes)
     added = np.zeros((frames, 150, 150), np.float32)
@@ -134,7 +134,7 @@ def test_frames_are_the_same_however_they_are_cut(direct):
     spots, _ = records(position, g, bend, 0.1)
     frames = round(360 / STEP)
     spots["frame"] = (spots["frame"] + 700) % frames
-    world = forward_model(position, strain, point_spread(0.8))
+    world = model(position, strain, point_spread(0.8))
     boxes = np.zeros((len(spots), 6), np.int64)
     extents(spots, world, direct, boxes)
     whole = np.zeros((frames, 150, 150), np.float32)
@@ -153,7 +153,7 @@ def test_a_full_turn_repeats_and_a_part_of_one_does_not():
     spots, _ = records(position, g, bend, 0.3)
     spots = spots[:1].copy()
     spots["frame"] = 0.2
-    world = forward_model(position, strain)
+    world = model(position, strain)
     boxes = np.zeros((1, 6), np.int64)
     extents(spots, world, False, boxes)
     assert boxes[0, 0] < 0
@@ -175,7 +175,7 @@ def test_a_spot_that_misses_the_plane_has_no_extent():
     spots = spots[:1].copy()
     spots["k"] = [-1.0, 0.0, 0.0]
     boxes = np.ones((1, 6), np.int64)
-    extents(spots, forward_model(position, strain), False, boxes)
+    extents(spots, model(position, strain), False, boxes)
     assert (boxes == 0).all()
 
 

@@ -9,10 +9,10 @@ from friedel.errors import ScanError
 from friedel.io.scan_params import ScanParams
 from friedel.model.scan import ArrayFrames, Box, Scan
 from friedel.model.stream import Serial
-from friedel.preprocess import PreprocessParams, measure
+from friedel.preprocess import PreprocessParams, measure_baseline
 from friedel.recipe import build_recipe
-from friedel.survey import guess, look, measure_speed
-from friedel.survey.spots import look_at_spots
+from friedel.survey import guess, inspect_scan, measure_speed
+from friedel.survey.spots import measure_spots
 
 SHAPE = (80, 64, 72)
 
@@ -48,18 +48,18 @@ def values_for(path: str, **segment: object) -> dict[str, object]:
     return {"scan": scan, "preprocess": {"half_window": 20, "half_step": 4}, "segment": segment}
 
 
-def test_look_describes_a_good_scan_without_problems(saved):
-    facts = look(ScanParams.build(values_for(saved(frames()))["scan"]))
+def test_inspection_describes_a_good_scan_without_problems(saved):
+    facts = inspect_scan(ScanParams.build(values_for(saved(frames()))["scan"]))
     assert facts["frames"] == 80
     assert facts["frame"] == "64 rows × 72 cols, uint16"
     assert facts["omega"] == "0° to 80° in steps of 1°"
     assert facts["problems"] == []
 
 
-def test_look_lists_what_is_missing_and_what_is_odd(saved):
+def test_inspection_lists_what_is_missing_and_what_is_odd(saved):
     values = frames()
     values[-1] = 7
-    problems = look(ScanParams(frames=saved(values)))["problems"]
+    problems = inspect_scan(ScanParams(frames=saved(values)))["problems"]
     assert any("dark" in text for text in problems)
     assert any("omega" in text for text in problems)
     assert any("one value everywhere (7)" in text for text in problems)
@@ -72,35 +72,35 @@ def test_what_a_path_contains_is_no_reason(tmp_path, given):
     folder = tmp_path / "darkroom_omega_angles"
     folder.mkdir()
     np.save(folder / "dark_scan.npy", frames())
-    facts = look(ScanParams.build({"frames": str(folder / "dark_scan.npy"), **given}))
+    facts = inspect_scan(ScanParams.build({"frames": str(folder / "dark_scan.npy"), **given}))
     missing = [] if "dark" in given else ["has no dark"]
     missing += [] if "step_deg" in given.get("omega", {}) else ["tells no angles"]
     assert len(facts["problems"]) == len(missing)
     assert all(any(text in problem for problem in facts["problems"]) for text in missing)
     assert ("dark" in facts, "omega" in facts) == ("has no dark" not in missing, "tells no angles" not in missing)
     with pytest.raises(ScanError, match="no such file"):
-        look(ScanParams.build({"frames": str(folder / "gone.npy"), **given}))
+        inspect_scan(ScanParams.build({"frames": str(folder / "gone.npy"), **given}))
 
 
 def test_what_the_user_says_wrongly_gets_no_stand_in(saved):
     for given in ({"dark": "gone.edf"}, {"omega": {"path": "gone.npy"}}):
         with pytest.raises(ScanError, match="gone"):
-            look(ScanParams.build({"frames": saved(frames()), **given}))
+            inspect_scan(ScanParams.build({"frames": saved(frames()), **given}))
 
 
-def test_look_finds_values_that_are_no_numbers_and_saturated_ones(saved):
+def test_inspection_finds_values_that_are_no_numbers_and_saturated_ones(saved):
     values = frames().astype(np.float32)
     values[0, 3, 3] = np.nan
     values[79, :10] = 65535
     params = ScanParams.build({**values_for(saved(values))["scan"], "saturation": 65535.0})
-    problems = look(params)["problems"]
+    problems = inspect_scan(params)["problems"]
     assert any("not numbers" in text for text in problems)
     assert any("saturated" in text for text in problems)
 
 
-def test_look_raises_what_no_stand_in_can_help():
+def test_inspection_raises_what_no_stand_in_can_help():
     with pytest.raises(ScanError, match="no such file"):
-        look(ScanParams(frames="/nowhere/scan.h5"))
+        inspect_scan(ScanParams(frames="/nowhere/scan.h5"))
 
 
 def test_the_guessed_beam_and_margins_are_where_they_were_put(saved):
@@ -136,7 +136,7 @@ def test_neighbours_are_parted_by_their_own_saddle_unless_the_user_says_otherwis
 def test_thresholds_follow_the_noise_in_counts_too(saved):
     recipe, _ = guess(values_for(saved(frames()), unit="counts"), Serial())
     scan = scan_of(frames())
-    sigma = measure(scan, recipe.preprocess, Serial()).sigma
+    sigma = measure_baseline(scan, recipe.preprocess, Serial()).sigma
     assert recipe.segment.grow_min == pytest.approx(5 * sigma, rel=0.05)
     assert recipe.segment.unit == "counts"
 
@@ -159,8 +159,8 @@ def test_a_scan_without_a_beam_is_not_normalised(saved):
 def test_spots_are_seen_with_their_maxima_and_the_beam_is_not():
     scan = scan_of(frames())
     params = PreprocessParams(half_window=20, half_step=4)
-    baseline = measure(scan, params, Serial())
-    spots = look_at_spots(scan, params, baseline, 5 * baseline.sigma, Serial())
+    baseline = measure_baseline(scan, params, Serial())
+    spots = measure_spots(scan, params, baseline, 5 * baseline.sigma, Serial())
     assert 5 <= len(spots.maxima) <= 40
     assert 880 < np.median(spots.maxima) < 930
     assert 0 < spots.bright_fraction.max() < 0.03

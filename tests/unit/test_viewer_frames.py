@@ -6,9 +6,10 @@ import math
 import numpy as np
 import pytest
 
+from friedel.explorer.display import ScaledArray, clean_image, count_image, fewer_pixels
+from friedel.explorer.sub_volume import SubVolumes
 from friedel.io.store import read_blobs
-from friedel.viewer.encode import Encoded, array_response, clean_image, count_image, fewer_pixels
-from friedel.viewer.window import Windows
+from friedel.viewer.encode import array_response
 from tests.viewer_scan import FRAMES, numbers, page_of, run, settled, write_recipe
 
 
@@ -56,7 +57,7 @@ def test_frames_are_exact_numbers(page, index):
     np.testing.assert_array_equal(raw, session.scan.frames.read(index, index + 1)[0])
     assert (about["kind"], about["index"], about["step"], about["preview"]) == ("raw", index, 1, False)
     clean, about = numbers(page.get(f"api/frame?kind=clean&index={index}"))
-    np.testing.assert_array_equal(clean, session.sweep.clean(index, index + 1)[0])
+    np.testing.assert_array_equal(clean, session.scan_pass.clean(index, index + 1)[0])
     assert about["dtype"] == "<i2"
     assert about["stand_in"] == (index == 31)
     assert about["low"] < 0 < about["high"]
@@ -86,7 +87,7 @@ def test_packed_frames_are_the_same(page):
 @pytest.mark.parametrize("kind", ["raw", "clean"])
 def test_sections_cut_the_frames_that_are_held(page, kind):
     session = page.session
-    volume = session.sweep.clean(0, FRAMES) if kind == "clean" else session.scan.frames.read(0, FRAMES)
+    volume = session.scan_pass.clean(0, FRAMES) if kind == "clean" else session.scan.frames.read(0, FRAMES)
     row, about = numbers(page.get(f"api/section?kind={kind}&axis=row&at=40&start=5&stop=30"))
     np.testing.assert_array_equal(row, volume[5:30, 40])
     assert (about["start"], about["stop"], about["preview"]) == (5, 30, False)
@@ -100,15 +101,14 @@ def test_the_course_of_a_pixel(page):
     assert course["frames"] == list(range(FRAMES))
     assert course["every"] == 1
     assert course["raw"] == frames[:, 6, 8].tolist()
-    look = page.session.sweep.look
-    gain = look.one.gains.of_frame(frames[8].ravel())[0]
-    assert math.isclose(course["normalised"][8], (frames[8, 6, 8] - 100) * gain)
+    look = page.session.scan_pass.look
+    assert course["normalised"][8] == look.cleaner.normalised(8)[6, 8]
     assert course["median"][8] == look.backgrounds.image(1)[6, 8]
 
 
 def test_the_course_of_a_long_scan_is_dense_around_the_frame(page, monkeypatch):
     monkeypatch.setattr("friedel.viewer.routes_frames.COURSE_BYTES", 0)
-    monkeypatch.setattr(page.session.sweep, "windows", Windows(most_voxels=6 * 48 * 80))
+    monkeypatch.setattr(page.session.scan_pass, "sub_volumes", SubVolumes(most_voxels=6 * 48 * 80))
     course = page.get("api/course?row=6&col=8&frame=41").json()
     assert course["every"] == 2
     assert course["frames"] == sorted({*range(0, 60, 2), *range(38, 44)})
@@ -192,7 +192,7 @@ def test_a_mask_is_painted_erased_and_cleared(fresh):
     assert about["edited"] is True
     assert mask[3, 6:9].all()
     assert mask.sum() == 13
-    settled(fresh.session.sweep)
+    settled(fresh.session.scan_pass)
     clean, _ = numbers(fresh.get("api/frame?kind=clean&index=3"))
     assert not clean[mask > 0].any()
     for runs in ([[1, 2]], [[1, 2, "3"]], "text", [[1.5, 2, 3]], [[True, 2, 3]]):
@@ -205,10 +205,10 @@ def test_a_mask_is_painted_erased_and_cleared(fresh):
 def test_frames_follow_the_parameters(fresh):
     before, _ = numbers(fresh.get("api/frame?kind=clean&index=20"))
     fresh.post("api/draft", json={"client": "a", "section": "preprocess", "values": {"despeckle": 1}})
-    settled(fresh.session.sweep)
+    settled(fresh.session.scan_pass)
     after, _ = numbers(fresh.get("api/frame?kind=clean&index=20"))
     assert not np.array_equal(before, after)
-    np.testing.assert_array_equal(after, fresh.session.sweep.clean(20, 21)[0])
+    np.testing.assert_array_equal(after, fresh.session.scan_pass.clean(20, 21)[0])
 
 
 def test_a_page_without_a_scan_says_so_and_shows_what_there_is(tmp_path):
@@ -275,7 +275,7 @@ def test_counts_of_every_type_come_through(dtype):
     ],
 )
 def test_arrays_say_what_they_are(array, kind):
-    answer = array_response(Encoded(array, 2.0, 1.0, {"text": "µm"}), pack=True, ratio=math.inf)
+    answer = array_response(ScaledArray(array, 2.0, 1.0, {"text": "µm"}), pack=True, ratio=math.inf)
     about = json.loads(answer.headers["x-friedel-array"])
     assert (about["dtype"], about["shape"]) == (kind, list(array.shape))
     assert (about["scale"], about["offset"], about["text"], about["ratio"]) == (2.0, 1.0, "µm", "inf")

@@ -13,15 +13,15 @@ from friedel.errors import FriedelError
 from friedel.io.store import read_blobs, read_grains, read_volume
 from friedel.model.colours import STATUS_COLOURS, by_orientation, softened
 from friedel.model.crystal import Phase
+from friedel.model.figures_of_merit import figures_of_merit, mean_rank
+from friedel.model.ipf_key import in_sector, make_ipf_key, stereographic
 from friedel.model.orientation import ipf_colours
-from friedel.model.pole_key import in_sector, key_of, on_paper
 from friedel.model.setup import Beam, Detector, Setup
 from friedel.model.spot_angles import spot_angles_deg
-from friedel.model.trust import doubt_about, evidence_about
+from friedel.output_folder.reader import OutputFolder
 from friedel.viewer.encode import HEADER
 from friedel.viewer.grain_facts import SPOT_COLUMNS, GrainFacts, hexes, listed
 from friedel.viewer.map_layers import colours_of, key_image, layer, voxel_facts
-from friedel.viewer.results import Results
 from friedel.viewer.server import make_app, make_session
 from tests.grain_maps import AL, TI, sample_map
 from tests.report_folder import make_folder
@@ -37,7 +37,7 @@ def out(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def facts(out):
-    return GrainFacts(Results(out))
+    return GrainFacts(OutputFolder(out))
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_grains_are_told_column_by_column_and_one_by_one(ask, facts):
     assert {len(values) for values in columns.values()} == {4}
     assert columns["grain_id"] == [1, 2, 3, 4]
     assert columns["radius_um"] == pytest.approx(np.array(columns["diameter_um"]) / 2)
-    doubt = doubt_about(evidence_about(facts.grains, facts.results.volume))
+    doubt = mean_rank(figures_of_merit(facts.grains, facts.results.volume))
     assert columns["trust"] == pytest.approx(1 - doubt)
     one = ask("grain?id=2").json()
     assert one["grain_id"] == 3
@@ -109,10 +109,10 @@ def test_grains_are_told_column_by_column_and_one_by_one(ask, facts):
 
 def test_the_worst_in_everything_is_doubted_most():
     grains, volume, _ = sample_map(6, 3)
-    table = evidence_about(grains, volume)
+    table = figures_of_merit(grains, volume)
     worst = [one._replace(values=np.where(np.arange(6) == 4, -one.bad * -1e9, one.values)) for one in table]
-    assert doubt_about(worst).argmax() == 4
-    assert ((doubt_about(table) > 0) & (doubt_about(table) < 1)).all()
+    assert mean_rank(worst).argmax() == 4
+    assert ((mean_rank(table) > 0) & (mean_rank(table) < 1)).all()
 
 
 def test_a_voxel_leads_to_its_grain_and_its_blobs(ask, facts):
@@ -164,10 +164,10 @@ def test_colours_are_those_of_the_report(facts):
 @pytest.mark.parametrize("phase", [AL, TI], ids=lambda phase: phase.name)
 def test_a_place_in_the_key_has_the_colour_of_the_grain(phase):
     rng = np.random.default_rng(1)
-    key = key_of(phase, 300)
+    key = make_ipf_key(phase, 300)
     left, right, bottom, top = key.box
     U = Rotation.random(60, rng=rng).as_matrix()
-    place = on_paper(in_sector(U[:, 2], phase.crystal_system))
+    place = stereographic(in_sector(U[:, 2], phase.crystal_system))
     rows, cols = key.image.shape[:2]
     row = np.clip(((place[:, 1] - bottom) / (top - bottom) * rows).round().astype(int), 0, rows - 1)
     col = np.clip(((place[:, 0] - left) / (right - left) * cols).round().astype(int), 0, cols - 1)
@@ -190,7 +190,7 @@ def test_the_key_names_its_corners_and_others_have_none(facts, ask):
 
 def test_a_folder_without_grains_says_so_and_still_tells_its_spots(tmp_path):
     out = make_folder(tmp_path / "out")
-    facts = GrainFacts(Results(out))
+    facts = GrainFacts(OutputFolder(out))
     assert facts.table == {"columns": {}, "notes": []}
     spots = facts.spots
     assert (spots[:, SPOT_COLUMNS.index("grain")] == -1).all()
@@ -202,7 +202,7 @@ def test_a_folder_without_grains_says_so_and_still_tells_its_spots(tmp_path):
 
 
 def test_an_empty_folder_answers_with_nothing(tmp_path):
-    facts = GrainFacts(Results(tmp_path))
+    facts = GrainFacts(OutputFolder(tmp_path))
     assert facts.spots.shape == (0, len(SPOT_COLUMNS))
     assert facts.table["columns"] == {}
 

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from friedel.model.blobs import COLUMN
 from friedel.recipe import load_recipe
 from friedel.viewer import running
 from friedel.viewer.routes_mask import paint_runs, runs_of
+from tests.explorer_source import read_as_stored
 from tests.oracles_segment import same_bytes
 from tests.viewer_scan import FRAMES, numbers, page_of, run, settled, write_recipe, write_scan
 
@@ -80,9 +80,9 @@ def test_a_run_of_the_saved_recipe_gives_the_blobs_that_the_page_showed(fresh, c
     segment = {**draft_of(fresh), **changes}
     answer = fresh.post("api/draft", json={"client": "me", "section": "segment", "values": segment})
     assert answer.status_code == 200, answer.text
-    settled(fresh.session.sweep)
+    settled(fresh.session.scan_pass)
     said = solved(fresh, **changes)
-    shown = fresh.session.solver.kept.get(said["solution"])
+    shown = fresh.session.solver.solutions.get(said["solution"])
     assert said["kept"] == len(shown.table) > 0
     assert fresh.post("api/save", json={"client": "me", "write": True}).status_code == 200
     out = run(fresh.session.subject.recipe_path)
@@ -92,11 +92,6 @@ def test_a_run_of_the_saved_recipe_gives_the_blobs_that_the_page_showed(fresh, c
     numbers_, about = numbers(fresh.get("api/table", params={"solution": said["solution"]}))
     for name, column in zip(about["columns"][:-1], numbers_, strict=False):
         np.testing.assert_array_equal(column, stored.columns[name].astype(np.float32), err_msg=name)
-
-
-def read_as_stored(table):
-    """Reasons are stored as text, and come back with another type."""
-    return replace(table, reason=table.reason.astype(np.uint8))
 
 
 def test_the_table_says_which_columns_it_has_and_why_rows_were_rejected(page):
@@ -116,7 +111,7 @@ def test_the_noise_along_a_row_is_what_values_were_divided_by(page):
     scope = {"scope": "sub", "unit": "sigma", "seed_threshold": 10.0, "grow_min": 4.0}
     said = solved(page, **scope, noise="local")
     assert said["noise"] == "local"
-    image = page.session.sweep.baseline.sigma_image
+    image = page.session.scan_pass.baseline.sigma_image
     row, about = numbers(page.get("api/noise", params={"solution": said["solution"], "row": 7}))
     np.testing.assert_array_equal(row, image[7])
     assert about["shape"] == [image.shape[1]]
@@ -129,7 +124,7 @@ def test_the_noise_along_a_row_is_what_values_were_divided_by(page):
 @pytest.mark.parametrize("scope", ["whole", "sub"])
 def test_outlines_are_the_voxels_of_the_table(page, scope):
     said = solved(page, scope)
-    table = page.session.solver.kept.get(said["solution"]).table
+    table = page.session.solver.solutions.get(said["solution"]).table
     voxels = table.voxels
     for axis, line, start, at in (
         ("frame", voxels.row, voxels.col, voxels.frame),
@@ -198,13 +193,13 @@ def test_frames_beyond_the_scan_are_taken_as_its_ends(page):
 
 
 def test_voxels_below_the_floor_are_collected_in_the_background(fresh):
-    bright = fresh.session.sweep.bright
+    bright = fresh.session.scan_pass.bright
     low = {"seed_threshold": 30.0, "grow_min": 0.7 * bright.floor, "tolerance": 0.0, "max_bright_fraction": 0.3}
     body = {"client": "me", "seq": 1, "segment": {**draft_of(fresh), **low}, "scope": "whole", "frame": 0}
     answer = fresh.post("api/solve", json=body)
     assert answer.status_code == 409
     assert "collected again" in answer.json()["error"]
-    settled(fresh.session.sweep)
+    settled(fresh.session.scan_pass)
     assert fresh.post("api/solve", json={**body, "seq": 2}).status_code == 200
 
 
@@ -212,7 +207,7 @@ def test_distributions_have_the_unit_of_the_thresholds(page):
     for unit, noise in (("counts", "scan"), ("sigma", "scan"), ("sigma", "local")):
         values = {**draft_of(page), "unit": unit, "noise": noise}
         page.post("api/draft", json={"client": "me", "section": "segment", "values": values})
-        settled(page.session.sweep)
+        settled(page.session.scan_pass)
         sigma = page.get("api/session").json()["baseline"]["sigma"] if unit == "counts" else 1.0
         found = page.get("api/histogram").json()
         assert (found["unit"], found["sigma"]) == (unit, pytest.approx(sigma))
@@ -223,7 +218,7 @@ def test_distributions_have_the_unit_of_the_thresholds(page):
         assert page.get("api/elbow", params={"scope": "sub", "frame": 30}).status_code == 200
     values = {**draft_of(page), "unit": "counts", "noise": "scan"}
     page.post("api/draft", json={"client": "me", "section": "segment", "values": values})
-    settled(page.session.sweep)
+    settled(page.session.scan_pass)
 
 
 def test_pairs_are_counted_and_thresholds_proposed(page):
@@ -269,7 +264,7 @@ def test_only_a_saved_recipe_runs_and_its_run_is_the_shells(fresh):
     log = fresh.get("api/log", params={"from": 0}).json()
     assert f"{len(read_blobs(subject.out))} blobs" in log["text"]
     assert fresh.get("api/log", params={"from": log["next"]}).json() == {"text": "", "next": log["next"]}
-    shown = fresh.session.solver.kept.get(solved(fresh)["solution"])
+    shown = fresh.session.solver.solutions.get(solved(fresh)["solution"])
     assert same_bytes(read_blobs(subject.out), read_as_stored(shown.table))
     assert fresh.get("api/session").json()["has"]["blobs"]
 
@@ -304,16 +299,16 @@ def test_what_a_stroke_changed_can_be_taken_back(fresh):
 def test_a_painted_mask_is_saved_and_what_runs_has_it(fresh):
     subject = fresh.session.subject
     before = solved(fresh)["kept"]
-    x, y = (int(fresh.session.solver.kept.get(solved(fresh)["solution"]).table[name][0]) for name in
+    x, y = (int(fresh.session.solver.solutions.get(solved(fresh)["solution"]).table[name][0]) for name in
                    ("IMax_f", "IMax_s"))  # fmt: skip
     runs = [[row, x - 4, x + 5] for row in range(y - 4, y + 5)]
     fresh.post("api/mask", json={"client": "me", "op": "paint", "runs": runs})
-    settled(fresh.session.sweep)
+    settled(fresh.session.scan_pass)
     assert solved(fresh)["kept"] < before
     said = fresh.post("api/save", json={"client": "me", "write": True}).json()
     assert said["mask_path"].endswith("scan.mask.tif")
-    settled(fresh.session.sweep)
-    shown = fresh.session.solver.kept.get(solved(fresh)["solution"]).table
+    settled(fresh.session.scan_pass)
+    shown = fresh.session.solver.solutions.get(solved(fresh)["solution"]).table
     assert load_recipe(subject.recipe_path).scan.mask == said["mask_path"]
     assert same_bytes(read_blobs(run(subject.recipe_path)), read_as_stored(shown))
     assert "mask_path" not in fresh.post("api/save", json={"client": "me"}).json()
@@ -368,9 +363,9 @@ def test_a_run_has_the_machine_for_itself_and_its_folder_is_not_called_unfinishe
         assert (said["troubles"], said["stale"]) == ([], [])
         values = {**said["recipe"]["preprocess"], "half_window": 12}
         page.post("api/draft", json={"client": "me", "section": "preprocess", "values": values})
-        wait_for(lambda: page.session.sweep.state == "stopped")
+        wait_for(lambda: page.session.scan_pass.state == "stopped")
         until.touch()
-        wait_for(lambda: page.session.sweep.state == "done")
+        wait_for(lambda: page.session.scan_pass.state == "done")
         assert finished(page)["state"] == "done"
 
 

@@ -39,7 +39,7 @@ def server(recipe):
     """A real server on a port of its own."""
     made = PageServer(recipe)
     made.begin()
-    settled(made.session.sweep)
+    settled(made.session.scan_pass)
     yield made
     made.close()
 

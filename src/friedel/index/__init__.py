@@ -1,11 +1,57 @@
-"""Grains: which blobs belong together, where the grain is and how its lattice stands.
+"""Index: which blobs are of one grain, where the grain is, and how its lattice stands.
 
-Seeds are pairs: where many of their lines meet and the angles between their g-vectors are the lattice's, a crystal
-is assumed, fitted to all the spots it predicts and believed if it explains more of them than the same search finds
-in the same blobs with scrambled omega.
+Lines of pairs that cross at the lattice's angles suggest a crystal (Ludwig et al., Rev. Sci. Instrum. 80 (2009)
+033905), which is fitted to all the spots it predicts and believed if it explains more of them than the same search
+finds in the same blobs with scrambled omega.
 """
 
-from friedel.index.grains import index
+from collections.abc import Sequence
+
+from friedel.index.candidates import CandidateSearch
+from friedel.index.grain_table import make_grain_table, no_grains, notes_about, why_no_grains, why_no_pairs
+from friedel.index.null import candidates_beyond_chance, keep_beyond_chance, measure_null
+from friedel.index.observations import make_lines, make_observations
 from friedel.index.params import IndexParams
+from friedel.index.refinement import refine_with_parents
+from friedel.index.sub_grains import join_sub_grains
+from friedel.index.tolerances import measure_tolerances
+from friedel.model.blobs import BlobTable
+from friedel.model.crystal import Phase
+from friedel.model.grains import GrainTable
+from friedel.model.pairs import PairTable
+from friedel.model.setup import Setup
+from friedel.model.stream import Executor, Serial
 
 __all__ = ["IndexParams", "index"]
+
+
+def index(
+    blobs: BlobTable,
+    pairs: PairTable,
+    setup: Setup,
+    phases: Sequence[Phase],
+    params: IndexParams,
+    *,
+    executor: Executor | None = None,
+) -> GrainTable:
+    """Find the grains: blobs, orientation, position of each.
+
+    The table's `blobs` are rows of kept blobs (`spot3d_id`). Without pairs there are no grains, and a note says
+    why. The same for any number of threads.
+    """
+    executor = executor or Serial()
+    observations = make_observations(blobs, setup, phases, params)
+    lines = make_lines(observations, pairs)
+    if not len(lines):
+        return no_grains(observations, params, [why_no_pairs(blobs)])
+    tolerances = measure_tolerances(observations, lines)
+    observations = observations.with_errors(tolerances.error)
+    search = CandidateSearch(observations, lines, tolerances, params)
+    null = measure_null(search, executor)
+    candidates, tried = candidates_beyond_chance(search, null, executor)
+    candidates, grains, observations = refine_with_parents(observations, candidates, tolerances, params)
+    grains, limits = keep_beyond_chance(observations, grains, candidates, tolerances, null, params)
+    if not len(grains):
+        return no_grains(observations, params, [why_no_grains(len(lines), tried, null), *notes_about(tolerances)])
+    grains, limits = join_sub_grains(observations, grains, limits, params)
+    return make_grain_table(observations, grains, null, limits, params, notes_about(tolerances))

@@ -1,9 +1,9 @@
-"""Crystals that are a mixture of two neighbours of nearly one orientation (small-angle boundaries).
+"""Crystals that are a mixture of two neighbours of nearly one orientation (a low-angle boundary between them).
 
-Spots of such neighbours melt into one blob, whose centre lies between them, nearer to the larger one. All these
+Spots of such neighbours overlap in one blob, whose centre lies between them, nearer to the larger one. All these
 centres together fit a crystal in between, in orientation and place, that is not there: the centre of two spots
 moves with the ratio of the grains' volumes, which is the same for every spot. What gives it away is that it is seen
-only where its neighbours are not, and as bright as both together.
+only where its neighbours are not, and as bright as both together. The test is ours.
 """
 
 from collections.abc import Iterator
@@ -13,97 +13,97 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from friedel.index.scene import Crystal, Scene
-from friedel.index.settle import Settled
-from friedel.model.arrays import AnyArray, Floats, Indices
+from friedel.index.assignment import RefinedGrains
+from friedel.index.observations import Observations, PhaseReflections
+from friedel.model.arrays import Floats, Indices, Mask
 
 SMALL_DEG = 5.0
 """Neighbours turned by more than this are seen apart in most spots, and their mixtures fit nothing."""
 NEIGHBOURS = 16
 BOTH = 0.6
 """A mixture's spots hold the counts of both, to this part at least."""
-OFF_THE_WAY = 0.25
-"""A mixture is no farther from the way between the two than this part of it, in orientation and in place."""
+OFF_THE_LINE = 0.25
+"""A mixture is no farther from the line between the two than this part of it, in orientation and in place."""
 
 
-def mixed(scene: Scene, settled: Settled) -> AnyArray:
-    """Entries (m) of crystals between two others where neither of these has a spot of its own."""
-    out = np.zeros(len(settled.grain), dtype=bool)
-    if len(settled) < 3:
+def mixture_spots(observations: Observations, grains: RefinedGrains) -> Mask:
+    """Spots (m) of crystals between two others where neither of these has a spot of its own."""
+    out = np.zeros(len(grains.grain), dtype=bool)
+    if len(grains) < 3:
         return out
-    near = _nearest(settled)
-    for i in range(len(settled)):
-        mine = np.flatnonzero(settled.grain == i)
-        for a, b in _sides(scene, settled, i, near[i]):
-            seen = _seen(scene, settled, i, a) | _seen(scene, settled, i, b)
-            spot = 2 * settled.reflection[mine] + settled.solution[mine]
+    near = _neighbours(grains)
+    for i in range(len(grains)):
+        mine = np.flatnonzero(grains.grain == i)
+        for a, b in _between(observations, grains, i, near[i]):
+            seen = _has_own_blob(observations, grains, i, a) | _has_own_blob(observations, grains, i, b)
+            spot = 2 * grains.reflection[mine] + grains.solution[mine]
             out[mine[~seen[spot]]] = True
     return out
 
 
-def worst_apart(settled: Settled, rows: Indices, worth: Floats) -> Indices:
+def worst_of_neighbours(grains: RefinedGrains, rows: Indices, worth: Floats) -> Indices:
     """Of some crystals (rows) those of least worth (n), none among the neighbours of another."""
-    near, chosen = _nearest(settled), np.zeros(len(settled), dtype=bool)
+    near, chosen = _neighbours(grains), np.zeros(len(grains), dtype=bool)
     for i in rows[np.argsort(worth[rows], kind="stable")]:
         chosen[i] = not chosen[near[i]].any()
     return np.flatnonzero(chosen)
 
 
-def _nearest(settled: Settled) -> Indices:
+def _neighbours(grains: RefinedGrains) -> Indices:
     """The nearest crystals in place of each, itself among them (n,k)."""
-    count = min(len(settled), NEIGHBOURS + 1)
-    found = cKDTree(settled.position).query(settled.position, k=count)[1]
-    return np.asarray(found, dtype=np.int64).reshape(len(settled), count)
+    count = min(len(grains), NEIGHBOURS + 1)
+    found = cKDTree(grains.position).query(grains.position, k=count)[1]
+    return np.asarray(found, dtype=np.int64).reshape(len(grains), count)
 
 
-def _sides(scene: Scene, settled: Settled, i: int, near: AnyArray) -> Iterator[tuple[int, int]]:
-    """Pairs of crystals, of two families, that crystal i may be a mixture of."""
-    others = near[(near != i) & (settled.crystal[near] == settled.crystal[i])]
+def _between(observations: Observations, grains: RefinedGrains, i: int, near: Indices) -> Iterator[tuple[int, int]]:
+    """Pairs of crystals, no sub-grains of one grain, that crystal i may be a mixture of."""
+    others = near[(near != i) & (grains.phase[near] == grains.phase[i])]
     if len(others) < 2:
         return
-    phase = scene.crystals[settled.crystal[i]].phase
-    others = others[phase.misorientation_deg(settled.U[others], settled.U[i]) < SMALL_DEG]
-    turn = {int(j): _turn(settled, scene, i, int(j)) for j in others}
-    away = {int(j): settled.position[j] - settled.position[i] for j in others}
+    phase = observations.reflections[grains.phase[i]].phase
+    others = others[phase.misorientation_deg(grains.U[others], grains.U[i]) < SMALL_DEG]
+    turn = {int(j): _rotation(observations, grains, i, int(j)) for j in others}
+    away = {int(j): grains.position[j] - grains.position[i] for j in others}
     for a, b in combinations(turn, 2):
-        if settled.family[a] == settled.family[b]:
+        if grains.parent[a] == grains.parent[b]:
             continue
-        bright = not settled.volume[i] < np.logaddexp(settled.volume[a], settled.volume[b]) + np.log(BOTH)
-        if bright and _on_the_way(turn[a], turn[b]) and _on_the_way(away[a], away[b]):
+        bright = not grains.log_volume[i] < np.logaddexp(grains.log_volume[a], grains.log_volume[b]) + np.log(BOTH)
+        if bright and _on_the_line(turn[a], turn[b]) and _on_the_line(away[a], away[b]):
             yield a, b
 
 
-def _on_the_way(a: Floats, b: Floats) -> bool:
-    """Whether the origin lies between a and b (3,), nearly on the straight way."""
-    way = b - a
-    length = float(way @ way)
-    share = float(-a @ way) / max(length, 1e-30)
-    return 0 < share < 1 and float(np.linalg.norm(a + share * way)) < OFF_THE_WAY * np.sqrt(length)
+def _on_the_line(a: Floats, b: Floats) -> bool:
+    """Whether the origin lies between a and b (3,), nearly on the straight line."""
+    line = b - a
+    length = float(line @ line)
+    share = float(-a @ line) / max(length, 1e-30)
+    return 0 < share < 1 and float(np.linalg.norm(a + share * line)) < OFF_THE_LINE * np.sqrt(length)
 
 
-def _alike(scene: Scene, settled: Settled, i: int, j: int) -> Floats:
-    """Of the lattice's rotations the one that brings crystal j nearest to crystal i."""
-    symmetry = scene.crystals[settled.crystal[i]].phase.symmetry
-    return np.asarray(symmetry[np.argmax(np.einsum("ij,sij->s", settled.U[i], settled.U[j] @ symmetry))])
+def _nearest_equivalent(observations: Observations, grains: RefinedGrains, i: int, j: int) -> Floats:
+    """The symmetry operation that makes of U of crystal j the equivalent nearest to that of crystal i."""
+    symmetry = observations.reflections[grains.phase[i]].phase.symmetry
+    return np.asarray(symmetry[np.argmax(np.einsum("ij,sij->s", grains.U[i], grains.U[j] @ symmetry))])
 
 
-def _turn(settled: Settled, scene: Scene, i: int, j: int) -> Floats:
+def _rotation(observations: Observations, grains: RefinedGrains, i: int, j: int) -> Floats:
     """Rotation vector (3,) from crystal i to crystal j, in the sample."""
-    step = settled.U[j] @ _alike(scene, settled, i, j) @ settled.U[i].T
+    step = grains.U[j] @ _nearest_equivalent(observations, grains, i, j) @ grains.U[i].T
     return np.asarray(Rotation.from_matrix(step).as_rotvec())
 
 
-def _seen(scene: Scene, settled: Settled, i: int, j: int) -> AnyArray:
+def _has_own_blob(observations: Observations, grains: RefinedGrains, i: int, j: int) -> Mask:
     """For every spot (2n) of crystal i, whether crystal j has a blob of its own there."""
-    crystal = scene.crystals[settled.crystal[i]]
-    own = np.flatnonzero((settled.grain == j) & ~settled.shared & ~settled.melted)
-    rows = _same_planes(crystal, _alike(scene, settled, i, j))[settled.reflection[own]]
-    seen = np.zeros(2 * len(crystal.hkl), dtype=bool)
-    seen[2 * rows + settled.solution[own]] = True
+    reflections = observations.reflections[grains.phase[i]]
+    own = np.flatnonzero((grains.grain == j) & ~grains.shared & ~grains.overlapped)
+    rows = _equivalent_rows(reflections, _nearest_equivalent(observations, grains, i, j))[grains.reflection[own]]
+    seen = np.zeros(2 * len(reflections.hkl), dtype=bool)
+    seen[2 * rows + grains.solution[own]] = True
     return seen
 
 
-def _same_planes(crystal: Crystal, symmetry: Floats) -> AnyArray:
-    """Row of each reflection after the crystal was turned back by one of its own symmetries."""
-    vectors = crystal.reflections.hkl @ crystal.B.T
+def _equivalent_rows(reflections: PhaseReflections, symmetry: Floats) -> Indices:
+    """The row of what each reflection becomes under a symmetry operation, backwards."""
+    vectors = reflections.hkl @ reflections.B.T
     return np.asarray(cKDTree(vectors).query(vectors @ symmetry)[1], dtype=np.int64)

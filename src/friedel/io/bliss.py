@@ -9,8 +9,8 @@ import numpy as np
 
 from friedel.errors import ScanError
 from friedel.io.angles import Angles, regular
-from friedel.io.found import MOST_DARKS, Found
 from friedel.io.h5_frames import h5_frames
+from friedel.io.stored_scan import MOST_DARKS, StoredScan
 from friedel.model.arrays import AnyArray
 
 _SCAN = re.compile(r"\d+\.\d+")
@@ -40,10 +40,10 @@ def bliss_stacks(file: h5py.File) -> tuple[dict[str, h5py.Dataset], dict[str, h5
     return frames, darks
 
 
-def read_bliss(scan: h5py.Group, path: str, stack: h5py.Dataset, darks: Iterable[h5py.Dataset]) -> Found:
+def read_bliss(scan: h5py.Group, path: str, stack: h5py.Dataset, darks: Iterable[h5py.Dataset]) -> StoredScan:
     """A scan from one detector: its frames, the rotation motor's angles, and darks of the same shape."""
     dark = next((images for images in darks if images.shape[1:] == stack.shape[1:]), None)
-    return Found(
+    return StoredScan(
         frames=h5_frames(stack),
         name=f"{scan.file.filename}::{path}",
         files=(Path(scan.file.filename),),

@@ -41,6 +41,16 @@ def read_blobs(path: str | Path) -> BlobTable:
         return read_blobs_group(file, str(path))
 
 
+def count_blobs(path: str | Path) -> int:
+    """How many blobs a file holds, which are not read. Raises `InputError` that names it when it is not one of
+    ours."""
+    with opened(path, InputError) as file:
+        try:
+            return len(file["peaks/spot3d_id"])
+        except KeyError as error:
+            raise InputError(str(path), rule="is not a table of blobs", got=said(error)) from error
+
+
 def read_attributes(path: str | Path) -> dict[str, Any]:
     """The root attributes of one of our files; those that hold JSON tables come as dicts."""
     with opened(path, InputError) as file:

@@ -10,9 +10,9 @@ import h5py
 import numpy as np
 
 from friedel.errors import ScanError
+from friedel.io.byte_reader import ByteReader, Bytes
+from friedel.io.chunk_cache import ChunkCache, room_for
 from friedel.io.codecs import Codec, DamagedChunkError, codec_of
-from friedel.io.raw_file import Bytes, RawFile
-from friedel.io.recent import Recent, room_for
 from friedel.model.arrays import AnyArray
 
 
@@ -41,13 +41,13 @@ class ChunkFrames:
     """
 
     def __init__(
-        self, file: RawFile, layout: Layout, places: dict[int, Place], recent: Recent | None = None
+        self, file: ByteReader, layout: Layout, places: dict[int, Place], cache: ChunkCache | None = None
     ) -> None:
         self._file, self._layout, self._places = file, layout, places
         self.shape, self.dtype = layout.shape, layout.stored.newbyteorder("=")
         each = "one frame" if layout.per_chunk == 1 else f"{layout.per_chunk} frames"
         self.about = f"{layout.codec.name}, {each} a chunk, read by several threads"
-        self._recent = recent or Recent()
+        self._cache = cache or ChunkCache()
         self.at_once = layout.per_chunk
 
     @property
@@ -84,7 +84,7 @@ class ChunkFrames:
             self._decode(first, chunk)
             return chunk
 
-        return self._recent.get((self._file.path, self._layout.name, first), self._chunk_bytes, decode)
+        return self._cache.get((self._file.path, self._layout.name, first), self._chunk_bytes, decode)
 
     def _decode(self, first: int, out: AnyArray) -> None:
         place = self._places.get(first)
@@ -110,7 +110,7 @@ class ContiguousFrames:
 
     def __init__(
         self,
-        pieces: list[tuple[RawFile, Place]],
+        pieces: list[tuple[ByteReader, Place]],
         name: str,
         shape: tuple[int, int, int],
         stored: np.dtype[np.generic],
@@ -143,7 +143,7 @@ class ContiguousFrames:
         return done
 
 
-def direct_frames(dataset: h5py.Dataset, recent: Recent | None = None) -> ChunkFrames | ContiguousFrames | None:
+def direct_frames(dataset: h5py.Dataset, cache: ChunkCache | None = None) -> ChunkFrames | ContiguousFrames | None:
     """A source that reads the dataset [frame, row, col] without h5py, or None where the layout is unusual.
 
     `recent` keeps chunks of several frames, together with those of the scan's other datasets.
@@ -156,7 +156,7 @@ def direct_frames(dataset: h5py.Dataset, recent: Recent | None = None) -> ChunkF
         if offset is None or dataset.external is not None:
             return None
         place = Place(offset, dataset.size * dataset.dtype.itemsize)
-        return ContiguousFrames([(RawFile(dataset.file.filename), place)], name, dataset.shape, dataset.dtype)
+        return ContiguousFrames([(ByteReader(dataset.file.filename), place)], name, dataset.shape, dataset.dtype)
     codec = codec_of(dataset)
     if dataset.chunks[1:] != dataset.shape[1:] or codec is None or not hasattr(dataset.id, "chunk_iter"):
         return None
@@ -172,4 +172,4 @@ def direct_frames(dataset: h5py.Dataset, recent: Recent | None = None) -> ChunkF
         return None
     fill = np.asarray(dataset.fillvalue, dataset.dtype)
     layout = Layout(dataset.name, dataset.shape, dataset.dtype, codec, dataset.chunks[0], fill)
-    return ChunkFrames(RawFile(dataset.file.filename), layout, places, recent)
+    return ChunkFrames(ByteReader(dataset.file.filename), layout, places, cache)

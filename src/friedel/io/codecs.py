@@ -17,7 +17,7 @@ import hdf5plugin
 import imagecodecs
 import numpy as np
 
-from friedel.io.raw_file import Bytes
+from friedel.io.byte_reader import Bytes
 from friedel.model.arrays import AnyArray
 
 BITSHUFFLE = 32008

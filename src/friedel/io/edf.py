@@ -15,8 +15,8 @@ import numpy as np
 
 from friedel.errors import ScanError
 from friedel.io.angles import Angles
-from friedel.io.found import Found
 from friedel.io.paths import natural
+from friedel.io.stored_scan import StoredScan
 from friedel.model.arrays import AnyArray
 
 _TYPES = {
@@ -72,12 +72,12 @@ class EdfFrames:
         return out
 
 
-def read_edf(files: tuple[Path, ...]) -> Found:
+def read_edf(files: tuple[Path, ...]) -> StoredScan:
     """A scan from EDF files. Raises `ScanError` that names the file that is not one, or is cut off."""
     frames = [frame for file in files for frame in edf_frames(file)]
     name = str(files[0]) if len(files) == 1 else f"{files[0].parent}/*{files[0].suffix}"
     dark = dark_files(files[0].parent, (".edf", ".edf.gz", ".edf.bz2"), files)
-    return Found(
+    return StoredScan(
         frames=EdfFrames(frames),
         name=name,
         files=files,

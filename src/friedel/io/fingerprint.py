@@ -5,8 +5,8 @@ import hashlib
 import numpy as np
 
 from friedel.errors import ScanError
-from friedel.io.found import Found
 from friedel.io.sources import at_once, marks
+from friedel.io.stored_scan import StoredScan
 from friedel.model.arrays import Image, Mask
 from friedel.model.scan import FrameSource
 
@@ -19,7 +19,7 @@ HALF = 32
 """Length of either half of a fingerprint."""
 
 
-def fingerprint(found: Found, facts: tuple[object, ...], dark: Image, mask: Mask) -> str:
+def fingerprint(found: StoredScan, facts: tuple[object, ...], dark: Image, mask: Mask) -> str:
     """Two halves: of the frames as they are stored, and of all else that makes a scan (names, angles, dark, mask).
 
     No times count: a copied scan is the same. Of frames that are not compressed, and too many to be hashed all, a
@@ -38,7 +38,7 @@ def same_frames(one: str, other: str) -> bool:
     return one[:HALF] == other[:HALF]
 
 
-def _of_frames(found: Found) -> str:
+def _of_frames(found: StoredScan) -> str:
     """Places and sizes of all frames, and what some hold; one that cannot be read is part of the picture."""
     frames = found.frames
     digest = hashlib.sha256(repr((frames.shape, frames.dtype.str)).encode())

@@ -8,10 +8,10 @@ import h5py
 import numpy as np
 
 from friedel.errors import ScanError
+from friedel.io.byte_reader import ByteReader
+from friedel.io.chunk_cache import ChunkCache
 from friedel.io.chunks import ContiguousFrames, Place, direct_frames
 from friedel.io.hdf5_file import open_h5, opened, said
-from friedel.io.raw_file import RawFile
-from friedel.io.recent import Recent
 from friedel.io.sources import JoinedFrames, SelectedFrames
 from friedel.model.arrays import AnyArray
 from friedel.model.scan import FrameSource
@@ -20,13 +20,13 @@ _DEEPEST = 8
 """Virtual datasets of virtual datasets (a BLISS master, its scan file, the detector's files) go no deeper."""
 
 
-def h5_frames(dataset: h5py.Dataset, depth: int = 0, recent: Recent | None = None) -> FrameSource:
+def h5_frames(dataset: h5py.Dataset, depth: int = 0, cache: ChunkCache | None = None) -> FrameSource:
     """A source of the frames of a dataset [frame, row, col]; the file may be closed afterwards.
 
     `depth` and `recent` are for the parts of virtual datasets. Raises `ScanError` when it has no frames in it, or
     virtual parts that are not there.
     """
-    recent = recent or Recent()
+    cache = cache or ChunkCache()
     if dataset.ndim != 3 or dataset.dtype.kind not in "uif":
         raise ScanError(
             f"{dataset.file.filename}::{dataset.name}",
@@ -34,10 +34,10 @@ def h5_frames(dataset: h5py.Dataset, depth: int = 0, recent: Recent | None = Non
             got=f"{dataset.dtype} of shape {dataset.shape}",
         )
     if dataset.is_virtual:
-        return _virtual_frames(dataset, depth, recent)
+        return _virtual_frames(dataset, depth, cache)
     if dataset.external is not None:
         return _external_frames(dataset)
-    return direct_frames(dataset, recent) or PlainFrames(dataset)
+    return direct_frames(dataset, cache) or PlainFrames(dataset)
 
 
 class PlainFrames:
@@ -106,11 +106,11 @@ def _external_frames(dataset: h5py.Dataset) -> FrameSource:
         if not path.is_file():
             raise ScanError(str(folder / name), rule=f"no such file, but {dataset.name} keeps its frames there")
         known = length if length < size else path.stat().st_size - offset  # H5F_UNLIMITED is the largest number
-        pieces.append((RawFile(path), Place(offset, known)))
+        pieces.append((ByteReader(path), Place(offset, known)))
     return ContiguousFrames(pieces, f"{dataset.file.filename}::{dataset.name}", dataset.shape, dataset.dtype)
 
 
-def _virtual_frames(dataset: h5py.Dataset, depth: int, recent: Recent) -> FrameSource:
+def _virtual_frames(dataset: h5py.Dataset, depth: int, cache: ChunkCache) -> FrameSource:
     """The sources of a virtual dataset, one after the other, where each gives whole frames in order."""
     parts: list[tuple[int, FrameSource]] = []
     simple = depth < _DEEPEST
@@ -127,7 +127,7 @@ def _virtual_frames(dataset: h5py.Dataset, depth: int, recent: Recent) -> FrameS
             if not simple or target is None or picked is None or len(target) != len(picked) or source.ndim != 3:
                 simple = False
                 continue
-            frames = h5_frames(source, depth + 1, recent)
+            frames = h5_frames(source, depth + 1, cache)
         whole = picked == range(frames.shape[0])
         parts.append((target.start, frames if whole else SelectedFrames(frames, tuple(picked))))
     parts.sort(key=lambda part: part[0])

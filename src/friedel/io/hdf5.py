@@ -9,18 +9,18 @@ import numpy as np
 from friedel.errors import ScanError
 from friedel.io.angles import Angles, Steps
 from friedel.io.bliss import bliss_stacks, read_bliss, scan_of
-from friedel.io.found import MOST_DARKS, Found
 from friedel.io.h5_find import broken_links, find_frames, images_in
 from friedel.io.h5_frames import h5_frames
 from friedel.io.hdf5_file import opened, said
 from friedel.io.nexus import nxtomo_stacks, read_nxtomo
+from friedel.io.stored_scan import MOST_DARKS, StoredScan
 from friedel.model.arrays import AnyArray
 
 _DARKS = ("dark", "darks", "dark_image", "data_dark", "dark_frames")
 _ANGLES = ("omega", "omega_deg", "rotation_angle", "theta", "angles", "rot")
 
 
-def read_hdf5(path: Path, inner: str | None) -> Found:
+def read_hdf5(path: Path, inner: str | None) -> StoredScan:
     """A scan from a file, or from one dataset or group of it.
 
     Raises `ScanError` when the dataset is not there, or when the frames could be in several (all are named).
@@ -74,7 +74,7 @@ def _hint(file: h5py.File) -> str:
     return f"there is {', '.join(stacks[:8])}" if stacks else "the file holds no stack of images"
 
 
-def _describe(file: h5py.File, path: str) -> Found:
+def _describe(file: h5py.File, path: str) -> StoredScan:
     stack = file[path]
     for known, tomo in nxtomo_stacks(file, entry=path.split("/")[1]).items():
         if stack == tomo:
@@ -84,7 +84,7 @@ def _describe(file: h5py.File, path: str) -> Found:
         return read_bliss(scan, path, stack, bliss_stacks(file)[1].values())
     saturation = stack.attrs.get("saturation")
     dark, dark_from = _dark(file, path, stack) or (None, "")
-    return Found(
+    return StoredScan(
         frames=h5_frames(stack),
         name=f"{file.filename}::{path}",
         files=(Path(file.filename),),
@@ -99,7 +99,7 @@ def _angles(file: h5py.File, path: str, stack: h5py.Dataset) -> Angles | Steps |
     """From the stack's own attributes, else from an array beside it or in a group above."""
     if "omega_step_deg" in stack.attrs:
         return Steps(float(stack.attrs.get("omega_start_deg", 0.0)), float(stack.attrs["omega_step_deg"]))
-    for name, item in _around(file, path, _ANGLES):
+    for name, item in _in_groups_above(file, path, _ANGLES):
         if item.ndim == 1 and item.dtype.kind in "iuf" and len(item) > 1:
             return Angles(item[()], f"{file.filename}::{name}")
     return None
@@ -107,7 +107,7 @@ def _angles(file: h5py.File, path: str, stack: h5py.Dataset) -> Angles | Steps |
 
 def _dark(file: h5py.File, path: str, stack: h5py.Dataset) -> tuple[AnyArray, str] | None:
     """The nearest of the frames' shape; else the nearest of another, which is then refused by its name."""
-    found = [(name, item) for name, item in _around(file, path, _DARKS) if item.ndim in {2, 3}]
+    found = [(name, item) for name, item in _in_groups_above(file, path, _DARKS) if item.ndim in {2, 3}]
     found.sort(key=lambda one: one[1].shape[-2:] != stack.shape[1:])
     if not found:
         return None
@@ -115,7 +115,7 @@ def _dark(file: h5py.File, path: str, stack: h5py.Dataset) -> tuple[AnyArray, st
     return np.asarray(item[:MOST_DARKS] if item.ndim == 3 else item[()]), name
 
 
-def _around(file: h5py.File, path: str, names: tuple[str, ...]) -> Iterator[tuple[str, h5py.Dataset]]:
+def _in_groups_above(file: h5py.File, path: str, names: tuple[str, ...]) -> Iterator[tuple[str, h5py.Dataset]]:
     """Datasets with one of these names, in the group of `path` first, then in those above."""
     group = path
     while group:

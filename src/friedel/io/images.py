@@ -8,7 +8,7 @@ from friedel.errors import ScanError
 from friedel.io.edf import read_edf_images
 from friedel.io.hdf5 import read_dataset, read_only_dataset
 from friedel.io.npy import load_array
-from friedel.io.paths import EDF, HDF5, TIFF, Where, locate
+from friedel.io.paths import EDF, HDF5, TIFF, ImageFiles, locate
 from friedel.io.tiff import read_tiff_images
 from friedel.model.arrays import AnyArray, Floats, Image, Mask
 
@@ -86,7 +86,7 @@ def _wrong_shape(what: str, where: str, got: tuple[int, ...], shape: tuple[int, 
     return ScanError(f"{what} {where}", rule=rule, got=" × ".join(map(str, got)))
 
 
-def _read(where: Where) -> AnyArray:
+def _read(where: ImageFiles) -> AnyArray:
     first = where.files[0]
     if where.kind is HDF5:
         if where.inner:

@@ -7,9 +7,9 @@ import numpy as np
 
 from friedel.errors import ScanError
 from friedel.io.angles import Angles
-from friedel.io.found import MOST_DARKS, Found
 from friedel.io.h5_frames import h5_frames
 from friedel.io.sources import SelectedFrames
+from friedel.io.stored_scan import MOST_DARKS, StoredScan
 from friedel.model.arrays import AnyArray, Indices
 
 _PROJECTION, _FLAT, _DARK = 0, 1, 2
@@ -27,7 +27,7 @@ def nxtomo_stacks(file: h5py.File, entry: str | None = None) -> dict[str, h5py.D
     return stacks
 
 
-def read_nxtomo(file: h5py.File, path: str, stack: h5py.Dataset) -> Found:
+def read_nxtomo(file: h5py.File, path: str, stack: h5py.Dataset) -> StoredScan:
     """A scan from the stack at `path`: frames with image key 0, the dark ones (key 2) and the angles of the frames.
 
     Raises `ScanError` when keys or angles are not as many as images, or when there is no projection.
@@ -48,7 +48,7 @@ def read_nxtomo(file: h5py.File, path: str, stack: h5py.Dataset) -> Found:
     whole = len(chosen) == stack.shape[0]
     flats = int(np.count_nonzero(keys == _FLAT))
     notes = (f"{flats} flat images are left out",) if flats else ()
-    return Found(
+    return StoredScan(
         frames=images if whole else SelectedFrames(images, tuple(chosen.tolist())),
         name=name,
         files=(Path(file.filename),),

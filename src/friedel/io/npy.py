@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from friedel.errors import ScanError
-from friedel.io.found import Found
+from friedel.io.stored_scan import StoredScan
 from friedel.model.arrays import AnyArray
 from friedel.model.scan import ArrayFrames
 
 
-def read_npy(path: Path, key: str | None) -> Found:
+def read_npy(path: Path, key: str | None) -> StoredScan:
     """A scan from an array [frame, row, col]; such files know nothing about angles and darks."""
     array = load_array(path, key, dimensions=(3,))
-    return Found(ArrayFrames(array), f"{path}::{key}" if key else str(path), (path,))
+    return StoredScan(ArrayFrames(array), f"{path}::{key}" if key else str(path), (path,))
 
 
 def load_array(path: Path, key: str | None, dimensions: tuple[int, ...] = (2, 3)) -> AnyArray:

@@ -11,13 +11,13 @@ from friedel.errors import ScanError
 from friedel.io.angles import Angles, Steps, regular
 from friedel.io.edf import read_edf
 from friedel.io.fingerprint import fingerprint
-from friedel.io.found import Found
 from friedel.io.hdf5 import read_hdf5
 from friedel.io.images import dark_image, mask_image, read_angles, read_images
 from friedel.io.npy import read_npy
-from friedel.io.paths import EDF, HDF5, TIFF, Where, locate
+from friedel.io.paths import EDF, HDF5, TIFF, ImageFiles, locate
 from friedel.io.scan_params import OmegaParams, ScanParams
 from friedel.io.sources import GridFrames, about, split_grid
+from friedel.io.stored_scan import StoredScan
 from friedel.io.tiff import read_tiff
 from friedel.model.arrays import AnyArray, Image, Mask
 from friedel.model.scan import FEWEST_FRAMES, Box, FrameSource, Scan
@@ -30,21 +30,21 @@ def open_scan(frames: str | Path, params: ScanParams | None = None, base: Path |
     working folder); empty means `params.frames`. `params` gives what the files do not tell, and overrules them.
     Raises `ScanError` that names the file and the rule when something is missing, unreadable or contradictory.
     """
-    asked = _Asked(params or ScanParams(), Path.cwd() if base is None else Path(base))
-    found = _read(locate(str(frames) or asked.params.frames, asked.base))
-    source = asked.frames(found)
+    request = _Request(params or ScanParams(), Path.cwd() if base is None else Path(base))
+    found = _read(locate(str(frames) or request.params.frames, request.base))
+    source = request.frames(found)
     shape = source.shape
     if min(shape) < 1:
         raise ScanError(found.name, rule="must not be empty", got=f"shape {shape}")
     if shape[0] < FEWEST_FRAMES:
         raise ScanError(found.name, rule=f"a scan has at least {FEWEST_FRAMES} frames", got=shape[0])
     with _naming("omega"):
-        omega = asked.steps(found, source)
+        omega = request.steps(found, source)
     with _naming("dark"):
-        dark = asked.dark(found, shape[1:])
+        dark = request.dark(found, shape[1:])
     with _naming("mask"):
-        mask = asked.mask(found, shape[1:])
-    saturation = asked.saturation(found, source)
+        mask = request.mask(found, shape[1:])
+    saturation = request.saturation(found, source)
     return Scan(
         frames=source,
         omega_start_deg=omega.start_deg,
@@ -52,10 +52,10 @@ def open_scan(frames: str | Path, params: ScanParams | None = None, base: Path |
         dark=dark,
         mask=mask,
         saturation=saturation,
-        tiles=asked.tiles(shape[1:]),
+        tiles=request.tiles(shape[1:]),
         name=found.name,
-        fingerprint=fingerprint(found, (source.shape, omega, saturation, asked.params.grid_kind), dark, mask),
-        notes=tuple(_notes(found, asked.params)),
+        fingerprint=fingerprint(found, (source.shape, omega, saturation, request.params.grid_kind), dark, mask),
+        notes=tuple(_notes(found, request.params)),
     )
 
 
@@ -70,7 +70,7 @@ def _naming(part: str) -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Request:
     """The recipe's word on each part of a scan, or the file's where the recipe is silent."""
 
     params: ScanParams
@@ -80,7 +80,7 @@ class _Asked:
     def _in_grid(self) -> bool:
         return self.params.grid_kind == "frames" and self.params.grid != (1, 1)
 
-    def frames(self, found: Found) -> FrameSource:
+    def frames(self, found: StoredScan) -> FrameSource:
         """Single frames, cut out of grid images where there are such."""
         return GridFrames(found.frames, *self.params.grid) if self._in_grid else found.frames
 
@@ -95,7 +95,7 @@ class _Asked:
             Box(c * width, r * height, (c + 1) * width, (r + 1) * height) for r in range(rows) for c in range(cols)
         )
 
-    def steps(self, found: Found, source: FrameSource) -> Steps:
+    def steps(self, found: StoredScan, source: FrameSource) -> Steps:
         """Where the rotation starts, and the step of a frame."""
         omega = self.params.omega
         if omega is None:
@@ -104,7 +104,7 @@ class _Asked:
         known = Steps(0.0, step) if step is not None else self._found_steps(found, source, omega)
         return known if omega.start_deg is None else known._replace(start_deg=omega.start_deg)
 
-    def _found_steps(self, found: Found, source: FrameSource, omega: OmegaParams | None) -> Steps:
+    def _found_steps(self, found: StoredScan, source: FrameSource, omega: OmegaParams | None) -> Steps:
         """From the array that the recipe names, or from the files."""
         at = omega.at if omega is not None else None
         angles: Angles | Steps | None = found.angles
@@ -124,7 +124,7 @@ class _Asked:
             return Steps(start, step / each)
         return regular(angles, source.shape[0], at)
 
-    def dark(self, found: Found, shape: tuple[int, int]) -> Image:
+    def dark(self, found: StoredScan, shape: tuple[int, int]) -> Image:
         """The dark of a frame, in counts."""
         dark = self.params.dark
         if isinstance(dark, int | float):
@@ -137,7 +137,7 @@ class _Asked:
             )
         return dark_image(self._cut(found.dark, shape), shape, f"{found.dark_from} of {found.name}".lstrip())
 
-    def mask(self, found: Found, shape: tuple[int, int]) -> Mask:
+    def mask(self, found: StoredScan, shape: tuple[int, int]) -> Mask:
         """Bad pixels."""
         if self.params.mask:
             images = self._cut(read_images(self.params.mask, self.base), shape)
@@ -146,7 +146,7 @@ class _Asked:
             return mask_image(self._cut(found.mask, shape), shape, f"of {found.name}")
         return np.zeros(shape, dtype=bool)
 
-    def saturation(self, found: Found, source: FrameSource) -> float:
+    def saturation(self, found: StoredScan, source: FrameSource) -> float:
         """The raw value from which a pixel is saturated."""
         for value in (self.params.saturation, found.saturation):
             if value is not None:
@@ -162,7 +162,7 @@ class _Asked:
         return split_grid(images.reshape(-1, *images.shape[-2:]), rows, cols)
 
 
-def _notes(found: Found, params: ScanParams) -> Iterator[str]:
+def _notes(found: StoredScan, params: ScanParams) -> Iterator[str]:
     """Where things were found, for `friedel inspect` and the report."""
     if about(found.frames):
         yield f"frames: {about(found.frames)}"
@@ -176,7 +176,7 @@ def _notes(found: Found, params: ScanParams) -> Iterator[str]:
     yield from found.notes
 
 
-def _read(where: Where) -> Found:
+def _read(where: ImageFiles) -> StoredScan:
     first = where.files[0]
     if where.kind is EDF:
         return read_edf(where.files)

@@ -14,7 +14,7 @@ _KNOWN = "HDF5 (.h5 .hdf5 .hdf .nx .nxs), EDF (.edf), TIFF (.tif .tiff) or numpy
 _BESIDE = re.compile(r"(dark|ref)", re.IGNORECASE)
 
 
-class Where(NamedTuple):
+class ImageFiles(NamedTuple):
     """Files in their natural order, the family of their format, and the path inside (HDF5, npz)."""
 
     files: tuple[Path, ...]
@@ -22,7 +22,7 @@ class Where(NamedTuple):
     inner: str | None
 
 
-def locate(text: str, base: Path, *, keep_darks: bool = False) -> Where:
+def locate(text: str, base: Path, *, keep_darks: bool = False) -> ImageFiles:
     """Find the files that `text` means, relative to `base`.
 
     A folder stands for all images in it; darks and references among several files are left out, unless
@@ -36,7 +36,7 @@ def locate(text: str, base: Path, *, keep_darks: bool = False) -> Where:
     kinds = {kind_of(file) for file in files}
     if len(kinds) > 1:
         raise ScanError(str(path), rule="must be images of one format", got=f"{len(kinds)} formats")
-    return Where(tuple(files), kinds.pop(), inner or None)
+    return ImageFiles(tuple(files), kinds.pop(), inner or None)
 
 
 def kind_of(path: Path) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """Our HDF5 files: their writers and readers, in one place to import from."""
 
 from friedel.io.atomic import atomic
-from friedel.io.blob_store import read_attributes, read_blobs, write_blobs
+from friedel.io.blob_store import count_blobs, read_attributes, read_blobs, write_blobs
 from friedel.io.grain_store import read_description, read_grains, write_grains, write_grains_group
 from friedel.io.pair_store import read_pairs, write_pairs
 from friedel.io.truth_store import read_truth, write_truth
@@ -13,6 +13,7 @@ __all__ = [
     "CleanWriter",
     "RawWriter",
     "atomic",
+    "count_blobs",
     "read_attributes",
     "read_blobs",
     "read_description",

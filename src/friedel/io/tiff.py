@@ -7,11 +7,11 @@ import numpy as np
 import tifffile
 
 from friedel.errors import ScanError
+from friedel.io.byte_reader import ByteReader
 from friedel.io.chunks import ContiguousFrames, Place
 from friedel.io.edf import dark_files
-from friedel.io.found import Found
-from friedel.io.raw_file import RawFile
 from friedel.io.sources import JoinedFrames
+from friedel.io.stored_scan import StoredScan
 from friedel.model.arrays import AnyArray
 from friedel.model.scan import FrameSource
 
@@ -63,10 +63,10 @@ class TiffFiles:
         return out
 
 
-def read_tiff(files: tuple[Path, ...]) -> Found:
+def read_tiff(files: tuple[Path, ...]) -> StoredScan:
     """A scan from TIFF files: stacks, or one image a file; TIFF knows nothing about angles."""
     dark = dark_files(files[0].parent, (".tif", ".tiff"), files)
-    return Found(
+    return StoredScan(
         frames=_source(files),
         name=str(files[0]) if len(files) == 1 else f"{files[0].parent}/*{files[0].suffix}",
         files=files,
@@ -107,7 +107,7 @@ def _stack(path: Path) -> FrameSource:
     frames = (1, *shape) if len(shape) == 2 else shape
     if offset is not None:  # one uncompressed piece, also where ImageJ wrote a single page for all of it
         place = Place(offset, int(np.prod(shape)) * dtype.itemsize)
-        return ContiguousFrames([(RawFile(path), place)], str(path), frames, dtype.newbyteorder(order))
+        return ContiguousFrames([(ByteReader(path), place)], str(path), frames, dtype.newbyteorder(order))
     if pages != frames[0]:
         raise ScanError(str(path), rule="must have one page a frame", got=f"{pages} pages, shape {shape}")
     return TiffPages(path, frames, dtype)

@@ -1,4 +1,4 @@
-"""What one look at a few frames tells before the pass: levels, boxes and noise."""
+"""What a few frames tell of a scan before the pass: levels, boxes and noise."""
 
 from dataclasses import dataclass
 
@@ -8,17 +8,17 @@ from friedel.model.scan import Box
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Baseline:
-    """Measured once on a fixed sample of frames, recorded, and used for the whole scan.
+    """Measured once on a few evenly spaced frames, recorded, and used for the whole scan.
 
     `beam` is the direct beam's box (None where there is none); `margins` are the parts of it that the sample
     never shadows; `reference_level` is their mean above the dark, in counts. Fixed point is
     `floor((raw - dark) * gain * scale + offset + 0.5)`, `scale` a power of two. `sigma` is the noise of a clean
-    frame in counts, `sigma_image` [row, col] the same per pixel, smooth. `sample` are the frames looked at. `dead`
-    [row, col] are pixels that are hardly ever numbers (None: there are none), `stand_in` [row, col] is what takes
+    frame in counts, `sigma_image` [row, col] the same per pixel, smooth. `probe_frames` are their numbers. `dead`
+    [row, col] are pixels that are hardly ever numbers (None: there are none), `fill_image` [row, col] is what takes
     the place of a value that is not a number in the moving median, in counts (None: there cannot be any).
     """
 
-    sample: tuple[int, ...]
+    probe_frames: tuple[int, ...]
     beam: Box | None
     margins: tuple[Box, ...]
     reference_level: float
@@ -28,4 +28,4 @@ class Baseline:
     sigma_image: Image
     warnings: tuple[str, ...] = ()
     dead: Mask | None = None
-    stand_in: Image | None = None
+    fill_image: Image | None = None

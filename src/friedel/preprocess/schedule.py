@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from friedel.errors import FriedelWarning
-from friedel.kernels.preprocess.bit_planes import WORD
+from friedel.kernels.preprocess.bit_planes import BATCH
 from friedel.model.arrays import Indices
 from friedel.preprocess.params import PreprocessParams
 
@@ -16,8 +16,8 @@ from friedel.preprocess.params import PreprocessParams
 class Group:
     """Frames [start, stop) of the scan, and the windows of the backgrounds that they need.
 
-    Windows [starts[b], stops[b]) belong to backgrounds `first` + b and count in ring frames; `first_word` and
-    `stop_word` are the words that must be in the ring for windows and frames.
+    Windows [starts[b], stops[b]) belong to backgrounds `first` + b and count in buffer frames; `first_batch` and
+    `stop_batch` are the batches that must be in the buffer for windows and frames.
     """
 
     start: int
@@ -25,8 +25,8 @@ class Group:
     first: int
     starts: Indices
     stops: Indices
-    first_word: int
-    stop_word: int
+    first_batch: int
+    stop_batch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Schedule:
 
     @property
     def lead(self) -> int:
-        """Ring frame of scan frame 0."""
+        """Buffer frame of scan frame 0."""
         return self.params.half_window if self.wraps else 0
 
     @property
@@ -66,7 +66,7 @@ class Schedule:
         return self.params.half_step + background * self.params.step
 
     def window(self, background: int) -> tuple[int, int]:
-        """Ring frames [start, stop) whose median a background is."""
+        """Buffer frames [start, stop) whose median a background is."""
         centre, half = self.centre(background), self.params.half_window
         if self.wraps:
             return centre, centre + 2 * half + 1
@@ -76,12 +76,12 @@ class Schedule:
 
     @property
     def stop(self) -> int:
-        """One past the last ring frame."""
+        """One past the last buffer frame."""
         return self.window(self.backgrounds - 1)[1] if self.wraps else self.frames
 
     def groups(self, windows_per_block: int) -> Iterator[Group]:
-        """The scan, `windows_per_block` backgrounds (or, without background, words of frames) at a time."""
-        step = self.params.step if self.subtracts else WORD
+        """The scan, `windows_per_block` backgrounds (or, without background, batches of frames) at a time."""
+        step = self.params.step if self.subtracts else BATCH
         for start in range(0, self.frames, step * windows_per_block):
             stop = min(start + step * windows_per_block, self.frames)
             first, last = start // step, -(-stop // step)
@@ -93,13 +93,13 @@ class Schedule:
                 first,
                 np.array([a for a, _ in windows], np.int64),
                 np.array([b for _, b in windows], np.int64),
-                min(a for a, _ in reach) // WORD,
-                -(-max(b for _, b in reach) // WORD),
+                min(a for a, _ in reach) // BATCH,
+                -(-max(b for _, b in reach) // BATCH),
             )
 
     def slots(self, windows_per_block: int) -> int:
-        """Words that the ring must hold."""
-        return max(group.stop_word - group.first_word for group in self.groups(windows_per_block))
+        """Batches that the buffer must hold."""
+        return max(group.stop_batch - group.first_batch for group in self.groups(windows_per_block))
 
     def warn(self) -> None:
         """Say so when the window is longer than the scan."""

@@ -5,20 +5,20 @@ from collections.abc import Iterator
 import numpy as np
 
 from friedel.errors import InputError, ScanError
-from friedel.kernels.preprocess.bit_planes import TILE, WORD
+from friedel.kernels.preprocess.bit_planes import BATCH, TILE
 from friedel.kernels.preprocess.moving_median import median_of_planes
-from friedel.kernels.preprocess.subtract_background import clean_word
+from friedel.kernels.preprocess.subtract_background import clean_batch
 from friedel.model.arrays import Frames, Image, Indices
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.model.stream import CleanBlock, Executor, PreprocessObserver, Serial
+from friedel.preprocess.frame_buffer import Batch, FrameBuffer, expand, halves_per_value
 from friedel.preprocess.params import PreprocessParams
-from friedel.preprocess.raw import without
-from friedel.preprocess.ring import Ring, Word, expand, halves
+from friedel.preprocess.raw_frames import without
 from friedel.preprocess.schedule import Group, Schedule
 
 _BLOCK_BYTES = 256 << 20
-"""Blocks of whole words up to 2048 × 2048: each further cut unpacks the word once more, 0.2 ns per pixel."""
+"""Blocks of whole batches up to 2048 × 2048: each further cut unpacks the batch once more, 0.2 ns per pixel."""
 _BUFFERS = 2
 CORRUPT_SHARE = 0.02
 CORRUPT_LEAST = 3
@@ -35,119 +35,126 @@ def clean_blocks(
 ) -> Iterator[CleanBlock]:
     """Clean frames of a scan, in order, in small blocks: dark, gain, moving median, despeckling.
 
-    `windows_per_block` backgrounds are made at a time: more cost memory (`ring_bytes`) and save time; the result
+    `windows_per_block` backgrounds are made at a time: more cost memory (`buffer_bytes`) and save time; the result
     is the same. Each frame is read once; with `wrap`, `half_window` frames at either end are read again. A frame
     that cannot be used (unreadable, constant, not numbers, without beam) is replaced by the good one before it
     and marked. Warns when the window is longer than the scan. Raises `ScanError` when more than 2 % of the frames
-    (and more than 3) are corrupt. The method is PIPELINE section 2, after the ESRF deck.
+    (and more than 3) are corrupt. The method is that of the seminar "Segmentation for diffraction contrast
+    tomography" (J. Bertoldo, 2021); `docs/preprocessing.md` says it step by step.
     """
     if windows_per_block < 1:
         raise InputError("windows_per_block", rule="must be at least 1", got=windows_per_block)
     schedule = Schedule(params, scan.shape[0])
     schedule.warn()
     scan = without(scan, baseline.dead)
-    ring = Ring.of(scan, params, baseline, schedule, schedule.slots(windows_per_block))
-    return _stream(ring, params, baseline, windows_per_block, executor or Serial(), observer)
+    buffer = FrameBuffer.of(scan, params, baseline, schedule, schedule.slots(windows_per_block))
+    return _stream(buffer, params, baseline, windows_per_block, executor or Serial(), observer)
 
 
-def ring_bytes(
+def buffer_bytes(
     params: PreprocessParams, scan_shape: tuple[int, int, int], windows_per_block: int, threads: int = 1
 ) -> int:
-    """Bytes that `clean_blocks` holds: the ring, the backgrounds, two blocks, and raw frames being read."""
+    """Bytes that `clean_blocks` holds: the buffer, the backgrounds, two blocks, and raw frames being read."""
     frames, rows, cols = scan_shape
     pixels = -(-rows * cols // TILE) * TILE
     schedule = Schedule(params, frames)
-    ring = schedule.slots(windows_per_block) * (WORD * 2 + 1) * halves(params)  # the 1 is room for `used`
+    buffer = (
+        schedule.slots(windows_per_block) * (BATCH * 2 + 1) * halves_per_value(params)
+    )  # the 1 is room for `used`
     backgrounds = 4 * max(min(windows_per_block, schedule.backgrounds), 1) + 8
     blocks = 4 * _BUFFERS * block_frames(rows * cols)
-    reading = WORD * 4 * threads
-    return pixels * (ring + backgrounds + blocks + reading + 16)
+    reading = BATCH * 4 * threads
+    return pixels * (buffer + backgrounds + blocks + reading + 16)
 
 
 def block_frames(pixels: int) -> int:
-    """Frames in a block: few enough that two blocks are small beside the ring."""
-    return int(min(max(_BLOCK_BYTES // (4 * pixels), 1), WORD))
+    """Frames in a block: few enough that two blocks are small beside the buffer."""
+    return int(min(max(_BLOCK_BYTES // (4 * pixels), 1), BATCH))
 
 
 def _stream(
-    ring: Ring,
+    buffer: FrameBuffer,
     params: PreprocessParams,
     baseline: Baseline,
     windows_per_block: int,
     executor: Executor,
     observer: PreprocessObserver | None,
 ) -> Iterator[CleanBlock]:
-    frames, rows, cols = ring.scan.shape
-    pixels = len(ring.constants.dark)
+    frames, rows, cols = buffer.scan.shape
+    pixels = len(buffer.constants.dark)
     fixed = params.arithmetic == "fixed"
     offset, scale = (baseline.offset, baseline.scale) if fixed else (0.0, 1.0)
-    rows_of = max(min(windows_per_block, ring.schedule.backgrounds), 1)
+    rows_of = max(min(windows_per_block, buffer.schedule.backgrounds), 1)
     backgrounds = np.full((rows_of, pixels), offset, np.float32)
     size = block_frames(rows * cols)
     buffers = [np.empty((min(size, frames), rows, cols), np.float32) for _ in range(_BUFFERS)]
-    census = _Census(ring.scan)
+    read_log = _ReadLog(buffer.scan)
     made = 0
-    for group in ring.schedule.groups(windows_per_block):
-        _load(ring, group, census, executor, observer)
+    for group in buffer.schedule.groups(windows_per_block):
+        _load(buffer, group, read_log, executor, observer)
         if len(group.starts):
-            _make_backgrounds(ring, group, backgrounds, executor)
+            _make_backgrounds(buffer, group, backgrounds, executor)
             if observer is not None:
-                _show_backgrounds(ring, group, backgrounds, (offset, scale), observer)
-        for start, stop in _pieces(group, ring.schedule.lead, size):
+                _show_backgrounds(buffer, group, backgrounds, (offset, scale), observer)
+        for start, stop in _pieces(group, buffer.schedule.lead, size):
             out = buffers[made % _BUFFERS][: stop - start]
             made += 1
-            _clean(ring, params, group, start, stop, backgrounds, scale, executor, out)
-            yield _block(ring, start, stop, out)
+            _clean(buffer, params, group, start, stop, backgrounds, scale, executor, out)
+            yield _block(buffer, start, stop, out)
 
 
 def _load(
-    ring: Ring, group: Group, census: "_Census", executor: Executor, observer: PreprocessObserver | None
+    buffer: FrameBuffer, group: Group, read_log: "_ReadLog", executor: Executor, observer: PreprocessObserver | None
 ) -> None:
-    """Bring the words of a group into the ring; those before it are given up."""
-    loaded = max(ring.words, default=-1) + 1
-    for stale in [word for word in ring.words if word < group.first_word]:
-        del ring.words[stale]
-    fresh = range(max(loaded, group.first_word), group.stop_word)
-    for number, word in zip(fresh, executor.map(ring.load, fresh), strict=True):
-        ring.words[number] = word
-        census.take(word, number * WORD - ring.schedule.lead, observer)
+    """Bring the batches of a group into the buffer; those before it are given up."""
+    loaded = max(buffer.batches, default=-1) + 1
+    for stale in [batch for batch in buffer.batches if batch < group.first_batch]:
+        del buffer.batches[stale]
+    fresh = range(max(loaded, group.first_batch), group.stop_batch)
+    for number, batch in zip(fresh, executor.map(buffer.load, fresh), strict=True):
+        buffer.batches[number] = batch
+        read_log.take(batch, number * BATCH - buffer.schedule.lead, observer)
 
 
 def _show_backgrounds(
-    ring: Ring, group: Group, backgrounds: Image, fixed_point: tuple[float, float], observer: PreprocessObserver
+    buffer: FrameBuffer,
+    group: Group,
+    backgrounds: Image,
+    fixed_point: tuple[float, float],
+    observer: PreprocessObserver,
 ) -> None:
     """Tell the observer of a group's backgrounds, in counts."""
-    _, rows, cols = ring.scan.shape
+    _, rows, cols = buffer.scan.shape
     offset, scale = (np.float32(value) for value in fixed_point)
     for b in range(len(group.starts)):
         image = ((backgrounds[b, : rows * cols] - offset) / scale).reshape(rows, cols)
-        observer.background(group.first + b, ring.schedule.centre(group.first + b), image)
+        observer.background(group.first + b, buffer.schedule.centre(group.first + b), image)
 
 
-def _make_backgrounds(ring: Ring, group: Group, backgrounds: Image, executor: Executor) -> None:
-    tiles = ring.planes.shape[1]
+def _make_backgrounds(buffer: FrameBuffer, group: Group, backgrounds: Image, executor: Executor) -> None:
+    tiles = buffer.planes.shape[1]
     chunk = max(1, min(tiles // (4 * executor.threads), 4096))
 
     def work(first: int) -> None:
         last = min(first + chunk, tiles)
-        median_of_planes(ring.planes, ring.used, first, last, group.starts, group.stops, backgrounds)
+        median_of_planes(buffer.planes, buffer.used, first, last, group.starts, group.stops, backgrounds)
 
     for _ in executor.map(work, range(0, tiles, chunk)):
         pass
 
 
 def _pieces(group: Group, lead: int, size: int) -> Iterator[tuple[int, int]]:
-    """Scan frames [start, stop) of each block: never across two words."""
+    """Scan frames [start, stop) of each block: never across two batches."""
     start = group.start
     while start < group.stop:
-        word_stop = ((start + lead) // WORD + 1) * WORD - lead
-        stop = min(start + size, word_stop, group.stop)
+        batch_stop = ((start + lead) // BATCH + 1) * BATCH - lead
+        stop = min(start + size, batch_stop, group.stop)
         yield start, stop
         start = stop
 
 
 def _clean(
-    ring: Ring,
+    buffer: FrameBuffer,
     params: PreprocessParams,
     group: Group,
     start: int,
@@ -157,27 +164,27 @@ def _clean(
     executor: Executor,
     out: Frames,
 ) -> None:
-    _, rows, cols = ring.scan.shape
-    number, at = divmod(start + ring.schedule.lead, WORD)
-    which = np.full(WORD, -1, np.int64)
+    _, rows, cols = buffer.scan.shape
+    number, at = divmod(start + buffer.schedule.lead, BATCH)
+    which = np.full(BATCH, -1, np.int64)
     background = np.arange(start, stop) // params.step - group.first if len(group.starts) else 0
     which[at : at + stop - start] = background
-    holes = [expand(runs) for runs in ring.words[number].invalid]
-    pointer = np.zeros(WORD + 1, np.int64)
+    holes = [expand(runs) for runs in buffer.batches[number].invalid]
+    pointer = np.zeros(BATCH + 1, np.int64)
     pointer[1 : len(holes) + 1] = np.cumsum([len(pixels) for pixels in holes])
     pointer[len(holes) + 1 :] = pointer[len(holes)]
     invalid = np.concatenate(holes)
     chunk = max(1, -(-rows // (4 * executor.threads)) if executor.threads > 1 else rows)
 
     def work(row: int) -> None:
-        clean_word(
-            ring.planes,
-            ring.slot(number),
+        clean_batch(
+            buffer.planes,
+            buffer.slot(number),
             which,
             backgrounds,
             scale,
             params.despeckle,
-            ring.constants.masked,
+            buffer.constants.masked,
             invalid,
             pointer,
             (rows, cols),
@@ -190,45 +197,45 @@ def _clean(
         pass
 
 
-def _block(ring: Ring, start: int, stop: int, frames: Frames) -> CleanBlock:
-    pixels = ring.scan.shape[1] * ring.scan.shape[2]
-    number, at = divmod(start + ring.schedule.lead, WORD)
-    word = ring.words[number]
+def _block(buffer: FrameBuffer, start: int, stop: int, frames: Frames) -> CleanBlock:
+    pixels = buffer.scan.shape[1] * buffer.scan.shape[2]
+    number, at = divmod(start + buffer.schedule.lead, BATCH)
+    batch = buffer.batches[number]
     saturated: list[Indices] = []
     invalid: list[Indices] = []
     for f in range(stop - start):
-        flat = expand(word.saturated[at + f])
-        saturated.append(flat[ring.constants.keep[flat]] + f * pixels)
-        invalid.append(expand(word.invalid[at + f]) + f * pixels)
-    replaced = np.array([k in word.replaced for k in range(start, stop)])
+        flat = expand(batch.saturated[at + f])
+        saturated.append(flat[buffer.constants.keep[flat]] + f * pixels)
+        invalid.append(expand(batch.invalid[at + f]) + f * pixels)
+    replaced = np.array([k in batch.replaced for k in range(start, stop)])
     return CleanBlock(start, frames, np.concatenate(saturated), replaced, np.concatenate(invalid))
 
 
-class _Census:
+class _ReadLog:
     """Tells the observer what was loaded, and stops when too much of the scan is corrupt."""
 
     def __init__(self, scan: Scan) -> None:
         self._scan = scan
         self._corrupt = 0
 
-    def take(self, word: Word, start: int, observer: PreprocessObserver | None) -> None:
-        """One word, whose first frame is `start` (beyond the scan where windows wrap: seen again, not counted)."""
+    def take(self, batch: Batch, start: int, observer: PreprocessObserver | None) -> None:
+        """One batch, whose first frame is `start` (beyond the scan where windows wrap: seen again, not counted)."""
         count = self._scan.shape[0]
-        inside = [i for i in range(len(word.frames)) if 0 <= start + i < count]
+        inside = [i for i in range(len(batch.frames)) if 0 <= start + i < count]
         if not inside:
             return
         here = slice(inside[0], inside[-1] + 1)
         if observer is not None:
-            observer.gains(start + inside[0], word.gains[here].astype(np.float32))
-            clipped = int(word.clipped[here].sum())
+            observer.gains(start + inside[0], batch.gains[here].astype(np.float32))
+            clipped = int(batch.clipped[here].sum())
             if clipped:
                 observer.clipped(clipped)
         for i in inside:
-            if start + i in word.replaced:
+            if start + i in batch.replaced:
                 self._corrupt += 1
                 if observer is not None:
-                    observer.corrupt(start + i, word.replaced[start + i])
-                self._refuse_too_many(word.replaced[start + i])
+                    observer.corrupt(start + i, batch.replaced[start + i])
+                self._refuse_too_many(batch.replaced[start + i])
 
     def _refuse_too_many(self, why: str) -> None:
         most = max(CORRUPT_LEAST, int(CORRUPT_SHARE * self._scan.shape[0]))

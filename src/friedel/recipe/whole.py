@@ -23,7 +23,7 @@ from friedel.segment import SegmentParams
 class RunParams(Params):
     """What the run may use; no result depends on it."""
 
-    executor: Literal["local", "dask"] = parameter("local", "Threads of this machine, or a Dask cluster.")
+    executor: Literal["local"] = parameter("local", "Who does the work: threads of this machine.")
     threads: int = parameter(0, "Threads to use; 0 = all that the machine or the job grants.", ge=0)
     memory_gb: float = parameter(
         0.0, "Memory to use; 0 = 70 % of what the machine or the job may use.", unit="GB", ge=0
@@ -71,11 +71,13 @@ def relative_to(recipe: Recipe, folder: Path) -> Recipe:
 
 
 def _values(path: Path | str | None, settings: Settings, folder: Path) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    if path is not None:
-        path = Path(path)
-        values = absolute_paths(_read(path), path.absolute().parent)
-    return apply_settings(values, settings, folder)
+    return apply_settings({} if path is None else read_values(Path(path)), settings, folder)
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """The plain values of a recipe file, paths absolute. Raises `RecipeError` where it is not there or no TOML."""
+    values: dict[str, Any] = absolute_paths(_read(path), path.absolute().parent)
+    return values
 
 
 def _read(path: Path) -> dict[str, Any]:

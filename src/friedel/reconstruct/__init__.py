@@ -8,10 +8,10 @@ from friedel.model.grains import GrainTable
 from friedel.model.setup import Setup
 from friedel.model.shapes import GrainShape, Grid, SampleMask
 from friedel.model.stream import Executor, Serial
-from friedel.reconstruct.grain import Work, reconstruct_grain
-from friedel.reconstruct.images import Claims
+from friedel.reconstruct.grain import SharedInputs, reconstruct_grain
 from friedel.reconstruct.params import ReconstructParams
-from friedel.reconstruct.rays import Optics
+from friedel.reconstruct.projections import BlobsByFrame
+from friedel.reconstruct.rays import DiffractionModel
 
 __all__ = ["ReconstructParams", "reconstruct"]
 
@@ -34,5 +34,7 @@ def reconstruct(
     does not depend on the executor.
     """
     grid = Grid.of(setup, params.voxel_um)
-    work = Work(blobs, grains, Optics(setup, phases, blobs.shape), Claims(blobs), grid, params, mask)
+    work = SharedInputs(
+        blobs, grains, DiffractionModel(setup, phases, blobs.shape), BlobsByFrame(blobs), grid, params, mask
+    )
     return list((executor or Serial()).map(lambda grain: reconstruct_grain(work, grain), range(len(grains))))

@@ -9,12 +9,12 @@ from friedel.model.arrays import AnyArray, Floats, Indices, Mask
 from friedel.model.blobs import BlobTable, Flag
 from friedel.model.grains import GrainTable
 from friedel.model.shapes import GrainShape, Grid, SampleMask
-from friedel.reconstruct.images import Claims, Projections, extents, make_box, project_blobs
 from friedel.reconstruct.params import ReconstructParams
-from friedel.reconstruct.rays import Optics, Rays, sample_directions
-from friedel.reconstruct.sirt import Solver, hull
+from friedel.reconstruct.projections import BlobsByFrame, Projections, extents, make_voxel_box, project_blobs
+from friedel.reconstruct.rays import DiffractionModel, Rays, sample_directions
+from friedel.reconstruct.sirt import Solver, visual_hull
 
-DOUBTS: tuple[tuple[Flag, float], ...] = (
+FLAG_WEIGHTS: tuple[tuple[Flag, float], ...] = (
     (Flag.EXCLUDED, 0.1),
     (Flag.SCAN_END, 0.2),
     (Flag.FULL_TURN, 0.01),
@@ -24,7 +24,7 @@ DOUBTS: tuple[tuple[Flag, float], ...] = (
     (Flag.TOUCHES, 0.6),
 )
 """What a flag leaves of a spot's weight."""
-SHARED = 0.1
+SHARED_WEIGHT = 0.1
 SURE = 0.5
 ENOUGH = 20
 """With so many spots of at least this trust, a grain does without the others."""
@@ -33,8 +33,8 @@ CHOICE = 60
 REACH_QUANTILE = 0.9
 LONGEST = 2.5
 """Reach of a grain over that of its typical spot, at most."""
-ASTRAY_PX = 4.0
-ASTRAY_RAD = np.radians(1.0)
+MAX_OFFSET_PX = 4.0
+MAX_OFFSET_RAD = np.radians(1.0)
 """A spot is not this grain's when the grain's centre falls so far outside its blob's box."""
 AGREE = 0.8
 """Part of the projections that must see a voxel as lit for it to be in the support."""
@@ -47,37 +47,37 @@ SMOOTH = 5
 """Levels that are averaged before the best threshold is read."""
 
 
-class Work(NamedTuple):
+class SharedInputs(NamedTuple):
     """What all grains share."""
 
     blobs: BlobTable
     grains: GrainTable
-    optics: Optics
-    claims: Claims
+    diffraction: DiffractionModel
+    blobs_by_frame: BlobsByFrame
     grid: Grid
     params: ReconstructParams
     mask: SampleMask | None
 
 
-def reconstruct_grain(work: Work, grain: int) -> GrainShape:
+def reconstruct_grain(work: SharedInputs, grain: int) -> GrainShape:
     """The shape of one grain; an empty density where it has too few spots."""
     params, grid = work.params, work.grid
-    rays = work.optics.rays(work.grains, grain, work.blobs)
-    rays = rays.take(_there(rays, work.blobs))
-    rays, weight = _best(rays, work.blobs, params.projections)
+    rays = work.diffraction.rays(work.grains, grain, work.blobs)
+    rays = rays.take(_as_predicted(rays, work.blobs))
+    rays, weight = _choose_spots(rays, work.blobs, params.projections)
     if len(rays.blob) < params.fewest_projections:
-        return _nothing(grain, grid)
+        return _empty_shape(grain, grid)
     centre = work.grains.position_um[grain]
-    each = extents(rays, work.blobs, work.optics.plane)
+    each = extents(rays, work.blobs, work.diffraction.plane)
     reach = np.minimum(np.quantile(each, REACH_QUANTILE, axis=0), LONGEST * np.median(each, axis=0))
-    box = make_box(centre, reach + params.margin_px * grid.voxel_um, grid)
-    spots = project_blobs(rays, work.claims, work.optics.plane, centre, box, grid)
+    box = make_voxel_box(centre, reach + params.margin_px * grid.voxel_um, grid)
+    spots = project_blobs(rays, work.blobs_by_frame, work.diffraction.plane, centre, box, grid)
     support = _support(work, box.start, tuple(box.size.tolist()), centre, box.radius)
     measured, doubt = _normalised(spots, rays.strength)
     weight = weight * doubt
     fitted = _fit(spots, measured, weight, support, params)
     if fitted is None:
-        return _nothing(grain, grid)
+        return _empty_shape(grain, grid)
     density, threshold, residual, weight, off = fitted
     keep = np.argwhere(density > 0.05)
     low, high = (keep.min(axis=0), keep.max(axis=0) + 1) if len(keep) else (np.zeros(3, int), np.ones(3, int))
@@ -88,7 +88,7 @@ def reconstruct_grain(work: Work, grain: int) -> GrainShape:
     )  # fmt: skip
 
 
-def _nothing(grain: int, grid: Grid) -> GrainShape:
+def _empty_shape(grain: int, grid: Grid) -> GrainShape:
     empty = np.zeros(0)
     return GrainShape(
         grain, np.zeros((0, 0, 0), np.float32), np.zeros(3), grid.voxel_um, 0.5, 1.0, 0,
@@ -96,25 +96,25 @@ def _nothing(grain: int, grid: Grid) -> GrainShape:
     )  # fmt: skip
 
 
-def _there(rays: Rays, blobs: BlobTable) -> Mask:
+def _as_predicted(rays: Rays, blobs: BlobTable) -> Mask:
     """Whether each blob is where, and when, its spot is expected: others are mistakes of the indexing."""
     ok = np.ones(len(rays.blob), dtype=bool)
     for name, centre in (("row", rays.row), ("col", rays.col)):
         start, stop = blobs[f"{name}_start"][rays.blob], blobs[f"{name}_stop"][rays.blob]
-        ok &= (centre > start - 0.5 - ASTRAY_PX) & (centre < stop - 0.5 + ASTRAY_PX)
+        ok &= (centre > start - 0.5 - MAX_OFFSET_PX) & (centre < stop - 0.5 + MAX_OFFSET_PX)
     width = (
         0.5
         * np.radians(abs(blobs.omega_step_deg))
         * (blobs["frame_stop"][rays.blob] - blobs["frame_start"][rays.blob])
     )
-    return np.asarray(ok & (np.abs(rays.early) < width + ASTRAY_RAD))
+    return np.asarray(ok & (np.abs(rays.omega_offset) < width + MAX_OFFSET_RAD))
 
 
-def _best(rays: Rays, blobs: BlobTable, most: int) -> tuple[Rays, Floats]:
+def _choose_spots(rays: Rays, blobs: BlobTable, most: int) -> tuple[Rays, Floats]:
     """The most trusted spots, of these the bright ones, of these those that look from all sides; weight of each."""
     flags = blobs["flags"][rays.blob]
-    trust = np.where(rays.shared, SHARED, 1.0)
-    for flag, left in DOUBTS:
+    trust = np.where(rays.shared, SHARED_WEIGHT, 1.0)
+    for flag, left in FLAG_WEIGHTS:
         trust = np.where(flags & flag, trust * left, trust)
     bright = blobs["sum_intensity"][rays.blob] / np.sqrt(np.maximum(blobs["Number_of_pixels"][rays.blob], 1))
     order = np.lexsort((rays.blob, -bright, -trust))
@@ -142,7 +142,7 @@ def _spread(directions: Floats, most: int) -> Indices:
     return np.array(chosen)
 
 
-def _support(work: Work, start: AnyArray, size: tuple[int, ...], centre: Floats, radius: float) -> Mask:
+def _support(work: SharedInputs, start: AnyArray, size: tuple[int, ...], centre: Floats, radius: float) -> Mask:
     """Voxels [x,y,z] of the box that are near enough to the grain's centre and in the sample."""
     grid = work.grid
     x, y, _ = (
@@ -185,20 +185,20 @@ def _fit(
     solver = Solver(spots.slope, spots.offset, support, measured.shape)
     lit = (measured > 0).astype(np.float32)
     trusted = (spots.known * weight[:, None, None]).astype(np.float32)
-    support = hull(solver, lit, trusted, AGREE)
+    support = visual_hull(solver, lit, trusted, AGREE)
     if not support.any():
         return None
     solver = Solver(spots.slope, spots.offset, support, measured.shape)
     # masses are 1: give them the volume of the support, so that densities are of order 1
     measured *= np.float32(np.count_nonzero(support))
     first = params.iterations // 3
-    x = solver.rounds(support * np.float32(0.5), measured, trusted, first)
+    x = solver.iterate(support * np.float32(0.5), measured, trusted, first)
     footprint = _footprint(solver, x, params.footprint_px)
     model = solver.forward(x)
     pixels = spots.known * np.where(footprint | (measured == 0), 1.0, 0.0).astype(np.float32)
     measured, weight, _ = _reweigh(model, measured, weight, pixels * footprint)
     pixels = pixels * weight[:, None, None].astype(np.float32)
-    x = solver.rounds(x, measured, pixels, params.iterations - first)
+    x = solver.iterate(x, measured, pixels, params.iterations - first)
     return _threshold(solver, x, measured, pixels, weight)
 
 

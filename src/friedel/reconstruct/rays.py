@@ -21,7 +21,7 @@ class Rays(NamedTuple):
     """Spots of one grain: `blob` (n) rows of the blob table, `shared` (n) whether it serves another grain too,
     `hkl` (n,3); from the grain's orientation and position: `omega` (n) of the equations in radians, `k` (n,3) unit
     direction in the lab, `row`, `col` (n) where the grain's centre falls; `strength` (n) = |F|^2 * Lorentz *
-    polarisation; `early` (n) = omega minus the measured one, in radians."""
+    polarisation; `omega_offset` (n) = omega minus the measured one, in radians."""
 
     blob: Indices
     shared: AnyArray
@@ -31,14 +31,14 @@ class Rays(NamedTuple):
     row: Floats
     col: Floats
     strength: Floats
-    early: Floats
+    omega_offset: Floats
 
     def take(self, which: AnyArray) -> "Rays":
         """Some of them."""
         return Rays(*[part[which] for part in self])  # type: ignore[arg-type]
 
 
-class Optics:
+class DiffractionModel:
     """What the rays of all grains need: the detector's frame, and |F|^2 of each reflection."""
 
     def __init__(self, setup: Setup, phases: Sequence[Phase], shape: tuple[int, int, int]) -> None:
@@ -68,8 +68,10 @@ class Optics:
         f_squared = np.array([listed.get(tuple(one), 0.0) for one in hkl[of].tolist()])
         strength = f_squared * bragg.lorentz(found.two_theta, found.eta)
         strength = strength * bragg.polarisation(found.two_theta, found.eta)
-        early = _wrapped(found.omega - omega[of])
-        rays = Rays(rows[of], shared[of], hkl[of], found.omega, found.k, found.row, found.col, strength, early)
+        omega_offset = _wrapped(found.omega - omega[of])
+        rays = Rays(
+            rows[of], shared[of], hkl[of], found.omega, found.k, found.row, found.col, strength, omega_offset
+        )
         return rays.take(strength > 0)
 
     def _predict(

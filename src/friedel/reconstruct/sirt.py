@@ -35,7 +35,7 @@ class Solver:
         out *= self.support
         return out
 
-    def rounds(self, start: AnyArray, measured: AnyArray, weight: AnyArray, count: int) -> AnyArray:
+    def iterate(self, start: AnyArray, measured: AnyArray, weight: AnyArray, count: int) -> AnyArray:
         """`count` rounds from a volume: measured and weight float32 (n,u,v)."""
         paths = weight / np.maximum(self.paths, LEAST)
         paths[self.paths < LEAST] = 0.0
@@ -59,7 +59,7 @@ def spans_of(support: Mask) -> Indices:
     return spans
 
 
-def hull(solver: Solver, lit: AnyArray, known: AnyArray, agree: float) -> Mask:
+def visual_hull(solver: Solver, lit: AnyArray, known: AnyArray, agree: float) -> Mask:
     """Voxels that `agree` of the projections that can tell see as lit: the back-projected hull, robust to a few."""
     seen = solver.back(known)
     bright = solver.back(lit * known)

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from friedel.io.store import atomic
-from friedel.reporter.material import load_material
+from friedel.output_folder.files import REPORT
+from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.page import render
 
 __all__ = ["write_report"]
@@ -15,7 +16,7 @@ def write_report(out: Path) -> Path:
     A part that is missing is left out, and the page says so. Raises `InputError` when `out` is no output folder,
     `OutputError` when the page cannot be written.
     """
-    html = render(load_material(out))
-    with atomic(out / "report.html") as partial:
+    html = render(ReportInputs.open(out))
+    with atomic(out / REPORT) as partial:
         partial.write_text(html, encoding="utf-8")
-    return out / "report.html"
+    return out / REPORT

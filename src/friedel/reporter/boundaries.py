@@ -9,16 +9,16 @@ from friedel.model.crystal import Phase
 from friedel.model.description import Description
 from friedel.model.grains import GrainTable
 from friedel.reporter.ink import BLUE, INK, SOFT, TEAL, WARM, Sheet
-from friedel.reporter.material import Material
+from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.panel import Panel
 
 RANDOM_PAIRS = 20000
 LOW_ANGLE_DEG = 15.0
 
 
-def description_panels(material: Material, grains: GrainTable, description: Description) -> list[Panel]:
+def description_panels(inputs: ReportInputs, grains: GrainTable, description: Description) -> list[Panel]:
     """Sizes, misorientations, Schmid factors."""
-    panels = [_sizes(description), _misorientations(material, grains, description)]
+    panels = [_sizes(description), _misorientations(inputs, grains, description)]
     if np.isfinite(description.grains["schmid_factor"]).any():
         panels.append(_schmid(description))
     return panels
@@ -54,13 +54,13 @@ def random_misorientations_deg(phase: Phase) -> Floats:
     return phase.misorientation_deg(np.broadcast_to(np.eye(3), U.shape), U)
 
 
-def _misorientations(material: Material, grains: GrainTable, description: Description) -> Panel:
+def _misorientations(inputs: ReportInputs, grains: GrainTable, description: Description) -> Panel:
     found = description.boundaries
     angle, area = found["misorientation_deg"], found["area_um2"]
     known = np.isfinite(angle)
     angle, area = angle[known], area[known]
     phase = int(np.bincount(grains.phase).argmax()) if len(grains) else 0
-    random = random_misorientations_deg(material.phases[phase]) if material.phases else np.zeros(0)
+    random = random_misorientations_deg(inputs.phases[phase]) if inputs.phases else np.zeros(0)
     top = max(float(random.max(initial=0)), float(angle.max(initial=1)))
     edges = np.arange(0, top + 3, 3.0)
     total = max(float(area.sum()), 1e-9)

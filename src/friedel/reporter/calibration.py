@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from friedel.reporter.ink import INK, SOFT, TEAL, Sheet, short
-from friedel.reporter.material import Material
+from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.panel import Panel, Table
 
 Look = Mapping[str, Any]
@@ -16,9 +16,9 @@ REMATCHED = " Pairs were matched again with it: those of this report are these."
 TOLD_BY = {"pairs": "from the pairs", "spots": "from all spots of the grains"}
 
 
-def calibration_panels(material: Material, stage: str) -> Iterator[Panel]:
+def calibration_panels(inputs: ReportInputs, stage: str) -> Iterator[Panel]:
     """What the stage's looks at the geometry found, in order; nothing where it did not look."""
-    for look in material.stages.get(stage, {}).get("measured", {}).get("calibration", ()):
+    for look in inputs.measured_by(stage).get("calibration", ()):
         if look.get("by") == "grains":
             yield _sense(look)
             continue

@@ -4,7 +4,7 @@ import numpy as np
 
 from friedel.reporter.grain_tiles import grain_tiles
 from friedel.reporter.ink import short
-from friedel.reporter.material import Material
+from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.panel import Panel, Table, Tile
 
 SHOWN_PARAMETERS = {
@@ -21,56 +21,57 @@ LABELS = {"preprocess.wrap": "wrap (the median)"}
 """Names that say too little without their section's comments: whether blobs wrap is another matter."""
 
 
-def tiles(material: Material) -> list[Tile]:
+def tiles(inputs: ReportInputs) -> list[Tile]:
     """The headline numbers."""
-    shown = grain_tiles(material)
-    blobs = material.blobs
-    shape = blobs.shape if blobs is not None else material.run.get("input", {}).get("shape")
+    shown = grain_tiles(inputs)
+    blobs = inputs.blobs
+    shape = blobs.shape if blobs is not None else inputs.input.get("shape")
     if blobs is not None:
         rejected = len(blobs.reason) - len(blobs)
         shown.append(Tile(f"{len(blobs):,}", "blobs", f"{rejected:,} seeds rejected, each with its reason"))
-    score = material.evaluation.get("blobs", {}).get("f1", {}).get("0.5")
+    score = inputs.evaluation.get("blobs", {}).get("f1", {}).get("0.5")
     if score is not None:
         shown.append(Tile(f"{score:.3f}", "F1 of the blobs", "against truth, at an overlap (IoU) of 0.5"))
     if shape:
         frames, rows, cols = shape
         shown.append(Tile(f"{frames:,}", "frames", f"of {rows:,} × {cols:,} pixels"))
-    seconds = sum(float(stage.get("seconds", 0)) for stage in material.stages.values())
+    seconds = sum(stage.seconds for stage in inputs.stages.values())
     if seconds and shape:
-        compiling = compiling_s(material)
+        compiling = compiling_s(inputs)
         rate = np.prod([float(n) for n in shape]) / max(seconds - compiling, 1e-9) / 1e6
         note = f"{rate:,.0f} million voxels a second"
         if compiling >= 0.05 * seconds:
             note += f", without {duration(compiling)} of compiling, once per installation"
-        goal = "map" if "assemble" in material.stages else "blobs"
+        goal = "map" if "assemble" in inputs.stages else "blobs"
         shown.append(Tile(duration(seconds), f"from raw to {goal}", note))
-    if material.sigma and material.grains is None:
-        threshold = material.setting("segment", "seed_threshold")
-        scale = 1.0 if material.setting("segment", "unit") == "sigma" else material.sigma
+    if inputs.sigma and inputs.grains is None:
+        threshold = inputs.segment.seed_threshold if inputs.segment else None
+        scale = 1.0 if inputs.segment and inputs.segment.unit == "sigma" else inputs.sigma
         note = f"seeds from {threshold / scale:.1f} sigma on" if threshold else "of a clean frame"
-        shown.append(Tile(short(material.sigma), "counts of noise", note))
+        shown.append(Tile(short(inputs.sigma), "counts of noise", note))
     return shown
 
 
-def compiling_s(material: Material) -> float:
+def compiling_s(inputs: ReportInputs) -> float:
     """Seconds of all stages that went into compiling kernels; stages of one pass share theirs."""
     spent = {
-        (str(stage.get("started", name)), float(stage.get("measured", {}).get("compiling_s", 0.0)))
-        for name, stage in material.stages.items()
+        (stage.started or name, float(stage.measured.get("compiling_s", 0.0)))
+        for name, stage in inputs.stages.items()
     }
     return sum(seconds for _, seconds in spent)
 
 
-def input_panels(material: Material) -> tuple[Panel, ...]:
+def input_panels(inputs: ReportInputs) -> tuple[Panel, ...]:
     """The scan, and the parameters of each stage."""
     panels = []
-    facts = _scan_facts(material)
+    facts = _scan_facts(inputs)
     if facts:
         panels.append(Panel("The scan", "As it was read.", table=Table(("", ""), tuple(facts)), span=2))
     for section, names in SHOWN_PARAMETERS.items():
-        values = material.recipe.get(section, {})
+        values = getattr(inputs.recipe, section, None)
+        given = () if values is None else values.model_fields_set
         rows = tuple(
-            (LABELS.get(f"{section}.{name}", name), text(values[name])) for name in names if name in values
+            (LABELS.get(f"{section}.{name}", name), text(getattr(values, name))) for name in names if name in given
         )
         if rows:
             caption = "The parameters that matter most; recipe.toml holds all."
@@ -78,24 +79,24 @@ def input_panels(material: Material) -> tuple[Panel, ...]:
     return tuple(panels)
 
 
-def timing_panels(material: Material) -> tuple[Panel, ...]:
+def timing_panels(inputs: ReportInputs) -> tuple[Panel, ...]:
     """Seconds and counts of each stage, and the versions."""
-    stages = material.stages
-    seconds = [float(stage.get("seconds", 0.0)) for stage in stages.values()]
+    stages = inputs.stages
+    seconds = [stage.seconds for stage in stages.values()]
     total = sum(seconds) or 1.0
     rows = tuple(
         (
             name,
-            str(stage.get("started", ""))[:19].replace("T", "\u00a0").replace("-", "\u2011"),
-            _counts(stage.get("counts", {})),
+            stage.started[:19].replace("T", "\u00a0").replace("-", "\u2011"),
+            _counts(stage.counts),
             duration(spent),
         )
         for (name, stage), spent in zip(stages.items(), seconds, strict=True)
     )
     panels = []
     if rows:
-        panels.append(_timings(rows, tuple(s / total for s in seconds), compiling_s(material)))
-    versions = material.run.get("versions", {})
+        panels.append(_timings(rows, tuple(s / total for s in seconds), compiling_s(inputs)))
+    versions = inputs.versions
     if versions:
         table = Table(("", ""), tuple((name, str(value)) for name, value in versions.items()))
         panels.append(Panel("Versions", "What it ran with.", table=table, span=2))
@@ -134,9 +135,15 @@ def text(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _scan_facts(material: Material) -> list[tuple[str, str]]:
-    known, blobs = material.run.get("input", {}), material.blobs
-    facts = [("file", str(material.setting("scan", "frames", known.get("name", ""))))]
+def scan_path(inputs: ReportInputs) -> str:
+    """Where the scan lay, as the recipe says it, else the record."""
+    named = inputs.recipe.scan.frames if inputs.recipe is not None else ""
+    return named or str(inputs.input.get("name", ""))
+
+
+def _scan_facts(inputs: ReportInputs) -> list[tuple[str, str]]:
+    known, blobs = inputs.input, inputs.blobs
+    facts = [("file", scan_path(inputs))]
     shape = known.get("shape") or (blobs.shape if blobs is not None else None)
     if shape:
         facts.append(("shape", " × ".join(f"{n:,}" for n in shape) + " (frames × rows × cols)"))
@@ -147,10 +154,10 @@ def _scan_facts(material: Material) -> list[tuple[str, str]]:
         facts.append(("rotation", "a full turn, periodic" if blobs.wrapped else "not periodic"))
     names = {"dtype": "type", "saturation": "saturation", "fingerprint": "fingerprint"}
     facts += [(label, text(known[name])[:16]) for name, label in names.items() if name in known]
-    if material.beam is not None:
-        facts.append(("direct beam", text(list(material.beam)) + " (cols, rows)"))
-    if material.sigma:
-        facts.append(("noise", f"{short(material.sigma)} counts"))
+    if inputs.beam is not None:
+        facts.append(("direct beam", text(list(inputs.beam)) + " (cols, rows)"))
+    if inputs.sigma:
+        facts.append(("noise", f"{short(inputs.sigma)} counts"))
     facts += [("note", str(note)) for note in known.get("notes", ())]
     return facts
 

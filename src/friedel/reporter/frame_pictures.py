@@ -7,31 +7,32 @@ from friedel.model.arrays import Image
 from friedel.preprocess.noise import robust_sigma
 from friedel.reporter.frames import FrameLooker
 from friedel.reporter.ink import DRIFT_MAP, FRAME_MAP, ON_IMAGE_BOX, ON_IMAGE_MARGIN, Sheet, short
-from friedel.reporter.material import Material
+from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.panel import Panel
 from friedel.reporter.pictures import colour_ramp, draw_box, label_pixels, show_image, stretched
 
 
-def frame_panels(material: Material, looker: FrameLooker, frame: int) -> list[Panel]:
+def frame_panels(inputs: ReportInputs, looker: FrameLooker, frame: int) -> list[Panel]:
     """The same frame raw and clean."""
-    raw, clean = looker.raw(frame), looker.clean(frame)
+    frame_as_read = looker.cleaner.raw(frame)
+    raw, clean = frame_as_read.image, looker.clean(frame_as_read)
     size = 540, 500 * raw.shape[0] / raw.shape[1] + 70
     with Sheet(*size, crop=True) as before:
         axes = before.axes()[0]
         low, middle, high = np.percentile(raw[np.isfinite(raw)], [0.5, 50, 99.95])
         shown = show_image(axes, raw - low, cmap=FRAME_MAP, norm=stretched(0, high - low, 2 * (middle - low)))
         label_pixels(axes)
-        if material.beam is not None:
-            draw_box(axes, material.beam, ON_IMAGE_BOX)
-        for margin in material.margins:
+        if inputs.beam is not None:
+            draw_box(axes, inputs.beam, ON_IMAGE_BOX)
+        for margin in inputs.margins:
             draw_box(axes, margin, ON_IMAGE_MARGIN, dashed=True)
         colour_ramp(before, axes, shown, f"raw counts above {low:.0f}")
     with Sheet(*size, crop=True) as after:
         axes = after.axes()[0]
-        shown = show_image(axes, clean, cmap=FRAME_MAP, norm=clean_scale(material, clean))
+        shown = show_image(axes, clean, cmap=FRAME_MAP, norm=clean_scale(inputs, clean))
         label_pixels(axes)
         colour_ramp(after, axes, shown, "clean counts")
-    boxes = "Pink: the direct beam's box. Orange, dashed: the margin. " if material.beam else ""
+    boxes = "Pink: the direct beam's box. Orange, dashed: the margin. " if inputs.beam else ""
     return [
         Panel(
             f"Frame {frame}, raw",
@@ -42,7 +43,7 @@ def frame_panels(material: Material, looker: FrameLooker, frame: int) -> list[Pa
         ),
         Panel(
             f"Frame {frame}, clean",
-            f"The same frame after {_steps(material, looker)}: spots are what is left. Good: flat between them, "
+            f"The same frame after {_steps(inputs, looker)}: spots are what is left. Good: flat between them, "
             "right up to the beam. Bad: rings, streaks, a halo.",
             after.svg,
             span=3,
@@ -50,18 +51,18 @@ def frame_panels(material: Material, looker: FrameLooker, frame: int) -> list[Pa
     ]
 
 
-def _steps(material: Material, looker: FrameLooker) -> str:
+def _steps(inputs: ReportInputs, looker: FrameLooker) -> str:
     """The steps that this run took, as one reads them."""
     taken = ["dark"]
-    taken += ["normalisation"] if material.setting("preprocess", "normalise", "none") != "none" else []
+    taken += ["normalisation"] if inputs.preprocess.normalise != "none" else []
     taken += ["moving median"] if looker.backgrounds is not None else []
-    taken += ["2D median"] if looker.despeckle > 1 else []
+    taken += ["2D median"] if looker.cleaner.params.despeckle > 1 else []
     return " and ".join([", ".join(taken[:-1]), taken[-1]] if len(taken) > 1 else taken)
 
 
-def clean_scale(material: Material, clean: Image) -> AsinhNorm:
+def clean_scale(inputs: ReportInputs, clean: Image) -> AsinhNorm:
     """Colours of clean frames: the noise is just visible, the brightest spots are not clipped."""
-    sigma = material.sigma or robust_sigma(clean, floor=0.0)
+    sigma = inputs.sigma or robust_sigma(clean, floor=0.0)
     return stretched(-2 * sigma, max(float(clean.max()), 10 * sigma), 3 * sigma)
 
 

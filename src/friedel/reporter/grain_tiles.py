@@ -6,19 +6,19 @@ from typing import Any
 import numpy as np
 
 from friedel.model.grains import Status
-from friedel.reporter.material import Material
+from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.panel import Tile
 from friedel.reporter.volume import coverage
 
 
-def grain_tiles(material: Material) -> list[Tile]:
+def grain_tiles(inputs: ReportInputs) -> list[Tile]:
     """Grains found, how complete, how well known, and how much of the map was measured."""
-    grains, volume = material.grains, material.volume
+    grains, volume = inputs.grains, inputs.volume
     if grains is None:
         return []
-    found = material.evaluation.get("grains", {})
+    found = inputs.evaluation.get("grains", {})
     note = (
-        f"of {found['truth']:,}, {found['false']:,} false" if {"truth", "false"} <= set(found) else _pairs(material)
+        f"of {found['truth']:,}, {found['false']:,} false" if {"truth", "false"} <= set(found) else _pairs(inputs)
     )
     shown = [Tile(f"{len(grains):,}", "grains found", note)]
     if not len(grains):
@@ -32,7 +32,7 @@ def grain_tiles(material: Material) -> list[Tile]:
         known = coverage(volume)
         note = (
             f"{100 * known[Status.CONTESTED]:.1f} % contested, {100 * known[Status.DILATED]:.1f} % filled"
-            + _right(material)
+            + _right(inputs)
         )
         shown.append(Tile(f"{100 * known[Status.MEASURED]:.1f} %", "of the map measured", note))
     return shown
@@ -44,10 +44,10 @@ def _off(found: Mapping[str, Any]) -> str:
     return "" if turn is None or place is None else f"; off truth by {turn:.2g}° and {place:.2g} µm, median"
 
 
-def _right(material: Material) -> str:
-    right = material.evaluation.get("volume", {}).get("voxel_agreement")
+def _right(inputs: ReportInputs) -> str:
+    right = inputs.evaluation.get("volume", {}).get("voxel_agreement")
     return "" if right is None else f"; {100 * right:.1f} % of voxels as in the true map"
 
 
-def _pairs(material: Material) -> str:
-    return f"from {len(material.pairs):,} Friedel pairs" if material.pairs is not None else ""
+def _pairs(inputs: ReportInputs) -> str:
+    return f"from {len(inputs.pairs):,} Friedel pairs" if inputs.pairs is not None else ""

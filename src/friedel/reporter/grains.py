@@ -8,11 +8,11 @@ from matplotlib.ticker import MaxNLocator
 from friedel.model.arrays import AnyArray, Floats
 from friedel.model.blobs import BlobTable
 from friedel.model.colours import by_number
+from friedel.model.figures_of_merit import figures_of_merit, mean_rank
 from friedel.model.grains import GrainTable
-from friedel.model.trace import grain_of_blob, owners
-from friedel.model.trust import doubt_about, evidence_about
+from friedel.model.traceability import grain_of_blob, owners
 from friedel.reporter.ink import BLUE, INK, ON_IMAGE_BOX, SOFT, TEAL, WARM, Sheet
-from friedel.reporter.material import Material
+from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.overview import projection_panel
 from friedel.reporter.panel import Panel, Table
 from friedel.reporter.pictures import draw_box, label_pixels, show_image
@@ -21,28 +21,28 @@ LEAST_TRUSTED = 12
 NIGHT = np.array([0.02, 0.027, 0.05])
 
 
-def grain_panels(material: Material, grains: GrainTable) -> list[Panel]:
+def grain_panels(inputs: ReportInputs, grains: GrainTable) -> list[Panel]:
     """Everything about the grains that needs no map."""
     panels = []
-    blobs = material.blobs
+    blobs = inputs.blobs
     if blobs is not None and len(blobs):
-        projection = projection_panel(material) if has_map(material) else None  # else it is at the top
+        projection = projection_panel(inputs) if has_map(inputs) else None  # else it is at the top
         panels += [replace(projection, span=3)] if projection is not None else []
-        panels.append(spots_panel(material, blobs, grains))
+        panels.append(spots_panel(inputs, blobs, grains))
     panels.append(_completeness(grains))
-    if len(grains.hkl) and material.setup is not None:
-        panels.append(_eta_omega(material, grains))
+    if len(grains.hkl) and inputs.setup is not None:
+        panels.append(_eta_omega(inputs, grains))
     if len(grains.residuals):
         panels.append(_residuals(grains))
     return panels
 
 
-def has_map(material: Material) -> bool:
+def has_map(inputs: ReportInputs) -> bool:
     """Whether there is a map with a grain in it."""
-    return material.volume is not None and material.grains is not None and bool(material.volume.grain_id.any())
+    return inputs.volume is not None and inputs.grains is not None and bool(inputs.volume.grain_id.any())
 
 
-def spots_panel(material: Material, blobs: BlobTable, grains: GrainTable) -> Panel:
+def spots_panel(inputs: ReportInputs, blobs: BlobTable, grains: GrainTable) -> Panel:
     """The brightest voxel of every pixel, coloured by the grain that it belongs to."""
     brightest, blob = brightest_blob(blobs)
     grain = grain_of_blob(grains, len(blobs))
@@ -55,8 +55,8 @@ def spots_panel(material: Material, blobs: BlobTable, grains: GrainTable) -> Pan
         axes = sheet.axes()[0]
         show_image(axes, picture)
         label_pixels(axes)
-        if material.beam is not None:
-            draw_box(axes, material.beam, ON_IMAGE_BOX, dashed=True)
+        if inputs.beam is not None:
+            draw_box(axes, inputs.beam, ON_IMAGE_BOX, dashed=True)
     return Panel(
         "Spots by grain",
         f"Every pixel's brightest spot in the colour of its grain; grey belongs to none. {100 * share:.0f} % of "
@@ -111,13 +111,13 @@ def _completeness(grains: GrainTable) -> Panel:
     )
 
 
-def _eta_omega(material: Material, grains: GrainTable) -> Panel:
-    eta, omega = eta_omega_deg(material, grains)
+def _eta_omega(inputs: ReportInputs, grains: GrainTable) -> Panel:
+    eta, omega = eta_omega_deg(inputs, grains)
     owner = owners(grains)
     order = np.random.default_rng(0).permutation(len(owner))[:12000]  # no grain covers another
     with Sheet(740, 360) as sheet:
         axes = sheet.axes()[0]
-        pairs = material.pairs
+        pairs = inputs.pairs
         if pairs is not None:
             free = ~np.isin(pairs["blob_a"], grains.blobs)
             axes.scatter(pairs["eta"][free], pairs["omega"][free], s=9, marker="x", color=SOFT, linewidths=0.7)
@@ -138,12 +138,12 @@ def _eta_omega(material: Material, grains: GrainTable) -> Panel:
     )
 
 
-def eta_omega_deg(material: Material, grains: GrainTable) -> tuple[Floats, Floats]:
+def eta_omega_deg(inputs: ReportInputs, grains: GrainTable) -> tuple[Floats, Floats]:
     """Eta predicted from the grain and measured omega (of the stage) of every entry of `blobs`, in degrees."""
-    if material.setup is None or material.blobs is None:
+    if inputs.setup is None or inputs.blobs is None:
         return np.zeros(0), np.zeros(0)
-    stage = material.blobs["omega"][grains.blobs]
-    w = material.setup.lab_omega_rad(stage)
+    stage = inputs.blobs["omega"][grains.blobs]
+    w = inputs.setup.lab_omega_rad(stage)
     g = np.einsum("nij,nj->ni", np.linalg.inv(grains.UBI)[owners(grains)], grains.hkl)
     y = np.sin(w) * g[:, 0] + np.cos(w) * g[:, 1]
     return np.degrees(np.arctan2(-y, g[:, 2])), np.asarray(stage)
@@ -174,10 +174,10 @@ def _residuals(grains: GrainTable) -> Panel:
     )
 
 
-def trust_panel(material: Material, grains: GrainTable) -> Panel:
+def trust_panel(inputs: ReportInputs, grains: GrainTable) -> Panel:
     """The grains that most of the evidence speaks against, first."""
-    table = evidence_about(grains, material.volume)
-    doubt = doubt_about(table)
+    table = figures_of_merit(grains, inputs.volume)
+    doubt = mean_rank(table)
     first = np.argsort(-doubt, kind="stable")[:LEAST_TRUSTED]
     chance = grains.null_limit if len(grains.null_limit) else np.full(len(grains), np.nan)
     names = [grains.phases[p] if p < len(grains.phases) else str(p) for p in grains.phase.tolist()]

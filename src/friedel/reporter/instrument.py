@@ -1,6 +1,6 @@
 """Panels about the instrument and the crystals, as the recipe gives them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,8 @@ from friedel.errors import FriedelError
 from friedel.model.crystal import Phase
 from friedel.model.families import family_two_theta_rad, used_reflections, widest_ring_deg
 from friedel.model.setup import Setup
-from friedel.reporter.material import Material
+from friedel.recipe import SampleParams, SetupParams
+from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.panel import Panel, Table
 
 Rows = list[tuple[str, ...]]
@@ -18,41 +19,42 @@ MOST_PHASES = 3
 """So many stand beside each other in a third of the page."""
 
 
-def instrument_panels(material: Material) -> tuple[Panel, ...]:
+def instrument_panels(inputs: ReportInputs) -> tuple[Panel, ...]:
     """[setup], [[phase]] and the families of planes; nothing for a recipe without them."""
     panels = []
-    section = material.recipe.get("setup")
-    if section:
+    section = inputs.recipe.setup if inputs.recipe is not None else None
+    if section is not None:
         caption = "The geometry as given; where calibration changed it, Match and Index say so."
-        table = Table(("", ""), tuple(_setup(material, section)))
+        table = Table(("", ""), tuple(_setup(inputs, section)))
         panels.append(Panel("[setup]", caption, table=table, span=2))
-    if material.phases:
-        panels.append(_phases(material.phases))
-        families = _families(material)
+    if inputs.phases:
+        panels.append(_phases(inputs.phases))
+        families = _families(inputs)
         panels += [families] if families is not None else []
     return tuple(panels)
 
 
-def _setup(material: Material, section: Mapping[str, Any]) -> Rows:
-    setup = material.setup
-    rows: Rows = [("energy", f"{section.get('energy_keV', 0):g} keV")]
+def _setup(inputs: ReportInputs, section: SetupParams) -> Rows:
+    setup = inputs.setup
+    rows: Rows = [("energy", f"{section.energy_keV:g} keV")]
     if setup is not None:
         rows.append(("wavelength", f"{setup.beam.wavelength:.5f} Å"))
-    detector = section.get("detector", {})
+    detector = section.detector
     for key, label, unit in (
         ("distance_um", "distance", " µm"), ("pixel_um", "pixel", " µm"), ("centre_px", "centre", " px (col, row)"),
         ("tilt_deg", "tilt about x, y, z", "°"), ("origin_um", "pixel (0, 0) at", " µm (x, y, z)"),
         ("u_um", "next column", " µm"), ("v_um", "next row", " µm"),
     ):  # fmt: skip
-        if detector.get(key) is not None:
-            rows.append((label, _numbers(detector[key]) + unit))
-    if "distance_um" in detector:
-        rows.append(("flip", " and ".join(detector.get("flip", ())) or "none"))
-    rows.append(("rotation", SENSES.get(section.get("rotation", "+z"), "")))
-    rows.append(("sample", _sample(section.get("sample", {}))))
-    rows.append(("calibrate", str(section.get("calibrate", "auto"))))
-    if setup is not None and material.blobs is not None:
-        shape = material.blobs.shape[1:]
+        value = getattr(detector, key)
+        if value is not None and key in detector.model_fields_set:
+            rows.append((label, _numbers(value) + unit))
+    if detector.distance_um is not None:
+        rows.append(("flip", " and ".join(detector.flip) or "none"))
+    rows.append(("rotation", SENSES[section.rotation]))
+    rows.append(("sample", _sample(section.sample)))
+    rows.append(("calibrate", section.calibrate))
+    if setup is not None and inputs.blobs is not None:
+        shape = inputs.blobs.shape[1:]
         rows.append(("whole rings up to", f"2θ = {widest_ring_deg(setup.detector, shape):.1f}°"))
     return rows
 
@@ -64,13 +66,12 @@ def _numbers(value: Any) -> str:
     return f"{value:.10g}"
 
 
-def _sample(sample: Mapping[str, Any]) -> str:
-    if sample.get("shape") == "cylinder":
-        return f"cylinder, radius {sample.get('radius_um', 0):g} µm, height {sample.get('height_um', 0):g} µm"
-    if sample.get("shape") == "box":
-        return " × ".join(f"{size:g}" for size in sample.get("size_um", ())) + " µm (x, y, z)"
-    mask = sample.get("mask") or "absorption"
-    return "where it absorbs the direct beam" if mask == "absorption" else f"mask {mask}"
+def _sample(sample: SampleParams) -> str:
+    if sample.shape == "cylinder":
+        return f"cylinder, radius {sample.radius_um:g} µm, height {sample.height_um:g} µm"
+    if sample.size_um is not None:
+        return " × ".join(f"{size:g}" for size in sample.size_um) + " µm (x, y, z)"
+    return "where it absorbs the direct beam" if sample.mask == "absorption" else f"mask {sample.mask}"
 
 
 def _phases(phases: Sequence[Phase]) -> Panel:
@@ -102,18 +103,18 @@ def _atoms(phase: Phase) -> str:
     return ", ".join(dict.fromkeys(site.element for site in phase.sites))
 
 
-def _families(material: Material) -> Panel | None:
+def _families(inputs: ReportInputs) -> Panel | None:
     """Every family in use: where its ring lies, how many planes it has, how many pairs were found on it."""
-    setup, blobs, pairs = material.setup, material.blobs, material.pairs
+    setup, blobs, pairs = inputs.setup, inputs.blobs, inputs.pairs
     if setup is None or blobs is None:
         return None
     rows: list[tuple[float, tuple[str, ...]]] = []
-    for number, phase in enumerate(material.phases):
+    for number, phase in enumerate(inputs.phases):
         try:
             rows += _rings(phase, setup, blobs.shape[1:], _pairs_of(pairs, number))
         except FriedelError:  # a family that the recipe names cannot diffract: the run has said so
             continue
-    several = len(material.phases) > 1
+    several = len(inputs.phases) > 1
     table = tuple(row if several else row[1:] for _, row in sorted(rows, key=lambda row: row[0]))
     head = ("phase", "hkl", "d / Å", "2θ / °", "planes", "pairs")
     return Panel(

@@ -9,16 +9,16 @@ from friedel.model.arrays import AnyArray, Floats
 from friedel.model.colours import by_orientation, has_key, softened
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable
+from friedel.model.ipf_key import AXES, in_sector, make_ipf_key, stereographic
 from friedel.model.orientation import ipf_colours
-from friedel.model.pole_key import AXES, in_sector, key_of, on_paper
 from friedel.reporter.ink import INK, SOFT, Sheet
-from friedel.reporter.material import Material
+from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.panel import Panel
 
 
 def draw_key(axes: Axes, phase: Phase, *, size: int = 220, font: int = 11, alpha: float = 1.0) -> None:
     """The sector with every orientation's colour and its corners named."""
-    key = key_of(phase, size)
+    key = make_ipf_key(phase, size)
     image = key.image * np.array([1.0, 1.0, 1.0, alpha])
     axes.imshow(image, extent=key.box, origin="lower", interpolation="none", zorder=0)
     axes.plot(*np.vstack([key.edge, key.edge[:1]]).T, color=SOFT, lw=0.9)
@@ -47,27 +47,27 @@ def draw_keys(axes: Axes, phases: Sequence[Phase]) -> None:
             part.set_title(", ".join(phase.name for phase in alike), color=SOFT, pad=14)
 
 
-def orientation_panel(material: Material, grains: GrainTable, row: int, diameter_um: Floats | None) -> Panel:
+def orientation_panel(inputs: ReportInputs, grains: GrainTable, row: int, diameter_um: Floats | None) -> Panel:
     """Inverse pole figures along x, y, z, and a pole figure, of the grains of one phase."""
-    phase = material.phases[row]
+    phase = inputs.phases[row]
     mine = grains.phase == row
     U = grains.U[mine]
     size = np.full(len(U), 16.0) if diameter_um is None else _areas(diameter_um[mine])
-    colours = by_orientation(grains, material.phases)[mine]
+    colours = by_orientation(grains, inputs.phases)[mine]
     keyed = has_key((phase,))
     with Sheet(1120, 300, crop=True) as sheet:
         parts = sheet.axes(1, 4 if keyed else 1)
         if keyed:
             for ax, (name, axis) in zip(parts, AXES.items(), strict=False):
                 draw_key(ax, phase, alpha=0.32)
-                place = on_paper(in_sector(np.swapaxes(U, 1, 2) @ np.array(axis), phase.crystal_system))
+                place = stereographic(in_sector(np.swapaxes(U, 1, 2) @ np.array(axis), phase.crystal_system))
                 ax.scatter(place[:, 0], place[:, 1], s=size, color=softened(ipf_colours(U, phase, axis) / 255.0),
                            edgecolors=INK, linewidths=0.6, zorder=3)  # fmt: skip
                 ax.set_title(f"along {name}", color=SOFT)
         hkl = _draw_poles(parts[-1], phase, U, colours)
     random = "Good for a random texture: dots evenly over the triangles. "
     return Panel(
-        f"Orientations of the {len(U)} grains" + (f" of {phase.name}" if len(material.phases) > 1 else ""),
+        f"Orientations of the {len(U)} grains" + (f" of {phase.name}" if len(inputs.phases) > 1 else ""),
         "Which crystal direction lies along x (the beam at omega = 0), y and z (the rotation axis); the area of a "
         f"dot is the grain's. Right: where the {{{hkl}}} plane normals point, looking down z, colours of z. "
         f"{random}Clusters are a texture, or grains found twice; many dots in one corner of a map that should be "
@@ -90,7 +90,7 @@ def _draw_poles(axes: Axes, phase: Phase, U: Floats, colours: AnyArray) -> str:
     owner = np.repeat(np.arange(len(U)), normals.shape[1])
     flat = normals.reshape(-1, 3)
     up = flat[:, 2] >= 0
-    place = on_paper(flat[up])
+    place = stereographic(flat[up])
     axes.scatter(place[:, 0], place[:, 1], s=9, color=colours[owner[up]], linewidths=0)
     turn = np.linspace(0, 2 * np.pi, 181)
     axes.plot(np.cos(turn), np.sin(turn), color=SOFT, lw=0.9)

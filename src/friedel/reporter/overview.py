@@ -7,16 +7,16 @@ import numpy as np
 from friedel.model.arrays import AnyArray
 from friedel.model.blobs import BlobTable
 from friedel.reporter.ink import ON_IMAGE_BOX, TURN_MAP, Sheet
-from friedel.reporter.material import Material
+from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.panel import Panel
 from friedel.reporter.pictures import colour_ramp, draw_box, label_pixels, ramp_of, show_image
 
 VOXELS_AT_A_TIME = 1 << 20
 
 
-def projection_panel(material: Material) -> Panel | None:
+def projection_panel(inputs: ReportInputs) -> Panel | None:
     """Maximum projection of all kept blobs along the rotation; colour is omega."""
-    blobs = material.blobs
+    blobs = inputs.blobs
     if blobs is None or not len(blobs):
         return None
     brightest, when = maximum_projection(blobs)
@@ -29,8 +29,8 @@ def projection_panel(material: Material) -> Panel | None:
         axes = sheet.axes()[0]
         show_image(axes, colour, pool="max")
         label_pixels(axes)
-        if material.beam is not None:
-            draw_box(axes, material.beam, ON_IMAGE_BOX, dashed=True)
+        if inputs.beam is not None:
+            draw_box(axes, inputs.beam, ON_IMAGE_BOX, dashed=True)
         first, last = (blobs.omega_start_deg + f * blobs.omega_step_deg for f in (0, frames))
         colour_ramp(sheet, axes, ramp_of(TURN_MAP, first, last), "omega / deg")
     return Panel(

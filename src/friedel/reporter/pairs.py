@@ -5,33 +5,33 @@ import numpy as np
 from friedel.model.families import family_two_theta_rad, used_reflections
 from friedel.model.pairs import PairTable
 from friedel.reporter.ink import BLUE, INK, SOFT, TEAL, WARM, Sheet
+from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.instrument import name_of
-from friedel.reporter.material import Material
 from friedel.reporter.panel import Panel, Table
 
 
-def pair_panels(material: Material, pairs: PairTable) -> list[Panel]:
+def pair_panels(inputs: ReportInputs, pairs: PairTable) -> list[Panel]:
     """Two-theta with the lattice, numbers against the null, residuals against their tolerances."""
     if not len(pairs):
         return [_numbers(pairs)]
-    return [_two_theta(material, pairs), _numbers(pairs), *_residuals(pairs)]
+    return [_two_theta(inputs, pairs), _numbers(pairs), *_residuals(pairs)]
 
 
-def _lines(material: Material) -> list[tuple[float, str, int, int]]:
+def _lines(inputs: ReportInputs) -> list[tuple[float, str, int, int]]:
     """Two-theta in degrees, name, row of the phase and of the family, of every ring in use."""
-    if material.setup is None or material.blobs is None:
+    if inputs.setup is None or inputs.blobs is None:
         return []
     found = []
-    for row, phase in enumerate(material.phases):
-        used = used_reflections(phase, material.setup, material.blobs.shape[1:])
-        angles = np.degrees(family_two_theta_rad(used, material.setup.beam.wavelength))
+    for row, phase in enumerate(inputs.phases):
+        used = used_reflections(phase, inputs.setup, inputs.blobs.shape[1:])
+        angles = np.degrees(family_two_theta_rad(used, inputs.setup.beam.wavelength))
         for family, (angle, hkl) in enumerate(zip(angles, used.representative.tolist(), strict=True)):
             found.append((float(angle), name_of(hkl), row, family))
     return sorted(found)
 
 
-def _two_theta(material: Material, pairs: PairTable) -> Panel:
-    lines, angle = _lines(material), pairs["two_theta"]
+def _two_theta(inputs: ReportInputs, pairs: PairTable) -> Panel:
+    lines, angle = _lines(inputs), pairs["two_theta"]
     low, high = float(angle.min()), float(angle.max())
     pad = 0.06 * (high - low) + 0.02
     edges = np.linspace(low - pad, high + pad, 420)

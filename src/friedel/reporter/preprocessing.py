@@ -5,21 +5,21 @@ from matplotlib.axes import Axes
 
 from friedel.model.arrays import AnyArray, Floats
 from friedel.preprocess.noise import robust_sigma
+from friedel.reporter.example_blob import ExampleBlob
 from friedel.reporter.frames import FrameLooker
 from friedel.reporter.ink import BLUE, INK, SOFT, WARM, Sheet, plain_numbers, short
-from friedel.reporter.material import Material
+from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.panel import Panel, Verdict
-from friedel.reporter.subject import Subject
 
 SAMPLE = 16
 """Frames whose clean values make the histogram."""
 
 
-def intensity_panel(subject: Subject, looker: FrameLooker) -> Panel:
+def intensity_panel(example: ExampleBlob, looker: FrameLooker) -> Panel:
     """The source over the rotation, before and after normalisation."""
-    frames = subject.start + np.arange(len(subject.glow_before))
+    frames = example.start + np.arange(len(example.glow_before))
     gains = looker.gains[frames].mean(axis=1)
-    before, after = _scatter(subject.glow_before), _scatter(subject.glow_after)
+    before, after = _scatter(example.glow_before), _scatter(example.glow_after)
     normalised = bool(np.any(gains != 1))
     with Sheet(540, 300) as sheet:
         *above, glow = sheet.axes(2 if normalised else 1, 1, sharex=True)
@@ -28,14 +28,14 @@ def intensity_panel(subject: Subject, looker: FrameLooker) -> Panel:
                 frames, _relative(np.where(gains > 0, 1 / np.maximum(gains, 1e-9), np.nan)), color=WARM, lw=1.1
             )
             source.set_ylabel("source / %")
-        glow.plot(frames, _relative(subject.glow_before), color=SOFT, lw=0.9, label="before")
+        glow.plot(frames, _relative(example.glow_before), color=SOFT, lw=0.9, label="before")
         if normalised:
-            glow.plot(frames, _relative(subject.glow_after), color=BLUE, lw=1.2, label="after")
+            glow.plot(frames, _relative(example.glow_after), color=BLUE, lw=1.2, label="after")
             glow.legend(loc="upper right", ncols=2)
         glow.margins(y=0.3)
         glow.set_ylabel("glow / %")
         glow.set_xlabel("frame")
-    verdict, judged = _fell(subject, looker, before, after)
+    verdict, judged = _fell(example, looker, before, after)
     told = (
         "Above: the source's level in the margin (1/gain). Below: a check on pixels that normalisation did not "
         f"use, the glow outside the beam; it scatters by {before:.2f} % before and {after:.2f} % after. "
@@ -47,13 +47,13 @@ def intensity_panel(subject: Subject, looker: FrameLooker) -> Panel:
     )
 
 
-def _fell(subject: Subject, looker: FrameLooker, before: float, after: float) -> tuple[Verdict, str]:
+def _fell(example: ExampleBlob, looker: FrameLooker, before: float, after: float) -> tuple[Verdict, str]:
     """Whether normalisation did what it is for: at least half of the scatter is gone, or nothing but noise is left.
 
     The noise of the glow's mean, a lower limit: of so many pixels with one electron a count.
     """
-    level = float(np.nanmean(subject.glow_after)) if len(subject.glow_after) else 0.0
-    noise = 100 / np.sqrt(max(level * subject.glow_pixels, 1e-9)) if level > 0 else 0.0
+    level = float(np.nanmean(example.glow_after)) if len(example.glow_after) else 0.0
+    noise = 100 / np.sqrt(max(level * example.glow_pixels, 1e-9)) if level > 0 else 0.0
     if after <= max(0.5 * before, noise):
         return "good", "Good: flat after normalisation."
     if after <= before * 1.02:
@@ -61,22 +61,21 @@ def _fell(subject: Subject, looker: FrameLooker, before: float, after: float) ->
     return "watch", "Look: it got worse; does the sample shadow the margin?"
 
 
-def course_panel(material: Material, subject: Subject, looker: FrameLooker) -> Panel:
+def course_panel(inputs: ReportInputs, example: ExampleBlob, looker: FrameLooker) -> Panel:
     """One pixel over the rotation with its moving median."""
-    frames = subject.start + np.arange(len(subject.course))
-    clean = subject.course - subject.course_background
+    frames = example.start + np.arange(len(example.course))
+    clean = example.course - example.course_background
     with Sheet(540, 300) as sheet:
         top, bottom = sheet.axes(2, 1, sharex=True)
-        top.plot(frames, subject.course, color=SOFT, lw=0.8, label="normalised")
+        top.plot(frames, example.course, color=SOFT, lw=0.8, label="normalised")
         if looker.backgrounds is not None:
-            top.plot(frames, subject.course_background, color=WARM, lw=1.8, label="moving median")
-        quiet = np.percentile(subject.course, [1, 90])
-        top.set_ylim(quiet[0] - 2, max(quiet[1], quiet[0] + 6 * max(material.sigma, 1.0)) + 3 * np.ptp(quiet))
+            top.plot(frames, example.course_background, color=WARM, lw=1.8, label="moving median")
+        quiet = np.percentile(example.course, [1, 90])
+        top.set_ylim(quiet[0] - 2, max(quiet[1], quiet[0] + 6 * max(inputs.sigma, 1.0)) + 3 * np.ptp(quiet))
         top.set_ylabel("counts")
         top.legend(loc="upper left", ncols=2)
         bottom.plot(frames, clean, color=BLUE, lw=0.8)
-        setting = material.setting("segment", "seed_threshold")
-        level = material.in_counts_at(setting, subject.row, subject.col)
+        level = inputs.seed_threshold_at(example.row, example.col)
         if level is not None:
             threshold = float(level)
             bottom.axhline(threshold, color=INK, lw=0.9, ls=(0, (4, 3)))
@@ -85,7 +84,7 @@ def course_panel(material: Material, subject: Subject, looker: FrameLooker) -> P
         bottom.set_xlabel("frame")
         for axes in (top, bottom):
             axes.yaxis.set_major_formatter(plain_numbers())
-    window = 2 * int(material.setting("preprocess", "half_window", 250)) + 1
+    window = 2 * inputs.preprocess.half_window + 1
     told = (
         f"Grey: its counts over the rotation. Orange: the median of a window of {window} frames, subtracted below. "
         "Good: the median runs through the quiet parts and under every spot (whose tops are cut off above). Bad: "
@@ -95,32 +94,34 @@ def course_panel(material: Material, subject: Subject, looker: FrameLooker) -> P
         told = (
             "Its counts over the rotation; no background was taken away. Above, the tops of the spots are cut off."
         )
-    return Panel(f"One pixel, row {subject.row}, column {subject.col}", told, sheet.svg, span=3)
+    return Panel(f"One pixel, row {example.row}, column {example.col}", told, sheet.svg, span=3)
 
 
-def histogram_panel(material: Material, looker: FrameLooker) -> Panel | None:
+def histogram_panel(inputs: ReportInputs, looker: FrameLooker) -> Panel | None:
     """Clean values of some frames, with the thresholds: in counts, or over the noise where that is per pixel.
 
     None where no pixel is left to show.
     """
     frames = np.unique(np.linspace(0, looker.scan.shape[0] - 1, SAMPLE).astype(int))
     outside = ~looker.scan.mask
-    if material.beam is not None:
-        outside[material.beam.slices] = False
-    noise = material.noise
+    if inputs.beam is not None:
+        outside[inputs.beam.slices] = False
+    noise = inputs.noise
     if noise is not None:
         outside &= np.isfinite(noise) & (noise > 0)
     if not outside.any():
         return None
     unit = np.float32(1) if noise is None else noise[outside]
     values = np.concatenate([looker.clean(int(frame))[outside] / unit for frame in frames])
+    segment = inputs.segment
+    given = (None, None) if segment is None else (segment.seed_threshold, segment.grow_min)
     if noise is None:
-        sigma = material.sigma or robust_sigma(values, floor=0.0) or 1.0
-        levels = material.seed_threshold, material.in_counts(material.setting("segment", "grow_min"))
+        sigma = inputs.sigma or robust_sigma(values, floor=0.0) or 1.0
+        levels = tuple(inputs.in_counts(level) for level in given)
         named, kind = f"sigma {short(sigma)} counts", "counts"
     else:
         sigma, named, kind = 1.0, "one sigma of each pixel's own noise", "local sigma"
-        levels = material.setting("segment", "seed_threshold"), material.setting("segment", "grow_min")
+        levels = given
     threshold, floor = levels
     with Sheet(1120, 290) as sheet:
         axes = sheet.axes()[0]

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 
 from friedel.model.arrays import AnyArray, Floats
 from friedel.model.blobs import BlobTable
+from friedel.reporter.example_blob import ExampleBlob, crops
 from friedel.reporter.frame_pictures import clean_scale
 from friedel.reporter.frames import FrameLooker
 from friedel.reporter.ink import (
@@ -18,61 +19,60 @@ from friedel.reporter.ink import (
     plain_numbers,
     short,
 )
-from friedel.reporter.material import Material
+from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.outline import labels_at, outline
 from friedel.reporter.overview import parts
 from friedel.reporter.panel import Panel
 from friedel.reporter.pictures import colour_ramp, draw_box, label_pixels, show_image
-from friedel.reporter.subject import Subject, crops
 
 AROUND = 22
 """Pixels and frames shown on either side of the peak in a profile."""
 
 
-def threshold_panel(material: Material, subject: Subject, blobs: BlobTable) -> Panel:
+def threshold_panel(inputs: ReportInputs, example: ExampleBlob, blobs: BlobTable) -> Panel:
     """Profiles through the example blob along x and along the rotation, with both thresholds."""
-    labels = labels_at(blobs, row=subject.row)[subject.section_start :][: len(subject.along_cols)]
-    own = labels == subject.blob + 1
-    at_frame = subject.frame - subject.section_start
-    left, right = max(0, subject.col - AROUND), subject.col + AROUND + 1
+    labels = labels_at(blobs, row=example.row)[example.section_start :][: len(example.along_cols)]
+    own = labels == example.blob + 1
+    at_frame = example.frame - example.section_start
+    left, right = max(0, example.col - AROUND), example.col + AROUND + 1
     first, last = max(0, at_frame - AROUND), at_frame + AROUND + 1
     with Sheet(1120, 300) as sheet:
         along_x, along_psi = sheet.axes(1, 2, sharey=True)
         cols = np.arange(left, min(right, labels.shape[1]))
-        levels = _levels(material, subject, cols)
-        _profile(along_x, cols, subject.along_cols[at_frame, cols], own[at_frame, cols], levels)
-        along_x.set_xlabel(f"column (frame {subject.frame}, row {subject.row})")
+        levels = _levels(inputs, example, cols)
+        _profile(along_x, cols, example.along_cols[at_frame, cols], own[at_frame, cols], levels)
+        along_x.set_xlabel(f"column (frame {example.frame}, row {example.row})")
         along_x.set_ylabel("clean value / counts")
         frames = np.arange(first, min(last, len(labels)))
-        values = subject.along_cols[frames, subject.col]
-        seed, grown = (float(level[0]) for level in _levels(material, subject, np.array([subject.col])))
+        values = example.along_cols[frames, example.col]
+        seed, grown = (float(level[0]) for level in _levels(inputs, example, np.array([example.col])))
         levels = np.full(len(frames), seed), np.full(len(frames), grown)
-        _profile(along_psi, frames + subject.section_start, values, own[frames, subject.col], levels)
-        along_psi.set_xlabel(f"frame (row {subject.row}, column {subject.col})")
+        _profile(along_psi, frames + example.section_start, values, own[frames, example.col], levels)
+        along_psi.set_xlabel(f"frame (row {example.row}, column {example.col})")
         along_x.legend(loc="upper left", handlelength=1.2)
     size = " × ".join(
-        str(int(blobs[f"{axis}_stop"][subject.blob] - blobs[f"{axis}_start"][subject.blob]))
+        str(int(blobs[f"{axis}_stop"][example.blob] - blobs[f"{axis}_start"][example.blob]))
         for axis in ("col", "row", "frame")
     )
     return Panel(
         "The double threshold, on one line through a blob",
-        f"Blob {subject.blob}, maximum {short(float(blobs['IMax_int'][subject.blob]))} "
+        f"Blob {example.blob}, maximum {short(float(blobs['IMax_int'][example.blob]))} "
         f"counts, {size} (x, y, frames). Voxels at or above T = {short(seed)} are the seed; from there it grows, "
-        f"in 3D, through neighbours at or above t = {short(grown)}{_where(material)}. "
+        f"in 3D, through neighbours at or above t = {short(grown)}{_where(inputs)}. "
         "Left along x, right along the rotation. Good: the grown part ends where the spot does. Bad: it stops on "
         "a slope (t too high) or runs on into the noise (t too low).",
         sheet.svg,
     )
 
 
-def _where(material: Material) -> str:
-    return "" if material.noise is None else " (at its peak: both follow the local noise)"
+def _where(inputs: ReportInputs) -> str:
+    return "" if inputs.noise is None else " (at its peak: both follow the local noise)"
 
 
-def _levels(material: Material, subject: Subject, cols: AnyArray) -> tuple[Floats, Floats]:
+def _levels(inputs: ReportInputs, example: ExampleBlob, cols: AnyArray) -> tuple[Floats, Floats]:
     """T and t [col] in counts at pixels of the example blob's row: they vary where the noise is per pixel."""
-    grown = np.broadcast_to(material.grown_to(subject.blob, subject.row, cols), cols.shape)
-    seed = material.in_counts_at(material.setting("segment", "seed_threshold"), subject.row, cols)
+    grown = np.broadcast_to(inputs.grown_to(example.blob, example.row, cols), cols.shape)
+    seed = inputs.seed_threshold_at(example.row, cols)
     return (grown if seed is None else np.broadcast_to(seed, cols.shape)), grown
 
 
@@ -91,19 +91,19 @@ def _profile(axes: Axes, place: AnyArray, values: AnyArray, own: AnyArray, level
     axes.yaxis.set_major_formatter(plain_numbers())
 
 
-def strip_panel(material: Material, subject: Subject, looker: FrameLooker, blobs: BlobTable) -> Panel:
+def strip_panel(inputs: ReportInputs, example: ExampleBlob, looker: FrameLooker, blobs: BlobTable) -> Panel:
     """The example blob frame by frame, outlined."""
-    numbers, images, origin = crops(looker, blobs, subject.blob)
-    scale = clean_scale(material, images)
+    numbers, images, origin = crops(looker, blobs, example.blob)
+    scale = clean_scale(inputs, images)
     rows, cols = images.shape[1:]
     width = 1120 / len(images)
     with Sheet(1120, min(width * rows / cols, 300) + 36, crop=True) as sheet:
         for axes, number, image in zip(sheet.axes(1, len(images)), numbers, images, strict=True):
             show_image(axes, image, origin=origin, cmap=FRAME_MAP, norm=scale)
             here = labels_at(blobs, frame=number)[origin[0] : origin[0] + rows, origin[1] : origin[1] + cols]
-            outline(axes, np.where(here == subject.blob + 1, 0, here), origin, colour=ON_IMAGE_BOX, width=0.5)
-            outline(axes, here == subject.blob + 1, origin)
-            axes.set_title(f"{number}", color=INK if number == subject.frame else SOFT)
+            outline(axes, np.where(here == example.blob + 1, 0, here), origin, colour=ON_IMAGE_BOX, width=0.5)
+            outline(axes, here == example.blob + 1, origin)
+            axes.set_title(f"{number}", color=INK if number == example.frame else SOFT)
             axes.set_xticks([])
             axes.set_yticks([])
     return Panel(
@@ -114,17 +114,17 @@ def strip_panel(material: Material, subject: Subject, looker: FrameLooker, blobs
     )
 
 
-def outlined_panel(material: Material, looker: FrameLooker, blobs: BlobTable, frame: int) -> Panel:
+def outlined_panel(inputs: ReportInputs, looker: FrameLooker, blobs: BlobTable, frame: int) -> Panel:
     """All blobs of one clean frame."""
     clean = looker.clean(frame)
     labels = labels_at(blobs, frame=frame)
     with Sheet(540, 500 * clean.shape[0] / clean.shape[1] + 70, crop=True) as sheet:
         axes = sheet.axes()[0]
-        shown = show_image(axes, clean, cmap=FRAME_MAP, norm=clean_scale(material, clean))
+        shown = show_image(axes, clean, cmap=FRAME_MAP, norm=clean_scale(inputs, clean))
         label_pixels(axes)
         outline(axes, labels)
-        if material.beam is not None:
-            draw_box(axes, material.beam, ON_IMAGE_BOX, dashed=True)
+        if inputs.beam is not None:
+            draw_box(axes, inputs.beam, ON_IMAGE_BOX, dashed=True)
         colour_ramp(sheet, axes, shown, "clean counts")
     return Panel(
         f"Blobs on frame {frame}",
@@ -136,16 +136,16 @@ def outlined_panel(material: Material, looker: FrameLooker, blobs: BlobTable, fr
     )
 
 
-def section_panel(material: Material, subject: Subject, blobs: BlobTable) -> Panel:
+def section_panel(inputs: ReportInputs, example: ExampleBlob, blobs: BlobTable) -> Panel:
     """x-psi and y-psi sections through the example blob."""
     planes: list[tuple[str, AnyArray, AnyArray]] = [
-        (f"x–ψ, row {subject.row}", subject.along_cols, labels_at(blobs, row=subject.row)),
-        (f"y–ψ, column {subject.col}", subject.along_rows, labels_at(blobs, col=subject.col)),
+        (f"x–ψ, row {example.row}", example.along_cols, labels_at(blobs, row=example.row)),
+        (f"y–ψ, column {example.col}", example.along_rows, labels_at(blobs, col=example.col)),
     ]
-    start, count = subject.section_start, len(subject.along_cols)
+    start, count = example.section_start, len(example.along_cols)
     with Sheet(1120, 400) as sheet:
         for axes, (title, image, labels) in zip(sheet.axes(1, 2), planes, strict=True):
-            scale = clean_scale(material, image)
+            scale = clean_scale(inputs, image)
             show_image(axes, image, pool="max", origin=(start, 0), cmap=FRAME_MAP, norm=scale)
             axes.set_aspect("auto")
             outline(axes, labels[start : start + count], (start, 0))

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from friedel.model.arrays import AnyArray
 from friedel.model.blobs import FLAG_MEANINGS, BlobTable, Reason
 from friedel.reporter.ink import BLUE, INK, TEAL, WARM, Sheet, plain_numbers, short
-from friedel.reporter.material import Material
+from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.panel import Panel, Table
 
 MEANINGS: Mapping[Reason, str] = {
@@ -26,9 +26,10 @@ MEANINGS: Mapping[Reason, str] = {
 }
 
 
-def size_panel(material: Material, blobs: BlobTable) -> Panel:
+def size_panel(inputs: ReportInputs, blobs: BlobTable) -> Panel:
     """Extent in x, y and frames, and voxels."""
-    smallest, largest = material.setting("segment", "min_size"), material.setting("segment", "max_size")
+    segment = inputs.segment
+    limits = () if segment is None else (segment.min_size, segment.max_size)
     with Sheet(1120, 250) as sheet:
         axes = sheet.axes(1, 4)
         for number, (ax, axis, name) in enumerate(
@@ -39,8 +40,8 @@ def size_panel(material: Material, blobs: BlobTable) -> Panel:
             ax.stairs(
                 *np.histogram(extent, np.arange(0.5, top + 1, max(1, top // 50))), fill=True, color=BLUE, alpha=0.75
             )
-            for limit in (smallest, largest):
-                if limit and 0 < limit[number] <= top:
+            for limit in limits:
+                if limit is not None and 0 < limit[number] <= top:
                     ax.axvline(limit[number], color=INK, lw=1, ls=(0, (4, 3)))
             ax.set_xlabel(name)
         _log_histogram(axes[3], blobs["Number_of_pixels"], TEAL)

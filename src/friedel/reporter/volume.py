@@ -8,7 +8,7 @@ from friedel.model.arrays import AnyArray
 from friedel.model.colours import STATUS_COLOURS, by_orientation, has_key
 from friedel.model.grains import GrainTable, GrainVolume, Status
 from friedel.reporter.ink import INK, SOFT, Sheet, short
-from friedel.reporter.material import Material
+from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.orientations import draw_keys
 from friedel.reporter.panel import Panel
 from friedel.reporter.solid import picture_of, view_axes
@@ -27,11 +27,11 @@ def coverage(volume: GrainVolume) -> dict[Status, float]:
     return {status: float(counts[status]) / max(int(counts[1:].sum()), 1) for status in STATUS_COLOURS}
 
 
-def solid_panel(material: Material, grains: GrainTable, volume: GrainVolume) -> Panel:
+def solid_panel(inputs: ReportInputs, grains: GrainTable, volume: GrainVolume) -> Panel:
     """The whole map from outside, a corner cut away, with the key of its colours."""
-    picture, pixel_um = picture_of(volume, by_orientation(grains, material.phases))
+    picture, pixel_um = picture_of(volume, by_orientation(grains, inputs.phases))
     rows, cols = picture.shape[:2]
-    keyed = has_key(material.phases) and bool(len(grains))
+    keyed = has_key(inputs.phases) and bool(len(grains))
     with Sheet(640, 640 * rows / cols * 0.8 + 40, crop=True) as sheet:
         axes = sheet.axes()[0]
         axes.imshow(picture, interpolation="none")
@@ -41,7 +41,7 @@ def solid_panel(material: Material, grains: GrainTable, volume: GrainVolume) -> 
         _scale(axes, rows, cols, pixel_um)
         _triad(axes, rows, cols)
         if keyed:
-            draw_keys(axes.inset_axes((0.83, 0.72, 0.15, 0.28)), material.phases)
+            draw_keys(axes.inset_axes((0.83, 0.72, 0.15, 0.28)), inputs.phases)
     sizes = np.array(volume.grain_id.shape[::-1]) * volume.voxel_um
     colour = "Colour: which crystal direction lies along z (key)" if keyed else "Each grain has a colour of its own"
     return Panel(
@@ -77,13 +77,13 @@ def _triad(axes: Axes, rows: int, cols: int) -> None:
         axes.annotate(name, place, ha="center", va="center", fontsize=11, color=INK, annotation_clip=False)
 
 
-def slice_panels(material: Material, grains: GrainTable, volume: GrainVolume) -> list[Panel]:
+def slice_panels(inputs: ReportInputs, grains: GrainTable, volume: GrainVolume) -> list[Panel]:
     """Three slices through the middle by orientation, and the same by what is known."""
-    colours = by_orientation(grains, material.phases)
+    colours = by_orientation(grains, inputs.phases)
     by_status = np.vstack([np.zeros(3), *[_rgb(colour) for colour in STATUS_COLOURS.values()]])
-    keyed = has_key(material.phases) and bool(len(grains))
+    keyed = has_key(inputs.phases) and bool(len(grains))
     known = coverage(volume)
-    orientation = _slices(volume, np.vstack([np.zeros(3), colours])[volume.grain_id], material if keyed else None)
+    orientation = _slices(volume, np.vstack([np.zeros(3), colours])[volume.grain_id], inputs if keyed else None)
     status = _slices(volume, by_status[volume.status], None, legend=known)
     open_share = 1.0 - known[Status.MEASURED]
     return [
@@ -112,7 +112,7 @@ def _rgb(colour: str) -> AnyArray:
 
 
 def _slices(
-    volume: GrainVolume, colour: AnyArray, keyed: Material | None, legend: dict[Status, float] | None = None
+    volume: GrainVolume, colour: AnyArray, keyed: ReportInputs | None, legend: dict[Status, float] | None = None
 ) -> str:
     """x-y, x-z and y-z through the middle, to one scale."""
     depth, rows, cols = volume.grain_id.shape

@@ -15,8 +15,9 @@ from friedel.calibrator import CalibrationRequest, choose_setup, same_geometry
 from friedel.describe import describe as describe_map
 from friedel.errors import FriedelWarning, RecipeError
 from friedel.index import index
-from friedel.io.shape_store import read_shapes, write_shapes
-from friedel.io.store import read_blobs, read_grains, read_pairs, write_grains, write_pairs, write_volume
+from friedel.io.setup_record import load_setup, setup_record, setup_with
+from friedel.io.shape_store import write_shapes
+from friedel.io.store import read_blobs, read_pairs, write_grains, write_pairs, write_volume
 from friedel.match import match
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
@@ -24,12 +25,13 @@ from friedel.model.grains import GrainTable, Status
 from friedel.model.pairs import PairTable
 from friedel.model.setup import Setup
 from friedel.model.shapes import SampleMask
+from friedel.output_folder.files import BLOBS, GRAINS, PAIRS, SHAPES, VOLUME
+from friedel.output_folder.reader import OutputFolder
+from friedel.output_folder.record import RunRecord, StageRecord, output_of
 from friedel.reconstruct import reconstruct
 from friedel.runner.compiling import compiling
-from friedel.runner.geometry import load_setup, setup_record, setup_with
 from friedel.runner.job import Job
 from friedel.runner.progress import log, warnings_kept
-from friedel.runner.provenance import RunRecord, StageRecord, describe
 from friedel.runner.sample import sample_mask
 
 Counts = dict[str, Any]
@@ -71,7 +73,7 @@ class StageInputs:
     def blobs(self) -> BlobTable:
         """The blobs of `blobs.h5`."""
         if self._blobs is None:
-            self._blobs = read_blobs(self.job.out / "blobs.h5")
+            self._blobs = read_blobs(self.job.out / BLOBS)
         return self._blobs
 
     def setup(self, file: str) -> Setup:
@@ -85,8 +87,8 @@ class StageInputs:
 
     def pairs(self, setup: Setup) -> PairTable:
         """The pairs with a set-up: those of `pairs.h5` where they were matched with it, else matched anew."""
-        if same_geometry(setup, self.setup("pairs.h5")):
-            return read_pairs(self.job.out / "pairs.h5")
+        if same_geometry(setup, self.setup(PAIRS)):
+            return read_pairs(self.job.out / PAIRS)
         return self.match(setup)
 
     def match(self, setup: Setup) -> PairTable:
@@ -108,7 +110,7 @@ def run_stage(name: str, inputs: StageInputs) -> StageRecord:
         counts={**done.counts, "threads": job.executor.threads},
         measured={"compiling_s": round(compiled(), 2), **done.measured},
         warnings=list(warned),
-        outputs={file: describe(job.out / file) for file in done.files},
+        outputs={file: output_of(job.out / file) for file in done.files},
     )
 
 
@@ -120,8 +122,8 @@ def _match(inputs: StageInputs) -> Done:
     log.info(pairs.message)
     setup = setup_record(decision.setup)
     job.begin_output("match")
-    write_pairs(job.out / "pairs.h5", pairs, {"setup": setup})
-    return Done(["pairs.h5"], _counts_of(pairs), {"calibration": [*decision.records], "setup": setup})
+    write_pairs(job.out / PAIRS, pairs, {"setup": setup})
+    return Done([PAIRS], _counts_of(pairs), {"calibration": [*decision.records], "setup": setup})
 
 
 def _index(inputs: StageInputs) -> Done:
@@ -156,13 +158,13 @@ def _write_grains_and_pairs(inputs: StageInputs, setup: Setup, grains: GrainTabl
     """
     job, attributes = inputs.job, {"setup": setup_record(setup)}
     job.begin_output("index")
-    if not same_geometry(setup, inputs.setup("pairs.h5")):
-        write_pairs(job.out / "pairs.h5", pairs, attributes)
-    write_grains(job.out / "grains.h5", grains, attributes)
-    still_of_match = "pairs.h5" in inputs.record().stages["match"].outputs
+    if not same_geometry(setup, inputs.setup(PAIRS)):
+        write_pairs(job.out / PAIRS, pairs, attributes)
+    write_grains(job.out / GRAINS, grains, attributes)
+    still_of_match = PAIRS in inputs.record().stages["match"].outputs
     if still_of_match and same_geometry(setup, inputs.matched_setup):
-        return ["grains.h5"]
-    return ["grains.h5", "pairs.h5"]
+        return [GRAINS]
+    return [GRAINS, PAIRS]
 
 
 def _log_calibration(lines: Iterable[str]) -> None:
@@ -190,34 +192,34 @@ def _tell(grains: GrainTable) -> None:
 
 
 def _reconstruct(inputs: StageInputs) -> Done:
-    job, setup = inputs.job, inputs.setup("grains.h5")
-    grains = read_grains(job.out / "grains.h5")
+    job, setup, folder = inputs.job, inputs.setup(GRAINS), OutputFolder(inputs.job.out)
+    grains = folder.needed(folder.grains, GRAINS)
     shapes = reconstruct(
         inputs.blobs, grains, setup, inputs.phases, job.recipe.reconstruct,
         executor=job.executor, mask=inputs.mask(setup),
     )  # fmt: skip
     job.begin_output("reconstruct")
-    write_shapes(job.out / "shapes.h5", shapes)
-    return Done(["shapes.h5"], {"shapes": sum(1 for shape in shapes if shape.density.size)})
+    write_shapes(job.out / SHAPES, shapes)
+    return Done([SHAPES], {"shapes": sum(1 for shape in shapes if shape.density.size)})
 
 
 def _assemble(inputs: StageInputs) -> Done:
-    job, setup = inputs.job, inputs.setup("grains.h5")
-    grains, shapes = read_grains(job.out / "grains.h5"), read_shapes(job.out / "shapes.h5")
+    job, setup, folder = inputs.job, inputs.setup(GRAINS), OutputFolder(inputs.job.out)
+    grains, shapes = folder.needed(folder.grains, GRAINS), folder.needed(folder.shapes, SHAPES)
     volume = assemble(shapes, grains, job.recipe.assemble, sample=setup.sample, mask=inputs.mask(setup))
     voxels = np.bincount(volume.grain_id[volume.grain_id > 0] - 1, minlength=len(grains))
     grains = replace(grains, volume_um3=np.asarray(voxels * volume.voxel_um**3, dtype=np.float64))
     about = describe_map(grains, volume, inputs.phases)
     job.begin_output("assemble")
-    write_volume(job.out / "volume.h5", volume)
-    write_grains(job.out / "grains.h5", grains, {"setup": setup_record(setup)}, description=about)
+    write_volume(job.out / VOLUME, volume)
+    write_grains(job.out / GRAINS, grains, {"setup": setup_record(setup)}, description=about)
     filled = int(np.count_nonzero(volume.grain_id))
     share = {
         status.name.lower(): float(np.count_nonzero(volume.status == status) / max(filled, 1))
         for status in (Status.MEASURED, Status.CONTESTED, Status.DILATED)
     }
     log.info(f"map of {filled} voxels: " + ", ".join(f"{100 * part:.0f} % {name}" for name, part in share.items()))
-    return Done(["volume.h5", "grains.h5"], {"voxels": filled, **share})
+    return Done([VOLUME, GRAINS], {"voxels": filled, **share})
 
 
 def _median(values: Any) -> float:

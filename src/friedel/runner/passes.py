@@ -16,12 +16,13 @@ from friedel.model.arrays import Image
 from friedel.model.baseline import Baseline
 from friedel.model.blobs import BlobTable
 from friedel.model.stream import CleanBlock, Executor
-from friedel.preprocess import clean_blocks, measure
+from friedel.output_folder.files import BACKGROUND, BLOBS, CLEAN
+from friedel.output_folder.record import StageRecord, output_of
+from friedel.preprocess import clean_blocks, measure_baseline
 from friedel.runner.ahead import one_ahead
 from friedel.runner.compiling import compiling
 from friedel.runner.job import Job
 from friedel.runner.progress import Progress, log, shown, warnings_kept
-from friedel.runner.provenance import StageRecord, describe
 from friedel.runner.scratch import FileScratch
 from friedel.segment.double_threshold import segment
 
@@ -69,7 +70,7 @@ def from_clean(job: Job) -> Stages:
     with warnings_kept() as warned, compiling() as clock.compiled:
         baseline = _measured(job)
         with shown(job.progress, "frames", job.scan.shape[0]) as progress:
-            blocks = clock.watched(read_clean(job.out / "clean.h5", job.executor), progress)
+            blocks = clock.watched(read_clean(job.out / CLEAN, job.executor), progress)
             table = _segmented(job, blocks, baseline)
         job.begin_output("segment")
         return {"segment": _segment_record(job, table, clock, warned)}
@@ -159,7 +160,7 @@ class Clock:
 def baseline_facts(baseline: Baseline) -> dict[str, Any]:
     """What `run.json` keeps of a baseline: all but the image."""
     return {
-        "sample": list(baseline.sample),
+        "sample": list(baseline.probe_frames),
         "beam": list(baseline.beam) if baseline.beam else None,
         "margins": [list(box) for box in baseline.margins],
         "reference_level": baseline.reference_level,
@@ -170,7 +171,7 @@ def baseline_facts(baseline: Baseline) -> dict[str, Any]:
 
 
 def _measured(job: Job) -> Baseline:
-    baseline = measure(job.scan, job.recipe.preprocess, job.executor)
+    baseline = measure_baseline(job.scan, job.recipe.preprocess, job.executor)
     for text in baseline.warnings:
         warnings.warn(text, FriedelWarning, stacklevel=2)
     log.debug(f"noise {baseline.sigma:.3g} counts, beam {baseline.beam}, margins {list(baseline.margins)}")
@@ -182,7 +183,7 @@ def _background_writer(job: Job, baseline: Baseline) -> BackgroundWriter:
     params = job.recipe.preprocess
     count = -(-frames // params.step) if params.background != "none" else 0
     return BackgroundWriter(
-        job.out / "background.h5",
+        job.out / BACKGROUND,
         (count, rows, cols),
         frames=frames,
         tiles=len(job.scan.tiles),
@@ -193,7 +194,7 @@ def _background_writer(job: Job, baseline: Baseline) -> BackgroundWriter:
 def _clean_store(job: Job, baseline: Baseline) -> CleanStore:
     # a median of an even number of values may lie between two fixed-point steps
     quantum = 0.5 / baseline.scale if job.recipe.preprocess.arithmetic == "fixed" else None
-    return CleanStore(job.out / "clean.h5", job.scan.shape, quantum=quantum)
+    return CleanStore(job.out / CLEAN, job.scan.shape, quantum=quantum)
 
 
 def _stored(blocks: Iterable[CleanBlock], store: CleanStore, executor: Executor) -> Iterator[CleanBlock]:
@@ -221,7 +222,7 @@ def _segmented(job: Job, blocks: Iterable[CleanBlock], baseline: Baseline) -> Bl
 
 
 def _preprocess_record(job: Job, baseline: Baseline, notes: Notes, clock: Clock, warned: list[str]) -> StageRecord:
-    files = ["background.h5", *(["clean.h5"] if job.recipe.preprocess.keep_clean else [])]
+    files = [BACKGROUND, *([CLEAN] if job.recipe.preprocess.keep_clean else [])]
     return StageRecord(
         hash=job.hashes["preprocess"],
         started=clock.started,
@@ -239,13 +240,13 @@ def _preprocess_record(job: Job, baseline: Baseline, notes: Notes, clock: Clock,
             "corrupt_frames": {str(frame): why for frame, why in notes.corrupt_frames.items()},
         },
         warnings=list(warned),
-        outputs={name: describe(job.out / name) for name in files},
+        outputs={name: output_of(job.out / name) for name in files},
     )
 
 
 def _segment_record(job: Job, table: BlobTable, clock: Clock, warned: list[str]) -> StageRecord:
     write_blobs(
-        job.out / "blobs.h5",
+        job.out / BLOBS,
         table,
         {
             "recipe_segment": job.recipe.segment.model_dump(),
@@ -267,5 +268,5 @@ def _segment_record(job: Job, table: BlobTable, clock: Clock, warned: list[str])
         },
         measured={"compiling_s": round(clock.compiled(), 2)},
         warnings=[*job.warned, *warned],
-        outputs={"blobs.h5": describe(job.out / "blobs.h5")},
+        outputs={BLOBS: output_of(job.out / BLOBS)},
     )

@@ -6,20 +6,22 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from friedel.errors import CapacityError, InputError, Interrupted, OutputError, RecipeError
+from friedel.errors import CapacityError, InputError, Interrupted, OutputError
 from friedel.io import open_scan
 from friedel.io.sources import held_bytes
 from friedel.model.scan import Scan
-from friedel.preprocess import ring_bytes
+from friedel.output_folder.files import LOG, STAGES
+from friedel.output_folder.record import RunRecord, new_record
+from friedel.preprocess import buffer_bytes
 from friedel.recipe import Recipe
 from friedel.runner.areas import read_areas
 from friedel.runner.executors import local_executor, usable_cores
-from friedel.runner.folder import earlier_record
 from friedel.runner.job import Job
+from friedel.runner.leftovers import earlier_record
 from friedel.runner.lock import locked
 from friedel.runner.plan import Plan, budget, plan_blocks, usable_memory
 from friedel.runner.progress import Progress, log, log_file
-from friedel.runner.provenance import STAGES, RunRecord, new_record, stage_hashes
+from friedel.runner.stage_hashes import stage_hashes
 from friedel.runner.stages import Keeper, do_stages, stages_for
 
 INTERRUPTED = "finished stages are kept, and the same command without --restart and --from goes on after them"
@@ -43,7 +45,6 @@ def run_pipeline(
     the same call goes on from the last finished stage.
     """
     wanted = stages_between(first, last)
-    _refuse_unbuilt(recipe)
     with clean_endings(INTERRUPTED):
         scan = open_scan(recipe.scan.frames, recipe.scan)
         plan = plan_for(recipe, scan)
@@ -52,7 +53,7 @@ def run_pipeline(
             fresh = new_record(scan)
             earlier = earlier_record(out, scan, restart=restart)
             record = replace(fresh, stages=earlier.stages) if earlier else fresh
-            with log_file(out / "log.txt"), local_executor(recipe.run.threads) as executor:
+            with log_file(out / LOG), local_executor(recipe.run.threads) as executor:
                 log.info(f"{scan.name}: {' × '.join(map(str, scan.shape))} frames × rows × cols -> {out}")
                 log.debug(f"{executor.threads} threads, {plan.windows_per_block} windows a block, {plan}")
                 keeper = Keeper(recipe, out, record)
@@ -85,22 +86,14 @@ def stages_between(first: str | None, last: str | None) -> tuple[str, ...]:
     return STAGES[begin : end + 1]
 
 
-def _refuse_unbuilt(recipe: Recipe) -> None:
-    """What a recipe may say one day, but not yet."""
-    for key, value, built in (
-        ("run.executor", recipe.run.executor, "local"),
-        ("segment.method", recipe.segment.method, "double_threshold"),
-    ):
-        if value != built:
-            raise RecipeError(key, rule="this choice is not built yet", got=f'"{value}"', way_out=f'use "{built}"')
-
-
 def plan_for(recipe: Recipe, scan: Scan) -> Plan:
     """How much at a time. Raises `CapacityError` when the scan does not fit into the memory it may use."""
     threads = recipe.run.threads or usable_cores()
     allowed = budget(recipe.run.memory_gb, usable_memory())
     held = held_bytes(scan.frames)
-    return plan_blocks(allowed, lambda windows: held + ring_bytes(recipe.preprocess, scan.shape, windows, threads))
+    return plan_blocks(
+        allowed, lambda windows: held + buffer_bytes(recipe.preprocess, scan.shape, windows, threads)
+    )
 
 
 @contextmanager

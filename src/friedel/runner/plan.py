@@ -16,7 +16,7 @@ PROGRAM_BYTES = 380_000_000
 BLOB_SHARE = 0.20
 """Part of what is left that is kept free for bright voxels, which grow with the scan's content."""
 MOST_WINDOWS = 10
-"""More windows a block than this gain no speed (design/NUMBERS: the planes are shared by ~10 windows)."""
+"""More windows a block than this gain no speed (about ten windows of 501 frames, 51 apart, overlap)."""
 UNLIMITED = 1 << 60
 
 
@@ -25,14 +25,14 @@ class Plan:
     """What the run will hold in memory, in bytes, and how many median windows it does at a time."""
 
     windows_per_block: int
-    ring_bytes: int
+    buffer_bytes: int
     budget_bytes: int
     program_bytes: int = PROGRAM_BYTES
 
     @property
     def total_bytes(self) -> int:
         """Program and frames together, before any blob."""
-        return self.ring_bytes + self.program_bytes
+        return self.buffer_bytes + self.program_bytes
 
     @property
     def free_bytes(self) -> int:
@@ -40,14 +40,14 @@ class Plan:
         return self.budget_bytes - self.total_bytes
 
 
-def plan_blocks(budget_bytes: int, ring: Callable[[int], int], *, most: int = MOST_WINDOWS) -> Plan:
+def plan_blocks(budget_bytes: int, buffer: Callable[[int], int], *, most: int = MOST_WINDOWS) -> Plan:
     """The largest block, counted in median windows, that fits.
 
-    `ring(windows_per_block)` gives the bytes that frames in memory need; it must not fall. Raises `CapacityError`
+    `buffer(windows_per_block)` gives the bytes that frames in memory need; it must not fall. Raises `CapacityError`
     when not even one window at a time fits.
     """
     room = budget_bytes - PROGRAM_BYTES
-    smallest = PROGRAM_BYTES + ring(1)
+    smallest = PROGRAM_BYTES + buffer(1)
     if smallest > budget_bytes:
         raise CapacityError(
             "run.memory_gb",
@@ -56,9 +56,9 @@ def plan_blocks(budget_bytes: int, ring: Callable[[int], int], *, most: int = MO
             way_out="raise run.memory_gb, or lower preprocess.half_window",
         )
     for windows in range(most, 1, -1):
-        if ring(windows) <= room * (1 - BLOB_SHARE):
-            return Plan(windows, ring(windows), budget_bytes)
-    return Plan(1, ring(1), budget_bytes)
+        if buffer(windows) <= room * (1 - BLOB_SHARE):
+            return Plan(windows, buffer(windows), budget_bytes)
+    return Plan(1, buffer(1), budget_bytes)
 
 
 def budget(memory_gb: float, usable_bytes: int) -> int:

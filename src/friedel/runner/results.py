@@ -1,12 +1,11 @@
-"""What a finished run left in its folder, read back; judged against a truth, and exported for other programs."""
+"""What is made of a finished run's folder: numbers against a truth, a better geometry, files for other programs."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from friedel.calibrator import CalibrationRequest, Decision, choose_setup
-from friedel.errors import InputError, RecipeError
+from friedel.errors import RecipeError
 from friedel.evaluator import evaluate
 from friedel.io.export import (
     export_dream3d,
@@ -17,72 +16,23 @@ from friedel.io.export import (
     export_vtkhdf,
     export_xdmf,
 )
-from friedel.io.store import read_blobs, read_description, read_grains, read_pairs, read_volume
-from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable, GrainVolume
-from friedel.model.pairs import PairTable
-from friedel.model.setup import Setup
 from friedel.model.truth import Truth
-from friedel.recipe import Recipe, load_recipe
-from friedel.runner.geometry import load_setup
-
-
-@dataclass(frozen=True, slots=True)
-class Results:
-    """The files of an output folder as values; what is not there is None."""
-
-    out: Path
-
-    @property
-    def recipe(self) -> Recipe:
-        """What ran."""
-        return load_recipe(self.out / "recipe.toml")
-
-    @property
-    def phases(self) -> tuple[Phase, ...]:
-        """The crystals of the recipe."""
-        return tuple(phase.phase() for phase in self.recipe.phase)
-
-    @property
-    def blobs(self) -> BlobTable:
-        """The blobs; a folder without them is no output folder."""
-        return read_blobs(self.out / "blobs.h5")
-
-    @property
-    def pairs(self) -> PairTable | None:
-        """The Friedel pairs."""
-        return read_pairs(self.out / "pairs.h5") if (self.out / "pairs.h5").exists() else None
-
-    @property
-    def grains(self) -> GrainTable | None:
-        """The grains."""
-        return read_grains(self.out / "grains.h5") if (self.out / "grains.h5").exists() else None
-
-    @property
-    def volume(self) -> GrainVolume | None:
-        """The map."""
-        return read_volume(self.out / "volume.h5") if (self.out / "volume.h5").exists() else None
-
-    @property
-    def setup(self) -> Setup | None:
-        """The geometry that the grains were found with."""
-        given = self.recipe.setup
-        if given is None or not (self.out / "grains.h5").exists():
-            return None
-        return load_setup(self.out / "grains.h5", given.setup())
+from friedel.output_folder.files import BLOBS, GRAINS, PAIRS, RECIPE, VOLUME
+from friedel.output_folder.reader import OutputFolder
 
 
 def judge(out: Path, truth: Truth) -> dict[str, Any]:
     """All parts of a run against the truth."""
-    results = Results(out)
+    folder = OutputFolder(out)
     return evaluate(
         truth,
-        blobs=results.blobs,
-        pairs=results.pairs,
-        grains=results.grains,
-        volume=results.volume,
-        phases=results.phases,
+        blobs=folder.needed(folder.blobs, BLOBS),
+        pairs=folder.undamaged(folder.pairs, PAIRS),
+        grains=folder.undamaged(folder.grains, GRAINS),
+        volume=folder.undamaged(folder.volume, VOLUME),
+        phases=_phases(folder),
     )
 
 
@@ -91,84 +41,74 @@ def calibrated(out: Path) -> Decision:
 
     Raises `RecipeError` for a run whose recipe has no geometry and crystal.
     """
-    results = Results(out)
-    recipe = results.recipe
+    folder = OutputFolder(out)
+    recipe = folder.needed(folder.recipe, RECIPE)
     if recipe.setup is None or not recipe.phase:
         raise RecipeError("calibrate", rule="needs [setup] and [[phase]] in the recipe")
-    given, how = recipe.setup.setup(), recipe.setup.calibrate
-    request = CalibrationRequest(given, results.phases, how, recipe.match, recipe.run.seed, asked=True)
-    return choose_setup(results.blobs, request, setup=results.setup, grains=results.grains)
+    given, how, phases = recipe.setup.setup(), recipe.setup.calibrate, _phases(folder)
+    request = CalibrationRequest(given, phases, how, recipe.match, recipe.run.seed, asked=True)
+    blobs, grains = folder.needed(folder.blobs, BLOBS), folder.undamaged(folder.grains, GRAINS)
+    return choose_setup(blobs, request, setup=folder.setup_of(GRAINS), grains=grains)
 
 
 def export_results(out: Path, format_name: str, target: Path) -> Path:
-    """Write one of `FORMATS` to `target`, which is returned.
+    """Write one of `EXPORT_FILES` to `target`, which is returned.
 
-    Raises `InputError` for another format, and for one that needs grains or a map where there are none.
+    Raises `InputError` for one that needs grains or a map where there are none.
     """
-    FORMATS[format_name].write(Results(out), target)
+    WRITERS[format_name](OutputFolder(out), target)
     return target
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
-    """A format: the name of its file unless the user gives one, and who writes it."""
-
-    file: str
-    write: Callable[[Results, Path], None]
+def _phases(folder: OutputFolder) -> tuple[Phase, ...]:
+    folder.needed(folder.recipe, RECIPE)
+    return folder.needed(folder.phases, RECIPE)
 
 
-def _map_of(results: Results) -> tuple[GrainVolume, GrainTable, tuple[Phase, ...]]:
-    volume, grains = results.volume, results.grains
-    if volume is None or grains is None:
-        raise InputError(
-            str(results.out), rule="holds no map", way_out="run it up to assemble, or export the blobs"
-        )
-    return volume, grains, results.phases
+def _map_of(folder: OutputFolder) -> tuple[GrainVolume, GrainTable, tuple[Phase, ...]]:
+    volume, grains = folder.needed(folder.volume, VOLUME), folder.needed(folder.grains, GRAINS)
+    return volume, grains, _phases(folder)
 
 
-def _blobs(kind: Any) -> Callable[[Results, Path], None]:
-    def write(results: Results, target: Path) -> None:
-        export_table(results.blobs, target, kind)
-
-    return write
+def _parquet(folder: OutputFolder, target: Path) -> None:
+    export_table(folder.needed(folder.blobs, BLOBS), target, "parquet")
 
 
-def _csv(results: Results, target: Path) -> None:
+def _csv(folder: OutputFolder, target: Path) -> None:
     """The blobs, and beside them the grains where there are some."""
-    export_table(results.blobs, target, "csv")
-    grains = results.grains
+    export_table(folder.needed(folder.blobs, BLOBS), target, "csv")
+    grains = folder.undamaged(folder.grains, GRAINS)
     if grains is not None:
-        about = read_description(results.out / "grains.h5")
+        about = folder.undamaged(folder.description, GRAINS)
         export_grains(grains, target.with_name(f"{target.stem}_grains.csv"), description=about)
 
 
-def _imaged11(results: Results, target: Path) -> None:
+def _imaged11(folder: OutputFolder, target: Path) -> None:
     """The grain file, and beside it the geometry as `.par`."""
-    grains, setup = results.grains, results.setup
-    if grains is None or setup is None:
-        raise InputError(str(results.out), rule="holds no grains", way_out="run it up to index")
+    grains, phases = folder.needed(folder.grains, GRAINS), _phases(folder)
+    setup = folder.needed(folder.setup, GRAINS)
     export_grain_map(target, grains)
-    export_parameters(target.with_suffix(".par"), setup, results.phases[0])
+    export_parameters(target.with_suffix(".par"), setup, phases[0])
 
 
-def _vtkhdf(results: Results, target: Path) -> None:
-    export_vtkhdf(target, *_map_of(results))
+def _vtkhdf(folder: OutputFolder, target: Path) -> None:
+    export_vtkhdf(target, *_map_of(folder))
 
 
-def _xdmf(results: Results, target: Path) -> None:
-    export_xdmf(target, *_map_of(results))
+def _xdmf(folder: OutputFolder, target: Path) -> None:
+    export_xdmf(target, *_map_of(folder))
 
 
-def _dream3d(results: Results, target: Path) -> None:
-    export_dream3d(target, *_map_of(results))
+def _dream3d(folder: OutputFolder, target: Path) -> None:
+    export_dream3d(target, *_map_of(folder))
 
 
-FORMATS: Mapping[str, Format] = {
-    "vtkhdf": Format("map.vtkhdf", _vtkhdf),
-    "xdmf": Format("map.xdmf", _xdmf),
-    "dream3d": Format("map.dream3d", _dream3d),
-    "imaged11": Format("grains.map", _imaged11),
-    "parquet": Format("blobs.parquet", _blobs("parquet")),
-    "csv": Format("blobs.csv", _csv),
+WRITERS: Mapping[str, Callable[[OutputFolder, Path], None]] = {
+    "vtkhdf": _vtkhdf,
+    "xdmf": _xdmf,
+    "dream3d": _dream3d,
+    "imaged11": _imaged11,
+    "parquet": _parquet,
+    "csv": _csv,
 }
-"""Formats of `friedel export`."""
+"""Who writes each format of `EXPORT_FILES`."""

@@ -9,7 +9,7 @@ from friedel.errors import FriedelWarning, InputError
 from friedel.io.store import read_volume
 from friedel.model.setup import Setup
 from friedel.model.shapes import SampleMask
-from friedel.preprocess import measure
+from friedel.preprocess import measure_baseline
 from friedel.runner.job import Job
 
 MOST_ANGLES = 720
@@ -32,7 +32,7 @@ def sample_mask(job: Job, setup: Setup) -> SampleMask | None:
 
 
 def _from_absorption(job: Job, setup: Setup) -> SampleMask:
-    scan, baseline = job.scan, measure(job.scan, job.recipe.preprocess, job.executor)
+    scan, baseline = job.scan, measure_baseline(job.scan, job.recipe.preprocess, job.executor)
     box, margins = baseline.beam, sorted(baseline.margins)
     if box is None or len(margins) < 2:
         raise InputError("direct beam", rule="must be seen with a margin on both sides of the sample")

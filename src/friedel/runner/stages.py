@@ -4,13 +4,14 @@ from pathlib import Path
 
 from friedel.errors import RecipeError
 from friedel.io.store import atomic
+from friedel.output_folder.files import CLEAN, GRAIN_STAGES, RECIPE, STAGES
+from friedel.output_folder.record import RunRecord, StageRecord, write_run_record
 from friedel.recipe import Recipe, dump
-from friedel.runner.folder import remove_results, remove_views
 from friedel.runner.grains import StageInputs, covers_half_a_turn_at_most, run_stage
 from friedel.runner.job import Job
+from friedel.runner.leftovers import remove_results, remove_views
 from friedel.runner.passes import from_clean, from_raw
 from friedel.runner.progress import log
-from friedel.runner.provenance import GRAIN_STAGES, STAGES, RunRecord, StageRecord, write_record
 
 NO_GRAINS = "the recipe has no [setup] and [[phase]]: the run ends with the blobs"
 HALF_TURN = "half a turn holds no Friedel pairs, and grains are indexed from pairs: the run ends with the blobs"
@@ -43,9 +44,9 @@ class Keeper:
     def write(self) -> None:
         """`recipe.toml` and `run.json`, which belong together."""
         text = dump(self._recipe, head="What ran: every default spelled out, paths absolute.")
-        with atomic(self._out / "recipe.toml") as partial:
+        with atomic(self._out / RECIPE) as partial:
             partial.write_text(text, encoding="utf-8")
-        write_record(self._out, self.record)
+        write_run_record(self._out, self.record)
 
 
 def stages_for(job: Job, wanted: tuple[str, ...], last: str | None) -> tuple[str, ...]:
@@ -101,7 +102,7 @@ def _do_blobs(job: Job, keeper: Keeper, *, blobs: bool, redo: tuple[str, ...]) -
     if blobs_done or (clean_done and not blobs):
         return False
     kept = keeper.record.stages.get("preprocess")
-    if clean_done and kept is not None and "clean.h5" in kept.outputs:
+    if clean_done and kept is not None and CLEAN in kept.outputs:
         job.progress.stage("segment")
         log.info("segmenting the clean frames that an earlier run kept")
         keeper.finish(from_clean(job))
@@ -117,4 +118,4 @@ def _finished(job: Job, record: RunRecord, name: str) -> bool:
     wants_clean = name == "preprocess" and job.recipe.preprocess.keep_clean
     if not record.finished(name, job.hashes[name], job.out):
         return False
-    return not wants_clean or "clean.h5" in record.stages[name].outputs
+    return not wants_clean or CLEAN in record.stages[name].outputs

@@ -20,12 +20,11 @@ from friedel.model.arrays import AnyArray, Frames, Image, Indices, Mask
 from friedel.model.baseline import Baseline
 from friedel.model.stream import CleanBlock, Executor, Serial
 from friedel.segment.exclude import left_out, noise_per_pixel
+from friedel.segment.fullness import most_bright, too_full
 from friedel.segment.params import Rules, SegmentParams, sigma_of
 
 TASK_VOXELS = 1 << 20
 """Voxels that one task looks through: enough to forget what a call costs, few enough to share among threads."""
-LEAST_BRIGHT = 9
-"""One spot of 3 × 3 is not too much for any frame, however small."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +92,7 @@ class Stencil:
         noise = noise_per_pixel(params, baseline, noise_image)
         area = left_out(params, rows, cols, baseline=baseline, exclude=exclude, mask=mask, noise=noise)
         level = Rules.of(params, sigma_of(baseline)).floor if floor is None else float(floor)
-        limit = max(int(params.max_bright_fraction * (area.size - np.count_nonzero(area))), LEAST_BRIGHT)
+        limit = most_bright(params, area.size - int(np.count_nonzero(area)))
         dark = None if noise is None else surely_dark(level, noise)
         return cls(scan_shape, level, noise, dark, area, block_states(area), limit)
 
@@ -236,12 +235,5 @@ def _beside_invalid(
 def _too_bright(frame: Image, number: int, stencil: Stencil) -> NoiseError:
     level = frame if stencil.noise is None else frame / np.where(stencil.left_out, np.float32(1), stencil.noise)
     inside = ~stencil.left_out
-    bright = np.count_nonzero(inside & (level >= stencil.floor))
-    part = bright / max(int(np.count_nonzero(inside)), 1)
-    return NoiseError(
-        f"frame {number}",
-        rule=f"at most {stencil.limit} of its voxels may be above the lowest threshold, {stencil.floor:g}",
-        got=f"{bright} ({part:.1%})",
-        way_out="raise segment.grow_min or segment.tolerance, exclude what is bright, "
-        "or raise segment.max_bright_fraction",
-    )
+    bright, pixels = np.count_nonzero(inside & (level >= stencil.floor)), np.count_nonzero(inside)
+    return too_full(number, int(bright), int(pixels), most=stencil.limit, floor=stencil.floor)

@@ -18,7 +18,7 @@ Exclude = Literal["beam", "none"] | str | tuple[str | BoxParam, ...]
 class SegmentParams(Params):
     """How blobs are found in clean frames."""
 
-    method: Literal["double_threshold", "unet"] = parameter("double_threshold", "How blobs are found.")
+    method: Literal["double_threshold"] = parameter("double_threshold", "How blobs are found.")
     unit: Literal["counts", "sigma"] = parameter(
         "counts", 'Whether thresholds are in counts or in multiples of the noise ("sigma").'
     )

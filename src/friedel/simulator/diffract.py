@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from friedel.kernels import bragg
-from friedel.kernels.simulate.spot_images import SPOT, ForwardModel, extents
+from friedel.kernels.simulate.spot_images import SPOT, ProjectionModel, extents
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.crystal import Phase, Reflections
 from friedel.model.setup import Setup
@@ -37,7 +37,7 @@ class Diffraction:
     row: Floats
     col: Floats
     frame: Floats
-    model: ForwardModel
+    model: ProjectionModel
     period: int
 
 
@@ -53,7 +53,7 @@ def diffract(
     """All spots that fall on the detector during the scan. `taps` are those of the point spread."""
     detector = setup.detector
     plane = bragg.detector_frame(detector.origin_um, detector.u_um, detector.v_um)
-    model = ForwardModel(specimen.position_um, specimen.strain, plane, taps)
+    model = ProjectionModel(specimen.position_um, specimen.strain, plane, taps)
     d_min = setup.beam.wavelength / (2 * np.sin(_largest_two_theta(params, setup) / 2))
     listed = [phase.reflections(d_min) for phase in phases]
     scale = params.light.spot_counts * (params.voxel_um / params.pixel_um) ** 3 / _strongest(phases, listed, setup)
@@ -75,7 +75,7 @@ def diffract(
     )
 
 
-def _boxes(spots: AnyArray, model: ForwardModel, executor: Executor) -> tuple[Indices, Indices]:
+def _boxes(spots: AnyArray, model: ProjectionModel, executor: Executor) -> tuple[Indices, Indices]:
     def work(chunk: slice) -> tuple[Indices, Indices]:
         boxes, shadows = (np.zeros((len(spots[chunk]), 6), dtype=np.int64) for _ in range(2))
         extents(spots[chunk], model, False, boxes)

@@ -10,7 +10,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from friedel.kernels.simulate.visible_voxels import Seen, View, near_others, nothing_seen, see
+from friedel.kernels.simulate.visible_voxels import (
+    VisibilityRule,
+    VisibleSpots,
+    find_visible,
+    near_others,
+    no_visible_spots,
+)
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.blobs import BlobTable, Flag, Voxels
 from friedel.model.grains import GrainTable
@@ -32,8 +38,8 @@ def make_truth(diffraction: Diffraction, specimen: Specimen, camera: Camera, exe
     """The true blobs, grains and volume."""
     params, sigma = camera.params, camera.noise_sigma()
     period = diffraction.period
-    view = View(sigma, camera.hidden(), params.frames, period, PEAK_SHARE, NOISE_SHARE)
-    seen, voxels, values = _look(diffraction, view, executor)
+    rule = VisibilityRule(sigma, camera.hidden(), params.frames, period, PEAK_SHARE, NOISE_SHARE)
+    seen, voxels, values = _visible(diffraction, rule, executor)
     pointer = _pointer(seen.sizes)
     _unwrap(seen, pointer, voxels, values, params.frames)
     first = voxels[pointer[:-1][seen.sizes > 0]]
@@ -44,7 +50,7 @@ def make_truth(diffraction: Diffraction, specimen: Specimen, camera: Camera, exe
     near_others(by_frame, pointer, voxels, seen.ranges, period, GAP, near)
     take = _gather(pointer, spots)
     voxels, values = voxels[take], values[take]
-    kept = Seen(*(part[spots] for part in seen))
+    kept = VisibleSpots(*(part[spots] for part in seen))
     columns = _columns(params, kept, values)
     noise = sigma[kept.peak[:, 1], kept.peak[:, 2]].astype(np.float64)
     columns["threshold"] = np.maximum(PEAK_SHARE * columns["IMax_int"], NOISE_SHARE * noise)
@@ -75,25 +81,27 @@ def make_truth(diffraction: Diffraction, specimen: Specimen, camera: Camera, exe
     return Truth(blobs, _with_blobs(specimen.grains, extra["grain"]), specimen.volume)
 
 
-def _look(diffraction: Diffraction, view: View, executor: Executor) -> tuple[Seen, AnyArray, AnyArray]:
+def _visible(
+    diffraction: Diffraction, rule: VisibilityRule, executor: Executor
+) -> tuple[VisibleSpots, AnyArray, AnyArray]:
     """What is seen of each spot; all voxels int32 (m,3): unwrapped frame, row, col, spot by spot; their counts."""
-    boxes, (rows, cols) = diffraction.boxes, view.sigma.shape
+    boxes, (rows, cols) = diffraction.boxes, rule.sigma.shape
     height = np.minimum(boxes[:, 3], rows) - np.maximum(boxes[:, 2], 0)
     width = np.minimum(boxes[:, 5], cols) - np.maximum(boxes[:, 4], 0)
     room = (boxes[:, 1] - boxes[:, 0]) * height * width
     group = (np.cumsum(room) - room) // CHUNK_VOXELS
     edges = np.flatnonzero(np.diff(group, prepend=-1, append=-1)).tolist()
 
-    def work(chunk: slice) -> tuple[Seen, AnyArray, AnyArray]:
+    def work(chunk: slice) -> tuple[VisibleSpots, AnyArray, AnyArray]:
         count = int(room[chunk].sum())
-        seen = nothing_seen(len(room[chunk]))
+        seen = no_visible_spots(len(room[chunk]))
         voxels, values = np.empty((count, 3), dtype=np.int32), np.empty(count, dtype=np.float32)
-        found = see(diffraction.spots[chunk], boxes[chunk], diffraction.model, view, seen, voxels, values)
+        found = find_visible(diffraction.spots[chunk], boxes[chunk], diffraction.model, rule, seen, voxels, values)
         return seen, voxels[:found].copy(), values[:found].copy()
 
     chunks = [slice(a, b) for a, b in pairwise(edges)] if len(room) else [slice(0, 0)]
     parts = list(executor.map(work, chunks))
-    seen = Seen(*(np.concatenate([part[0][i] for part in parts]) for i in range(len(Seen._fields))))
+    seen = VisibleSpots(*(np.concatenate([part[0][i] for part in parts]) for i in range(len(VisibleSpots._fields))))
     return seen, np.concatenate([part[1] for part in parts]), np.concatenate([part[2] for part in parts])
 
 
@@ -108,7 +116,7 @@ def _gather(pointer: Indices, spots: Indices) -> Indices:
     return np.asarray(np.repeat(pointer[:-1][spots] - starts, sizes) + np.arange(sizes.sum()), dtype=np.int64)
 
 
-def _unwrap(seen: Seen, pointer: Indices, voxels: AnyArray, values: AnyArray, frames: int) -> None:
+def _unwrap(seen: VisibleSpots, pointer: Indices, voxels: AnyArray, values: AnyArray, frames: int) -> None:
     """Move every spot by whole turns until its peak lies in [0, frames); sort its voxels by stored frame."""
     back = (seen.peak[:, 0] // frames) * frames
     seen.peak[:, 0] -= back
@@ -120,7 +128,7 @@ def _unwrap(seen: Seen, pointer: Indices, voxels: AnyArray, values: AnyArray, fr
         voxels[part], values[part] = voxels[part][order], values[part][order]
 
 
-def _columns(params: SimulationParams, seen: Seen, values: AnyArray) -> dict[str, AnyArray]:
+def _columns(params: SimulationParams, seen: VisibleSpots, values: AnyArray) -> dict[str, AnyArray]:
     """All columns of the blob table, from the noise-free counts."""
     n, step, omega0 = len(seen.sizes), params.omega_step_deg, params.omega_start_deg
     total = seen.sums[:, 0]
@@ -181,7 +189,7 @@ def _columns(params: SimulationParams, seen: Seen, values: AnyArray) -> dict[str
     }
 
 
-def _on_ends(seen: Seen, params: SimulationParams) -> tuple[Indices, Indices]:
+def _on_ends(seen: VisibleSpots, params: SimulationParams) -> tuple[Indices, Indices]:
     """1 for spots on the first, and on the last frame; unwrapped ranges may pass either end."""
     start, stop, frames = seen.ranges[:, 0], seen.ranges[:, 1], params.frames
     first = (start <= 0) | (stop > frames)

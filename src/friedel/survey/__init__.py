@@ -1,7 +1,7 @@
 """One look at a scan before anything runs: what is in it, which parameters fit it, how long it will take."""
 
 from friedel.survey.guess import guess
-from friedel.survey.look import Facts, look
+from friedel.survey.inspection import Facts, inspect_scan
 from friedel.survey.speed import Speed, measure_speed
 
-__all__ = ["Facts", "Speed", "guess", "look", "measure_speed"]
+__all__ = ["Facts", "Speed", "guess", "inspect_scan", "measure_speed"]

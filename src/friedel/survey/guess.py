@@ -12,12 +12,12 @@ from friedel.io import open_scan
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.model.stream import Executor
-from friedel.preprocess import measure
-from friedel.preprocess.sample import SAMPLE
+from friedel.preprocess import measure_baseline
+from friedel.preprocess.probe_frames import PROBE_FRAMES
 from friedel.preprocess.stream import CORRUPT_SHARE
 from friedel.recipe import Recipe, build_recipe
 from friedel.segment import SegmentParams
-from friedel.survey.spots import BrightPatches, look_at_spots
+from friedel.survey.spots import BrightPatches, measure_spots
 
 LEAST_SIGMAS, MOST_SIGMAS = 8.0, 26.0
 """Between these multiples of the noise lies the seed threshold. White noise reaches 8 in none of 1e10 voxels after
@@ -30,7 +30,7 @@ GROW_SIGMAS = 5.0
 RAW_SHARE = {1: 1.0, 3: 0.41, 5: 0.25, 7: 0.18}
 """Noise after the 2D median over noise before, by its edge (white noise)."""
 TYPICAL_PERCENT = 80.0
-"""A spot shows its maximum in one of its few frames only, and the sample sees it in any of them."""
+"""A spot shows its maximum in one of its few frames only, and the probe frames see it in any of them."""
 SAFE_SIGMAS = 6.0
 """A seed threshold never comes closer to the noise than this, however it was filtered."""
 SEED_VOXELS = 3
@@ -54,14 +54,14 @@ def guess(values: Mapping[str, Any], executor: Executor) -> tuple[Recipe, dict[s
     settled = build_recipe(values)
     scan = open_scan(settled.scan.frames, settled.scan)
     settled, fitted = _fitted(settled, scan, values.get("preprocess", {}))
-    baseline = measure(scan, settled.preprocess, executor)
+    baseline = measure_baseline(scan, settled.preprocess, executor)
     for text in [*baseline.warnings, *_refusals(scan, baseline)]:
         if baseline.beam is None and text.startswith("preprocess.normalise"):
             continue  # the recipe will say "none"
         warnings.warn(text, FriedelWarning, stacklevel=2)
     guesses, notes = _from_scan(scan), _scan_notes(scan)
     scale = RAW_SHARE[3] / RAW_SHARE[settled.preprocess.despeckle]  # the multiples of the noise are for 3 × 3
-    spots = look_at_spots(scan, settled.preprocess, baseline, GROW_SIGMAS * scale * baseline.sigma, executor)
+    spots = measure_spots(scan, settled.preprocess, baseline, GROW_SIGMAS * scale * baseline.sigma, executor)
     unit = _unit(values.get("segment", {}))
     for part in (fitted, _levels(baseline, settled), _thresholds(baseline, settled, spots, scale, unit)):
         for key, (value, note) in part.items():
@@ -93,8 +93,8 @@ def _fitted(recipe: Recipe, scan: Scan, given: Mapping[str, Any]) -> tuple[Recip
 
 def _refusals(scan: Scan, baseline: Baseline) -> Iterator[str]:
     """What a run would stop at, as far as the frames that were looked at tell."""
-    seen = min(SAMPLE, scan.shape[0])
-    lost = seen - len(baseline.sample)
+    seen = min(PROBE_FRAMES, scan.shape[0])
+    lost = seen - len(baseline.probe_frames)
     if lost > max(seen // 10, 1):
         yield (
             f"{lost} of {seen} frames looked at cannot be read or have one value everywhere: a run stops at "
@@ -118,7 +118,7 @@ def _scan_notes(scan: Scan) -> dict[str, str]:
 
 
 def _levels(baseline: Baseline, recipe: Recipe) -> dict[str, tuple[Any, str]]:
-    sampled = f"Measured on {len(baseline.sample)} frames spread over the scan"
+    sampled = f"Measured on {len(baseline.probe_frames)} frames spread over the scan"
     if baseline.beam is None:
         return {
             "preprocess.beam": ("none", f"{sampled}: no direct beam was found."),

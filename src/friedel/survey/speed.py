@@ -9,7 +9,7 @@ import numpy as np
 from friedel.model.arrays import AnyArray
 from friedel.model.scan import Box, Scan
 from friedel.model.stream import Executor
-from friedel.preprocess import clean_blocks, measure
+from friedel.preprocess import clean_blocks, measure_baseline
 from friedel.recipe import Recipe
 
 READ_FRAMES = 48
@@ -49,7 +49,7 @@ def measure_speed(scan: Scan, recipe: Recipe, executor: Executor) -> Speed:
     read_s = (time.perf_counter() - begin) / count
     part = _part(scan, frames, strip, 2 * recipe.preprocess.half_window + 1)
     params = recipe.preprocess.replaced(normalise="none", beam="none", margin="auto")
-    baseline = measure(part, params, executor)
+    baseline = measure_baseline(part, params, executor)
     seconds = []
     for _ in range(2):  # the first time the kernels may have to be compiled
         begin = time.perf_counter()

@@ -9,12 +9,12 @@ from friedel.errors import FriedelError
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.colours import by_orientation
 from friedel.model.description import Description
+from friedel.model.figures_of_merit import FigureOfMerit, figures_of_merit, mean_rank
 from friedel.model.grains import GrainTable, Status
 from friedel.model.orientation import bunge_angles, quaternions, rodrigues
 from friedel.model.spot_angles import spot_angles_deg
-from friedel.model.trace import blobs_of_grain, grain_of_blob, owners, pairs_of_blobs
-from friedel.model.trust import Evidence, doubt_about, evidence_about
-from friedel.viewer.results import Results
+from friedel.model.traceability import blobs_of_grain, grain_of_blob, owners, pairs_of_blobs
+from friedel.output_folder.reader import OutputFolder
 
 SPOT_COLUMNS = (
     "blob", "row", "col", "frame", "eta_deg", "two_theta_deg", "grain", "partner", "intensity", "omega_deg",
@@ -28,7 +28,7 @@ class GrainFacts:
     part of the blob table. What is not in the folder is empty or None.
     """
 
-    def __init__(self, results: Results) -> None:
+    def __init__(self, results: OutputFolder) -> None:
         self.results = results
 
     @cached_property
@@ -81,14 +81,14 @@ class GrainFacts:
         return np.ascontiguousarray(np.column_stack(columns), np.float32)
 
     @cached_property
-    def evidence(self) -> list[Evidence]:
+    def evidence(self) -> list[FigureOfMerit]:
         """What speaks for and against grains."""
-        return [] if self.grains is None else evidence_about(self.grains, self.results.volume)
+        return [] if self.grains is None else figures_of_merit(self.grains, self.results.volume)
 
     @cached_property
     def trust(self) -> Floats:
         """1 minus the mean rank of each grain over the evidence: it compares grains, and says no more."""
-        return np.zeros(0) if self.grains is None or not len(self.grains) else 1.0 - doubt_about(self.evidence)
+        return np.zeros(0) if self.grains is None or not len(self.grains) else 1.0 - mean_rank(self.evidence)
 
     @cached_property
     def table(self) -> dict[str, Any]:

@@ -5,19 +5,19 @@ from typing import Any
 import numpy as np
 
 from friedel.errors import FriedelError
+from friedel.explorer.display import ScaledArray
 from friedel.model.arrays import AnyArray
 from friedel.model.colours import STATUS_COLOURS, TRIANGLES, by_number, by_orientation
 from friedel.model.grains import GrainVolume, Status
-from friedel.model.pole_key import AXES, Key, in_sector, key_of, on_paper
-from friedel.viewer.encode import Encoded
+from friedel.model.ipf_key import AXES, IPFKey, in_sector, make_ipf_key, stereographic
+from friedel.output_folder.reader import OutputFolder
 from friedel.viewer.grain_facts import GrainFacts, hexes, listed
-from friedel.viewer.results import Results
 
 LAYERS = ("grain_id", "status", "density")
 MOST_STEP = 16
 
 
-def map_of(results: Results) -> GrainVolume:
+def map_of(results: OutputFolder) -> GrainVolume:
     """The map. Raises `FriedelError` where there is none."""
     volume = results.volume
     if volume is None:
@@ -25,7 +25,7 @@ def map_of(results: Results) -> GrainVolume:
     return volume
 
 
-def layer(volume: GrainVolume, name: str, step: int = 1) -> Encoded:
+def layer(volume: GrainVolume, name: str, step: int = 1) -> ScaledArray:
     """Every `step`-th voxel [z,y,x] of a layer, in as few bytes as hold it."""
     every = slice(None, None, step)
     values: AnyArray = getattr(volume, name)[every, every, every]
@@ -37,13 +37,13 @@ def layer(volume: GrainVolume, name: str, step: int = 1) -> Encoded:
         "whole": list(volume.grain_id.shape),
     }
     if name == "status":
-        return Encoded(np.ascontiguousarray(values, np.uint8), meta=about)
+        return ScaledArray(np.ascontiguousarray(values, np.uint8), meta=about)
     if name == "grain_id":
         few = int(volume.grain_id.max(initial=0)) < 65536
-        return Encoded(np.ascontiguousarray(values, np.uint16 if few else np.int32), meta=about)
+        return ScaledArray(np.ascontiguousarray(values, np.uint16 if few else np.int32), meta=about)
     top = float(values.max(initial=0.0)) or 1.0
     scaled = np.rint(np.clip(np.nan_to_num(values) / top, 0, 1) * 255)
-    return Encoded(np.ascontiguousarray(scaled, np.uint8), top / 255, 0.0, about)
+    return ScaledArray(np.ascontiguousarray(scaled, np.uint8), top / 255, 0.0, about)
 
 
 def voxel_facts(facts: GrainFacts, x: int, y: int, z: int) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def colours_of(facts: GrainFacts) -> dict[str, Any]:
         keys.append({"phase": phase.name, "system": phase.crystal_system, "keyed": keyed, "grains": len(mine)})
         if not keyed:
             continue
-        key = key_of(phase, 8)
+        key = make_ipf_key(phase, 8)
         for name, axis in AXES.items():
             along = np.swapaxes(grains.U[mine], 1, 2) @ np.array(axis)
             for grain, place in zip(
@@ -97,7 +97,7 @@ def colours_of(facts: GrainFacts) -> dict[str, Any]:
     return {**found, "keys": keys, "places": places}
 
 
-def key_image(results: Results, phase: int, size: int) -> Encoded:
+def key_image(results: OutputFolder, phase: int, size: int) -> ScaledArray:
     """The key of one phase's colours as uint8 RGBA [row, col, 4], upper row first; its corners' names in the meta.
 
     Raises `FriedelError` where there is none.
@@ -105,17 +105,17 @@ def key_image(results: Results, phase: int, size: int) -> Encoded:
     phases = results.phases
     if not 0 <= phase < len(phases) or phases[phase].crystal_system not in TRIANGLES:
         raise FriedelError(f"phase {phase}", rule="has no key of orientations")
-    key = key_of(phases[phase], size)
+    key = make_ipf_key(phases[phase], size)
     image = np.ascontiguousarray(np.rint(255 * key.image[::-1]), np.uint8)
     left, right, bottom, top = key.box
     edge = np.column_stack([(key.edge[:, 0] - left) / (right - left), (top - key.edge[:, 1]) / (top - bottom)])
     corners = [edge[0], edge[1], edge[-1]]
     about = {"names": list(key.names), "corners": listed(np.array(corners)), "edge": listed(edge)}
-    return Encoded(image, meta=about)
+    return ScaledArray(image, meta=about)
 
 
-def _in_key(key: Key, directions: AnyArray) -> list[list[float]]:
+def _in_key(key: IPFKey, directions: AnyArray) -> list[list[float]]:
     left, right, bottom, top = key.box
-    place = on_paper(directions)
+    place = stereographic(directions)
     across, down = (place[:, 0] - left) / (right - left), (top - place[:, 1]) / (top - bottom)
     return listed(np.column_stack([across, down]))

@@ -3,16 +3,15 @@
 import threading
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from friedel.errors import FriedelError
+from friedel.explorer.display import ScaledArray, clean_image, count_image, fewer_pixels, limits
+from friedel.explorer.scan_pass import ScanPass
 from friedel.model.arrays import AnyArray
-from friedel.viewer.encode import Encoded, clean_image, count_image, fewer_pixels, limits
-
-if TYPE_CHECKING:
-    from friedel.viewer.session import Session
+from friedel.model.baseline import Baseline
+from friedel.model.scan import Scan
 
 Key = tuple[str, int, int]
 ROOM_BYTES = 160_000_000
@@ -20,14 +19,14 @@ _LOW_SIGMAS, _HIGH_SIGMAS = -3.0, 25.0
 
 
 class Pictures:
-    """Encoded frames by kind, number and step; safe for several threads, each is made once at a time."""
+    """Frames in few bytes by kind, number and step; safe for several threads, each is made once at a time."""
 
-    def __init__(self, session: "Session", room_bytes: int = ROOM_BYTES) -> None:
-        self._session = session
+    def __init__(self, scan_pass: ScanPass, room_bytes: int = ROOM_BYTES) -> None:
+        self._pass = scan_pass
         self._room = room_bytes
         self._lock = threading.Lock()
-        self._held: OrderedDict[Key, Encoded] = OrderedDict()
-        self._making: dict[Key, Future[Encoded]] = {}
+        self._held: OrderedDict[Key, ScaledArray] = OrderedDict()
+        self._making: dict[Key, Future[ScaledArray]] = {}
         self._bytes = 0
         self._of: object = None
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="friedel-picture")
@@ -35,7 +34,7 @@ class Pictures:
         self._last = -1
         self._contrast: dict[str, tuple[float, float]] = {}
 
-    def get(self, kind: str, index: int, step: int) -> Encoded:
+    def get(self, kind: str, index: int, step: int) -> ScaledArray:
         """A frame of a kind (raw, background or clean) as it is sent. Raises `FriedelError`s."""
         picture = self._picture((kind, index, step))
         self._look_ahead(kind, index, step)
@@ -46,7 +45,7 @@ class Pictures:
         self._wanted = ()
         self._ahead.shutdown(wait=False, cancel_futures=True)
 
-    def _picture(self, key: Key) -> Encoded:
+    def _picture(self, key: Key) -> ScaledArray:
         with self._lock:
             self._forget_old()
             held = self._held.get(key)
@@ -73,17 +72,18 @@ class Pictures:
                 self._making.pop(key, None)
 
     def _now_exact(self, key: Key) -> bool:
-        return self._session.sweep.exact(key[1], key[1] + 1)
+        return self._pass.exact(key[1], key[1] + 1)
 
     def _forget_old(self) -> None:
         """Pictures of other parameters (with the lock)."""
-        now = (self._session.subject.scan and self._session.subject.scan.fingerprint, self._session.sweep.look)
+        scan = self._pass.source.scan
+        now = (scan and scan.fingerprint, self._pass.look)
         if now != self._of:
             self._held.clear()
             self._contrast.clear()
             self._bytes, self._of = 0, now
 
-    def _keep(self, key: Key, picture: Encoded) -> None:
+    def _keep(self, key: Key, picture: ScaledArray) -> None:
         with self._lock:
             old = self._held.pop(key, None)
             self._bytes += picture.nbytes - (old.nbytes if old is not None else 0)
@@ -95,7 +95,7 @@ class Pictures:
         """The next frames in the direction of the last step first, then the one before."""
         on = -1 if self._last - index in (1, 2) else 1
         self._last = index
-        count = self._session.scan.shape[0]
+        count = self._scan().shape[0]
         wanted = tuple((kind, k, step) for k in (index + on, index - on, index + 2 * on) if 0 <= k < count)
         self._wanted = wanted
         for key in wanted:
@@ -113,7 +113,7 @@ class Pictures:
         except (FriedelError, OSError, MemoryError):
             return  # whoever asks for it hears why
 
-    def _make(self, key: Key) -> Encoded:
+    def _make(self, key: Key) -> ScaledArray:
         kind, index, step = key
         image, quantum, meta = self._image(kind, index)
         low, high = self._limits(kind, image)
@@ -126,34 +126,38 @@ class Pictures:
 
     def _image(self, kind: str, index: int) -> tuple[AnyArray, float | None, dict[str, bool]]:
         """An image, its steps in counts where it has such, and whether it is a preview."""
-        scan, sweep = self._session.scan, self._session.sweep
+        scan = self._scan()
         if kind == "raw":
             return scan.frames.read(index, index + 1)[0], None, {"preview": False}
-        look = sweep.known()
+        look = self._pass.known()
         preview = not look.exact(index, index + 1)
         if kind == "background":
-            image = look.background(look.one.background_of(index))
             quantum = None if preview else look.quantum
-            return look.one.nothing if image is None else image, quantum, {"preview": preview}
-        block = look.one.clean(index, look.background(look.one.background_of(index)))
+            return look.cleaner.background(index), quantum, {"preview": preview}
+        block = look.block(index, index + 1)
         return block.frames[0], look.quantum, {"preview": preview, "stand_in": bool(block.replaced[0])}
+
+    def _scan(self) -> Scan:
+        scan = self._pass.source.scan
+        if scan is None:
+            raise FriedelError("frames", rule="there is no scan to look at")
+        return scan
 
     def _limits(self, kind: str, image: AnyArray) -> tuple[float, float]:
         """Ends of the grey scale: the same for all frames, so that they do not flicker."""
         known = self._contrast.get(kind)
         if known is None:
-            baseline = self._session.sweep.baseline
+            baseline = self._pass.baseline
             if kind == "clean" and baseline is not None:
                 known = _LOW_SIGMAS * baseline.sigma, _HIGH_SIGMAS * baseline.sigma
             else:
-                known = limits(_outside(image, self._session), 1.0, 99.7)
+                known = limits(_outside(image, baseline), 1.0, 99.7)
             self._contrast[kind] = known
         return known
 
 
-def _outside(image: AnyArray, session: "Session") -> AnyArray:
+def _outside(image: AnyArray, baseline: Baseline | None) -> AnyArray:
     """Pixels outside the direct beam, which would take all of the grey scale."""
-    baseline = session.sweep.baseline
     if baseline is None or baseline.beam is None:
         return image
     keep = np.ones(image.shape, np.bool_)

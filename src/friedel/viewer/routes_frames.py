@@ -8,7 +8,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from friedel.errors import FriedelError
-from friedel.viewer.encode import array_response, clean_image, count_image
+from friedel.explorer.display import clean_image, count_image
+from friedel.viewer.encode import array_response
 from friedel.viewer.session import Refused, Session, flag, inside, one_of, whole
 
 KINDS = ("raw", "background", "clean")
@@ -57,17 +58,17 @@ def cut(
     session: Session, kind: str, axis: str, at: int, wanted: tuple[int, int], middle: int, *, pack: bool
 ) -> Response:
     """One row or column of the frames that are held around `middle`, [frame, col] or [frame, row]."""
-    window = session.window(middle)
-    start, stop = max(window.start, wanted[0]), min(window.stop, wanted[1])
+    held = session.sub_volume(middle)
+    start, stop = max(held.start, wanted[0]), min(held.stop, wanted[1])
     if start >= stop:
-        start, stop = window.start, window.stop
-    part = slice(start - window.start, stop - window.start)
-    volume = window.frames if kind == "clean" else window.raw(session.subject.executor)
+        start, stop = held.start, held.stop
+    part = slice(start - held.start, stop - held.start)
+    volume = held.frames if kind == "clean" else held.raw(session.subject.executor)
     image = np.ascontiguousarray(volume[part, at, :] if axis == "row" else volume[part, :, at])
     about: dict[str, Any] = {
-        "kind": kind, "axis": axis, "at": at,  "start": start, "stop": stop, "preview": not window.exact,
+        "kind": kind, "axis": axis, "at": at,  "start": start, "stop": stop, "preview": not held.exact,
     }  # fmt: skip
-    encoded = clean_image(image, window.look.quantum, **about) if kind == "clean" else count_image(image, **about)
+    encoded = clean_image(image, held.look.quantum, **about) if kind == "clean" else count_image(image, **about)
     return array_response(encoded, pack=pack)
 
 
@@ -77,14 +78,14 @@ def course(session: Session, row: int, col: int, near: int) -> dict[str, Any]:
     `raw` as stored, `normalised` without the dark and times the frame's gain, `median` the background there (None
     where it is not known yet).
     """
-    scan, look = session.scan, session.sweep.look
+    scan, look = session.scan, session.scan_pass.look
     count, rows, cols = scan.shape
     affordable = max(COURSE_BYTES // (rows * cols * scan.frames.dtype.itemsize), 32)
     every = -(-count // affordable)
     numbers = set(range(0, count, every))
     if every > 1 and near >= 0 and look is not None:
-        window = session.window(near)
-        numbers |= set(range(window.start, window.stop))
+        held = session.sub_volume(near)
+        numbers |= set(range(held.start, held.stop))
     frames = sorted(numbers)
 
     def one(frame: int) -> tuple[float | None, float | None]:
@@ -106,13 +107,13 @@ def course(session: Session, row: int, col: int, near: int) -> dict[str, Any]:
 
 
 def _medians(session: Session, frames: list[int], row: int, col: int) -> list[float | None]:
-    look = session.sweep.look
+    look = session.scan_pass.look
     if look is None:
         return [None] * len(frames)
     known: dict[int, float | None] = {}
-    for index in sorted({look.one.background_of(frame) for frame in frames}):
+    for index in sorted({look.cleaner.background_of(frame) for frame in frames}):
         known[index] = look.background_at(index, row, col)
-    return [known[look.one.background_of(frame)] for frame in frames]
+    return [known[look.cleaner.background_of(frame)] for frame in frames]
 
 
 def _number(value: float | None) -> float | None:

@@ -46,7 +46,7 @@ def painted(session: Session, op: str, runs: Any) -> tuple[Mask, Mask]:
             subject.set_mask(after)
         else:
             raise Refused(422, "op must be paint, erase or clear", "op")
-    session.sweep.refresh()
+    session.scan_pass.refresh()
     return before, after
 
 

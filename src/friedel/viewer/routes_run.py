@@ -8,11 +8,11 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from friedel.errors import FriedelError
+from friedel.explorer.heard_warnings import warnings_heard
 from friedel.recipe import Recipe
 from friedel.viewer.running import Running, estimated
 from friedel.viewer.saving import Saving, save, saving_for
 from friedel.viewer.session import Refused, Session, read_body, whole
-from friedel.viewer.warned import warnings_heard
 
 
 def routes(session: Session) -> list[Route]:
@@ -60,7 +60,7 @@ class RunPage:
         self._session = session
         self._lock = threading.Lock()
         self._written = ""
-        self.running = Running(lambda begun: session.sweep.hold(on=begun))
+        self.running = Running(lambda begun: session.scan_pass.hold(on=begun))
 
     def facts(self) -> dict[str, Any]:
         """For api/progress."""
@@ -96,7 +96,7 @@ class RunPage:
     def _taken(self, saving: Saving) -> None:
         """The file is the draft now: a mask that was painted is the recipe's from now on."""
         self._session.subject.saved_to(saving.path)
-        self._session.sweep.refresh()
+        self._session.scan_pass.refresh()
 
     def _draft(self) -> Recipe:
         recipe = self._session.subject.recipe

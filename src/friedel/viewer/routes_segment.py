@@ -10,18 +10,21 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from friedel.errors import FriedelError
+from friedel.explorer.blob_details import film, relations, table_of
+from friedel.explorer.display import clean_image
+from friedel.explorer.elbow import THRESHOLDS, ElbowCache, elbow
+from friedel.explorer.histograms import Histogram, histogram_of
+from friedel.explorer.outlines import Outlines
+from friedel.explorer.pairable import PairCounter, Proposer, ThresholdSearch
+from friedel.explorer.solution import Overtaken, Scope, Solution
 from friedel.model.blobs import Reason
+from friedel.output_folder.files import PAIRS
 from friedel.recipe import Recipe
 from friedel.runner.executors import give_way
 from friedel.segment import SegmentParams
-from friedel.viewer.blob_facts import blob_facts, film, relations, summary, table_of
-from friedel.viewer.elbows import THRESHOLDS, Elbows, elbow
-from friedel.viewer.encode import array_response, clean_image
-from friedel.viewer.histograms import histogram
-from friedel.viewer.outlines import Outlines
-from friedel.viewer.pairable import Pairing, Proposer, Search
+from friedel.viewer.encode import array_response
 from friedel.viewer.session import Refused, Session, flag, inside, one_of, read_body, whole
-from friedel.viewer.solution import Overtaken, Scope, Solution
+from friedel.viewer.solution_facts import blob_facts, summary
 
 Result = TypeVar("Result")
 REASONS = [reason.text for reason in Reason]
@@ -92,7 +95,7 @@ class SegmentPage:
         self._solver = session.solver
         self._lock = threading.Lock()
         self._known: dict[str, tuple[object, Any]] = {}
-        self._elbows = Elbows()
+        self._elbows = ElbowCache()
         self.proposer = Proposer()
         self.newest: str | None = None
         self._quiet = ThreadPoolExecutor(1, thread_name_prefix="friedel-aside", initializer=give_way)
@@ -109,7 +112,7 @@ class SegmentPage:
         channel = f"{str(body.get('client', ''))[:64]} {str(body.get('slot', ''))[:8]}"
         try:
             found = self._solver.solve(
-                params, _scope(scope), frame=_number(frame, "frame"), channel=channel, number=_number(seq, "seq")
+                params, _scope(scope), around=_number(frame, "frame"), channel=channel, number=_number(seq, "seq")
             )
         except Overtaken:
             raise Refused(409, "overtaken") from None
@@ -157,9 +160,9 @@ class SegmentPage:
 
     def film(self, request: Request) -> Response:
         """The frames of one row."""
-        sweep = self._session.sweep
-        made = film(self._solution(request), whole(request, "id"), sweep.clean)
-        look = sweep.known()
+        scan_pass = self._session.scan_pass
+        made = film(self._solution(request), whole(request, "id"), scan_pass.clean)
+        look = scan_pass.known()
         encoded = clean_image(
             made.frames,
             look.quantum,
@@ -172,25 +175,21 @@ class SegmentPage:
         return array_response(encoded, pack=flag(request, "pack"))
 
     def histogram(self, request: Request) -> dict[str, Any]:
-        """Values of the draft's scan: of all of it where that was looked through, else of the window."""
-        params, window = self._draft().segment, self._session.window(whole(request, "frame", self._middle()))
-        scope: Scope = "whole" if self._session.sweep.bright is not None else "sub"
-        trial = self._solver.trial(params, scope, frame=window.start)
-        unit = trial.unit(params)
-        sigma = float(trial.baseline.sigma) if trial.stencil.noise is None else 1.0
-        key = (*self._look(params), window.start, window.stop, window.exact, trial.floor)
-        found = self._once(
-            "histogram",
-            key,
-            lambda: self._aside(
-                lambda: histogram(window.frames, trial.stencil, trial.bright(), trial.voxels, sigma)
-            ),
-        )
+        """Values of the draft's scan: of all of it where that was looked through, else of the sub-volume."""
+        params, held = self._draft().segment, self._session.sub_volume(whole(request, "frame", self._middle()))
+        scope: Scope = "whole" if self._session.scan_pass.bright is not None else "sub"
+        again = self._solver.resegmenter(params, scope, around=held.start)
+        key = (*self._look(params), held.start, held.stop, held.exact, again.floor)
+
+        def made() -> Histogram:
+            return self._in_quiet_thread(lambda: histogram_of(again, params, held.frames))
+
+        found: Histogram = self._once("histogram", key, made)
         return {
-            "edges": (found.edges / unit).tolist(),
+            "edges": found.edges.tolist(),
             "counts": found.counts.tolist(),
             "noise": found.noise.tolist(),
-            "sigma": sigma / unit,
+            "sigma": again.sigma / again.unit(params),
             "unit": params.unit,
             "scope": scope,
         }
@@ -199,27 +198,29 @@ class SegmentPage:
         """The curve for the draft's other parameters: with more than `known` thresholds, or all of them."""
         scope = _scope(one_of(request, "scope", ("whole", "sub")))
         params, known = self._draft().segment, whole(request, "known", THRESHOLDS)
-        trial = self._solver.trial(params, scope, frame=whole(request, "frame", self._middle()))
-        unit = trial.unit(params)
+        again = self._solver.resegmenter(params, scope, around=whole(request, "frame", self._middle()))
+        unit = again.unit(params)
         alike = params.model_dump_json(exclude={"seed_threshold"})
-        key = (scope, *self._look(params), trial.start, trial.stop, trial.floor, alike)
-        found = self._aside(
+        key = (scope, *self._look(params), again.start, again.stop, again.floor, alike)
+        found = self._in_quiet_thread(
             lambda: self._elbows.after(
-                key, lambda: elbow(params, trial.bright(), trial.voxels, unit, trial.solved), known, _ELBOW_S
+                key, lambda: elbow(params, again.bright(), again.voxels, unit, again.solved), known, _ELBOW_S
             )
         )
         return {**found.plain(), "unit": params.unit}
 
     def pairable(self, body: dict[str, Any]) -> dict[str, Any]:
         """Pairs of the whole scan with these parameters."""
-        params, pairing = self._params(body), self._pairing()
+        params, counter = self._params(body), self._pair_counter()
 
         def counted() -> dict[str, Any]:
-            blobs = self._solver.aside(params)
-            told: Pairing = self._once("pairing", self._pairing_key(), lambda: pairing.told_by(blobs))
-            return told.count(blobs).plain()
+            blobs = self._solver.whole_scan_table(params)
+            calibrated: PairCounter = self._once(
+                "pairing", self._pairing_key(), lambda: counter.calibrated_by(blobs)
+            )
+            return calibrated.count(blobs).plain()
 
-        key = (*self._pairing_key(), self._session.sweep.generation, params)
+        key = (*self._pairing_key(), self._session.scan_pass.generation, params)
         found: dict[str, Any] = self._once("pairable", key, counted)
         return found
 
@@ -228,16 +229,16 @@ class SegmentPage:
         if body.get("stop"):
             self.proposer.stop()
             return
-        params, pairing = self._draft().segment, self._pairing()
-        trial = self._solver.trial(params, "whole")
-        self.proposer.start(lambda: Search(trial, params, pairing))
+        params, counter = self._draft().segment, self._pair_counter()
+        again = self._solver.resegmenter(params, "whole")
+        self.proposer.start(lambda: ThresholdSearch(again, params, counter))
 
-    def _pairing(self) -> Pairing:
+    def _pair_counter(self) -> PairCounter:
         """Geometry and crystals of the draft; where a run of the same has calibrated it, that."""
         recipe, results = self._draft(), self._session.subject.results
         ran = results.recipe
-        same = ran is not None and ran.setup == recipe.setup and results.has("pairs.h5")
-        return Pairing.of(recipe, results.setup if same else None)
+        same = ran is not None and ran.setup == recipe.setup and results.has(PAIRS)
+        return PairCounter.of(recipe, results.setup if same else None)
 
     def _pairing_key(self) -> tuple[object, ...]:
         recipe = self._draft()
@@ -245,7 +246,7 @@ class SegmentPage:
 
     def _look(self, params: SegmentParams) -> tuple[object, ...]:
         """What is looked at, and through what."""
-        return self._session.sweep.generation, params.unit, params.noise, params.excluded
+        return self._session.scan_pass.generation, params.unit, params.noise, params.excluded
 
     def _once(self, name: str, key: tuple[object, ...], make: Any) -> Any:
         """What `make` gives, made again only for another key."""
@@ -258,7 +259,7 @@ class SegmentPage:
             self._known[name] = key, made
         return made
 
-    def _aside(self, work: Callable[[], Result]) -> Result:
+    def _in_quiet_thread(self, work: Callable[[], Result]) -> Result:
         """Done in a thread that gives way: what is drawn beside the blobs must not hold up the blobs."""
         return self._quiet.submit(work).result()
 
@@ -280,7 +281,7 @@ class SegmentPage:
         return self._session.scan.shape[0] // 2
 
     def _solution(self, request: Request) -> Solution:
-        return self._solver.kept.get(request.query_params.get("solution", ""))
+        return self._solver.solutions.get(request.query_params.get("solution", ""))
 
 
 def _scope(text: Any) -> Scope:

@@ -10,15 +10,16 @@ from starlette.routing import Route
 
 import friedel
 from friedel.errors import FriedelError
+from friedel.explorer.heard_warnings import warnings_heard
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
+from friedel.output_folder.files import EVALUATION, REPORT, TABLES
 from friedel.recipe import Recipe
 from friedel.runner.passes import baseline_facts
 from friedel.viewer.drafts import plain, schema
+from friedel.viewer.project import Project
 from friedel.viewer.saving import run_command, unsaved
 from friedel.viewer.session import Session, read_body
-from friedel.viewer.subject import Subject, changed_files
-from friedel.viewer.warned import warnings_heard
 
 NOTHING_RUNS = {"state": "idle", "stage": "", "done": 0, "total": 0, "text": "", "exit": None}
 NOTHING_PROPOSED = {"state": "idle", "done": 0, "total": 0, "best": None}
@@ -48,7 +49,7 @@ def routes(session: Session) -> list[Route]:
         body = await session.require_control(request)
         values = body.get("values")
         recipe = await session.in_thread(session.subject.draft, str(body.get("section", "")), values)
-        session.sweep.refresh()
+        session.scan_pass.refresh()
         return JSONResponse({"recipe": recipe_values(recipe), "revision": session.revision})
 
     return [
@@ -64,12 +65,12 @@ def session_facts(session: Session) -> dict[str, Any]:
     subject = session.subject
     if subject.scan is None:
         subject.open_scan()  # it may have come back
-        session.sweep.refresh()
-    generation = session.sweep.generation  # before all that it stands for: what comes later shows as another
-    scan, baseline = subject.scan, session.sweep.baseline
+        session.scan_pass.refresh()
+    generation = session.scan_pass.generation  # before all that it stands for: what comes later shows as another
+    scan, baseline = subject.scan, session.scan_pass.baseline
     record = subject.results.record
     stages = record.stages if record is not None else {}
-    lost = set() if record is None else set(changed_files(record, subject.out))
+    lost = set() if record is None else set(record.changed(subject.out))
     with warnings_heard():  # what the draft warns of was told when it was read
         file = _file(subject)
     return {
@@ -88,7 +89,7 @@ def session_facts(session: Session) -> dict[str, Any]:
         },
         "stale": [name for name in stages if scan is not None and not subject.finished(name)],
         "gone": [name for name, one in stages.items() if lost & {*one.outputs, *one.handed_on}],
-        "warnings": list(dict.fromkeys([*subject.warnings, *session.sweep.warnings])),
+        "warnings": list(dict.fromkeys([*subject.warnings, *session.scan_pass.warnings])),
         "troubles": [asdict(one) for one in subject.troubles],
         "recipe": recipe_values(subject.recipe),
         "saved": recipe_values(subject.saved),
@@ -103,20 +104,20 @@ def session_facts(session: Session) -> dict[str, Any]:
 
 def progress_facts(session: Session, client: str) -> dict[str, Any]:
     """How far things are; cheap, because every page asks all the time."""
-    sweep = session.sweep
+    scan_pass = session.scan_pass
     facts = {name: ask() for name, ask in session.facts.items()}
     state: dict[str, Any] = plain(
         {
             "revision": session.revision,
             "control": session.control.state(client),
             "sweep": {
-                "state": sweep.state,
-                "done": sweep.done,
-                "total": sweep.total,
-                "text": sweep.error or sweep.text,
-                "generation": sweep.generation,
-                "measured": sweep.look is not None,
-                "bright": sweep.bright is not None,
+                "state": scan_pass.state,
+                "done": scan_pass.done,
+                "total": scan_pass.total,
+                "text": scan_pass.error or scan_pass.text,
+                "generation": scan_pass.generation,
+                "measured": scan_pass.look is not None,
+                "bright": scan_pass.bright is not None,
             },
             "run": NOTHING_RUNS,
             "propose": NOTHING_PROPOSED,
@@ -153,7 +154,7 @@ def _baseline_facts(baseline: Baseline) -> dict[str, Any]:
     return {name: facts[name] for name in ("beam", "margins", "sigma", "reference_level")}
 
 
-def _file(subject: Subject) -> dict[str, Any] | None:
+def _file(subject: Project) -> dict[str, Any] | None:
     """Which recipe a run started here reads, and whether it is the draft; None where there is nothing to run."""
     try:
         path, changed = unsaved(subject)
@@ -162,13 +163,12 @@ def _file(subject: Subject) -> dict[str, Any] | None:
     return {"path": str(path), "command": run_command(path, subject.out), "unsaved": changed}
 
 
-def _has(subject: Subject) -> dict[str, bool]:
+def _has(subject: Project) -> dict[str, bool]:
     """What can be shown; files that turned out to be unusable are among the troubles."""
     results = subject.results
-    names = ("background", "blobs", "pairs", "grains", "volume")
     return {
-        **{name: results.has(f"{name}.h5") and name not in results.missing for name in names},
+        **{file.partition(".")[0]: results.has(file) and file not in results.errors for file in TABLES},
         "geometry": subject.recipe is not None and subject.recipe.has_grains,
-        "truth": results.evaluation is not None,
-        "report": (subject.out / "report.html").is_file(),
+        "truth": results.has(EVALUATION) and EVALUATION not in results.errors,
+        "report": (subject.out / REPORT).is_file(),
     }

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from friedel.errors import CapacityError, FriedelError, OutputError
+from friedel.output_folder.files import LOG, STAGES
 from friedel.recipe import Recipe
 from friedel.runner.estimate import estimate_run
 from friedel.runner.lock import at_work
 from friedel.runner.pipeline import stages_between
 from friedel.runner.progress import ASKED, MARK, log
-from friedel.runner.provenance import STAGES
 
 MOST_LOG = 64_000
 """Characters of the log in one answer; the page asks again for the rest."""
@@ -111,7 +111,7 @@ class Running:
         """What was printed from a place on, and where to go on: by the run started here, else the folder's log."""
         with self._lock:
             if self._process is None:
-                return _tail(out / "log.txt", start)
+                return _tail(out / LOG, start)
             self._follow()
             start = start if 0 <= start <= len(self._text) else 0
             text = self._text[start : start + MOST_LOG]

@@ -16,6 +16,7 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT, Comment, Item, SingleKey, Table, Trivia
 
 from friedel.errors import FriedelError, OutputError, RecipeError
+from friedel.explorer.heard_warnings import warnings_heard
 from friedel.io.atomic import replace_text
 from friedel.io.mask_file import write_mask
 from friedel.model.arrays import Mask
@@ -23,8 +24,7 @@ from friedel.params import Params
 from friedel.recipe import Recipe, build_recipe, dump, relative_to
 from friedel.recipe.settings import absolute_paths
 from friedel.recipe.text import as_toml, comment_lines, section_text
-from friedel.viewer.subject import Subject
-from friedel.viewer.warned import warnings_heard
+from friedel.viewer.project import Project
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +78,7 @@ def saving_of(path: Path, draft: Recipe, out: Path, *, masked: bool) -> Saving:
     return Saving(path, text, diff, run_command(path, out), mask_path)
 
 
-def saving_for(subject: Subject) -> Saving:
+def saving_for(subject: Project) -> Saving:
     """What saving a subject's draft would write now. Raises `RecipeError`, and `FriedelError` without a draft."""
     with subject.lock:
         draft = subject.recipe
@@ -88,7 +88,7 @@ def saving_for(subject: Subject) -> Saving:
         return saving_of(path, draft, subject.out, masked=subject.mask is not None)
 
 
-def unsaved(subject: Subject) -> tuple[Path, bool]:
+def unsaved(subject: Project) -> tuple[Path, bool]:
     """The file that saving would write, and whether it would change anything: without making the new text, which
     takes tens of milliseconds. Raises as `saving_for` does.
     """

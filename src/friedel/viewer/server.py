@@ -20,13 +20,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
 from friedel.errors import FriedelError, InputError
+from friedel.explorer.scan_pass import ScanPass
+from friedel.explorer.solving import Solver
 from friedel.runner.progress import log
 from friedel.viewer import routes_frames, routes_grains, routes_mask, routes_run, routes_segment, routes_session
 from friedel.viewer.guard import Guard
+from friedel.viewer.project import Project
 from friedel.viewer.session import Refused, Session
-from friedel.viewer.solving import Solver
-from friedel.viewer.subject import Subject
-from friedel.viewer.sweep import Sweep
 
 STATIC = Path(__file__).parent / "static"
 OWN_ADDRESS = "127.0.0.1"
@@ -44,14 +44,14 @@ class PageFiles(StaticFiles):
 
 
 def make_session(path: Path | str) -> Session:
-    """Everything behind one page, of RECIPE.toml or OUT; the sweep begins when the server does."""
-    subject = Subject.open(path)
+    """Everything behind one page, of RECIPE.toml or OUT; the pass over the scan begins when the server does."""
+    subject = Project.open(path)
     if not subject.path.exists() and not subject.out.exists():
         raise InputError(
             str(path), rule="no such recipe or output folder", way_out="`friedel init SCAN` writes one"
         )
-    sweep = Sweep(subject)
-    return Session(subject, sweep, Solver(sweep, subject.executor, subject.quiet))
+    scan_pass = ScanPass(subject)
+    return Session(subject, scan_pass, Solver(scan_pass, subject.executor, subject.quiet))
 
 
 def make_app(session: Session, *, token: str, allow_hosts: Iterable[str] = (), port: int = 0) -> ASGIApp:
@@ -62,7 +62,7 @@ def make_app(session: Session, *, token: str, allow_hosts: Iterable[str] = (), p
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
-        session.sweep.start()
+        session.scan_pass.start()
         yield
         session.close()
 

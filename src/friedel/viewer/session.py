@@ -1,4 +1,4 @@
-"""What all requests share: the subject, the sweep, the window, who may change, and which requests are overtaken."""
+"""What all requests share: the subject, the pass over its scan, who may change it, which requests are overtaken."""
 
 import json
 import threading
@@ -11,13 +11,13 @@ import anyio
 from anyio.to_thread import run_sync
 from starlette.requests import Request
 
+from friedel.explorer.scan_pass import ScanPass
+from friedel.explorer.solving import Solver
+from friedel.explorer.sub_volume import SubVolume
 from friedel.model.scan import Scan
 from friedel.viewer.control import Control
 from friedel.viewer.pictures import Pictures
-from friedel.viewer.solving import Solver
-from friedel.viewer.subject import Subject
-from friedel.viewer.sweep import Sweep
-from friedel.viewer.window import Window
+from friedel.viewer.project import Project
 
 Result = TypeVar("Result")
 HEAVY_AT_A_TIME = 4
@@ -39,10 +39,10 @@ class Session:
     server ends.
     """
 
-    def __init__(self, subject: Subject, sweep: Sweep, solver: Solver) -> None:
-        self.subject, self.sweep, self.solver = subject, sweep, solver
+    def __init__(self, subject: Project, scan_pass: ScanPass, solver: Solver) -> None:
+        self.subject, self.scan_pass, self.solver = subject, scan_pass, solver
         self.control = Control()
-        self.pictures = Pictures(self)
+        self.pictures = Pictures(scan_pass)
         self.facts: dict[str, Callable[[], Any]] = {}
         self.endings: list[Callable[[], Any]] = []
         self.address = ""
@@ -64,14 +64,14 @@ class Session:
             raise Refused(409, "there is no scan to look at")
         return scan
 
-    def window(self, frame: int) -> Window:
+    def sub_volume(self, frame: int) -> SubVolume:
         """Clean frames around one, at most 50 Mvoxel, held in memory. Call from a worker thread."""
-        return self.sweep.window(frame)
+        return self.scan_pass.sub_volume(frame)
 
     def close(self) -> None:
         """End what works in the background."""
         self.pictures.close()
-        self.sweep.close()
+        self.scan_pass.close()
         for end in self.endings:
             end()
         self.subject.executor.close()

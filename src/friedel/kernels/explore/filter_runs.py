@@ -1,4 +1,4 @@
-"""Bright runs once more, through a finer sieve: a higher floor, other noise, more pixels left out."""
+"""Bright runs filtered: a higher floor, other noise, more pixels left out."""
 
 import numpy as np
 from numba import njit
@@ -7,7 +7,7 @@ from friedel.kernels.segment.bright_runs import LARGEST, AnyArray, Runs
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def sift_runs(
+def filter_runs(
     runs: Runs,
     level: AnyArray,
     intensity: AnyArray | None,
@@ -17,14 +17,13 @@ def sift_runs(
     out: Runs,
     out_level: AnyArray,
     out_intensity: AnyArray | None,
-    count: AnyArray,
 ) -> tuple[int, int]:
     """The runs that `extract_runs` would have found with another floor, as far as all their voxels are here.
 
     `level` (and `intensity`, or None where it is the same) belong to `runs`, float32. With an image `noise`
     [row, col] levels are formed anew from the intensities, rounded as there. Voxels with level >= `floor` outside
     `left_out` [row, col] are written to `out` (not their offset), `out_level` and `out_intensity` (None where
-    `intensity` and `noise` are); `count` [frame] is raised by their number. Returns (runs, voxels).
+    `intensity` and `noise` are). Returns (runs, voxels).
     """
     n_runs = 0
     n_voxels = 0
@@ -32,7 +31,6 @@ def sift_runs(
         j = runs.row[r]
         i0 = runs.col[r]
         start = runs.offset[r]
-        before = n_voxels
         end = -2
         peak = np.float32(0)
         for k in range(runs.length[r]):
@@ -58,5 +56,4 @@ def sift_runs(
         if end >= 0:
             out.length[n_runs - 1] = end - out.col[n_runs - 1]
             out.peak[n_runs - 1] = peak
-        count[runs.frame[r]] += n_voxels - before
     return n_runs, n_voxels

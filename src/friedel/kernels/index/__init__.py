@@ -1,1 +1,1 @@
-"""Seeds of grains, blobs looked up, assigned, and grains fitted to them."""
+"""Seeds of grains, blobs looked up and assigned, grains fitted to their spots."""

@@ -1,7 +1,7 @@
 """Blobs by omega, row and column in cells, and the spots of a grain looked up among them.
 
 Angles are those of the equations (radians), rows and columns pixels. Distances are normalised: omega * |sin eta|,
-row and col, each over its own error; a blob's `slack` (n,3) adds to the error where its centroid cannot be trusted
+row and col, each over its own error; a blob's `extra_error` (n,3) adds to that where its centroid cannot be trusted
 (cut by an edge).
 """
 
@@ -16,21 +16,21 @@ from friedel.kernels.bragg import meet_plane, omega_solutions
 
 Floats = NDArray[np.float64]
 TURN = 2.0 * math.pi
-NOT_THERE, UNCOUNTED, COUNTED = 0, 1, 2
-"""Of a predicted spot: it never comes; it cannot be counted on (edge, beam box, near the axis); it is expected."""
+ABSENT, POSSIBLE, EXPECTED = 0, 1, 2
+"""Of a predicted spot: it never comes; it may come (edge, beam box, near the axis); it is expected."""
 
 
-class SpotGrid(NamedTuple):
-    """Blobs `place` (n,3) omega in [0, 2 pi), row, col, and `slack` (n,3); those of cell c are
+class BlobLookup(NamedTuple):
+    """Blobs `centroid` (n,3) omega in [0, 2 pi), row, col, and `extra_error` (n,3); those of cell c are
     `order[start[c]:start[c+1]]`; `size` (3,) cells of edges `edge` (3,)."""
 
-    place: Floats
-    slack: Floats
+    centroid: Floats
+    extra_error: Floats
     edge: Floats
     size: NDArray[np.int64]
     start: NDArray[np.int64]
     order: NDArray[np.int64]
-    largest_slack: Floats
+    largest_extra: Floats
 
 
 class Window(NamedTuple):
@@ -45,19 +45,23 @@ class Window(NamedTuple):
     boxes: Floats
 
 
-def make_spot_grid(place: Floats, slack: Floats, rows: int, cols: int, edge_px: float = 12.0) -> SpotGrid:
+def make_blob_lookup(
+    centroid: Floats, extra_error: Floats, rows: int, cols: int, edge_px: float = 12.0
+) -> BlobLookup:
     """Sort blobs into cells with a few blobs each."""
     size_r, size_c = max(int(rows / edge_px), 1), max(int(cols / edge_px), 1)
-    size_w = int(min(max(4 * len(place) / (size_r * size_c), 90), 1440))
+    size_w = int(min(max(4 * len(centroid) / (size_r * size_c), 90), 1440))
     size = np.array([size_w, size_r, size_c], dtype=np.int64)
     edge = np.array([TURN / size_w, rows / size_r, cols / size_c])
-    cells = np.floor(place / edge).astype(np.int64)
+    cells = np.floor(centroid / edge).astype(np.int64)
     cells = np.clip(cells, 0, size - 1)
     flat = (cells[:, 0] * size_r + cells[:, 1]) * size_c + cells[:, 2]
     order = np.argsort(flat, kind="stable").astype(np.int64)
     start = np.searchsorted(flat[order], np.arange(int(np.prod(size)) + 1)).astype(np.int64)
-    largest = slack.max(axis=0) if len(slack) else np.zeros(3)
-    return SpotGrid(np.ascontiguousarray(place), np.ascontiguousarray(slack), edge, size, start, order, largest)
+    largest = extra_error.max(axis=0) if len(extra_error) else np.zeros(3)
+    return BlobLookup(
+        np.ascontiguousarray(centroid), np.ascontiguousarray(extra_error), edge, size, start, order, largest
+    )
 
 
 @njit(cache=True, nogil=True)
@@ -70,7 +74,7 @@ def predict_spots(g: Any, position: Any, wavelength: float, plane: Any, window: 
         omega_solutions(g[i, 0], g[i, 1], g[i, 2], wavelength, solutions)
         for j in range(2):
             spot = 2 * i + j
-            state[spot] = NOT_THERE
+            state[spot] = ABSENT
             w = solutions[j]
             if math.isnan(w):
                 continue
@@ -85,23 +89,23 @@ def predict_spots(g: Any, position: Any, wavelength: float, plane: Any, window: 
             out[spot, 3] = abs(ky) / math.sqrt(ky * ky + kz * kz)
             if not (-20.0 < hit[0] < rows + 20.0 and -20.0 < hit[1] < cols + 20.0) or out[spot, 3] < 0.02:
                 continue
-            state[spot] = COUNTED
+            state[spot] = EXPECTED
             turned = (w - first) % TURN if sweep > 0 else (first - w) % TURN
             on = 0.0 <= hit[0] <= rows - 1.0 and 0.0 <= hit[1] <= cols - 1.0
             if not on or out[spot, 3] < least_sin_eta or turned > abs(sweep):
-                state[spot] = UNCOUNTED
+                state[spot] = POSSIBLE
             for b in range(boxes.shape[0]):
                 if boxes[b, 0] - 0.5 <= hit[1] <= boxes[b, 2] and boxes[b, 1] - 0.5 <= hit[0] <= boxes[b, 3]:
-                    state[spot] = UNCOUNTED
+                    state[spot] = POSSIBLE
 
 
 @njit(cache=True, nogil=True)
-def lookup(spot: Any, grid: Any, error: Any, limit: float, blobs: Any, squares: Any) -> int:
-    """Blobs within normalised distance `limit` of spot (omega, row, col, |sin eta|), nearest first.
+def nearest_blobs(spot: Any, lookup: Any, error: Any, limit: float, blobs: Any, squares: Any) -> int:
+    """Blobs within normalised distance `limit` of one spot (omega, row, col, |sin eta|), nearest first.
 
     Fills blobs and their squared distances up to their length; returns how many. `error` (3,): rad, px, px.
     """
-    place, slack, edge, size, start, order, largest = grid
+    centroid, extra_error, edge, size, start, order, largest = lookup
     sine = max(spot[3], 0.02)
     reach_w = limit * math.sqrt(error[0] ** 2 + largest[0] ** 2) / sine
     reach_r = limit * math.sqrt(error[1] ** 2 + largest[1] ** 2)
@@ -119,11 +123,11 @@ def lookup(spot: Any, grid: Any, error: Any, limit: float, blobs: Any, squares: 
             base = (w * size[1] + r) * size[2]
             for entry in range(start[base + c0], start[base + c1 + 1]):
                 b = order[entry]
-                dw = (spot[0] - place[b, 0] + math.pi) % TURN - math.pi
-                dr, dc = spot[1] - place[b, 1], spot[2] - place[b, 2]
-                square = (dw * sine) ** 2 / (error[0] ** 2 + slack[b, 0] ** 2)
-                square += dr * dr / (error[1] ** 2 + slack[b, 1] ** 2)
-                square += dc * dc / (error[2] ** 2 + slack[b, 2] ** 2)
+                dw = (spot[0] - centroid[b, 0] + math.pi) % TURN - math.pi
+                dr, dc = spot[1] - centroid[b, 1], spot[2] - centroid[b, 2]
+                square = (dw * sine) ** 2 / (error[0] ** 2 + extra_error[b, 0] ** 2)
+                square += dr * dr / (error[1] ** 2 + extra_error[b, 1] ** 2)
+                square += dc * dc / (error[2] ** 2 + extra_error[b, 2] ** 2)
                 if square > limit * limit:
                     continue
                 if count < len(blobs):
@@ -139,13 +143,15 @@ def lookup(spot: Any, grid: Any, error: Any, limit: float, blobs: Any, squares: 
 
 
 @njit(cache=True, nogil=True)
-def collect(spots: Any, state: Any, grid: Any, error: Any, limit: float, blob: Any, square: Any) -> None:
-    """The nearest blob of every spot, -1 where there is none; one blob serves one spot of a grain."""
+def nearest_blob_each(
+    spots: Any, state: Any, lookup: Any, error: Any, limit: float, blob: Any, square: Any
+) -> None:
+    """The nearest blob of every spot of one grain, -1 where there is none; one blob is only the nearest spot's."""
     near = np.empty(1, np.int64)
     distance = np.empty(1)
     for s in range(spots.shape[0]):
         blob[s] = -1
-        if state[s] == NOT_THERE or lookup(spots[s], grid, error, limit, near, distance) == 0:
+        if state[s] == ABSENT or nearest_blobs(spots[s], lookup, error, limit, near, distance) == 0:
             continue
         blob[s], square[s] = near[0], distance[0]
     for s in range(spots.shape[0]):
@@ -160,10 +166,10 @@ def collect(spots: Any, state: Any, grid: Any, error: Any, limit: float, blob: A
 
 
 @njit(cache=True, nogil=True)
-def candidates(spots: Any, state: Any, grid: Any, error: Any, limit: float, blobs: Any, squares: Any) -> None:
+def blob_choices(spots: Any, state: Any, lookup: Any, error: Any, limit: float, blobs: Any, squares: Any) -> None:
     """Up to blobs.shape[1] nearest blobs of every spot, -1 behind them."""
     for s in range(spots.shape[0]):
         count = 0
-        if state[s] != NOT_THERE:
-            count = lookup(spots[s], grid, error, limit, blobs[s], squares[s])
+        if state[s] != ABSENT:
+            count = nearest_blobs(spots[s], lookup, error, limit, blobs[s], squares[s])
         blobs[s, count:] = -1

@@ -1,4 +1,8 @@
-"""Orientation and position of a grain from its spots: robust Gauss-Newton on (omega |sin eta|, row, col)."""
+"""Orientation and position of a grain from its spots: robust Gauss-Newton on (omega |sin eta|, row, col).
+
+Position, orientation and strain together from all spots of a grain, as in FitAllB (Oddershede et al., J. Appl.
+Cryst. 43 (2010) 539); Cauchy's weights instead of outlier rejection.
+"""
 
 import math
 from typing import Any
@@ -7,9 +11,9 @@ import numpy as np
 from numba import njit
 
 from friedel.kernels.bragg import meet_plane, omega_solutions
-from friedel.kernels.index.blob_lookup import COUNTED, NOT_THERE, TURN, collect, predict_spots
+from friedel.kernels.index.blob_lookup import EXPECTED, TURN, nearest_blob_each, predict_spots
 
-HEAVY = 2.5
+CAUCHY_SCALE = 2.5
 """Residuals of more errors than this weigh less and less (Cauchy's weight)."""
 STEP_ANGLE = 1e-6
 STEP_LENGTH = 1e-2
@@ -17,7 +21,7 @@ ROUNDS = 5
 
 
 @njit(cache=True, nogil=True)
-def residual_of(
+def spot_residual(
     UB: Any, position: Any, h: Any, seen: Any, wavelength: float, plane: Any, hit: Any, out: Any
 ) -> bool:
     """out (3,) = predicted minus seen (omega, row, col): omega times |sin eta|; False where h never diffracts."""
@@ -43,8 +47,8 @@ def residual_of(
 
 
 @njit(cache=True, nogil=True)
-def turned(U: Any, v: Any) -> Any:
-    """U turned by the small rotation vector v (3,): exact (Rodrigues)."""
+def rotated(U: Any, v: Any) -> Any:
+    """U rotated by the small rotation vector v (3,): exact (Rodrigues)."""
     angle = math.sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2])
     if angle < 1e-14:
         return U.copy()
@@ -62,9 +66,9 @@ def turned(U: Any, v: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def moved(U: Any, B: Any, position: Any, step: Any) -> Any:
+def after_step(U: Any, B: Any, position: Any, step: Any) -> Any:
     """UB and position after a step: 3 angles, 3 lengths, and 6 of strain where the step has 12 entries."""
-    R = turned(U, step[:3])
+    R = rotated(U, step[:3])
     if len(step) == 12:
         e = np.eye(3)
         e[0, 0] += step[6]
@@ -100,22 +104,22 @@ def normal_equations(
         change = np.zeros(p)
         if q < p:
             change[q] = steps[q]
-        UBs[q], places[q] = moved(U, B, position, change)
+        UBs[q], places[q] = after_step(U, B, position, change)
     r, shifted, hit = np.empty(3), np.empty(3), np.empty(2)
     J = np.empty((3, p))
     for i in range(hkl.shape[0]):
-        if not residual_of(UBs[p], places[p], hkl[i], seen[i], wavelength, plane, hit, r):
+        if not spot_residual(UBs[p], places[p], hkl[i], seen[i], wavelength, plane, hit, r):
             continue
         ok = True
         for q in range(p):
-            ok &= residual_of(UBs[q], places[q], hkl[i], seen[i], wavelength, plane, hit, shifted)
+            ok &= spot_residual(UBs[q], places[q], hkl[i], seen[i], wavelength, plane, hit, shifted)
             for a in range(3):
                 J[a, q] = (shifted[a] - r[a]) / steps[q] / error[i, a]
         if not ok:
             continue
         for a in range(3):
             z = r[a] / error[i, a]
-            weight = 1.0 / (1.0 + (z / HEAVY) ** 2)
+            weight = 1.0 / (1.0 + (z / CAUCHY_SCALE) ** 2)
             total += weight * z * z
             for q in range(p):
                 b[q] += weight * J[a, q] * z
@@ -139,7 +143,7 @@ def gauss_newton(
             A[q, q] *= 1.0 + 1e-9
             A[q, q] += 1e-12
         step = -np.linalg.solve(A, b)
-        U = turned(U, step[:3])
+        U = rotated(U, step[:3])
         position = position + step[3:6]
         if np.abs(step[:3]).max() < 1e-7 and np.abs(step[3:6]).max() < 1e-3:
             break
@@ -147,22 +151,25 @@ def gauss_newton(
 
 
 @njit(cache=True, nogil=True)
-def take_found(blob: Any, place: Any, slack: Any, hkl: Any, error: Any, taken: Any, seen: Any, errors: Any) -> int:
-    """Gather the spots that have a blob: their hkl, what was seen and its errors; how many."""
+def gather_found(
+    blob: Any, centroid: Any, extra_error: Any, hkl: Any, error: Any, taken: Any, seen: Any, errors: Any
+) -> int:
+    """Gather of the spots that have a blob hkl (`taken`), centroid (`seen`) and its `errors`, all (n,3); how
+    many."""
     n = 0
     for s in range(len(blob)):
         if blob[s] < 0:
             continue
         taken[n] = hkl[s // 2]
-        seen[n] = place[blob[s]]
+        seen[n] = centroid[blob[s]]
         for a in range(3):
-            errors[n, a] = math.sqrt(error[a] ** 2 + slack[blob[s], a] ** 2)
+            errors[n, a] = math.sqrt(error[a] ** 2 + extra_error[blob[s], a] ** 2)
         n += 1
     return n
 
 
 @njit(cache=True, nogil=True)
-def settle(
+def fit_to_nearest_blobs(
     U: Any,
     position: Any,
     B: Any,
@@ -170,7 +177,7 @@ def settle(
     wavelength: float,
     plane: Any,
     window: Any,
-    grid: Any,
+    lookup: Any,
     error: Any,
     limit: float,
     widest: float,
@@ -178,9 +185,11 @@ def settle(
     square: Any,
     state: Any,
 ) -> Any:
-    """Predict, collect, fit, again with a shrinking reach; (U, position) and blob, square, state (2n) filled.
+    """(U, position) of a grain fitted to the nearest blobs of its predicted spots, again with a shrinking reach.
 
-    `hkl` (n,3) floats; the reach starts at `widest` times `error` x `limit`.
+    `hkl` (n,3) floats, `position` in the unit of `plane`; `error` (3,) rad, px, px; the reach starts at `widest`
+    times `error` x `limit`. Fills `blob`, `square`, `state` (2n) of both spots of each reflection: row of the blob
+    or -1, squared normalised distance, what was predicted.
     """
     n = hkl.shape[0]
     spots = np.empty((2 * n, 4))
@@ -188,25 +197,28 @@ def settle(
     for round_ in range(ROUNDS):
         factor = widest ** ((ROUNDS - 1 - round_) / (ROUNDS - 1))
         predict_spots(hkl @ (U @ B).T, position, wavelength, plane, window, spots, state)
-        collect(spots, state, grid, factor * error, limit, blob, square)
-        m = take_found(blob, grid[0], grid[1], hkl, factor * error, taken, seen, errors)
+        nearest_blob_each(spots, state, lookup, factor * error, limit, blob, square)
+        m = gather_found(blob, lookup[0], lookup[1], hkl, factor * error, taken, seen, errors)
         if m < 4:
             break
         U, position, _ = gauss_newton(U, B, position, taken[:m], seen[:m], errors[:m], wavelength, plane, 3)
     predict_spots(hkl @ (U @ B).T, position, wavelength, plane, window, spots, state)
-    collect(spots, state, grid, error, limit, blob, square)
+    nearest_blob_each(spots, state, lookup, error, limit, blob, square)
     return U, position
 
 
 @njit(cache=True, nogil=True)
-def tally(blob: Any, state: Any, claimed: Any, out: Any) -> None:
-    """out (3,) = expected spots whose blob nobody claimed before, how many of them were found, expected in all."""
+def count_spots(blob: Any, state: Any, assigned: Any, out: Any) -> None:
+    """out (3,) = expected spots that can still be found, how many of them are, expected in all.
+
+    A spot whose blob is `assigned` (blobs) to another grain cannot be found any more; a spot without a blob could.
+    """
     out[:] = 0
     for s in range(len(blob)):
-        if state[s] != COUNTED or state[s] == NOT_THERE:
+        if state[s] != EXPECTED:
             continue
         out[2] += 1
-        if blob[s] >= 0 and claimed[blob[s]]:
+        if blob[s] >= 0 and assigned[blob[s]]:
             continue
         out[0] += 1
         out[1] += blob[s] >= 0

@@ -1,4 +1,9 @@
-"""Where a pair's line is crossed by many others, and how a crystal there must stand: the seed of a grain."""
+"""Where a pair's line is crossed by many others, and how a crystal there must stand: the seed of a grain.
+
+Lines of Friedel pairs pass through their grain (Ludwig et al., Rev. Sci. Instrum. 80 (2009) 033905). An orientation
+comes from two directions by TRIAD (Black, AIAA J. 2 (1964) 1350) and from many by Kabsch's rotation (Acta Cryst.
+A32 (1976) 922). Which lines are looked at together is ours.
+"""
 
 import math
 from typing import Any
@@ -6,13 +11,14 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from friedel.kernels.index.line_lookup import near_line
+from friedel.kernels.index.line_lookup import lines_near
 
-CROWDS = 6
-"""Crowded places along one line that are looked at."""
-MOST_NEAR = 16384
+STRETCHES = 6
+"""Stretches of one line, those that most others cross first, that are looked at."""
+MOST_LINES = 16384
 MOST_TRIADS = 3000
 LEAST_SINE = 0.1
+"""Of the angle between two lines: where nearly parallel ones come nearest says nothing."""
 
 
 @njit(cache=True, nogil=True)
@@ -31,7 +37,7 @@ def triad(h1: Any, h2: Any, g1: Any, g2: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def fits(U: Any, B: Any, inverse: Any, g: Any, tolerance: float, h: Any) -> bool:
+def is_lattice_vector(U: Any, B: Any, inverse: Any, g: Any, tolerance: float, h: Any) -> bool:
     """Whether g is a lattice vector of the crystal within an angle; h (3,) = its nearest indices."""
     v0 = U[0, 0] * g[0] + U[1, 0] * g[1] + U[2, 0] * g[2]
     v1 = U[0, 1] * g[0] + U[1, 1] * g[1] + U[2, 1] * g[2]
@@ -45,12 +51,12 @@ def fits(U: Any, B: Any, inverse: Any, g: Any, tolerance: float, h: Any) -> bool
 
 
 @njit(cache=True, nogil=True)
-def count_fitting(U: Any, B: Any, inverse: Any, g: Any, members: Any, tolerance: float) -> int:
+def count_lattice_vectors(U: Any, B: Any, inverse: Any, g: Any, members: Any, tolerance: float) -> int:
     """How many of the members' g-vectors are lattice vectors of the crystal."""
     h = np.empty(3)
     count = 0
     for m in members:
-        count += fits(U, B, inverse, g[m], tolerance, h)
+        count += is_lattice_vector(U, B, inverse, g[m], tolerance, h)
     return count
 
 
@@ -62,15 +68,15 @@ def best_orientation(
     ranges: Any,
     B: Any,
     inverse: Any,
-    vectors: Any,
-    heads: Any,
+    normals: Any,
+    unique: Any,
     tolerance: float,
     U: Any,
 ) -> int:
     """The orientation that most of the members share, through triads of i and each of them; its count, U filled.
 
-    `ranges` (n,2) are the rows of `vectors` (unit, crystal frame) that a pair may be, by its 2theta; `heads` marks
-    one of each set of vectors that rotations of the crystal take into each other.
+    `ranges` (n,2) are the rows of `normals` (unit, crystal frame) that a pair may be, by its 2theta; `unique` marks
+    the symmetry-unique ones: one of each set that rotations of the crystal take into each other.
     """
     best, tried = 0, 0
     unit_i = g[i] / math.sqrt(g[i] @ g[i])
@@ -83,13 +89,13 @@ def best_orientation(
         if sine < 0.15:
             continue
         for a in range(ranges[i, 0], ranges[i, 1]):
-            if not heads[a]:
+            if not unique[a]:
                 continue
             for b in range(ranges[j, 0], ranges[j, 1]):
-                if abs(vectors[a] @ vectors[b] - cosine) > 1.5 * tolerance * sine:
+                if abs(normals[a] @ normals[b] - cosine) > 1.5 * tolerance * sine:
                     continue
-                trial = triad(vectors[a], vectors[b], unit_i, unit_j)
-                count = count_fitting(trial, B, inverse, g, members, tolerance)
+                trial = triad(normals[a], normals[b], unit_i, unit_j)
+                count = count_lattice_vectors(trial, B, inverse, g, members, tolerance)
                 tried += 1
                 if count > best:
                     best = count
@@ -100,7 +106,7 @@ def best_orientation(
 
 
 @njit(cache=True, nogil=True)
-def polish(
+def fit_to_pairs(
     U: Any,
     position: Any,
     members: Any,
@@ -114,7 +120,7 @@ def polish(
     """(U, position) from all the pairs that fit: rotation by Kabsch, the point nearest to their lines."""
     M, A, b, h = np.zeros((3, 3)), np.zeros((3, 3)), np.zeros(3), np.empty(3)
     for m in members:
-        if not fits(U, B, inverse, g[m], tolerance, h):
+        if not is_lattice_vector(U, B, inverse, g[m], tolerance, h):
             continue
         v = B @ h
         M += np.outer(g[m], v) / (v @ v)
@@ -134,12 +140,12 @@ def search_seeds(
     g: Any,
     points: Any,
     directions: Any,
-    alive: Any,
+    usable: Any,
     ranges: Any,
     B: Any,
-    vectors: Any,
-    heads: Any,
-    grid: Any,
+    normals: Any,
+    unique: Any,
+    lookup: Any,
     reach: float,
     tolerance: float,
     support: Any,
@@ -148,41 +154,43 @@ def search_seeds(
 ) -> None:
     """For each seed (row of the pairs) the best crystal on its line: support (pairs that fit), U and position.
 
-    `alive` (n) pairs that take part; `reach` in the unit of `points`, `tolerance` the angle (rad) between
+    `usable` (n) pairs that take part; `reach` in the unit of `points`, `tolerance` the angle (rad) between
     g-vectors that counts as none.
     """
-    stamp = np.full(len(g), -1, np.int64)
-    room = min(len(g), MOST_NEAR)
+    seen_from = np.full(len(g), -1, np.int64)
+    room = min(len(g), MOST_LINES)
     found, along = np.empty(room + 1, np.int64), np.empty(room + 1)
     inverse = np.linalg.inv(B)
     U = np.eye(3)
     for s in range(len(seeds)):
         i = seeds[s]
         support[s] = 0
-        stamp[i] = -1
-        n = near_line(i, points, directions, alive, grid, reach, LEAST_SINE, stamp, found[:room], along[:room])
+        seen_from[i] = -1
+        n = lines_near(
+            i, points, directions, usable, lookup, reach, LEAST_SINE, seen_from, found[:room], along[:room]
+        )
         order = np.argsort(along[:n])
         near, t = found[:n][order], along[:n][order]
         free = np.ones(n, np.bool_)
-        for _ in range(CROWDS):
-            first, last = _crowd(t, free, 3.0 * reach)
+        for _ in range(STRETCHES):
+            first, last = _densest_stretch(t, free, 3.0 * reach)
             if last - first < 2:
                 break
             free[first:last] = False
             members = np.empty(last - first + 1, np.int64)
             members[:-1] = near[first:last]
             members[-1] = i
-            count = best_orientation(i, members, g, ranges, B, inverse, vectors, heads, tolerance, U)
+            count = best_orientation(i, members, g, ranges, B, inverse, normals, unique, tolerance, U)
             if count > support[s]:
                 support[s] = count
                 place = points[i] + 0.5 * (t[first] + t[last - 1]) * directions[i]
-                Us[s], positions[s] = polish(U, place, members, g, points, directions, B, inverse, tolerance)
+                Us[s], positions[s] = fit_to_pairs(U, place, members, g, points, directions, B, inverse, tolerance)
             if count >= max(8, 0.7 * len(members)):
                 break
 
 
 @njit(cache=True, nogil=True)
-def _crowd(t: Any, free: Any, width: float) -> Any:
+def _densest_stretch(t: Any, free: Any, width: float) -> Any:
     """The longest run of free entries of ascending t within `width`: [first, last)."""
     best_first, best_last = 0, 0
     first = 0

@@ -1,4 +1,4 @@
-"""Straight lines in a box of cells: which lines pass near a line, without looking at all of them."""
+"""Lines through the sample in a box of cells: which pass near a line, without looking at all of them."""
 
 import math
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
-class LineGrid(NamedTuple):
+class LineLookup(NamedTuple):
     """Cells of edge `cell` from `corner` (3,), `size` (3,) of them; lines of cell c are
     `lines[start[c]:start[c+1]]`, ascending."""
 
@@ -21,28 +21,30 @@ class LineGrid(NamedTuple):
     lines: NDArray[np.int64]
 
 
-def make_line_grid(points: Floats, directions: Floats, low: Floats, high: Floats, cell: float) -> LineGrid:
+def make_line_lookup(points: Floats, directions: Floats, low: Floats, high: Floats, cell: float) -> LineLookup:
     """Sort lines (points (n,3), unit directions (n,3)) into the cells of the box `low` to `high` (3,).
 
     A line is registered at steps of half a cell: it may be missing from a cell of which it cuts a corner, so
     whoever looks for lines within one cell's edge looks into the neighbours of the neighbours' corner too
-    (`near_line` does).
+    (`lines_near` does).
     """
     size = np.maximum(np.ceil((high - low) / cell).astype(np.int64), 1)
     counts = np.zeros(int(np.prod(size)) + 1, dtype=np.int64)
-    _pass(points, directions, low, cell, size, counts, np.zeros(0, dtype=np.int64), False)
+    _sort_into_cells(points, directions, low, cell, size, counts, np.zeros(0, dtype=np.int64), False)
     start = np.concatenate([[0], np.cumsum(counts[:-1])]).astype(np.int64)
     lines = np.empty(int(start[-1]), dtype=np.int64)
-    _pass(points, directions, low, cell, size, start[:-1].copy(), lines, True)
-    return LineGrid(np.asarray(low, dtype=np.float64), float(cell), size, start, lines)
+    _sort_into_cells(points, directions, low, cell, size, start[:-1].copy(), lines, True)
+    return LineLookup(np.asarray(low, dtype=np.float64), float(cell), size, start, lines)
 
 
 @njit(cache=True, nogil=True)
-def _pass(points: Any, directions: Any, low: Any, cell: float, size: Any, at: Any, lines: Any, fill: bool) -> None:
+def _sort_into_cells(
+    points: Any, directions: Any, low: Any, cell: float, size: Any, at: Any, lines: Any, fill: bool
+) -> None:
     """Count the lines of each cell in `at`, or fill `lines` with `at` moving on."""
     span = np.empty(2)
     for i in range(points.shape[0]):
-        if not line_in_box(points[i], directions[i], low, cell, size, span):
+        if not line_through_box(points[i], directions[i], low, cell, size, span):
             continue
         last = -1
         steps = int((span[1] - span[0]) / (0.5 * cell)) + 1
@@ -74,7 +76,7 @@ def cell_of(x: float, y: float, z: float, low: Any, cell: float, size: Any) -> i
 
 
 @njit(cache=True, nogil=True)
-def line_in_box(point: Any, direction: Any, low: Any, cell: float, size: Any, out: Any) -> bool:
+def line_through_box(point: Any, direction: Any, low: Any, cell: float, size: Any, out: Any) -> bool:
     """out = range of the parameter along which the line is in the box; False where it misses the box."""
     t0, t1 = -1e300, 1e300
     for axis in range(3):
@@ -111,29 +113,29 @@ def closest_approach(p: Any, d: Any, q: Any, e: Any, out: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def near_line(
+def lines_near(
     i: int,
     points: Any,
     directions: Any,
-    alive: Any,
-    grid: Any,
+    usable: Any,
+    lookup: Any,
     reach: float,
     least_sine: float,
-    stamp: Any,
+    seen_from: Any,
     found: Any,
     along: Any,
 ) -> int:
     """Lines that pass line i within `reach` (at most one cell) at an angle: their number; found and along filled.
 
-    `along` is the parameter on line i. `stamp` (n) holds -1, or the last i that saw a line; `alive` (n) bool.
+    `along` is the parameter on line i. `seen_from` (n) holds -1, or the last i that saw a line; `usable` (n) bool.
     """
-    low, cell, size, start, lines = grid
+    low, cell, size, start, lines = lookup
     span = np.empty(2)
     approach = np.empty(3)
     count = 0
-    if not line_in_box(points[i], directions[i], low, cell, size, span):
+    if not line_through_box(points[i], directions[i], low, cell, size, span):
         return 0
-    stamp[i] = i
+    seen_from[i] = i
     last = -1
     steps = int((span[1] - span[0]) / cell) + 1
     for step in range(steps + 1):
@@ -152,9 +154,9 @@ def near_line(
                     index = (u * size[1] + v) * size[2] + w
                     for entry in range(start[index], start[index + 1]):
                         j = lines[entry]
-                        if stamp[j] == i or not alive[j]:
+                        if seen_from[j] == i or not usable[j]:
                             continue
-                        stamp[j] = i
+                        seen_from[j] = i
                         closest_approach(points[i], directions[i], points[j], directions[j], approach)
                         if approach[0] <= reach and approach[1] >= least_sine and count < len(found):
                             found[count] = j

@@ -1,6 +1,6 @@
 """Order statistics on bit planes: the inner loops of the moving median.
 
-Sixteen frames of a tile of `TILE` pixels are one *word*: a 16×16 bit transposition per pixel turns their values
+Sixteen frames of a tile of `TILE` pixels are one *batch*: a 16×16 bit transposition per pixel turns their values
 into sixteen *planes* `[bit][pixel]`, where bit f of a lane belongs to frame f. Selecting an order statistic then
 needs no comparisons: from the top bit down, the candidates with a zero in that bit are counted, and the rank tells
 which half goes on (radix selection). Everything is flat, and a slice comes before an index with a constant range,
@@ -15,8 +15,8 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 TILE = 128
-WORD = 16
-WORD_SIZE = WORD * TILE
+BATCH = 16
+BATCH_VALUES = BATCH * TILE
 
 # The selection's state: rows of TILE lanes.
 _RANK = 0
@@ -66,7 +66,7 @@ def _exchange(rows: Any, p: int, far: int, far_mask: int, near: int, near_mask: 
 
 @njit(cache=True, nogil=True)
 def transpose_bits(x: NDArray[np.uint16]) -> None:
-    """Frames to planes, or planes to frames, in place: `x` is one word [16][TILE], flat.
+    """Frames to planes, or planes to frames, in place: `x` is one batch [16][TILE], flat.
 
     Four butterfly stages (Hacker's Delight, 7-3) in 16-bit lanes, two at a time; its own inverse.
     """
@@ -82,23 +82,23 @@ def transpose_bits(x: NDArray[np.uint16]) -> None:
 
 @njit(cache=True, nogil=True)
 def bits_in(values: NDArray[np.uint16]) -> int:
-    """Bits that any of one word's values [16][TILE] has set: only their planes need to be looked at."""
+    """Bits that any of one batch's values [16][TILE] has set: only their planes need to be looked at."""
     bits = uint16(0)
-    for i in range(WORD_SIZE):
+    for i in range(BATCH_VALUES):
         bits = uint16(bits | values[i])
     return int(bits)
 
 
 @njit(cache=True, nogil=True)
 def start_selection(
-    mask: NDArray[np.uint16], words: int, first: int, last: int, frames: int, rank: int, state: NDArray[np.uint16]
+    mask: NDArray[np.uint16], batches: int, first: int, last: int, frames: int, rank: int, state: NDArray[np.uint16]
 ) -> None:
-    """All frames of the window are candidates: `mask` [words][TILE] gets ones, `first` and `last` at its ends."""
-    for i in range(words):
+    """All frames of the window are candidates: `mask` [batches][TILE] gets ones, `first` and `last` at its ends."""
+    for i in range(batches):
         bits = uint16(0xFFFF)
         if i == 0:
             bits &= uint16(first)
-        if i == words - 1:
+        if i == batches - 1:
             bits &= uint16(last)
         row = mask[i * TILE : (i + 1) * TILE]
         for p in range(TILE):
@@ -113,59 +113,60 @@ def start_selection(
 def count_zeros(
     planes: NDArray[np.uint16],
     first: int,
-    words: int,
+    batches: int,
     bit: int,
     mask: NDArray[np.uint16],
     state: NDArray[np.uint16],
 ) -> None:
-    """Add to the state how many candidates have a zero in `bit`, over words [first, first + words) of a tile."""
-    at = first * WORD_SIZE + bit * TILE
+    """Add to the state how many candidates have a zero in `bit`, over batches [first, first + batches) of a
+    tile."""
+    at = first * BATCH_VALUES + bit * TILE
     m = 0
     i = 0
-    while i + 4 <= words:
-        plane = planes[at : at + 3 * WORD_SIZE + TILE]
+    while i + 4 <= batches:
+        plane = planes[at : at + 3 * BATCH_VALUES + TILE]
         live = mask[m : m + 4 * TILE]
         for p in range(TILE):
             zeros = state[_ZEROS + p]
             zeros = uint16(zeros + _popcount(uint16(live[p] & ~plane[p])))
-            zeros = uint16(zeros + _popcount(uint16(live[TILE + p] & ~plane[WORD_SIZE + p])))
-            zeros = uint16(zeros + _popcount(uint16(live[2 * TILE + p] & ~plane[2 * WORD_SIZE + p])))
-            zeros = uint16(zeros + _popcount(uint16(live[3 * TILE + p] & ~plane[3 * WORD_SIZE + p])))
+            zeros = uint16(zeros + _popcount(uint16(live[TILE + p] & ~plane[BATCH_VALUES + p])))
+            zeros = uint16(zeros + _popcount(uint16(live[2 * TILE + p] & ~plane[2 * BATCH_VALUES + p])))
+            zeros = uint16(zeros + _popcount(uint16(live[3 * TILE + p] & ~plane[3 * BATCH_VALUES + p])))
             state[_ZEROS + p] = zeros
         i += 4
-        at += 4 * WORD_SIZE
+        at += 4 * BATCH_VALUES
         m += 4 * TILE
-    while i < words:
+    while i < batches:
         plane = planes[at : at + TILE]
         live = mask[m : m + TILE]
         for p in range(TILE):
             state[_ZEROS + p] = uint16(state[_ZEROS + p] + _popcount(uint16(live[p] & ~plane[p])))
         i += 1
-        at += WORD_SIZE
+        at += BATCH_VALUES
         m += TILE
 
 
 @njit(inline="always")
-def _narrowed(live: Any, plane: Any, flip: Any, p: int, word: int) -> Any:
+def _narrowed(live: Any, plane: Any, flip: Any, p: int, batch: int) -> Any:
     """The candidates that are left after the bit above: their lane of that plane, flipped where a zero won."""
-    return uint16(live[word * TILE + p] & uint16(plane[word * WORD_SIZE + TILE + p] ^ flip))
+    return uint16(live[batch * TILE + p] & uint16(plane[batch * BATCH_VALUES + TILE + p] ^ flip))
 
 
 @njit(cache=True, nogil=True)
 def narrow_and_count(
     planes: NDArray[np.uint16],
     first: int,
-    words: int,
+    batches: int,
     bit: int,
     mask: NDArray[np.uint16],
     state: NDArray[np.uint16],
 ) -> None:
     """As `count_zeros`, after narrowing the candidates by what was decided for bit + 1 (one pass for both)."""
-    at = first * WORD_SIZE + bit * TILE
+    at = first * BATCH_VALUES + bit * TILE
     m = 0
     i = 0
-    while i + 4 <= words:
-        plane = planes[at : at + 3 * WORD_SIZE + 2 * TILE]
+    while i + 4 <= batches:
+        plane = planes[at : at + 3 * BATCH_VALUES + 2 * TILE]
         live = mask[m : m + 4 * TILE]
         for p in range(TILE):
             zeros = state[_ZEROS + p]
@@ -175,18 +176,18 @@ def narrow_and_count(
             zeros = uint16(zeros + _popcount(uint16(left & ~plane[p])))
             left = _narrowed(live, plane, flip, p, 1)
             live[TILE + p] = left
-            zeros = uint16(zeros + _popcount(uint16(left & ~plane[WORD_SIZE + p])))
+            zeros = uint16(zeros + _popcount(uint16(left & ~plane[BATCH_VALUES + p])))
             left = _narrowed(live, plane, flip, p, 2)
             live[2 * TILE + p] = left
-            zeros = uint16(zeros + _popcount(uint16(left & ~plane[2 * WORD_SIZE + p])))
+            zeros = uint16(zeros + _popcount(uint16(left & ~plane[2 * BATCH_VALUES + p])))
             left = _narrowed(live, plane, flip, p, 3)
             live[3 * TILE + p] = left
-            zeros = uint16(zeros + _popcount(uint16(left & ~plane[3 * WORD_SIZE + p])))
+            zeros = uint16(zeros + _popcount(uint16(left & ~plane[3 * BATCH_VALUES + p])))
             state[_ZEROS + p] = zeros
         i += 4
-        at += 4 * WORD_SIZE
+        at += 4 * BATCH_VALUES
         m += 4 * TILE
-    while i < words:
+    while i < batches:
         plane = planes[at : at + 2 * TILE]
         live = mask[m : m + TILE]
         for p in range(TILE):
@@ -194,7 +195,7 @@ def narrow_and_count(
             live[p] = left
             state[_ZEROS + p] = uint16(state[_ZEROS + p] + _popcount(uint16(left & ~plane[p])))
         i += 1
-        at += WORD_SIZE
+        at += BATCH_VALUES
         m += TILE
 
 
@@ -202,14 +203,14 @@ def narrow_and_count(
 def narrow(
     planes: NDArray[np.uint16],
     first: int,
-    words: int,
+    batches: int,
     bit: int,
     mask: NDArray[np.uint16],
     state: NDArray[np.uint16],
 ) -> None:
     """Narrow the candidates by what was decided for `bit`: between the upper and the lower half of 32-bit keys."""
-    for i in range(words):
-        at = (first + i) * WORD_SIZE + bit * TILE
+    for i in range(batches):
+        at = (first + i) * BATCH_VALUES + bit * TILE
         plane = planes[at : at + TILE]
         live = mask[i * TILE : (i + 1) * TILE]
         for p in range(TILE):

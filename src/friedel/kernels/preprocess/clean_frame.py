@@ -1,6 +1,7 @@
 """One clean frame by itself, where its background is known: all steps at once, a band of rows at a time.
 
-The order of the float32 operations is that of `normalise` and `subtract`, so that the values are the pass's.
+The order of the float32 operations is that of `normalise` and `subtract_background`, so that the values are the
+pass's.
 """
 
 from typing import Any
@@ -10,6 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from friedel.kernels.preprocess.despeckle import despeckle
+from friedel.kernels.preprocess.subtract_background import put
 
 _BAND_PIXELS = 16384
 
@@ -57,15 +59,6 @@ def _float_line(
 
 
 @njit(cache=True, nogil=True)
-def _put(value: Any, pixels: NDArray[np.int64], start: int, stop: int, out: NDArray[np.float32]) -> None:
-    """`value` at those of the ascending flat `pixels` in [start, stop) of a frame; `out` begins at `start`."""
-    for i in range(np.searchsorted(pixels, start), pixels.size):
-        if pixels[i] >= stop:
-            break
-        out[pixels[i] - start] = value
-
-
-@njit(cache=True, nogil=True)
 def clean_frame(
     raw: NDArray[Any],
     dark: NDArray[np.float32],
@@ -79,11 +72,9 @@ def clean_frame(
     size: int,
     masked: NDArray[np.int64],
     invalid: NDArray[np.int64],
-    row0: int,
-    row1: int,
     out: NDArray[np.float32],
 ) -> None:
-    """Rows [row0, row1) of a flat frame `raw`, uint16 or float32, into `out` [row, col], counts.
+    """A flat frame `raw`, uint16 or float32, into `out` [row, col], counts.
 
     `factors` [part] is gain times `scale` (float32 arithmetic: the gain); `background` [row, col] in counts;
     `masked` and `invalid` are flat pixels that are nothing, and not known in this frame: both count as 0 in the
@@ -94,8 +85,8 @@ def clean_frame(
     band = max(4, _BAND_PIXELS // cols)
     flat = np.empty((band + 2 * halo) * cols, np.float32)
     factor = np.full(cols, factors[0], np.float32)
-    for start in range(row0, row1, band):
-        stop = min(start + band, row1)
+    for start in range(0, rows, band):
+        stop = min(start + band, rows)
         above, below = max(start - halo, 0), min(stop + halo, rows)
         for j in range(above, below):
             at = j * cols
@@ -111,8 +102,8 @@ def clean_frame(
             else:
                 _float_line(values, darks, keeps, factor, background[j], line)
         used = flat[: (below - above) * cols]
-        _put(0, invalid, above * cols, below * cols, used)
+        put(0, invalid, above * cols, below * cols, used)
         despeckle(used.reshape(below - above, cols), size, start - above, stop - above, out[start:stop])
         clean = out[start:stop].reshape((stop - start) * cols)
-        _put(np.nan, invalid, start * cols, stop * cols, clean)
-        _put(0, masked, start * cols, stop * cols, clean)
+        put(np.nan, invalid, start * cols, stop * cols, clean)
+        put(0, masked, start * cols, stop * cols, clean)

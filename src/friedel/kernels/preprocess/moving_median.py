@@ -1,10 +1,10 @@
 """Exact moving median along the rotation, for all pixels at once, by radix selection on bit planes.
 
-A tile is 128 neighbouring pixels of the flat frame. `planes` [half, tile, slot, bit, pixel] (uint16) holds words of
-16 frames, word w in slot `w % slots` (a ring); uint16 values need one half, the sortable 32-bit keys of float32
-values two (low, then high). Each word is transposed once and serves every window that covers it. `used`
-[half, tile, slot] says which bits any value of a tile's word has set: no time goes into planes of zeros at the top,
-which a detector's 16 bits often have (a quarter of the time, `bench/moving_median.py`).
+A tile is 128 neighbouring pixels of the flat frame. `planes` [half, tile, slot, bit, pixel] (uint16) holds batches
+of 16 frames, batch w in slot `w % slots` (a buffer); uint16 values need one half, the sortable 32-bit keys of
+float32 values two (low, then high). Each batch is transposed once and serves every window that covers it. `used`
+[half, tile, slot] says which bits any value of a tile's batch has set: no time goes into planes of zeros at the
+top, which a detector's 16 bits often have (a quarter of the time, `bench/moving_median.py`).
 """
 
 from typing import Any
@@ -14,10 +14,10 @@ from numba import njit, uint16, uint32
 from numpy.typing import NDArray
 
 from friedel.kernels.preprocess.bit_planes import (
+    BATCH,
+    BATCH_VALUES,
     STATE_SIZE,
     TILE,
-    WORD,
-    WORD_SIZE,
     bits_in,
     count_zeros,
     decide,
@@ -44,7 +44,7 @@ def _select16(
     state: NDArray[np.uint16],
     out: NDArray[np.uint16],
 ) -> None:
-    """Bits `top` to 0 of the statistic: words [slot, slot + head) of the ring, then [0, tail)."""
+    """Bits `top` to 0 of the statistic: batches [slot, slot + head) of the buffer, then [0, tail)."""
     rest = mask[head * TILE : (head + tail) * TILE]
     forget_zeros(state)
     count_zeros(planes, slot, head, top, mask, state)
@@ -63,7 +63,7 @@ def _select16(
 
 @njit(cache=True, nogil=True)
 def _top_bit(used: NDArray[np.uint16], slot: int, head: int, tail: int) -> int:
-    """The highest bit set in words [slot, slot + head) or [0, tail) of a tile; 0 where none is."""
+    """The highest bit set in batches [slot, slot + head) or [0, tail) of a tile; 0 where none is."""
     bits = 0
     for i in range(slot, slot + head):
         bits |= int(used[i])
@@ -90,21 +90,21 @@ def _select(
 ) -> None:
     """The value of `rank` among frames [start, stop) of one tile; uint16 in `low`, or a key in `low` and `high`."""
     halves, _, slots = planes.shape[0], planes.shape[1], planes.shape[2]
-    first_word = start // WORD
-    words = (stop + WORD - 1) // WORD - first_word
-    slot = first_word % slots
-    head = min(words, slots - slot)
-    tail = words - head
-    first = (0xFFFF << (start - first_word * WORD)) & 0xFFFF
-    last = 0xFFFF >> ((first_word + words) * WORD - stop)
-    start_selection(mask, words, first, last, stop - start, rank, state)
+    first_batch = start // BATCH
+    batches = (stop + BATCH - 1) // BATCH - first_batch
+    slot = first_batch % slots
+    head = min(batches, slots - slot)
+    tail = batches - head
+    first = (0xFFFF << (start - first_batch * BATCH)) & 0xFFFF
+    last = 0xFFFF >> ((first_batch + batches) * BATCH - stop)
+    start_selection(mask, batches, first, last, stop - start, rank, state)
     if halves == 2:
-        upper = planes[1, tile].reshape(slots * WORD_SIZE)
+        upper = planes[1, tile].reshape(slots * BATCH_VALUES)
         _select16(upper, slot, head, tail, _top_bit(used[1, tile], slot, head, tail), mask, state, high)
         narrow(upper, slot, head, 0, mask, state)
         narrow(upper, 0, tail, 0, mask[head * TILE : (head + tail) * TILE], state)
     top = _top_bit(used[0, tile], slot, head, tail)
-    _select16(planes[0, tile].reshape(slots * WORD_SIZE), slot, head, tail, top, mask, state, low)
+    _select16(planes[0, tile].reshape(slots * BATCH_VALUES), slot, head, tail, top, mask, state, low)
 
 
 @njit(inline="always")
@@ -155,7 +155,7 @@ def median_of_planes(
     halves = planes.shape[0]
     longest = 1
     for b in range(starts.size):
-        longest = max(longest, stops[b] // WORD + 2 - starts[b] // WORD)
+        longest = max(longest, stops[b] // BATCH + 2 - starts[b] // BATCH)
     mask = np.empty(longest * TILE, np.uint16)
     state = np.empty(STATE_SIZE, np.uint16)
     low = np.empty(TILE, np.uint16)
@@ -176,13 +176,13 @@ def median_of_planes(
 
 
 @njit(cache=True, nogil=True)
-def pack_word(frames: NDArray[np.uint16], start: int, stop: int, pixel: int, out: NDArray[np.uint16]) -> int:
+def pack_batch(frames: NDArray[np.uint16], start: int, stop: int, pixel: int, out: NDArray[np.uint16]) -> int:
     """Frames [start, stop) (at most 16) of one tile of `frames` [frame, pixel] as planes; what is missing is 0.
 
     Returns the bits that any value has.
     """
     width = min(TILE, frames.shape[1] - pixel)
-    for f in range(WORD):
+    for f in range(BATCH):
         row = out[f * TILE : (f + 1) * TILE]
         if start + f < stop and width == TILE:
             whole = frames[start + f, pixel : pixel + TILE]
@@ -210,15 +210,15 @@ def moving_median_uint16(
 
     The planes of one tile stay in the cache; nothing else is kept.
     """
-    words = (frames.shape[0] + WORD - 1) // WORD
-    planes = np.empty((1, 1, words, WORD, TILE), np.uint16)
-    used = np.empty((1, 1, words), np.uint16)
-    flat = planes.reshape(words * WORD_SIZE)
+    batches = (frames.shape[0] + BATCH - 1) // BATCH
+    planes = np.empty((1, 1, batches, BATCH, TILE), np.uint16)
+    used = np.empty((1, 1, batches), np.uint16)
+    flat = planes.reshape(batches * BATCH_VALUES)
     row = np.empty((starts.size, TILE), np.float32)
     for tile in range(first_tile, last_tile):
-        for w in range(words):
-            word = flat[w * WORD_SIZE : (w + 1) * WORD_SIZE]
-            used[0, 0, w] = pack_word(frames, w * WORD, frames.shape[0], tile * TILE, word)
+        for w in range(batches):
+            batch = flat[w * BATCH_VALUES : (w + 1) * BATCH_VALUES]
+            used[0, 0, w] = pack_batch(frames, w * BATCH, frames.shape[0], tile * TILE, batch)
         median_of_planes(planes, used, 0, 1, starts, stops, row)
         width = min(TILE, frames.shape[1] - tile * TILE)
         for b in range(starts.size):

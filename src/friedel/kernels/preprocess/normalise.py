@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, uint16, uint32
 from numpy.typing import NDArray
 
-from friedel.kernels.preprocess.bit_planes import TILE, WORD_SIZE, bits_in, transpose_bits
+from friedel.kernels.preprocess.bit_planes import BATCH_VALUES, TILE, bits_in, transpose_bits
 from friedel.kernels.preprocess.moving_median import key_of
 
 Raw = NDArray[Any]
@@ -115,7 +115,7 @@ def _spread(factors: NDArray[np.float32], part: NDArray[np.uint8], at: int, out:
 
 
 @njit(cache=True, nogil=True)
-def normalise_word(
+def normalise_batch(
     raw: Raw,
     dark: NDArray[np.float32],
     keep: NDArray[np.bool_],
@@ -135,7 +135,7 @@ def normalise_word(
     """
     frames, pixels = raw.shape
     halves, tiles = planes.shape[0], planes.shape[1]
-    gains = np.empty(WORD_SIZE, np.float32)
+    gains = np.empty(BATCH_VALUES, np.float32)
     value = np.empty(TILE, np.float32)
     bias32 = np.float32(bias)
     _spread(factors, part, 0, gains)
@@ -149,11 +149,11 @@ def normalise_word(
             dark_rows, keep_rows, at = dark[start:], keep[start:], 0
         if factors.shape[1] > 1:
             _spread(factors, part, start, gains)
-        low = planes[0, tile, slot].reshape(WORD_SIZE)
+        low = planes[0, tile, slot].reshape(BATCH_VALUES)
         if halves == 1:
             _fixed_tile(frame_rows, at, dark_rows, keep_rows, gains, bias32, low, clipped)
         else:
-            high = planes[1, tile, slot].reshape(WORD_SIZE)
+            high = planes[1, tile, slot].reshape(BATCH_VALUES)
             _key_tile(frame_rows, at, dark_rows, keep_rows, gains, value, low, high)
             high[frames * TILE :] = uint16(0)
             used[1, tile, slot] = bits_in(high)

@@ -12,7 +12,7 @@ import numpy as np
 from numba import int16, int32, njit, uint16, uint32
 from numpy.typing import NDArray
 
-from friedel.kernels.preprocess.bit_planes import TILE, WORD, WORD_SIZE, transpose_bits
+from friedel.kernels.preprocess.bit_planes import BATCH, BATCH_VALUES, TILE, transpose_bits
 from friedel.kernels.preprocess.despeckle import despeckle
 from friedel.kernels.preprocess.moving_median import bits_of
 
@@ -54,14 +54,15 @@ def _differences(
     backgrounds: NDArray[np.float32],
     out: NDArray[np.int16],
 ) -> bool:
-    """Frames of a word minus their backgrounds into `out` [frame, pixel]; False where a background is not whole."""
-    values = np.empty(WORD_SIZE, np.uint16)
+    """Frames of a batch minus their backgrounds into `out` [frame, pixel]; False where a background is not
+    whole."""
+    values = np.empty(BATCH_VALUES, np.uint16)
     level = np.empty(TILE, np.int16)
     for t in range(tiles):
         _unpack(planes, slot, first + t, 1, values)
         n = 0
         last = -1
-        for f in range(WORD):
+        for f in range(BATCH):
             if which[f] < 0:
                 continue
             if which[f] != last:
@@ -87,19 +88,19 @@ def _to_counts(values: NDArray[np.int16], inverse: np.float32, out: NDArray[np.f
 
 
 @njit(cache=True, nogil=True)
-def _copy(word: NDArray[np.uint16], out: NDArray[np.uint16]) -> None:
+def _copy(batch: NDArray[np.uint16], out: NDArray[np.uint16]) -> None:
     """A loop over a constant: an assignment to a slice takes 8 times as long."""
-    for i in range(WORD_SIZE):
-        out[i] = word[i]
+    for i in range(BATCH_VALUES):
+        out[i] = batch[i]
 
 
 @njit(cache=True, nogil=True)
 def _unpack(planes: NDArray[np.uint16], slot: int, first: int, tiles: int, out: NDArray[np.uint16]) -> None:
-    """Words of `tiles` tiles from `first` on, back to values [tile][frame][TILE], flat; `planes` is one half."""
+    """Batches of `tiles` tiles from `first` on, back to values [tile][frame][TILE], flat; `planes` is one half."""
     for t in range(tiles):
-        word = out[t * WORD_SIZE : (t + 1) * WORD_SIZE]
-        _copy(planes[first + t, slot].reshape(WORD_SIZE), word)
-        transpose_bits(word)
+        batch = out[t * BATCH_VALUES : (t + 1) * BATCH_VALUES]
+        _copy(planes[first + t, slot].reshape(BATCH_VALUES), batch)
+        transpose_bits(batch)
 
 
 @njit(cache=True, nogil=True)
@@ -113,7 +114,7 @@ def _subtract_fixed(
 ) -> None:
     """One frame of unpacked tiles minus the background [pixel]; slices are made here, free of reference counts."""
     for t in range(tiles):
-        at = t * WORD_SIZE + frame * TILE
+        at = t * BATCH_VALUES + frame * TILE
         values = low[at : at + TILE]
         level = background[t * TILE : (t + 1) * TILE]
         row = out[t * TILE : (t + 1) * TILE]
@@ -134,7 +135,7 @@ def _subtract_keys(
     bits = np.empty(TILE, np.uint32)
     value = bits.view(np.float32)
     for t in range(tiles):
-        at = t * WORD_SIZE + frame * TILE
+        at = t * BATCH_VALUES + frame * TILE
         lower = low[at : at + TILE]
         upper = high[at : at + TILE]
         level = background[t * TILE : (t + 1) * TILE]
@@ -146,7 +147,7 @@ def _subtract_keys(
 
 
 @njit(cache=True, nogil=True)
-def _put(value: Any, pixels: NDArray[np.int64], start: int, stop: int, out: NDArray[Any]) -> None:
+def put(value: Any, pixels: NDArray[np.int64], start: int, stop: int, out: NDArray[Any]) -> None:
     """`value` at those of the ascending flat `pixels` in [start, stop) of a frame; `out` begins at `start`."""
     for i in range(np.searchsorted(pixels, start), pixels.size):
         if pixels[i] >= stop:
@@ -178,10 +179,10 @@ def _band_in_16_bits(
         return False
     shift = above * cols - first * TILE
     n = 0
-    for f in range(WORD):
+    for f in range(BATCH):
         if which[f] >= 0:
             flat = differences[n, shift : shift + (below - above) * cols]
-            _put(0, invalid[invalid_pointer[f] : invalid_pointer[f + 1]], above * cols, below * cols, flat)
+            put(0, invalid[invalid_pointer[f] : invalid_pointer[f + 1]], above * cols, below * cols, flat)
             image = flat.reshape(below - above, cols)
             despeckle(image, size, start - above, stop - above, median[: stop - start])
             flat_median = median[: stop - start].reshape((stop - start) * cols)
@@ -210,8 +211,8 @@ def _band_in_floats(
     first = above * cols // TILE
     tiles = (below * cols + TILE - 1) // TILE - first
     halves = planes.shape[0]
-    low = np.empty(tiles * WORD_SIZE, np.uint16)
-    high = np.empty(tiles * WORD_SIZE if halves == 2 else 0, np.uint16)
+    low = np.empty(tiles * BATCH_VALUES, np.uint16)
+    high = np.empty(tiles * BATCH_VALUES if halves == 2 else 0, np.uint16)
     flat = np.empty(tiles * TILE, np.float32)
     _unpack(planes[0], slot, first, tiles, low)
     if halves == 2:
@@ -219,20 +220,20 @@ def _band_in_floats(
     shift = above * cols - first * TILE
     image = flat[shift : shift + (below - above) * cols].reshape(below - above, cols)
     n = 0
-    for f in range(WORD):
+    for f in range(BATCH):
         if which[f] >= 0:
             background = backgrounds[which[f], first * TILE :]
             if halves == 1:
                 _subtract_fixed(low, f, tiles, background, inverse, flat)
             else:
                 _subtract_keys(low, high, f, tiles, background, flat)
-            _put(0, invalid[invalid_pointer[f] : invalid_pointer[f + 1]], above * cols, below * cols, flat[shift:])
+            put(0, invalid[invalid_pointer[f] : invalid_pointer[f + 1]], above * cols, below * cols, flat[shift:])
             despeckle(image, size, start - above, stop - above, out[n, start:stop])
             n += 1
 
 
 @njit(cache=True, nogil=True)
-def clean_word(
+def clean_batch(
     planes: NDArray[np.uint16],
     slot: int,
     which: NDArray[np.int64],
@@ -247,9 +248,9 @@ def clean_word(
     row1: int,
     out: NDArray[np.float32],
 ) -> None:
-    """Rows [row0, row1) of the clean frames of one word into `out` [frame, row, col], in counts.
+    """Rows [row0, row1) of the clean frames of one batch into `out` [frame, row, col], in counts.
 
-    Frame f of the word is taken where its row of `backgrounds` [.., pixel], `which[f]`, is >= 0; those frames
+    Frame f of the batch is taken where its row of `backgrounds` [.., pixel], `which[f]`, is >= 0; those frames
     follow each other in `out`. `masked` are flat pixels that are nothing in any frame, and
     `invalid[invalid_pointer[f]:invalid_pointer[f + 1]]` those that are not known in frame f; both count as 0 in the
     median of `size` × `size`, after which masked ones are 0 and unknown ones NaN.
@@ -260,7 +261,7 @@ def clean_word(
     inverse = np.float32(1.0 / scale)
     fixed = planes.shape[0] == 1
     room = ((band + 2 * halo) * cols // TILE + 2) * TILE
-    differences = np.empty((WORD if fixed else 0, room), np.int16)
+    differences = np.empty((BATCH if fixed else 0, room), np.int16)
     median = np.empty((band, cols), np.int16)
     for start in range(row0, row1, band):
         stop = min(start + band, row1)
@@ -281,9 +282,9 @@ def clean_word(
         ):
             _band_in_floats(planes, slot, which, backgrounds, inverse, size, invalid, invalid_pointer, reach, out)
         n = 0
-        for f in range(WORD):
+        for f in range(BATCH):
             if which[f] >= 0:
                 clean = out[n, start:stop].reshape((stop - start) * cols)
-                _put(np.nan, invalid[invalid_pointer[f] : invalid_pointer[f + 1]], start * cols, stop * cols, clean)
-                _put(0, masked, start * cols, stop * cols, clean)
+                put(np.nan, invalid[invalid_pointer[f] : invalid_pointer[f + 1]], start * cols, stop * cols, clean)
+                put(0, masked, start * cols, stop * cols, clean)
                 n += 1

@@ -23,7 +23,7 @@ def sum_over_frames(blobs: Any, corner: Any, pointer: Any, row: Any, col: Any, i
 
 
 @njit(cache=True, nogil=True)
-def beyond(corner: Any, rows: int, cols: int, known: Any) -> None:
+def mark_outside(corner: Any, rows: int, cols: int, known: Any) -> None:
     """Mark the pixels of windows known [spot,row,col] that lie beyond the detector as not known."""
     spots, height, width = known.shape
     for n in range(spots):
@@ -72,7 +72,7 @@ def claimed_by_others(
 
 
 @njit(cache=True, nogil=True)
-def lay_out(images: Any, known: Any, affine: Any, samples: int, out: Any, weight: Any) -> None:
+def resample(images: Any, known: Any, affine: Any, samples: int, out: Any, weight: Any) -> None:
     """Read windows [spot,row,col] at the pixels of an ideal detector: out and weight [spot,u,v].
 
     `affine` (spot,2,3): row and col in the window = affine @ (u, v, 1). Each pixel is the mean of samples x

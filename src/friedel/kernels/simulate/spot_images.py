@@ -36,7 +36,7 @@ SPOT = np.dtype(
 their change per unit of strain; spread in frames; counts per voxel; beam direction and its change."""
 
 
-class ForwardModel(NamedTuple):
+class ProjectionModel(NamedTuple):
     """What all spots share: voxels `position` float32 (n,3) in um and `strain` float32 (n); the detector's
     `plane` (see `bragg.detector_frame`); `taps` float32 of the point spread (odd number, sum 1)."""
 
@@ -76,7 +76,7 @@ def _place(spot: Any, corner: int, strain: float, plane: Any, direct: bool, out:
 
 
 @njit(cache=True, nogil=True)
-def aim(spot: Any, plane: Any, direct: bool, out: Any) -> None:
+def voxel_to_pixel(spot: Any, plane: Any, direct: bool, out: Any) -> None:
     """How a voxel's place depends on its position p and strain s: out (2,2,4), axis row or col.
 
     `place = out[axis,0,0] + out[axis,0,1:] @ p + s * (out[axis,1,0] + out[axis,1,1:] @ p)`, exact in p, linear in
@@ -104,7 +104,7 @@ def _apply(m: Any, x: float, y: float, z: float, s: float) -> float:
 
 
 @njit(cache=True, nogil=True)
-def extents(spots: Any, model: ForwardModel, direct: bool, out: Any) -> None:
+def extents(spots: Any, model: ProjectionModel, direct: bool, out: Any) -> None:
     """Fill out (n,6) with frame, row and col ranges (half-open, not clipped) that each spot can touch.
 
     The reach of the point spread is part of them. A spot that misses the plane gets zeros.
@@ -113,7 +113,7 @@ def extents(spots: Any, model: ForwardModel, direct: bool, out: Any) -> None:
     m = np.empty((2, 2, 4))
     for i in range(len(spots)):
         spot = spots[i]
-        aim(spot, model.plane, direct, m)
+        voxel_to_pixel(spot, model.plane, direct, m)
         rows, cols = m[0], m[1]
         row0 = col0 = strain0 = np.inf
         row1 = col1 = strain1 = -np.inf
@@ -136,14 +136,14 @@ def extents(spots: Any, model: ForwardModel, direct: bool, out: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def draw(spot: Any, model: ForwardModel, direct: bool, corner: Any, image: Any) -> None:
+def draw(spot: Any, model: ProjectionModel, direct: bool, corner: Any, image: Any) -> None:
     """Add a spot to image float32 [frame, row, col] whose first voxel is `corner` (frame, row, col).
 
     What falls outside the image is left out; a frame's content does not depend on which others are drawn.
     """
     frames, rows, cols = image.shape
     m = np.empty((2, 2, 4))
-    aim(spot, model.plane, direct, m)
+    voxel_to_pixel(spot, model.plane, direct, m)
     m_row, m_col = m[0], m[1]
     spread = max(spot.spread, 1e-9)
     per_frame = STEPS / (2.0 * CUT * spread)
@@ -214,7 +214,7 @@ def blur(image: Any, taps: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def spot_image(spot: Any, box: Any, model: ForwardModel, direct: bool) -> Any:
+def spot_image(spot: Any, box: Any, model: ProjectionModel, direct: bool) -> Any:
     """One spot after the point spread, float32 [frame, row, col] over box (6: frame, row, col ranges)."""
     image = np.zeros((box[1] - box[0], box[3] - box[2], box[5] - box[4]), dtype=np.float32)
     draw(spot, model, direct, np.array([box[0], box[2], box[4]]), image)
@@ -224,7 +224,7 @@ def spot_image(spot: Any, box: Any, model: ForwardModel, direct: bool) -> Any:
 
 @njit(cache=True, nogil=True)
 def add_spots(
-    spots: Any, boxes: Any, model: ForwardModel, direct: bool, start: int, period: int, factor: float, out: Any
+    spots: Any, boxes: Any, model: ProjectionModel, direct: bool, start: int, period: int, factor: float, out: Any
 ) -> None:
     """Add `factor` times every spot to out float32 [frame, row, col], whose first frame is `start`.
 

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from friedel.kernels.simulate.spot_images import ForwardModel, spot_image
+from friedel.kernels.simulate.spot_images import ProjectionModel, spot_image
 
 
-class View(NamedTuple):
+class VisibilityRule(NamedTuple):
     """What is looked at: `sigma` float32 [row, col] is the background's noise, `hidden` [row, col] marks pixels
     that are not looked at; frames outside [0, frames) are lost unless `period` > 0 (then the scan repeats).
     A voxel is seen when it reaches max(peak_share * the spot's peak, noise_share * sigma)."""
@@ -21,8 +21,8 @@ class View(NamedTuple):
     noise_share: float
 
 
-class Seen(NamedTuple):
-    """What `see` fills, one row a spot.
+class VisibleSpots(NamedTuple):
+    """What `find_visible` fills, one row a spot.
 
     `sizes` (n) voxels; `clipped` (n) 1 where a voxel that reaches the rule is hidden; `ranges` (n,6) half-open
     frame, row, col and `peak` (n,3) the first brightest voxel, frames unwrapped; `sums` (n,10) of 1, f, r, c, ff,
@@ -36,27 +36,35 @@ class Seen(NamedTuple):
     sums: Any
 
 
-def nothing_seen(spots: int) -> Seen:
+def no_visible_spots(spots: int) -> VisibleSpots:
     """Before anything is looked at."""
     whole = [np.zeros(shape, dtype=np.int64) for shape in (spots, spots, (spots, 6), (spots, 3))]
-    return Seen(whole[0], whole[1], whole[2], whole[3], np.zeros((spots, 10)))
+    return VisibleSpots(whole[0], whole[1], whole[2], whole[3], np.zeros((spots, 10)))
 
 
 @njit(cache=True, nogil=True)
-def see(spots: Any, boxes: Any, model: ForwardModel, view: View, seen: Seen, voxels: Any, values: Any) -> int:
+def find_visible(
+    spots: Any,
+    boxes: Any,
+    model: ProjectionModel,
+    rule: VisibilityRule,
+    seen: VisibleSpots,
+    voxels: Any,
+    values: Any,
+) -> int:
     """Look at each spot alone; returns how many voxels there are in all.
 
     Fills `seen`, `voxels` int32 (m,3) with unwrapped frame, row, col, and `values` float32 (m), spot by spot in
     (frame, row, col) order; m must hold all the boxes clipped to the detector.
     """
-    rows, cols = view.sigma.shape
+    rows, cols = rule.sigma.shape
     found = 0
     part = np.empty(6, dtype=np.int64)
     for i in range(len(spots)):
         box = boxes[i]
         part[:] = box
-        if view.period == 0:
-            part[0], part[1] = max(box[0], 0), min(box[1], view.frames)
+        if rule.period == 0:
+            part[0], part[1] = max(box[0], 0), min(box[1], rule.frames)
         part[2], part[3] = max(box[2], 0), min(box[3], rows)
         part[4], part[5] = max(box[4], 0), min(box[5], cols)
         image = spot_image(spots[i], box, model, False)
@@ -65,7 +73,7 @@ def see(spots: Any, boxes: Any, model: ForwardModel, view: View, seen: Seen, vox
             for row in range(part[2], part[3]):
                 for col in range(part[4], part[5]):
                     value = image[frame - box[0], row - box[2], col - box[4]]
-                    if value > top and not view.hidden[row, col]:
+                    if value > top and not rule.hidden[row, col]:
                         top = value
                         seen.peak[i, 0], seen.peak[i, 1], seen.peak[i, 2] = frame, row, col
         before = found
@@ -73,10 +81,10 @@ def see(spots: Any, boxes: Any, model: ForwardModel, view: View, seen: Seen, vox
             for row in range(part[2], part[3]):
                 for col in range(part[4], part[5]):
                     value = image[frame - box[0], row - box[2], col - box[4]]
-                    limit = max(view.peak_share * top, view.noise_share * view.sigma[row, col])
+                    limit = max(rule.peak_share * top, rule.noise_share * rule.sigma[row, col])
                     if value <= 0.0 or value < limit:
                         continue
-                    if view.hidden[row, col]:
+                    if rule.hidden[row, col]:
                         seen.clipped[i] = 1
                         continue
                     voxels[found, 0], voxels[found, 1], voxels[found, 2] = frame, row, col

@@ -1,4 +1,4 @@
-// The double threshold on one line (figure 9 of the deck): counts along a row of the frame, and what was claimed there.
+// The double threshold on one line (figure 9 of J. Bertoldo, "Segmentation for diffraction contrast tomography", 2021): counts along a row of the frame, and what was claimed there.
 
 import { along, number, spread, ticks, valueAt } from "./axes.js";
 import { linesOf } from "./segment_levels.js";

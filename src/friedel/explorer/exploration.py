@@ -1,0 +1,209 @@
+"""A scan explored in a notebook: parameters of [segment] set, blobs found again, and what tells which are good."""
+
+import threading
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from friedel.errors import FriedelError, FriedelWarning, InputError
+from friedel.explorer.collected import NotCollected
+from friedel.explorer.elbow import Elbow, elbow
+from friedel.explorer.histograms import Histogram, histogram_of
+from friedel.explorer.pairable import PairCount, PairCounter, ThresholdSearch, TriedThresholds
+from friedel.explorer.resegmenter import Resegmenter
+from friedel.explorer.scan_pass import ScanPass
+from friedel.explorer.solution import Solution
+from friedel.explorer.solving import Solver
+from friedel.io import open_scan
+from friedel.io.background_reader import Backgrounds
+from friedel.model.arrays import Frames
+from friedel.model.blobs import BlobTable
+from friedel.model.scan import Scan
+from friedel.output_folder.files import BACKGROUND
+from friedel.output_folder.record import read_run_record
+from friedel.recipe import Recipe, Settings, build_recipe, load_recipe
+from friedel.runner.areas import Areas
+from friedel.runner.executors import Alone, Threads, local_executor
+from friedel.runner.stage_hashes import stage_hashes
+from friedel.segment import SegmentParams
+
+Result = TypeVar("Result")
+Range = tuple[int, int]
+
+
+@dataclass(eq=False)
+class _ScanOfRecipe:
+    """A scan with its recipe, and the folder where a run of it may have left its backgrounds."""
+
+    recipe: Recipe
+    scan: Scan
+    out: Path
+    executor: Threads | Alone
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def run_backgrounds(self) -> Backgrounds | None:
+        """The background images of a finished run with these parameters, where there is one."""
+        try:
+            record = read_run_record(self.out)
+            wanted = stage_hashes(self.recipe, self.scan, Areas())["preprocess"]
+            if record is None or not record.finished("preprocess", wanted, self.out):
+                return None
+            return Backgrounds.open(self.out / BACKGROUND)
+        except (FriedelError, OSError):  # what cannot be read is made again
+            return None
+
+
+class Exploration:
+    """The blobs of a scan for one set of parameters after the other, exactly as `friedel run` finds them.
+
+    The first question takes about as long as the first two stages of a run: it goes over the scan once, and keeps
+    all voxels that any blob may hold (after a run with the same parameters its backgrounds are used, which takes
+    half of that). Every other question is answered from these voxels, in milliseconds to seconds; where parameters
+    need lower ones, the scan is gone over again.
+
+        with friedel.explore("recipe.toml") as scan:
+            scan.set(seed_threshold=60.0, grow_min=30.0)
+            print(scan.counts())
+            strong = scan.blobs()["sum_intensity"] > 1e4
+
+    Where `frames` are [start, stop), only these frames are looked at; blobs that may go on beyond them say
+    `SCAN_END` in their flags, all others are those of the whole scan. What a run would warn of is warned of once.
+    Not for several threads.
+    """
+
+    def __init__(self, recipe: Recipe, scan: Scan, out: Path, executor: Threads | Alone) -> None:
+        self._source = _ScanOfRecipe(recipe, scan, out, executor)
+        self._pass = ScanPass(self._source, executor=executor)
+        self._solver = Solver(self._pass, executor, executor)
+        self._counter: PairCounter | None = None
+        self._told: set[str] = set()
+
+    @classmethod
+    def open(cls, path: Path | str, settings: Settings = ()) -> Self:
+        """Of RECIPE.toml or an output folder, with KEY=VALUE `settings` in place. Raises `FriedelError`s."""
+        path = Path(path).absolute()
+        of_recipe = path.suffix == ".toml" and not path.is_dir()
+        recipe = load_recipe(path if of_recipe else path / "recipe.toml", settings)
+        scan = open_scan(recipe.scan.frames, recipe.scan)
+        return cls(recipe, scan, path.with_suffix("") if of_recipe else path, local_executor(recipe.run.threads))
+
+    @property
+    def recipe(self) -> Recipe:
+        """All parameters, those that were set included."""
+        return self._source.recipe
+
+    @property
+    def params(self) -> SegmentParams:
+        """The parameters of [segment] in force."""
+        return self._source.recipe.segment
+
+    @property
+    def scan(self) -> Scan:
+        """The scan."""
+        return self._source.scan
+
+    def set(self, **changes: Any) -> Self:
+        """Change parameters of [segment]. Raises `RecipeError`, and nothing is changed then."""
+        values = self.recipe.model_dump(exclude_none=True)
+        self._source.recipe = build_recipe({**values, "segment": {**values["segment"], **changes}})
+        return self
+
+    def blobs(self, frames: Range | None = None) -> BlobTable:
+        """The table of blobs as a run writes it, voxels and rejected seeds included. Raises as a run does."""
+        return self._solution(frames).table
+
+    def counts(self, frames: Range | None = None) -> dict[str, int]:
+        """How many seeds are blobs ("kept"), and how many are not, by reason."""
+        return self._solution(frames).blobs.counts_by_reason()
+
+    def histogram(self) -> Histogram:
+        """Voxels by value in the unit of the thresholds, and as many as noise alone would have.
+
+        Those above the floor of what was collected are all counted, the others are a sample of them.
+        """
+        again = self._resegmenter()
+        middle = self._pass.sub_volume(self.scan.shape[0] // 2)
+        return histogram_of(again, self.params, middle.frames)
+
+    def elbow(self) -> Elbow:
+        """Seeds and blobs of the whole scan with other seed thresholds, all other parameters being the same."""
+        again = self._resegmenter()
+        *_, curve = elbow(self.params, again.bright(), again.voxels, again.unit(self.params), again.solved)
+        return curve
+
+    def pairable(self) -> PairCount:
+        """Friedel pairs among the blobs, those by chance, and the fraction of blobs in pairs beyond chance.
+
+        Needs [setup] and [[phase]] in the recipe; the geometry is calibrated once, as a run would. Raises
+        `FriedelError`, and `InputError` for scans of half a turn.
+        """
+        counter = self._counter or PairCounter.of(self.recipe)
+        blobs = self._collected(lambda: self._solver.whole_scan_table(self.params))
+        self._counter = counter.calibrated_by(blobs)
+        return self._counter.count(blobs)
+
+    def propose(self) -> TriedThresholds | None:
+        """The thresholds with the most Friedel pairs beyond chance, found by trying some 30; None without any.
+
+        They are not set: `scan.set(**found.changes)` does.
+        """
+        counter = self._counter or PairCounter.of(self.recipe)
+        *_, best = ThresholdSearch(self._resegmenter(), self.params, counter).steps()
+        return best
+
+    def clean(self, start: int, stop: int) -> Frames:
+        """Clean frames [start, stop), float32 [frame, row, col] in counts, as a run's."""
+        start, stop = self._range((start, stop))
+        return self._collected(lambda: self._pass.clean(start, stop))
+
+    def close(self) -> None:
+        """Let go of the scan's voxels and threads."""
+        self._pass.close()
+        self._source.executor.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _solution(self, frames: Range | None) -> Solution:
+        if frames is None:
+            found = self._collected(lambda: self._solver.solve(self.params, "whole"))
+        else:
+            around = self._range(frames)
+            found = self._collected(lambda: self._solver.solve(self.params, "sub", around=around))
+        self._tell(found.warnings)
+        return found
+
+    def _resegmenter(self) -> Resegmenter:
+        return self._collected(lambda: self._solver.resegmenter(self.params, "whole"))
+
+    def _collected(self, ask: Callable[[], Result]) -> Result:
+        """What `ask` answers, once the voxels that it needs are collected."""
+        if self._pass.bright is None:
+            self._update()
+        try:
+            return ask()
+        except NotCollected:  # they are asked for by now
+            self._update()
+            return ask()
+
+    def _update(self) -> None:
+        self._pass.update()
+        self._tell(self._pass.warnings)
+
+    def _tell(self, texts: Iterable[str]) -> None:
+        for text in texts:
+            if text not in self._told:
+                self._told.add(text)
+                warnings.warn(text, FriedelWarning, stacklevel=4)
+
+    def _range(self, frames: Range) -> Range:
+        start, stop = frames
+        count = self.scan.shape[0]
+        if not 0 <= start < stop <= count:
+            raise InputError("frames", rule=f"must be [start, stop) within 0..{count}", got=[start, stop])
+        return int(start), int(stop)

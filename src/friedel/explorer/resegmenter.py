@@ -1,0 +1,86 @@
+"""Other thresholds on the same voxels, beside what somebody is looking at."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from friedel.explorer.collected import CollectedVoxels, with_thresholds
+from friedel.explorer.heard_warnings import warnings_heard
+from friedel.explorer.solution import cut_at_ends
+from friedel.model.baseline import Baseline
+from friedel.model.blobs import BlobTable
+from friedel.model.scan import Scan
+from friedel.model.stream import Executor
+from friedel.segment import BlobRuns, BrightVoxels, SegmentParams, solve_runs
+from friedel.segment.bright import Stencil
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resegmenter:
+    """Segments the same voxels of frames [start, stop) again, with other thresholds and limits.
+
+    `stencil` is that of one of them: noise and excluded areas are the same for all. `whole` says that the frames
+    are the whole scan.
+    """
+
+    scan: Scan
+    baseline: Baseline
+    collected: CollectedVoxels
+    stencil: Stencil
+    start: int
+    stop: int
+    whole: bool
+    executor: Executor
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of a frame that are not left out."""
+        return int(np.count_nonzero(~self.stencil.left_out))
+
+    @property
+    def voxels(self) -> int:
+        """Voxels that are looked at."""
+        return self.pixels * (self.stop - self.start)
+
+    @property
+    def floor(self) -> float:
+        """All voxels with this level are known."""
+        return self.collected.floor_in(self.stencil.noise, self.stencil.left_out)
+
+    def unit(self, params: SegmentParams) -> float:
+        """Levels that one unit of the thresholds is."""
+        per_scan = params.unit == "sigma" and params.noise == "scan"
+        return float(self.baseline.sigma) if per_scan else 1.0
+
+    @property
+    def sigma(self) -> float:
+        """The noise in levels: 1 where it is per pixel."""
+        return float(self.baseline.sigma) if self.stencil.noise is None else 1.0
+
+    def bright(self) -> BrightVoxels:
+        """All voxels that are known."""
+        _, rows, cols = self.stencil.shape
+        return self.collected.filtered(replace(self.stencil, floor=self.floor, limit=rows * cols))
+
+    def solved(self, params: SegmentParams) -> BlobTable:
+        """The blobs, without voxels. Raises `NoiseError` where a run would."""
+        return self.runs(params).bare()
+
+    def table(self, params: SegmentParams) -> BlobTable:
+        """The blobs as a run writes them. Raises `NoiseError` where a run would."""
+        return self.runs(params).table()
+
+    def runs(self, params: SegmentParams) -> BlobRuns:
+        """The blobs, voxels in runs. Raises `NoiseError` where a run would."""
+        stencil = with_thresholds(self.stencil, params, self.baseline, self.pixels)
+        with warnings_heard():
+            runs = solve_runs(
+                self.collected.filtered(stencil),
+                params,
+                omega_start_deg=float(self.scan.omega_start_deg),
+                omega_step_deg=self.scan.omega_step_deg,
+                wrap=self.whole and params.wraps(self.scan.full_turn),
+                sigma=self.baseline.sigma,
+                executor=self.executor,
+            )
+        return cut_at_ends(runs, self.start, self.stop, self.scan)

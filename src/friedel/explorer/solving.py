@@ -1,0 +1,266 @@
+"""Blobs for the parameters of the moment, of a few frames or of the whole scan, exactly as a run finds them.
+
+Bright voxels are collected once, at a low floor. What a run with the parameters of the moment would have collected
+is filtered out of them (`collected`), and goes through the same `solve`: the table is that of the run's blobs.h5.
+"""
+
+import threading
+import time
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+
+from friedel.explorer.collected import CollectedVoxels, NotCollected, with_thresholds
+from friedel.explorer.collecting import Around, FramesInMemory, collect_sub_volume
+from friedel.explorer.heard_warnings import warnings_heard
+from friedel.explorer.resegmenter import Resegmenter
+from friedel.explorer.solution import (
+    NotReady,
+    Overtaken,
+    Scope,
+    Solution,
+    SolutionCache,
+    cut_at_ends,
+    solution_id,
+)
+from friedel.model.baseline import Baseline
+from friedel.model.blobs import BlobTable
+from friedel.model.scan import Scan
+from friedel.model.stream import Executor
+from friedel.runner.areas import read_areas
+from friedel.runner.executors import Alone, Threads
+from friedel.segment import BlobRuns, Components, SegmentParams, components_of, solve_components
+from friedel.segment.bright import Stencil
+
+LIMITS = {"min_size", "max_size", "reject_edge", "reject_touching_excluded"}
+"""Parameters that only choose among blobs (`apply_limits`)."""
+
+
+Key = tuple[object, ...]
+
+
+class VoxelSource(Protocol):
+    """Where blobs are looked for: a scan, and the bright voxels that were collected from it."""
+
+    @property
+    def generation(self) -> int:
+        """Another number whenever what it gives has changed."""
+
+    @property
+    def scan(self) -> Scan | None:
+        """The scan, where it could be opened."""
+
+    @property
+    def baseline(self) -> Baseline | None:
+        """Boxes and noise, once they are measured."""
+
+    @property
+    def collected(self) -> CollectedVoxels | None:
+        """The bright voxels of the whole scan, once they are there."""
+
+    def sub_volume(self, around: Around) -> FramesInMemory:
+        """Clean frames around one, or just [start, stop); the same object as long as they are the same."""
+
+    def collect_for(self, params: SegmentParams, floor: float) -> None:
+        """Collect again in the background, down to `floor` in the unit of what these parameters compare."""
+
+
+@dataclass(slots=True)
+class _NewestRequests:
+    """Numbers of the newest requests, by channel."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def register(self, channel: str, number: int) -> None:
+        with self.lock:
+            self.numbers[channel] = max(number, self.numbers.get(channel, number))
+
+    def check(self, channel: str, number: int) -> None:
+        if self.numbers.get(channel, number) > number:
+            raise Overtaken
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Request:
+    """One request: the parameters, the scan, and the stencil that its frames are looked at through.
+
+    `stencil_key` tells stencils of another noise or other excluded pixels from this; `pixels` are not left out.
+    """
+
+    params: SegmentParams
+    scan: Scan
+    baseline: Baseline
+    generation: int
+    stencil: Stencil
+    pixels: int
+    stencil_key: Key
+
+    def part(self, bright: Components) -> float:
+        """The part of the voxels that is bright."""
+        return bright.voxels / max(self.pixels * bright.frames, 1)
+
+
+class Solver:
+    """Solves one request at a time, the newest of each channel; keeps the last solutions.
+
+    What is tried beside the answers that somebody waits for is done by `quiet`, which gives way to `executor`.
+    """
+
+    def __init__(self, source: VoxelSource, executor: Executor, quiet: Threads | Alone | None = None) -> None:
+        self.solutions = SolutionCache()
+        self._source, self._executor, self._quiet = source, executor, quiet or Alone()
+        self._lock = threading.Lock()
+        self._newest = _NewestRequests()
+        self._times_collected = 0
+        self._sub_volume: tuple[Key, FramesInMemory, CollectedVoxels] | None = None
+        self._stencil: tuple[Key, Stencil, int] | None = None
+        self._components: tuple[Key, Components] | None = None
+        self._solved_last: tuple[Key, BlobRuns] | None = None
+
+    def solve(
+        self, params: SegmentParams, scope: Scope, *, around: Around = 0, channel: str = "", number: int = 0
+    ) -> Solution:
+        """The blobs of the frames around one (or of just [start, stop)), or of the whole scan.
+
+        `number` counts the requests of a `channel` (one page's): one that a newer has overtaken is not begun.
+        Raises `Overtaken`, `NotReady`, `NotCollected` (they are then collected), and what a run would raise.
+        """
+        self._newest.register(channel, number)
+        with self._lock, self._quiet.held():
+            self._newest.check(channel, number)
+            begin = time.perf_counter()
+            with warnings_heard() as heard:
+                request = self._request(params)
+                found = self._whole(request) if scope == "whole" else self._of_sub_volume(request, around)
+            found = replace(found, seconds=time.perf_counter() - begin, warnings=tuple(heard))
+            self.solutions.put(found)
+            return found
+
+    def resegmenter(self, params: SegmentParams, scope: Scope, *, around: Around = 0) -> Resegmenter:
+        """What other parameters can be tried on, beside what `solve` answers. Raises as it does."""
+        with self._lock:
+            request = self._request(params)
+            if scope == "whole":
+                collected = self._whole_scan()
+                start, stop, whole = 0, request.scan.shape[0], True
+            else:
+                frames = self._source.sub_volume(around)
+                source = ("sub", request.generation, frames.start, frames.stop, frames.exact)
+                collected = self._collected(frames, source, request)
+                start, stop, whole = frames.start, frames.stop, frames.stop - frames.start == request.scan.shape[0]
+        return Resegmenter(
+            request.scan, request.baseline, collected, request.stencil, start, stop, whole, self._quiet
+        )
+
+    def whole_scan_table(self, params: SegmentParams) -> BlobTable:
+        """The blobs of the whole scan as a run writes them; whoever asks for others meanwhile need not wait."""
+        resegmenter = self.resegmenter(params, "whole")
+        known = self.solutions.find(solution_id("whole", ("whole", self._source.generation), params))
+        if known is not None:
+            return known.table
+        try:
+            return resegmenter.table(params)
+        except NotCollected as error:
+            self._source.collect_for(params, error.floor)
+            raise
+
+    def _whole_scan(self) -> CollectedVoxels:
+        collected = self._source.collected
+        if collected is None:
+            raise NotReady("the whole scan", rule="is still being looked through for bright voxels")
+        return collected
+
+    def _request(self, params: SegmentParams) -> _Request:
+        scan, baseline, generation = self._source.scan, self._source.baseline, self._source.generation
+        if scan is None or baseline is None:
+            raise NotReady("blobs", rule="cannot be looked for before the frames are")
+        key = (generation, params.unit == "sigma" and params.noise, params.noise, params.excluded)
+        if self._stencil is None or self._stencil[0] != key:
+            areas = read_areas(params, scan)
+            outside = areas.outside(params, baseline.beam)
+            stencil = Stencil.of(
+                scan.shape, params, baseline=baseline, exclude=outside, mask=scan.mask, noise_image=areas.noise
+            )
+            self._stencil = key, stencil, int(np.count_nonzero(~stencil.left_out))
+        _, stencil, pixels = self._stencil
+        stencil = with_thresholds(stencil, params, baseline, pixels)
+        return _Request(params, scan, baseline, generation, stencil, pixels, key)
+
+    def _whole(self, request: _Request) -> Solution:
+        collected = self._whole_scan()
+        source = ("whole", request.generation)
+        name = solution_id("whole", source, request.params)
+        wrap = request.params.wraps(request.scan.full_turn)
+        try:
+            bright, key = self._filtered(collected, request, source, wrap=wrap)
+        except NotCollected as error:
+            self._source.collect_for(request.params, error.floor)
+            raise
+        known = self.solutions.find(name)
+        runs = known.runs if known is not None else self._solved(bright, key, request)
+        noise = request.stencil.noise
+        return Solution(
+            name, request.params, "whole", runs, request.part(bright), 0, request.scan.shape[0], noise=noise
+        )
+
+    def _of_sub_volume(self, request: _Request, around: Around) -> Solution:
+        frames = self._source.sub_volume(around)
+        all_of_it = frames.stop - frames.start == request.scan.shape[0]
+        source = ("sub", request.generation, frames.start, frames.stop, frames.exact)
+        collected = self._collected(frames, source, request)
+        wrap = request.params.wraps(request.scan.full_turn) and all_of_it
+        try:
+            bright, key = self._filtered(collected, request, (*source, self._times_collected), wrap=wrap)
+        except NotCollected:
+            self._sub_volume = None
+            collected = self._collected(frames, source, request)
+            bright, key = self._filtered(collected, request, (*source, self._times_collected), wrap=wrap)
+        runs = cut_at_ends(self._solved(bright, key, request), frames.start, frames.stop, request.scan)
+        name = solution_id("sub", source, request.params)
+        return Solution(
+            name, request.params, "sub", runs, request.part(bright), frames.start, frames.stop,
+            preview=not frames.exact, cut=not all_of_it, noise=request.stencil.noise,
+        )  # fmt: skip
+
+    def _collected(self, frames: FramesInMemory, source: Key, request: _Request) -> CollectedVoxels:
+        """The bright voxels of the frames in memory, collected once."""
+        if self._sub_volume is None or self._sub_volume[0] != source or self._sub_volume[1] is not frames:
+            self._sub_volume = None  # its memory is needed
+            self._times_collected += 1
+            self._sub_volume = (
+                source,
+                frames,
+                collect_sub_volume(frames, request.stencil, request.baseline, self._executor),
+            )
+        return self._sub_volume[2]
+
+    def _filtered(
+        self, collected: CollectedVoxels, request: _Request, source: Key, *, wrap: bool
+    ) -> tuple[Components, Key]:
+        """Filtered once for all parameters that need the same voxels, and what tells these voxels from others."""
+        connectivity = request.params.connectivity
+        key = (*source, *request.stencil_key, request.stencil.floor, request.stencil.limit, connectivity, wrap)
+        if self._components is None or self._components[0] != key:
+            self._components = None  # its memory is needed
+            voxels = collected.filtered(request.stencil)
+            self._components = key, components_of(voxels, connectivity, wrap=wrap, executor=self._executor)
+        return self._components[1], key
+
+    def _solved(self, bright: Components, voxels: Key, request: _Request) -> BlobRuns:
+        """The blobs; where only limits have changed, the last one's rows are judged anew."""
+        params = request.params
+        key = (*voxels, params.model_dump_json(exclude=LIMITS))
+        if self._solved_last is not None and self._solved_last[0] == key:
+            return self._solved_last[1].limited(params)
+        runs = solve_components(
+            bright,
+            params,
+            omega_start_deg=float(request.scan.omega_start_deg),
+            omega_step_deg=request.scan.omega_step_deg,
+            sigma=request.baseline.sigma,
+            executor=self._executor,
+        )
+        self._solved_last = key, runs
+        return runs

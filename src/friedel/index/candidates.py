@@ -1,0 +1,229 @@
+"""Candidates: crystals that some Friedel pairs suggest and that are fitted to all the spots they predict.
+
+A seed is a pair: where many other lines cross its own and the angles between the g-vectors are the lattice's, a
+crystal is assumed (lines of pairs: Ludwig et al., Rev. Sci. Instrum. 80 (2009) 033905). That a grain is known by
+the part of its predicted spots that are there goes back to GRAINDEX (Lauridsen et al., J. Appl. Cryst. 34 (2001)
+744).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from friedel.index.observations import Observations, PairLines, PhaseReflections
+from friedel.index.params import IndexParams
+from friedel.index.tolerances import IndexTolerances, possible_reflections
+from friedel.kernels.index.blob_lookup import EXPECTED
+from friedel.kernels.index.fit_grain import count_spots, fit_to_nearest_blobs
+from friedel.kernels.index.grain_seeds import search_seeds, triad
+from friedel.kernels.index.line_lookup import LineLookup, make_line_lookup
+from friedel.model.arrays import Floats, Indices, Mask
+from friedel.model.stream import Executor
+
+BATCH, CHUNK = 64, 8
+"""Seeds between two looks at what is found: the same for any number of threads, so that the result is."""
+WIDEST_DEG, WIDEST_PX = 0.4, 3.0
+"""A seed's spots are looked for at least this far from where it says."""
+DOUBTFUL, LEAST_FOUND = 0.6, 6
+"""Below this completeness, and with so many spots, the pseudo-twins of a candidate are tried."""
+FAR = 0.995
+"""The sample reaches as far as this part of the lines' points nearest to the axis."""
+PLANES = 4
+"""Found planes, the nearest to their blobs, of which each two are tried for pseudo-twins."""
+NEARLY_PARALLEL = 0.95
+SAME_RING = 1e-4
+SAME_DEG = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A crystal of one phase (its row) with orientation `U` and `position` (um), and the spots that it explains.
+
+    `blob`, `square`, `state` (2n) of both spots of each reflection: row of its blob or -1, squared normalised
+    distance to it, and what was predicted (`kernels.index.blob_lookup`).
+    """
+
+    phase: int
+    U: Floats
+    position: Floats
+    blob: Indices
+    square: Floats
+    state: Indices
+
+    def counts(self, taken: Mask) -> tuple[int, int, int]:
+        """Expected spots whose blob is not taken (blobs) yet, how many of them are found, expected in all."""
+        out = np.zeros(3, dtype=np.int64)
+        count_spots(self.blob, self.state, taken, out)
+        return int(out[0]), int(out[1]), int(out[2])
+
+
+class CandidateSearch:
+    """Pairs among some observations, sorted so that candidates are found fast."""
+
+    def __init__(
+        self, observations: Observations, lines: PairLines, tolerances: IndexTolerances, params: IndexParams
+    ) -> None:
+        self.observations, self.lines = observations, lines
+        self.tolerances, self.params = tolerances, params
+        self.possible = [
+            possible_reflections(lines, reflections.two_theta, tolerances.two_theta_rad)
+            for reflections in observations.reflections
+        ]
+        self.lookup = _line_lookup(observations, lines, tolerances.line_um)
+
+    @property
+    def widest(self) -> float:
+        """How many times wider than its tolerance a seed's first look is."""
+        reach = self.params.tolerance * self.tolerances.error
+        return float(max(np.radians(WIDEST_DEG) / reach[0], WIDEST_PX / reach[1], 2.0))
+
+    def from_seeds(self, seeds: Indices, unused: Mask, least: int) -> list[Candidate]:
+        """Candidates of each phase on the lines of some seeds (rows), among pairs that are not used yet.
+
+        At least `least` pairs must agree on each.
+        """
+        found = []
+        for phase, reflections in enumerate(self.observations.reflections):
+            usable = unused & (self.possible[phase][:, 1] > self.possible[phase][:, 0])
+            mine = seeds[usable[seeds]]
+            support = np.zeros(len(mine), dtype=np.int64)
+            Us, positions = np.zeros((len(mine), 3, 3)), np.zeros((len(mine), 3))
+            search_seeds(
+                mine,
+                self.lines.g,
+                self.lines.point,
+                self.lines.direction,
+                usable,
+                self.possible[phase],
+                reflections.B,
+                reflections.normal,
+                reflections.unique,
+                tuple(self.lookup),
+                self.tolerances.line_um,
+                self.tolerances.direction_rad,
+                support,
+                Us,
+                positions,
+            )
+            for i in np.flatnonzero(support >= least):
+                candidate = self.fitted(phase, Us[i], positions[i])
+                better = self.best_pseudo_twin(candidate)
+                # a twin that explains more may be another grain: both are offered, and the better one takes first
+                found += [candidate] if better is candidate else [better, candidate]
+        return found
+
+    def fitted(self, phase: int, U: Floats, position: Floats) -> Candidate:
+        """A crystal fitted to the spots it predicts."""
+        observations, reflections = self.observations, self.observations.reflections[phase]
+        n = 2 * len(reflections.hkl)
+        blob, square, state = np.full(n, -1, dtype=np.int64), np.zeros(n), np.zeros(n, dtype=np.int64)
+        U, position = fit_to_nearest_blobs(
+            U,
+            position,
+            reflections.B,
+            reflections.hkl,
+            observations.wavelength,
+            observations.plane,
+            tuple(observations.window),
+            tuple(observations.lookup),
+            observations.search_error,
+            self.params.tolerance,
+            self.widest,
+            blob,
+            square,
+            state,
+        )
+        return Candidate(phase, U, position, blob, square, state)
+
+    def best_pseudo_twin(self, candidate: Candidate) -> Candidate:
+        """The candidate, or one that explains some of the same spots by other planes if it explains more in all.
+
+        A few pairs may belong to planes that two orientations have in common, as those of twins have.
+        """
+        none_taken = np.zeros(len(self.observations.blobs), dtype=bool)
+        _, found, expected = candidate.counts(none_taken)
+        if found < LEAST_FOUND or found > DOUBTFUL * expected:
+            return candidate
+        best, most = candidate, found
+        for U in pseudo_twins(self.observations, candidate, self.tolerances):
+            other = self.fitted(candidate.phase, U, candidate.position)
+            count = other.counts(none_taken)[1]
+            if count > most:
+                best, most = other, count
+        return best
+
+    def in_batches(self, seeds: Indices, unused: Mask, executor: Executor) -> Iterator[list[Candidate]]:
+        """Candidates of 64 seeds at a time; whoever takes them marks in `unused` the pairs that are used up."""
+        tried = 0
+        while tried < len(seeds):
+            batch: list[int] = []
+            while tried < len(seeds) and len(batch) < BATCH:
+                if unused[seeds[tried]]:
+                    batch.append(int(seeds[tried]))
+                tried += 1
+            yield self.in_chunks(np.array(batch, dtype=np.int64), unused.copy(), self.params.min_pairs, executor)
+
+    def in_chunks(self, seeds: Indices, unused: Mask, least: int, executor: Executor) -> list[Candidate]:
+        """Candidates of some seeds, eight seeds a thread at a time."""
+        chunks = [seeds[i : i + CHUNK] for i in range(0, len(seeds), CHUNK)]
+        parts = executor.map(lambda chunk: self.from_seeds(chunk, unused, least), chunks)
+        return [candidate for part in parts for candidate in part]
+
+
+def _line_lookup(observations: Observations, lines: PairLines, reach: float) -> LineLookup:
+    """Cells of the sample: as the setup has it, or as far as the lines say."""
+    shape = observations.setup.sample
+    if shape.kind in ("cylinder", "box") and min(shape.size_um) > 0:
+        half = np.array(shape.size_um) / 2
+    else:
+        half = _reach_of_lines(lines)
+    half = half * 1.03 + 2 * reach
+    cell = max(reach, float((8 * np.prod(half) / 8e6) ** (1 / 3)))
+    return make_line_lookup(lines.point, lines.direction, -half, half, cell)
+
+
+def _reach_of_lines(lines: PairLines) -> Floats:
+    """Half extents of the sample (x, y, z) as the points of the lines nearest to the axis show them."""
+    flat = (lines.direction[:, :2] ** 2).sum(axis=1)
+    t = -(lines.point[:, :2] * lines.direction[:, :2]).sum(axis=1) / np.maximum(flat, 1e-12)
+    nearest = lines.point + t[:, None] * lines.direction
+    radius = float(np.quantile(np.hypot(nearest[:, 0], nearest[:, 1]), FAR))
+    height = float(np.quantile(np.abs(nearest[:, 2]), FAR))
+    return np.array([radius, radius, height])
+
+
+def pseudo_twins(observations: Observations, candidate: Candidate, tolerances: IndexTolerances) -> list[Floats]:
+    """Orientations in which two found planes are others of the same families, without those that are the same.
+
+    Such orientations predict many of the same spots: pseudo-twins (Schmidt, GrainSpotter, J. Appl. Cryst. 47 (2014)
+    276).
+    """
+    reflections = observations.reflections[candidate.phase]
+    found = np.flatnonzero((candidate.blob >= 0) & (candidate.state == EXPECTED))
+    best = found[np.argsort(candidate.square[found], kind="stable")] // 2
+    rows = list(dict.fromkeys(int(row) for row in best))[:PLANES]
+    orientations = [candidate.U]
+    for a, b in combinations(rows, 2):
+        for U in _by_two_planes(reflections, candidate.U, a, b, tolerances.direction_rad):
+            if (reflections.phase.misorientation_deg(np.array(orientations), U) > SAME_DEG).all():
+                orientations.append(U)
+    return orientations[1:]
+
+
+def _by_two_planes(reflections: PhaseReflections, U: Floats, a: int, b: int, tolerance: float) -> list[Floats]:
+    """Orientations in which the normals of planes a and b (rows) are those of two planes of their families."""
+    length, normal = reflections.g_length, reflections.normal
+    first, second = U @ normal[a], U @ normal[b]
+    cosine = float(first @ second)
+    if abs(cosine) > NEARLY_PARALLEL:
+        return []
+    sine = np.sqrt(1 - cosine**2)
+    like_a = np.flatnonzero((np.abs(length / length[a] - 1) < SAME_RING) & reflections.unique)
+    like_b = np.flatnonzero(np.abs(length / length[b] - 1) < SAME_RING)
+    close = np.abs(normal[like_a] @ normal[like_b].T - cosine) < tolerance * sine
+    return [
+        np.asarray(triad(normal[like_a[i]], normal[like_b[j]], first, second), dtype=np.float64)
+        for i, j in np.argwhere(close)
+    ]

@@ -1,0 +1,224 @@
+"""Refined grains as a GrainTable: uncertainties, volumes, strain, and notes where something is odd.
+
+Uncertainties come from the covariance of the fit; volumes from integrated intensities (Lauridsen et al., J. Appl.
+Cryst. 34 (2001) 744); strain from all spots of a grain (Oddershede et al., J. Appl. Cryst. 43 (2010) 539). What a
+threshold adds to the error of a position is ours.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from friedel.index.assignment import LEAST_SPOTS, RefinedGrains
+from friedel.index.null import Null
+from friedel.index.observations import Observations
+from friedel.index.params import IndexParams
+from friedel.index.refinement import fit_arrays
+from friedel.index.tolerances import IndexTolerances
+from friedel.kernels.index.fit_grain import normal_equations
+from friedel.model.arrays import Floats, Indices
+from friedel.model.blobs import BlobTable
+from friedel.model.grains import GrainTable
+from friedel.model.uncertainty import cut_level
+
+STRAIN_ROUNDS = 3
+CUT_SHIFT = 0.07
+"""Shift of a grain's centre over cut level times width: 0.064 to 0.087 (root mean square) in simulated scans of
+Al, Ti, both, and harsh noise, where the level is 0.08 to 0.26."""
+OFF_RINGS = 0.005
+"""Rings that are larger by this part are worth a word: calibration is usually ten times better."""
+MIRROR_SUSPECT = 0.4
+"""A completeness with the other sense of rotation that is worth a word."""
+
+
+def make_grain_table(
+    observations: Observations,
+    grains: RefinedGrains,
+    null: Null,
+    limits: Indices,
+    params: IndexParams,
+    notes: Sequence[str],
+) -> GrainTable:
+    """The table; `limits` (n) are the numbers of spots that chance does not reach."""
+    n = len(grains)
+    expected = np.maximum(grains.expected, 1)
+    errors = _uncertainties(observations, grains)
+    Bs = np.array([observations.reflections[phase].B for phase in grains.phase]).reshape(n, 3, 3)
+    strain = _strains(observations, grains) if params.strain else None
+    stretched = grains.U @ Bs if strain is None else _stretched(strain, grains.U @ Bs)
+    pointer = np.searchsorted(grains.grain, np.arange(n + 1)).astype(np.int64)
+    hkl = np.zeros((len(grains.blob), 3), dtype=np.int64)
+    for phase, reflections in enumerate(observations.reflections):
+        mine = grains.phase[grains.grain] == phase
+        hkl[mine] = reflections.hkl[grains.reflection[mine]]
+    return GrainTable(
+        U=grains.U,
+        UBI=np.linalg.inv(stretched),
+        position_um=grains.position,
+        completeness=grains.found / expected,
+        phase=grains.phase,
+        blob_pointer=pointer,
+        blobs=grains.blob,
+        shared=grains.shared,
+        orientation_error_deg=errors[:, 0],
+        position_error_um=errors[:, 1],
+        volume_um3=_volumes(observations, grains),
+        phases=tuple(reflections.phase.name for reflections in observations.reflections),
+        hkl=hkl,
+        residuals=grains.residual * [np.degrees(1.0), 1.0, 1.0],
+        expected=grains.expected,
+        null_completeness=np.array([null.levels[phase].mean for phase in grains.phase]),
+        null_limit=limits / expected,
+        strain=np.zeros((0, 6)) if strain is None else strain,
+        notes=tuple(notes),
+    )
+
+
+def _uncertainties(observations: Observations, grains: RefinedGrains) -> Floats:
+    """Standard errors (n,2) of the orientation (deg) and of the position (um), from the fit and what scatters.
+
+    No grain's spots are taken to scatter less than the median grain's: few may fit well by luck. On top of that
+    comes what all spots of a grain have in common, which neither scatters nor averages out.
+    """
+    parts = np.array([_uncertainty(observations, grains, i) for i in range(len(grains))]).reshape(-1, 3)
+    usual = np.nanmedian(parts[:, 2]) if np.isfinite(parts[:, 2]).any() else 1.0
+    errors = parts[:, :2] * np.sqrt(np.maximum(parts[:, 2:], usual))
+    errors[:, 1] = np.hypot(errors[:, 1], np.sqrt(3.0) * _common_um(observations, grains))
+    return np.asarray(errors, dtype=np.float64)
+
+
+def _common_um(observations: Observations, grains: RefinedGrains) -> Floats:
+    """By how much the grains (n) are off along each axis because blobs end at a threshold.
+
+    Where a grain is thin its light is lost, in every view: the larger the part, and the wider the grain, the more.
+    """
+    width = np.sqrt(observations.blobs["sigs"] * observations.blobs["sigf"])
+    lost = cut_level(observations.blobs) * width
+    out = np.zeros(len(grains))
+    for i in range(len(grains)):
+        mine = grains.blob[(grains.grain == i) & ~grains.shared]
+        if len(mine):
+            out[i] = CUT_SHIFT * float(np.median(lost[mine])) * observations.pixel_um
+    return out
+
+
+def _uncertainty(observations: Observations, grains: RefinedGrains, i: int) -> tuple[float, float, float]:
+    """Orientation (deg), position (um) at the errors assumed; the residuals against those (reduced chi square)."""
+    hkl, centroid, errors = fit_arrays(observations, grains, i)
+    if len(hkl) < LEAST_SPOTS:
+        return np.nan, np.nan, np.nan
+    A, b = np.zeros((6, 6)), np.zeros(6)
+    B = observations.reflections[grains.phase[i]].B
+    total = normal_equations(
+        grains.U[i],
+        B,
+        grains.position[i],
+        hkl,
+        centroid,
+        errors,
+        observations.wavelength,
+        observations.plane,
+        A,
+        b,
+    )
+    covariance = np.linalg.pinv(A)
+    return (
+        float(np.degrees(np.sqrt(np.trace(covariance[:3, :3])))),
+        float(np.sqrt(np.trace(covariance[3:, 3:]))),
+        float(total / (3 * len(hkl) - 6)),
+    )
+
+
+def _volumes(observations: Observations, grains: RefinedGrains) -> Floats:
+    """Volumes from the spots' counts, the scale from their widths: a ball of radius R is R / sqrt 5 wide.
+
+    Where the counts say nothing the width alone does.
+    """
+    n = len(grains)
+    blob = grains.blob
+    whole = (observations.lookup.extra_error[blob].max(axis=1, initial=0.0) == 0) & ~grains.shared
+    width = np.sqrt(observations.blobs["sigs"][blob] * observations.blobs["sigf"][blob])
+    balls = np.full(n, np.nan)
+    for i in range(n):
+        mine = (grains.grain == i) & whole
+        if mine.any():
+            balls[i] = 4 / 3 * np.pi * (np.sqrt(5.0) * np.median(width[mine]) * observations.pixel_um) ** 3
+    counts = np.exp(grains.log_volume)
+    both = np.isfinite(balls) & np.isfinite(counts)
+    scale = float(np.median(balls[both] / counts[both])) if both.any() else np.nan
+    return np.where(np.isfinite(counts * scale), counts * scale, np.nan_to_num(balls))
+
+
+def _strains(observations: Observations, grains: RefinedGrains) -> Floats:
+    rows = [_strain(observations, grains, i) for i in range(len(grains))]
+    return np.array(rows, dtype=np.float64).reshape(len(grains), 6)
+
+
+def _strain(observations: Observations, grains: RefinedGrains, i: int) -> Floats:
+    """Strain of the lattice (6): xx yy zz yz xz xy in the sample frame; NaN with too few spots."""
+    hkl, centroid, errors = fit_arrays(observations, grains, i)
+    if len(hkl) < 2 * LEAST_SPOTS:
+        return np.full(6, np.nan)
+    B = observations.reflections[grains.phase[i]].B
+    A, b = np.zeros((12, 12)), np.zeros(12)
+    UB, position, strain = grains.U[i] @ B, grains.position[i], np.zeros(6)
+    wavelength, plane = observations.wavelength, observations.plane
+    for _ in range(STRAIN_ROUNDS):
+        normal_equations(np.eye(3), UB, position, hkl, centroid, errors, wavelength, plane, A, b)
+        step = -np.linalg.lstsq(A, b, rcond=1e-12)[0]
+        strain += step[6:]
+        UB = _stretched(np.asarray(-step[None, 6:], dtype=np.float64), UB[None])[0]
+        turn = np.cross(np.eye(3), -step[:3])
+        UB, position = UB + turn @ UB, position + step[3:6]
+    return -strain  # g-vectors shorten where the lattice stretches
+
+
+def _stretched(strain: Floats, UB: Floats) -> Floats:
+    """UB (n,3,3) of a lattice strained by (n,6), to first order."""
+    xx, yy, zz, yz, xz, xy = np.nan_to_num(strain).T
+    tensor = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]).transpose(2, 0, 1)
+    return np.asarray((np.eye(3) - tensor) @ UB)
+
+
+def no_grains(observations: Observations, params: IndexParams, notes: Sequence[str]) -> GrainTable:
+    """A table without grains that says why."""
+    rows = np.zeros(0, dtype=np.int64)
+    grains = RefinedGrains.without_blobs(rows, rows, np.zeros((0, 3, 3)), np.zeros((0, 3)))
+    return make_grain_table(observations, grains, Null(), rows, params, notes)
+
+
+def why_no_pairs(blobs: BlobTable) -> str:
+    """What to do where there are no Friedel pairs."""
+    if abs(blobs.shape[0] * blobs.omega_step_deg) <= 180.0 + 2 * abs(blobs.omega_step_deg):
+        return (
+            "no Friedel pairs: the scan covers half a turn, and a partner comes half a turn later; "
+            "indexing starts from pairs and cannot be done"
+        )
+    return "no Friedel pairs, no grains: check energy, lattice, centre and distance (or calibrate)"
+
+
+def why_no_grains(pairs: int, tried: int, null: Null) -> str:
+    """What to do where `pairs` gave no grains, after so many candidates were looked at."""
+    mirrored = max((level.mirrored for level in null.levels), default=0.0)
+    if mirrored > MIRROR_SUSPECT:
+        return (
+            f"no grains: turned the other way, crystals would explain {100 * mirrored:.0f} % of their spots; "
+            "check the rotation sense (or a flip of the columns)"
+        )
+    if tried == 0:
+        return (
+            f"no grains: the lines of {pairs} pairs never meet at the lattice's angles; "
+            "check the lattice and the rotation sense"
+        )
+    return (
+        f"no grains: {tried} crystals fitted some of {pairs} pairs, but none explains more spots than chance; "
+        "check rotation sense, centre, distance and lattice (or calibrate)"
+    )
+
+
+def notes_about(tolerances: IndexTolerances) -> list[str]:
+    """A note where the rings are not where the lattice has them."""
+    if abs(tolerances.off_rings) < OFF_RINGS:
+        return []
+    percent = 100 * tolerances.off_rings
+    return [f"rings differ from the lattice's by {percent:+.1f} %: check lattice, energy and distance"]

@@ -1,0 +1,192 @@
+"""The null: how much of their spots crystals explain where there are none, and which crystals explain more.
+
+Seeds, fit and counting are the real ones, on the same blobs and pairs without what makes them a grain's. That every
+search has a null is ours; GrainSpotter and its like ask for a completeness that the user chooses (Schmidt, J. Appl.
+Cryst. 47 (2014) 276).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+from scipy.stats import binom
+
+from friedel.index.assignment import RefinedGrains
+from friedel.index.candidates import Candidate, CandidateSearch
+from friedel.index.mixtures import mixture_spots, worst_of_neighbours
+from friedel.index.observations import Observations
+from friedel.index.params import IndexParams
+from friedel.index.refinement import assign_and_refine
+from friedel.index.sub_grains import LEAST_DEG
+from friedel.index.tolerances import IndexTolerances
+from friedel.model.arrays import Floats, Indices, Mask
+from friedel.model.stream import Executor
+
+SEEDS = 192
+"""Of the null."""
+NULL_SEED = 20260
+"""Of the scrambled angles."""
+ORDER_SEED = 77
+"""Of the order in which pairs become seeds: neighbours in the table are often of one grain."""
+SAME_DEG, SAME_LINES = 1.0, 3.0
+"""Two crystals this near in orientation (deg) and place (tolerances of a line) are one grain found twice."""
+JOINING = 0.5
+"""A sub-grain of a grain needs this part of the spots that a grain needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChanceLevel:
+    """What chance reaches in one phase: mean completeness of seeds in scrambled data, the largest of any null, and
+    of the null that turns the other way alone."""
+
+    mean: float
+    largest: float
+    mirrored: float
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """What chance reaches in each phase, and the accepted risk that one crystal that was tried does."""
+
+    levels: tuple[ChanceLevel, ...] = ()
+    risk: float = 0.0
+
+    def least_spots(self, phase: int, expected: int) -> int:
+        """Spots, of so many expected, that chance does not reach.
+
+        A coin that hits as often as the luckiest of the null's seeds: what pairs of one scan have in common
+        without being of one grain is in there too.
+        """
+        level = self.levels[phase]
+        counts = np.arange(expected + 2)
+        tail = binom.sf(counts - 1, expected, min(max(level.mean, level.largest), 1.0))
+        return int(counts[np.argmax(tail < self.risk)])
+
+
+def measure_null(search: CandidateSearch, executor: Executor) -> Null:
+    """For each phase, the completeness of the best crystals on lines of data in which there are none.
+
+    Scrambled: every blob and every pair gets a random angle of its own (and random orientations are tried there as
+    well). Mirrored: the stage turns the other way, all else stays: what pairs have in common is still there.
+    """
+    rng = np.random.default_rng(NULL_SEED)
+    lines, observations = search.lines, search.observations
+    blank = CandidateSearch(
+        observations.with_omega(rng.uniform(0, 2 * np.pi, len(observations.blobs))),
+        lines.turned(rng.uniform(0, 2 * np.pi, len(lines))),
+        search.tolerances,
+        search.params,
+    )
+    mirror = CandidateSearch(observations.mirrored(), lines.mirrored(), search.tolerances, search.params)
+    seeds, all_pairs = rng.permutation(len(lines))[:SEEDS].astype(np.int64), np.ones(len(lines), dtype=bool)
+    scrambled, mirrored = (other.in_chunks(seeds, all_pairs, 1, executor) for other in (blank, mirror))
+    orientations = Rotation.random(SEEDS, rng=rng).as_matrix()
+    places = lines.point[rng.integers(0, len(lines), SEEDS)]
+    phases = range(len(observations.reflections))
+    for phase in phases:
+        scrambled += [blank.fitted(phase, U, place) for U, place in zip(orientations, places, strict=True)]
+    levels = []
+    for phase in phases:
+        part = _completeness([c for c in scrambled if c.phase == phase], len(observations.blobs))
+        other = _completeness([c for c in mirrored if c.phase == phase], len(observations.blobs))
+        most = float(other.max(initial=0.0))
+        levels.append(ChanceLevel(float(part.mean()), float(part.max(initial=most)), most))
+    return Null(tuple(levels), search.params.chance / max(len(lines) * len(phases), 1))
+
+
+def _completeness(found: Sequence[Candidate], blobs: int) -> Floats:
+    """Completeness of candidates; few expected spots do not make it large."""
+    counts = np.array([c.counts(np.zeros(blobs, dtype=bool)) for c in found], dtype=np.float64).reshape(-1, 3)
+    usual = float(np.median(counts[:, 2])) if len(counts) else 1.0
+    return np.asarray(counts[:, 1] / np.maximum(counts[:, 2], max(usual, 1.0)))
+
+
+def candidates_beyond_chance(
+    search: CandidateSearch, null: Null, executor: Executor
+) -> tuple[list[Candidate], int]:
+    """Candidates that explain more free blobs than chance, as they are found, and how many were looked at.
+
+    Each takes its blobs, and the pairs of these are no seeds any more.
+    """
+    lines, unused = search.lines, np.ones(len(search.lines), dtype=bool)
+    taken = np.zeros(len(search.observations.blobs), dtype=bool)
+    seeds = np.random.default_rng(ORDER_SEED).permutation(len(lines)).astype(np.int64)
+    accepted: list[Candidate] = []
+    tried = 0
+    for batch in search.in_batches(seeds, unused, executor):
+        tried += len(batch)
+        for candidate in sorted(batch, key=lambda c: -c.counts(taken)[1]):
+            expected, found, _ = candidate.counts(taken)
+            if found < null.least_spots(candidate.phase, expected) or _found_before(candidate, accepted, search):
+                continue
+            accepted.append(candidate)
+            taken[candidate.blob[candidate.blob >= 0]] = True
+            unused &= ~taken[lines.blob].any(axis=1)
+    return accepted, tried
+
+
+def _found_before(candidate: Candidate, accepted: Sequence[Candidate], search: CandidateSearch) -> bool:
+    """Whether a grain was found before. A sub-grain of one, which has the same orientation, joins it later."""
+    phase = search.observations.reflections[candidate.phase].phase
+    reach = SAME_LINES * search.tolerances.line_um
+    near = [
+        other.U
+        for other in accepted
+        if other.phase == candidate.phase and np.linalg.norm(other.position - candidate.position) < reach
+    ]
+    if not near:
+        return False
+    turned = phase.misorientation_deg(np.array(near), candidate.U)
+    return bool(((turned > LEAST_DEG) & (turned < SAME_DEG)).any())
+
+
+def keep_beyond_chance(
+    observations: Observations,
+    grains: RefinedGrains,
+    candidates: Sequence[Candidate],
+    tolerances: IndexTolerances,
+    null: Null,
+    params: IndexParams,
+) -> tuple[RefinedGrains, Indices]:
+    """Without the grains that, refined together, explain no more spots of their own than chance does.
+
+    Blobs are assigned again without those. Also, for each grain, the number of spots that chance does not reach.
+    """
+    while len(grains):
+        limits, keep = _test_against_chance(observations, grains, null)
+        if keep.all():
+            return grains, limits
+        candidates = [
+            replace(candidate, U=grains.U[i], position=grains.position[i])
+            for i, candidate in enumerate(candidates)
+            if keep[i]
+        ]
+        grains, observations = assign_and_refine(observations, candidates, tolerances, params, rounds=1)
+    return grains, np.zeros(0, dtype=np.int64)
+
+
+def _test_against_chance(observations: Observations, grains: RefinedGrains, null: Null) -> tuple[Indices, Mask]:
+    """Spots that chance does not reach (n), and whether each grain's own exceed that.
+
+    Where all do, mixtures of two neighbours are looked for: of mixtures that may be each other's only the worst
+    goes, so that the next look sees the others without it.
+    """
+    own = grains.counted & ~grains.shared
+    limits, alone = _limits_of(grains, own, null)
+    keep = alone >= limits
+    # what joins a grain that is there need not show that it is there
+    keep |= np.isin(grains.parent, grains.parent[keep]) & (alone >= JOINING * limits)
+    if keep.all() and (mixed := mixture_spots(observations, grains)).any():
+        least, alone = _limits_of(grains, own & ~mixed, null)
+        doubtful = np.flatnonzero(alone < least)
+        keep[worst_of_neighbours(grains, doubtful, alone / np.maximum(least, 1))] = False
+    return limits, keep
+
+
+def _limits_of(grains: RefinedGrains, own: Mask, null: Null) -> tuple[Indices, Indices]:
+    """Of each grain's spots that no other has: how many chance does not reach, and how many `own` (m) marks."""
+    alone = grains.per_grain(own)
+    expected = grains.expected - (grains.found - alone)
+    least = [null.least_spots(int(p), int(n)) for p, n in zip(grains.phase, expected, strict=True)]
+    return np.array(least, dtype=np.int64), alone

@@ -1,0 +1,247 @@
+"""What indexing looks at: blobs and Friedel pairs as arrays in the units of the equations of diffraction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from friedel.index.params import IndexParams
+from friedel.kernels import bragg
+from friedel.kernels.index.blob_lookup import BlobLookup, Window, make_blob_lookup
+from friedel.model.arrays import AnyArray, Floats, Indices, Mask
+from friedel.model.blobs import BlobTable, Flag
+from friedel.model.crystal import Phase
+from friedel.model.families import beam_hit_px, used_reflections
+from friedel.model.pairs import PairTable
+from friedel.model.setup import Setup
+
+CUT = Flag.EDGE | Flag.EXCLUDED | Flag.SCAN_END
+CUT_ERROR = 0.5
+"""A cut blob's centroid errs by about this many of its own standard deviations."""
+LEAST_CUTS = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PhaseReflections:
+    """The reflections of one phase that are used, one row each, ascending in |g|.
+
+    `hkl` (n,3) as floats, `normal` (n,3) unit normals of the planes in the crystal's frame (that of `B`),
+    `g_length` (n) 1/Angstrom, `f_squared` (n) electrons^2, `two_theta` (n) rad. `unique` (n) marks the
+    symmetry-unique ones: one of each set that the phase's proper rotations take into each other.
+    """
+
+    phase: Phase
+    B: Floats
+    hkl: Floats
+    normal: Floats
+    g_length: Floats
+    f_squared: Floats
+    two_theta: Floats
+    unique: Mask
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observations:
+    """Blobs, the instrument that saw them, and the reflections of each phase.
+
+    `lookup` finds blobs by where they are, and knows by how much more those may err that are cut; in
+    `overlap_lookup` every blob may err by as much as it is wide: for spots that overlap another's in one blob.
+    Errors (3,) are those of one blob in omega |sin eta| (rad), row (px) and col (px): within `search_error` spots
+    look for blobs, by `fit_error`, which may be much less, centroids really scatter. `plane` is the detector as
+    `kernels.bragg` has it.
+    """
+
+    setup: Setup
+    wavelength: float
+    plane: Floats
+    pixel_um: float
+    window: Window
+    blobs: BlobTable
+    lookup: BlobLookup
+    overlap_lookup: BlobLookup
+    search_error: Floats
+    fit_error: Floats
+    reflections: tuple[PhaseReflections, ...]
+
+    def with_errors(self, search: Floats, fit: Floats | None = None) -> "Observations":
+        """The same with other errors of one blob; `fit` is `search` unless it is given."""
+        search = np.asarray(search, dtype=np.float64)
+        return replace(self, search_error=search, fit_error=search if fit is None else fit)
+
+    def with_omega(self, omega: Floats) -> "Observations":
+        """The same blobs at other angles (n) rad."""
+        centroid = self.lookup.centroid.copy()
+        centroid[:, 0] = _within_a_turn(omega)
+        lookup, overlap_lookup = (
+            make_blob_lookup(centroid, old.extra_error, *self.blobs.shape[1:])
+            for old in (self.lookup, self.overlap_lookup)
+        )
+        return replace(self, lookup=lookup, overlap_lookup=overlap_lookup)
+
+    def mirrored(self) -> "Observations":
+        """As if the stage turned the other way."""
+        window = self.window._replace(first=-self.window.first, sweep=-self.window.sweep)
+        return replace(self.with_omega(-self.lookup.centroid[:, 0]), window=window)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PairLines:
+    """Friedel pairs as lines through their grains, one row each, in the sample frame.
+
+    `blob` (n,2) rows of the blob table, `g` (n,3) 1/Angstrom, `point` (n,3) um and unit `direction` (n,3) of the
+    line; `two_theta`, `eta` and `omega` (n) rad, of the first blob. Geometry of pairs: Ludwig et al., Rev. Sci.
+    Instrum. 80 (2009) 033905.
+    """
+
+    blob: Indices
+    g: Floats
+    point: Floats
+    direction: Floats
+    two_theta: Floats
+    eta: Floats
+    omega: Floats
+
+    def __len__(self) -> int:
+        return len(self.g)
+
+    def turned(self, angle: Floats) -> "PairLines":
+        """Every pair as if it had come at an omega larger by its own angle (n) rad."""
+        return replace(
+            self,
+            g=about_z(self.g, -angle),
+            point=about_z(self.point, -angle),
+            direction=about_z(self.direction, -angle),
+            omega=self.omega + angle,
+        )
+
+    def mirrored(self) -> "PairLines":
+        """As if the stage turned the other way."""
+        return self.turned(-2 * self.omega)
+
+
+def about_z(vectors: Floats, angle: Floats) -> Floats:
+    """Vectors (n,3), each turned about z by its own angle (n)."""
+    c, s = np.cos(angle), np.sin(angle)
+    x, y, z = vectors.T
+    return np.column_stack([c * x - s * y, s * x + c * y, z])
+
+
+def _within_a_turn(omega: Floats) -> Floats:
+    """Angles (n) rad in [0, 2 pi): what `np.mod` rounds up to a whole turn is 0."""
+    omega = np.mod(omega, 2 * np.pi)
+    omega[omega >= 2 * np.pi] = 0.0
+    return omega
+
+
+def make_observations(blobs: BlobTable, setup: Setup, phases: Sequence[Phase], params: IndexParams) -> Observations:
+    """Blobs and instrument, with errors still at one step and half a pixel."""
+    detector = setup.detector
+    error = np.array([np.radians(abs(blobs.omega_step_deg)), 0.5, 0.5])
+    omega = _within_a_turn(setup.lab_omega_rad(blobs["omega"]))
+    centroid = np.column_stack([omega, blobs["sc"], blobs["fc"]])
+    width = np.column_stack([np.radians(blobs["sigo"]), blobs["sigs"], blobs["sigf"]])
+    cut = ((blobs["flags"] & CUT) != 0)[:, None]
+    frames, rows, cols = blobs.shape
+    window = Window(
+        float(rows),
+        float(cols),
+        float(setup.lab_omega_rad(blobs.omega_start_deg)),
+        float(setup.lab_omega_rad(frames * blobs.omega_step_deg)) * (1 + 1e-9),
+        params.min_sin_eta,
+        hidden_boxes(blobs, setup, params),
+    )
+    return Observations(
+        setup,
+        setup.beam.wavelength,
+        bragg.detector_frame(detector.origin_um, detector.u_um, detector.v_um),
+        float(np.mean([np.linalg.norm(detector.u_um), np.linalg.norm(detector.v_um)])),
+        window,
+        blobs,
+        make_blob_lookup(centroid, cut * CUT_ERROR * width, rows, cols),
+        make_blob_lookup(centroid, width, rows, cols),
+        error,
+        error,
+        tuple(_reflections(phase, setup, blobs.shape) for phase in phases),
+    )
+
+
+def _reflections(phase: Phase, setup: Setup, shape: tuple[int, int, int]) -> PhaseReflections:
+    used = used_reflections(phase, setup, shape[1:])
+    g = used.hkl @ phase.B.T
+    sine = np.clip(setup.beam.wavelength * used.g_length / 2, 0, 1)
+    return PhaseReflections(
+        phase,
+        np.ascontiguousarray(phase.B),
+        used.hkl.astype(np.float64),
+        g / used.g_length[:, None],
+        used.g_length,
+        used.f_squared,
+        2 * np.arcsin(sine),
+        _symmetry_unique(g, phase.symmetry),
+    )
+
+
+def _symmetry_unique(vectors: Floats, symmetry: Floats) -> Mask:
+    """True for the first of each set of vectors that the rotations take into each other."""
+    unique = np.ones(len(vectors), dtype=bool)
+    for i, vector in enumerate(vectors):
+        images = symmetry @ vector
+        unique[i] = not any(
+            (np.abs(images - vectors[j]).max(axis=1) < 1e-6).any() for j in np.flatnonzero(unique[:i])
+        )
+    return unique
+
+
+def make_lines(observations: Observations, pairs: PairTable) -> PairLines:
+    """The pairs of blobs that are kept, in the sample frame."""
+    rows = np.column_stack([pairs["blob_a"], pairs["blob_b"]])
+    known = (rows < len(observations.blobs)).all(axis=1)
+    rows = rows[known]
+    two_theta, eta, omega = (np.radians(pairs[name][known]) for name in ("two_theta", "eta", "omega"))
+    k = np.column_stack([np.cos(two_theta), -np.sin(two_theta) * np.sin(eta), np.sin(two_theta) * np.cos(eta)])
+    names = ("line_x", "line_y", "line_z"), ("direction_x", "direction_y", "direction_z")
+    point, direction = (
+        np.column_stack([pairs[name][known] for name in group]).astype(np.float64) for group in names
+    )
+    g = about_z((k - np.array([1.0, 0.0, 0.0])) / observations.wavelength, -omega)
+    return PairLines(rows.astype(np.int64), g, point, direction, two_theta, eta, omega)
+
+
+def hidden_boxes(blobs: BlobTable, setup: Setup, params: IndexParams) -> Floats:
+    """Where no spot is expected: (m,4) col0, row0, col1, row1.
+
+    Blobs cut by the box of the direct beam end at its four sides: the most frequent end on each side of the beam's
+    centre outlines it. Where too few blobs are cut, the shadow of the sample, as far as its shape is known.
+    """
+    if params.exclude is not None:
+        return np.array(params.exclude, dtype=np.float64).reshape(-1, 4)
+    centre = beam_hit_px(setup.detector)
+    if centre is None:
+        return np.zeros((0, 4))
+    cut = (blobs["flags"] & Flag.EXCLUDED) != 0
+    row, col = centre
+    stops = (blobs["col_stop"][cut], col), (blobs["row_stop"][cut], row)
+    starts = (blobs["col_start"][cut], col), (blobs["row_start"][cut], row)
+    first = [_most_common(values[values <= middle]) for values, middle in stops]
+    last = [_most_common(values[values >= middle]) for values, middle in starts]
+    box = [float(side) for side in (*first, *last) if side is not None]
+    return np.array([box]) if len(box) == 4 else _shadow(setup, row, col)
+
+
+def _shadow(setup: Setup, row: float, col: float) -> Floats:
+    shape, detector = setup.sample, setup.detector
+    if shape.kind not in ("cylinder", "box") or min(shape.size_um) <= 0:
+        return np.zeros((0, 4))
+    half_y, half_z = min(shape.size_um[:2]) / 2, shape.size_um[2] / 2
+    pitch_u, pitch_v = np.linalg.norm(detector.u_um), np.linalg.norm(detector.v_um)
+    along_u = abs(detector.u_um[1]) >= abs(detector.u_um[2])  # else the detector stands on its side
+    half_col, half_row = (half_y, half_z) if along_u else (half_z, half_y)
+    reach_col, reach_row = float(half_col / pitch_u), float(half_row / pitch_v)
+    return np.array([[col - reach_col, row - reach_row, col + reach_col, row + reach_row]])
+
+
+def _most_common(values: AnyArray) -> int | None:
+    found, counts = np.unique(values, return_counts=True)
+    if not len(found) or counts.max() < LEAST_CUTS:
+        return None
+    return int(found[np.argmax(counts)])

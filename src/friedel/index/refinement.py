@@ -1,0 +1,99 @@
+"""All grains refined together: blobs assigned, each grain fitted to its own, errors from the residuals; repeated.
+
+Refinement of a grain against its assigned spots, again and again with better tolerances, is usual (ImageD11's
+makemap; Oddershede et al., J. Appl. Cryst. 43 (2010) 539). That assignment and errors are those of all grains
+together is ours.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from friedel.index.assignment import LEAST_SPOTS, RefinedGrains, assign_blobs
+from friedel.index.candidates import Candidate
+from friedel.index.observations import Observations
+from friedel.index.params import IndexParams
+from friedel.index.sub_grains import group_sub_grains, missing_parents
+from friedel.index.tolerances import FLOOR_PX, FLOOR_STEPS, NORMAL, IndexTolerances
+from friedel.kernels.index.fit_grain import gauss_newton, spot_residual
+from friedel.model.arrays import Floats
+
+LEAST_ERROR = 0.002
+"""Steps and pixels: no fit relies on blobs being better than this."""
+
+
+def assign_and_refine(
+    observations: Observations,
+    candidates: Sequence[Candidate],
+    tolerances: IndexTolerances,
+    params: IndexParams,
+    rounds: int = 3,
+) -> tuple[RefinedGrains, Observations]:
+    """Grains with the blobs that are theirs, fitted to these; the observations with the errors found on the way."""
+    parent, U = group_sub_grains(observations, candidates)
+    grains = RefinedGrains.without_blobs(
+        np.array([candidate.phase for candidate in candidates], dtype=np.int64),
+        parent,
+        U,
+        np.array([candidate.position for candidate in candidates]).reshape(-1, 3),
+    )
+    for _ in range(rounds):
+        grains = refine(observations, assign_blobs(observations, grains, tolerances, params))
+        observations = observations.with_errors(*_measured_errors(observations, grains))
+    return assign_blobs(observations, grains, tolerances, params), observations
+
+
+def refine_with_parents(
+    observations: Observations, candidates: Sequence[Candidate], tolerances: IndexTolerances, params: IndexParams
+) -> tuple[list[Candidate], RefinedGrains, Observations]:
+    """As `assign_and_refine`, and again with the parents of sub-grains where these were not found themselves.
+
+    First the candidates, with those that were added.
+    """
+    grains, observations = assign_and_refine(observations, candidates, tolerances, params)
+    if parents := missing_parents(observations, grains, candidates, params):
+        candidates = [*candidates, *parents]
+        grains, observations = assign_and_refine(observations, candidates, tolerances, params)
+    return list(candidates), grains, observations
+
+
+def fit_arrays(observations: Observations, grains: RefinedGrains, i: int) -> tuple[Floats, Floats, Floats]:
+    """What grain i is fitted to: hkl (m,3), centroids (m,3) rad, px, px, and their errors (m,3) of its spots."""
+    mine = (grains.grain == i) & ~grains.overlapped
+    hkl = observations.reflections[grains.phase[i]].hkl[grains.reflection[mine]]
+    extra = observations.lookup.extra_error[grains.blob[mine]]
+    return hkl, grains.centroid[mine], np.sqrt(observations.fit_error**2 + extra**2)
+
+
+def refine(observations: Observations, grains: RefinedGrains) -> RefinedGrains:
+    """Each grain fitted to its spots; the residuals of all of these."""
+    U, position = grains.U.copy(), grains.position.copy()
+    wavelength, plane = observations.wavelength, observations.plane
+    for i in range(len(grains)):
+        hkl, centroid, errors = fit_arrays(observations, grains, i)
+        if len(hkl) >= LEAST_SPOTS:
+            B = observations.reflections[grains.phase[i]].B
+            U[i], position[i], _ = gauss_newton(U[i], B, position[i], hkl, centroid, errors, wavelength, plane, 4)
+    residual, out, hit = grains.residual.copy(), np.zeros(3), np.zeros(2)
+    for spot, i in enumerate(grains.grain):
+        reflections, seen = observations.reflections[grains.phase[i]], grains.centroid[spot]
+        hkl = reflections.hkl[grains.reflection[spot]]
+        if spot_residual(U[i] @ reflections.B, position[i], hkl, seen, wavelength, plane, hit, out):
+            residual[spot] = out
+    return replace(grains, U=U, position=position, residual=residual)
+
+
+def _measured_errors(observations: Observations, grains: RefinedGrains) -> tuple[Floats, Floats]:
+    """Robust standard deviation of the residuals of whole blobs, each axis; as before where there are few.
+
+    As blobs are searched for, which is not taken too small, and as they are weighted in a fit.
+    """
+    whole = observations.lookup.extra_error[grains.blob].max(axis=1, initial=0.0) == 0
+    whole &= ~grains.overlapped
+    if whole.sum() < 5 * LEAST_SPOTS:
+        return observations.search_error, observations.fit_error
+    scatter = NORMAL * np.median(np.abs(grains.residual[whole]), axis=0)
+    unit = np.array([np.radians(abs(observations.blobs.omega_step_deg)), 1.0, 1.0])
+    floor = np.array([FLOOR_STEPS, FLOOR_PX, FLOOR_PX])
+    return np.maximum(scatter, floor * unit), np.maximum(scatter, LEAST_ERROR * unit)

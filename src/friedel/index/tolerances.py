@@ -1,0 +1,93 @@
+"""How near blobs and pairs must be to what is predicted: measured on the Friedel pairs themselves.
+
+A pair's distances from half a turn and from the nearest ring are a peak of true pairs on the even background of
+chance; the width of the peak is the error of a blob, and every tolerance is a multiple of it. The measurement is
+ours.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from friedel.index.observations import Observations, PairLines
+from friedel.model.arrays import Floats, Indices
+
+NORMAL = 1.4826
+"""Standard deviation over median absolute deviation, of a normal distribution."""
+WIDTHS, ROUNDS = 40, 30
+FLOOR_STEPS, FLOOR_PX = 0.15, 0.15
+"""No error is taken smaller: what frames and pixels allow."""
+LINE_ERRORS, DIRECTION_ERRORS, RING_ERRORS = 4.0, 4.0, 4.0
+FLOOR_LINE_PX, FLOOR_DIRECTION_DEG = 1.5, 0.2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IndexTolerances:
+    """How near is near.
+
+    `error` (3,) of one blob: omega |sin eta| rad, row px, col px; `line_um` between the lines of one grain's pairs;
+    `direction_rad` between a pair's g-vector and the lattice's; `two_theta_rad` between a pair and the ring of its
+    family. `off_rings` is by what part tan 2theta is larger than the lattice's, over all pairs: a wrong lattice,
+    energy or distance, which does not widen the tolerances beyond twice what pairs scatter by.
+    """
+
+    error: Floats
+    line_um: float
+    direction_rad: float
+    two_theta_rad: float
+    off_rings: float
+
+
+def measure_tolerances(observations: Observations, lines: PairLines) -> IndexTolerances:
+    """Tolerances from how far pairs are from half a turn and from the rings of their families."""
+    step = np.radians(abs(observations.blobs.omega_step_deg))
+    omega = observations.lookup.centroid[:, 0][lines.blob]
+    apart = np.mod(omega[:, 0] - omega[:, 1], 2 * np.pi) - np.pi
+    turn = peak_width(apart * np.abs(np.sin(lines.eta)) / np.sqrt(2), FLOOR_STEPS * step)
+    rings = np.unique(np.concatenate([reflections.two_theta for reflections in observations.reflections]))
+    off = lines.two_theta - rings[np.abs(lines.two_theta[:, None] - rings).argmin(axis=1)]
+    plane, pixel = observations.plane, observations.pixel_um
+    distance = float(plane[1] @ plane[0]) / float(plane[1, 0])
+    shift = np.median(off / np.tan(lines.two_theta)) * np.tan(lines.two_theta)
+    to_px = abs(distance) / np.cos(lines.two_theta) ** 2 / pixel
+    radial = peak_width((off - shift) * to_px, FLOOR_PX / np.sqrt(2))
+    ring = RING_ERRORS * radial / float(np.median(to_px))
+    ring_px = float(np.median(np.tan(lines.two_theta))) * abs(distance) / pixel
+    direction = DIRECTION_ERRORS * np.hypot(radial / max(ring_px, 1.0), turn)
+    spot = np.sqrt(2) * radial
+    return IndexTolerances(
+        error=np.array([turn, spot, spot]),
+        line_um=max(LINE_ERRORS * radial, FLOOR_LINE_PX) * pixel,
+        direction_rad=max(float(direction), np.radians(FLOOR_DIRECTION_DEG)),
+        two_theta_rad=ring + min(float(np.median(np.abs(shift))), ring),
+        off_rings=float(np.median(shift / np.tan(lines.two_theta))),
+    )
+
+
+def peak_width(values: Floats, floor: float) -> float:
+    """Standard deviation of a peak about 0 on an even background, by maximum likelihood; at least `floor`.
+
+    False pairs are spread over the whole tolerance of matching: where they are many, a median of distances is
+    theirs (a lattice with many unlisted families).
+    """
+    if not len(values):
+        return floor
+    reach = max(float(np.abs(values).max()), floor)
+    best, width = -np.inf, floor
+    for trial in np.geomspace(floor, reach, WIDTHS):
+        peak = np.exp(-0.5 * (values / trial) ** 2) / (np.sqrt(2 * np.pi) * trial)
+        share = 0.5
+        for _ in range(ROUNDS):
+            share = float(np.mean(share * peak / (share * peak + (1 - share) / (2 * reach))))
+            share = min(max(share, 1e-6), 1 - 1e-6)
+        likelihood = float(np.log(share * peak + (1 - share) / (2 * reach)).sum())
+        if likelihood > best:
+            best, width = likelihood, float(trial)
+    return width
+
+
+def possible_reflections(lines: PairLines, two_theta: Floats, tolerance: float) -> Indices:
+    """Rows [first, stop) of ascending `two_theta` (rad) that each pair may be by its own: (n,2)."""
+    first = np.searchsorted(two_theta, lines.two_theta - tolerance, side="left")
+    stop = np.searchsorted(two_theta, lines.two_theta + tolerance, side="right")
+    return np.column_stack([first, stop]).astype(np.int64)
