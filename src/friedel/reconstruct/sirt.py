@@ -13,7 +13,7 @@ LEAST = 0.05
 """Paths and sums of weights shorter than this (voxels) are not divided by."""
 
 
-class Solver:
+class SirtSolver:
     """The projector of one grain, limited to a support bool [x,y,z], and its rounds."""
 
     def __init__(self, slope: Floats, offset: Floats, support: Mask, pixels: tuple[int, ...]) -> None:
@@ -59,7 +59,7 @@ def spans_of(support: Mask) -> Indices:
     return spans
 
 
-def visual_hull(solver: Solver, lit: AnyArray, known: AnyArray, agree: float) -> Mask:
+def visual_hull(solver: SirtSolver, lit: AnyArray, known: AnyArray, agree: float) -> Mask:
     """Voxels that `agree` of the projections that can tell see as lit: the back-projected hull, robust to a few."""
     seen = solver.back(known)
     bright = solver.back(lit * known)

@@ -32,7 +32,7 @@ LIMIT_OF = (4, 5, 6, 6, 7)
 """Which entry of `PairLimits` belongs to each feature."""
 
 
-class PairLines(NamedTuple):
+class FriedelLines(NamedTuple):
     """Lines in the sample frame: angles (n) in radians, `point` (n,3) nearest to the origin, unit `direction`."""
 
     omega: Floats
@@ -42,7 +42,7 @@ class PairLines(NamedTuple):
     direction: Floats
 
 
-def friedel_lines(position_a: Floats, position_b: Floats, omega_a: Floats, omega_b: Floats) -> PairLines:
+def friedel_lines(position_a: Floats, position_b: Floats, omega_a: Floats, omega_b: Floats) -> FriedelLines:
     """The line of each pair: positions (n,3) in the lab where the spots were seen, omega (n) of the equations.
 
     `omega` of the result is the first spot's, averaged over both half a turn apart.
@@ -54,7 +54,7 @@ def friedel_lines(position_a: Floats, position_b: Floats, omega_a: Floats, omega
     direction = direction / np.linalg.norm(direction, axis=1)[:, None]
     middle = 0.5 * (position_a + mirrored)
     point = middle - np.einsum("ij,ij->i", middle, direction)[:, None] * direction
-    return PairLines(
+    return FriedelLines(
         omega,
         np.arctan2(np.hypot(direction[:, 1], direction[:, 2]), direction[:, 0]),
         np.arctan2(-direction[:, 1], direction[:, 2]),
