@@ -171,45 +171,45 @@ def line_by_turning(position_a, position_b, omega_a, omega_b):
     return np.arccos(lab[0]), np.arctan2(-lab[1], lab[2]), direction, in_sample[0]
 
 
-def candidates_by_hand(spots, rings, gates):
+def candidates_by_hand(spots, rings, limits):
     """All pairs of rows with their ring, and residuals: every pair is looked at, nothing is sorted."""
     found = []
     for a in range(len(spots.omega)):
         for b in range(a + 1, len(spots.omega)):
             off = (spots.omega[b] - spots.omega[a]) % (2 * np.pi) - np.pi
-            if abs(off) * gates.least_sin_eta > gates.omega:
+            if abs(off) * limits.least_sin_eta > limits.omega:
                 continue
             two_theta, eta, direction, point = line_by_turning(
                 spots.position[a], spots.position[b], spots.omega[a], spots.omega[b]
             )
             ring = int(np.argmin(np.abs(rings - two_theta)))
-            sine = max(abs(np.sin(eta)), gates.least_sin_eta)
+            sine = max(abs(np.sin(eta)), limits.least_sin_eta)
             other = spots.features[b].copy()
             other[4] *= -1
             residuals = np.array([off * sine, two_theta - rings[ring], *(other - spots.features[a])])
-            limits = [gates.omega, gates.two_theta, gates.intensity, gates.area, gates.box, gates.box]
-            limits.append(gates.correlation)
-            if (np.abs(residuals) > limits).any():
+            widest = [limits.omega, limits.two_theta, limits.intensity, limits.area, limits.box, limits.box]
+            widest.append(limits.correlation)
+            if (np.abs(residuals) > widest).any():
                 continue
             variance = spots.spread[a] + spots.spread[b]
             across = np.cos(two_theta) * np.array([np.sin(eta), np.cos(eta)])
             length = np.linalg.norm(spots.position[a] - spots.position[b] * [-1, -1, 1])
             both = np.array([variance[0], (across**2 @ variance[1:3]) / length**2, *variance[3:]])
-            if (residuals**2 > gates.factor**2 * both).any() or not meets_sample(point, direction, gates):
+            if (residuals**2 > limits.factor**2 * both).any() or not meets_sample(point, direction, limits):
                 continue
             found.append((a, b, ring, *residuals, (residuals**2 / both).sum()))
     return np.array(found).reshape(-1, 11)
 
 
-def meets_sample(point, direction, gates) -> bool:
+def meets_sample(point, direction, limits) -> bool:
     """Whether a line meets the grown sample: tried at many places along it."""
-    if gates.kind == 0:
+    if limits.kind == 0:
         return True
     s = np.linspace(-2e4, 2e4, 80001)[:, None]
     x, y, z = (point + s * direction).T
-    inside = np.abs(z) <= gates.half_z + gates.margin
-    if gates.kind == 1:
-        inside &= np.hypot(x, y) <= gates.half_x + gates.margin
+    inside = np.abs(z) <= limits.half_z + limits.margin
+    if limits.kind == 1:
+        inside &= np.hypot(x, y) <= limits.half_x + limits.margin
     else:
-        inside &= (np.abs(x) <= gates.half_x + gates.margin) & (np.abs(y) <= gates.half_y + gates.margin)
+        inside &= (np.abs(x) <= limits.half_x + limits.margin) & (np.abs(y) <= limits.half_y + limits.margin)
     return bool(inside.any())

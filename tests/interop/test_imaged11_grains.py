@@ -13,14 +13,14 @@ from ImageD11 import cImageD11, transform
 from friedel.index import IndexParams, index
 from friedel.kernels import bragg
 from friedel.match import MatchParams, match
-from friedel.simulator import SampleParams, SimulationParams, simulate
+from friedel.simulator import SimulationParams, SpecimenParams, simulate
 
 PIXEL, DISTANCE = 3.5, 3094.0
 
 
 @cache
 def case(sense="+z"):
-    sample = SampleParams(radius_um=85.0, height_um=140.0, voxel_um=7.0)
+    sample = SpecimenParams(radius_um=85.0, height_um=140.0, voxel_um=7.0)
     scan = simulate(SimulationParams(grains=10, sample=sample, rotation=sense))
     blobs = scan.truth.blobs
     pairs = match(blobs, scan.setup, scan.phases, MatchParams())

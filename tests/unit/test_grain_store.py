@@ -19,7 +19,7 @@ from friedel.io.store import (
     write_volume,
 )
 from friedel.model.description import BOUNDARY_COLUMNS, GRAIN_COLUMNS
-from friedel.model.pairs import PAIR_COLUMNS, RESIDUAL_COLUMNS, PairTable, Tolerances
+from friedel.model.pairs import PAIR_COLUMNS, RESIDUAL_COLUMNS, PairTable, PairTolerances
 from tests.grain_maps import sample_map
 
 GRAINS, VOLUME, PHASES = sample_map()
@@ -29,7 +29,7 @@ def pairs_of(n, seed=0, *, residuals=False):
     rng = np.random.default_rng(seed)
     schema = (*PAIR_COLUMNS, *RESIDUAL_COLUMNS) if residuals else PAIR_COLUMNS
     columns = {c.name: rng.integers(0, 9, n) if c.dtype == "i8" else rng.normal(size=n) for c in schema}
-    return PairTable(columns, null_pairs=12.5, tolerances=Tolerances(0.1, 0.02, 4.0, tuned=True), blobs=n)
+    return PairTable(columns, null_pairs=12.5, tolerances=PairTolerances(0.1, 0.02, 4.0, tuned=True), blobs=n)
 
 
 def assert_equal_records(a, b):

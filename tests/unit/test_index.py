@@ -13,7 +13,7 @@ from friedel.match import MatchParams, match
 from friedel.model.blobs import Flag
 from friedel.model.crystal import Phase
 from friedel.model.setup import Axis, Beam, SampleShape
-from friedel.simulator import SampleParams, SimulatedPhase, SimulationParams, simulate
+from friedel.simulator import SimulatedPhase, SimulationParams, SpecimenParams, simulate
 from tests.oracles_index import harsh, pick, right_entries, true_pairs, worth
 
 AL = SimulatedPhase()
@@ -37,7 +37,7 @@ PARAMS = IndexParams()
 def simulation(grains=12, phases=(AL,), seed=0, **values):
     sample = {"radius_um": 85.0, "height_um": 140.0, "voxel_um": 7.0, **values.pop("sample", {})}
     return simulate(
-        SimulationParams(seed=seed, grains=grains, phase=phases, sample=SampleParams(**sample), **values)
+        SimulationParams(seed=seed, grains=grains, phase=phases, sample=SpecimenParams(**sample), **values)
     )
 
 

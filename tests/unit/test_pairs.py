@@ -50,16 +50,16 @@ def random_spots(seed, n=160, spread=1.0):
     variances = (
         spread * rng.uniform(0.2, 1.0, (n, 3 + friedel_pairs.FEATURES)) * [1e-4, 9.0, 9.0, 0.3, 0.3, 0.3, 0.3, 0.2]
     )
-    return friedel_pairs.Spots(omega, position, variances, features)
+    return friedel_pairs.LabSpots(omega, position, variances, features)
 
 
-def gates(kind=friedel_pairs.CYLINDER, factor=2.5, **others):
+def pair_limits(kind=friedel_pairs.CYLINDER, factor=2.5, **others):
     values = {
         "omega": 0.03, "two_theta": 0.012, "least_sin_eta": 0.15, "factor": factor,
         "intensity": 1.2, "area": 1.4, "box": 1.0, "correlation": 0.9,
         "kind": kind, "half_x": 120.0, "half_y": 90.0, "half_z": 80.0, "margin": 7.0,
     }  # fmt: skip
-    return friedel_pairs.Gates(**{**values, **others})
+    return friedel_pairs.PairLimits(**{**values, **others})
 
 
 RINGS = np.radians(np.arange(5.0, 25.0, 1.7))
@@ -108,7 +108,7 @@ def test_lines_equal_those_of_carrying_both_spots_along_with_the_sample(seed):
 def test_candidates_equal_those_of_looking_at_every_pair(kind, factor):
     found = 0
     for seed in range(3):
-        spots, limits = random_spots(seed), gates(kind, factor)
+        spots, limits = random_spots(seed), pair_limits(kind, factor)
         rows, residuals = friedel_pairs.find_candidates(spots, RINGS, limits)
         expected = candidates_by_hand(spots, RINGS, limits)
         np.testing.assert_array_equal(rows, expected[:, :3].astype(int))
@@ -118,7 +118,7 @@ def test_candidates_equal_those_of_looking_at_every_pair(kind, factor):
 
 
 def test_asking_some_spots_gives_all_pairs_of_these():
-    spots, limits = random_spots(7), gates(factor=np.inf)
+    spots, limits = random_spots(7), pair_limits(factor=np.inf)
     rows, _ = friedel_pairs.find_candidates(spots, RINGS, limits)
     asked = np.arange(0, len(spots.omega), 3)
     some, _ = friedel_pairs.find_candidates(spots, RINGS, limits, asked)
@@ -127,16 +127,16 @@ def test_asking_some_spots_gives_all_pairs_of_these():
 
 
 def test_candidates_do_not_depend_on_the_order_of_the_spots():
-    spots, limits = random_spots(3), gates(factor=np.inf)
+    spots, limits = random_spots(3), pair_limits(factor=np.inf)
     order = np.random.default_rng(0).permutation(len(spots.omega))
     rows, _ = friedel_pairs.find_candidates(spots, RINGS, limits)
-    shuffled, _ = friedel_pairs.find_candidates(friedel_pairs.Spots(*(x[order] for x in spots)), RINGS, limits)
+    shuffled, _ = friedel_pairs.find_candidates(friedel_pairs.LabSpots(*(x[order] for x in spots)), RINGS, limits)
     assert {frozenset(r) for r in rows[:, :2].tolist()} == {frozenset(r) for r in order[shuffled[:, :2]].tolist()}
 
 
 def test_pairs_are_found_across_the_ends_of_a_turn():
     spots = random_spots(1, spread=4.0)
-    limits = gates(factor=np.inf)
+    limits = pair_limits(factor=np.inf)
     before = {tuple(r) for r in friedel_pairs.find_candidates(spots, RINGS, limits)[0][:, :2].tolist()}
     turned = spots._replace(omega=np.mod(spots.omega + 1.2345, 2 * np.pi))
     after = {
@@ -150,8 +150,8 @@ def test_pairs_are_found_across_the_ends_of_a_turn():
 
 
 def test_no_spots_have_no_candidates():
-    empty = friedel_pairs.Spots(np.zeros(0), np.zeros((0, 3)), np.zeros((0, 8)), np.zeros((0, 5)))
-    rows, residuals = friedel_pairs.find_candidates(empty, RINGS, gates())
+    empty = friedel_pairs.LabSpots(np.zeros(0), np.zeros((0, 3)), np.zeros((0, 8)), np.zeros((0, 5)))
+    rows, residuals = friedel_pairs.find_candidates(empty, RINGS, pair_limits())
     assert rows.shape == (0, 3)
     assert len(residuals) == 0
 

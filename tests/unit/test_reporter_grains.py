@@ -15,7 +15,7 @@ from friedel.model.colours import by_number, by_orientation
 from friedel.model.grains import GrainVolume
 from friedel.model.ipf_key import in_sector, unfolded
 from friedel.model.orientation import ipf_colours
-from friedel.model.pairs import PAIR_COLUMNS, RESIDUAL_COLUMNS, PairTable, Tolerances
+from friedel.model.pairs import PAIR_COLUMNS, RESIDUAL_COLUMNS, PairTable, PairTolerances
 from friedel.model.traceability import grain_of_blob
 from friedel.reporter import write_report
 from friedel.reporter.boundaries import random_misorientations_deg
@@ -77,7 +77,7 @@ def some_pairs(blobs):
     columns = {c.name: np.zeros(half, c.dtype) for c in (*PAIR_COLUMNS, *RESIDUAL_COLUMNS)}
     columns["blob_a"], columns["blob_b"] = np.arange(half), half + np.arange(half)
     columns["two_theta"] = np.linspace(7.6, 15.2, half)
-    return PairTable(columns, 1.5, half, Tolerances(0.1, 0.05, 4.0, True), 1.0, blobs)
+    return PairTable(columns, 1.5, half, PairTolerances(0.1, 0.05, 4.0, True), 1.0, blobs)
 
 
 def add_map(out, phase=AL):

@@ -6,7 +6,7 @@ from scipy.ndimage import label as components
 from scipy.spatial import ConvexHull
 
 from friedel.model.crystal import Phase
-from friedel.simulator import SampleParams, SimulationParams
+from friedel.simulator import SimulationParams, SpecimenParams
 from friedel.simulator.sample import _nearest, make_specimen, random_rotations
 
 AL = Phase.from_lattice("Al", [4.0495] * 3 + [90] * 3, "F m -3 m")
@@ -15,7 +15,7 @@ TI = Phase.from_lattice("Ti", [2.9505, 2.9505, 4.6826, 90, 90, 120], "P63/mmc")
 
 def specimen(phase=AL, grains=30, **sample):
     values = {"radius_um": 20.0, "height_um": 30.0, "voxel_um": 1.0, **sample}
-    params = SimulationParams(grains=grains, sample=SampleParams(**values))
+    params = SimulationParams(grains=grains, sample=SpecimenParams(**values))
     return make_specimen(params, [phase], np.random.default_rng(5)), params
 
 

@@ -14,14 +14,12 @@ from friedel.calibrator.result import Calibration, Change
 from friedel.calibrator.robust import Fit, fit_rings
 from friedel.kernels.calibrate.ring_scores import ring_scores
 from friedel.kernels.match import friedel_pairs
-from friedel.match import MatchParams
-from friedel.match.matching import best_pairs
-from friedel.match.scene import check_turn, make_scene
-from friedel.match.tolerances import (
-    LEAST_SCALE,
-    deviations,
-    enough_to_ask,
-    fit_mixture,
+from friedel.match import (
+    MatchParams,
+    best_pairs,
+    candidate_pairs,
+    check_turn,
+    measured_spots,
     scrambled,
     tolerance_scale,
 )
@@ -34,6 +32,8 @@ from friedel.params import Params, parameter
 
 ASKED = 4_000
 """So many blobs look for partners: enough for a thousandth of the distance."""
+LEAST_CANDIDATES, LEAST_ODDS = 20, 0.05
+"""It takes so many candidates, and so many true ones; a candidate with lower odds is left out."""
 GRID_DEG = 0.06
 """How sharp rings are on the coarse grid; its steps are about as large."""
 CLEARLY = 5.0
@@ -104,34 +104,23 @@ def collect(
     rng: np.random.Generator,
 ) -> tuple[Indices, Floats] | None:
     """Candidates on or off the rings: rows (m,2), and how likely (m) each is a true pair. None: too few."""
-    scene = make_scene(blobs, setup, rings, match_params)
+    measured = measured_spots(blobs, setup, rings, match_params)
     spread = params.centre_range_px * float(np.linalg.norm(setup.detector.u_um))
-    gates = scene.gates._replace(two_theta=np.inf, margin=scene.gates.margin + spread)
-    if gates.kind == friedel_pairs.ANYWHERE:
+    limits = measured.limits._replace(two_theta=np.inf, margin=measured.limits.margin + spread)
+    if limits.kind == friedel_pairs.ANYWHERE:
         # the sample's shadow lies on the detector beside its spots: it fills at most half of it
-        half = 0.25 * np.ptp(scene.spots.position[:, 1:], axis=0) if len(blobs) else np.ones(2)
-        gates = gates._replace(
+        half = 0.25 * np.ptp(measured.spots.position[:, 1:], axis=0) if len(blobs) else np.ones(2)
+        limits = limits._replace(
             kind=friedel_pairs.CYLINDER, half_x=float(half[0]), half_y=float(half[0]), half_z=float(half[1])
         )
-    whole = np.flatnonzero(~scene.unsure)
-    spots = friedel_pairs.Spots(*(values[whole] for values in scene.spots))
-    asked = enough_to_ask(spots, rings, gates, ASKED, rng)
-    rows, residuals = friedel_pairs.find_candidates(spots, rings, gates, asked)
-    chance = friedel_pairs.find_candidates(scrambled(spots, rng), rings, gates, asked)[1]
-    if len(rows) < 20:
-        return None
     columns = [0, *range(2, friedel_pairs.RESIDUALS)]
-    mixture = fit_mixture(
-        residuals[:, columns],
-        deviations(spots, rows)[:, columns],
-        chance[:, 2 : friedel_pairs.RESIDUALS],
-        np.array([2.0 * gates.omega]),
-        LEAST_SCALE[columns],
-    )
-    likely = np.flatnonzero(mixture.member > 0.05)
-    if mixture.member[likely].sum() < 20:
+    found = candidate_pairs(measured, limits, columns, rng, most=ASKED, least=LEAST_CANDIDATES)
+    if found is None:
         return None
-    return whole[rows[likely, :2]], mixture.member[likely]
+    likely = np.flatnonzero(found.member > LEAST_ODDS)
+    if found.member[likely].sum() < LEAST_CANDIDATES:
+        return None
+    return found.rows[likely], found.member[likely]
 
 
 def coarse(
@@ -170,14 +159,14 @@ def judge(
 ) -> Calibration:
     """Count pairs with the old and the new geometry, both with the tolerances that fit the new one."""
     after = replace(setup, detector=moved(setup.detector, fit.step))
-    scene = make_scene(blobs, after, rings, match_params)
-    scale, _ = tolerance_scale(scene, rng)
+    measured = measured_spots(blobs, after, rings, match_params)
+    scale, _ = tolerance_scale(measured, rng)
     counts = {}
     for name, one in (("before", setup), ("after", after)):
-        here = make_scene(blobs, one, rings, match_params)
-        spots, gates = here.scaled(scale), here.gates._replace(factor=match_params.factor)
-        found = len(best_pairs(spots, rings, gates)[0])
-        null = [len(best_pairs(scrambled(spots, rng), rings, gates)[0]) for _ in range(match_params.null_repeats)]
+        here = measured_spots(blobs, one, rings, match_params)
+        spots, limits = here.scaled(scale), here.limits._replace(factor=match_params.factor)
+        found = len(best_pairs(spots, rings, limits)[0])
+        null = [len(best_pairs(scrambled(spots, rng), rings, limits)[0]) for _ in range(match_params.null_repeats)]
         counts[name] = found, float(np.mean(null))
     (pairs_before, null_before), (pairs_after, null_after) = counts["before"], counts["after"]
     gain = (pairs_after - null_after) - (pairs_before - null_before)

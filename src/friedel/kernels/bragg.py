@@ -18,7 +18,7 @@ Indices = NDArray[np.int64]
 TURN = 2.0 * math.pi
 
 
-class Spots(NamedTuple):
+class BraggSpots(NamedTuple):
     """Predicted spots: one entry per reflection and solution, reflections in order, both solutions in a row.
 
     `reflection` is the row of the g-vector; `omega` in [0, 2 pi), `eta`, `two_theta` in radians; `row`, `col`
@@ -33,10 +33,10 @@ class Spots(NamedTuple):
     col: Floats
     k: Floats
 
-    def only(self, least_sin_eta: float) -> "Spots":
+    def only(self, least_sin_eta: float) -> "BraggSpots":
         """Without those so near the axis that they hardly pass through the diffraction condition."""
         far = np.abs(np.sin(self.eta)) >= least_sin_eta
-        return Spots(
+        return BraggSpots(
             self.reflection[far],
             self.omega[far],
             self.eta[far],
@@ -68,7 +68,7 @@ def polarisation(two_theta: Floats, eta: Floats) -> Floats:
     return np.asarray(1.0 - (np.sin(two_theta) * np.sin(eta)) ** 2)
 
 
-def predict(g: Floats, position_um: Floats, wavelength: float, plane: Floats) -> Spots:
+def predict(g: Floats, position_um: Floats, wavelength: float, plane: Floats) -> BraggSpots:
     """All spots of one grain: g (n,3) in the sample frame = (U B h), position (3,) in the sample frame.
 
     `plane` is `detector_frame(...)`. Reflections that never diffract, and beams that never meet the detector's
@@ -79,7 +79,7 @@ def predict(g: Floats, position_um: Floats, wavelength: float, plane: Floats) ->
     predict_into(g, np.asarray(position_um, dtype=np.float64), float(wavelength), plane, values)
     found = np.flatnonzero(np.isfinite(values[:, 0]))
     omega, eta, two_theta, row, col = values[found, :5].T.copy()
-    return Spots(found // 2, omega, eta, two_theta, row, col, values[found, 5:])
+    return BraggSpots(found // 2, omega, eta, two_theta, row, col, values[found, 5:])
 
 
 @njit(cache=True, nogil=True)

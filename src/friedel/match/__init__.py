@@ -1,6 +1,19 @@
-"""Match: Friedel pairs among blobs."""
+"""Match: Friedel pairs among blobs, and what calibration needs of it: candidates, tolerances, pairs by chance."""
 
-from friedel.match.matching import match
+from friedel.match.matching import best_pairs, match
+from friedel.match.measured_spots import MeasuredSpots, check_turn, measured_spots
 from friedel.match.params import MatchParams
+from friedel.match.tolerances import CandidatePairs, candidate_pairs, scrambled, tolerance_scale
 
-__all__ = ["MatchParams", "match"]
+__all__ = [
+    "CandidatePairs",
+    "MatchParams",
+    "MeasuredSpots",
+    "best_pairs",
+    "candidate_pairs",
+    "check_turn",
+    "match",
+    "measured_spots",
+    "scrambled",
+    "tolerance_scale",
+]

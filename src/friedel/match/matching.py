@@ -11,14 +11,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from friedel.kernels.match import friedel_pairs
+from friedel.match.measured_spots import check_turn, measured_spots, pairable_fraction
 from friedel.match.params import MatchParams
-from friedel.match.scene import check_turn, make_scene, pairable_fraction
 from friedel.match.tolerances import deviations, scrambled, tolerance_scale
 from friedel.model.arrays import Floats, Indices
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.families import phase_rings
-from friedel.model.pairs import PairTable, Tolerances
+from friedel.model.pairs import PairTable, PairTolerances
 from friedel.model.setup import Setup
 
 
@@ -33,25 +33,25 @@ def match(
     """
     check_turn(blobs)
     rings, phase, family = phase_rings(phases, setup, blobs.shape[1:])
-    scene = make_scene(blobs, setup, rings, params)
+    measured = measured_spots(blobs, setup, rings, params)
     rng = np.random.default_rng([seed, 301])
-    scale, tuned = tolerance_scale(scene, rng) if params.tune else (np.ones(friedel_pairs.RESIDUALS), False)
-    gates = scene.gates._replace(factor=params.factor if params.tune else np.inf)
-    spots = scene.scaled(scale)
-    rows, residuals, candidates = best_pairs(spots, rings, gates)
+    scale, tuned = tolerance_scale(measured, rng) if params.tune else (np.ones(friedel_pairs.RESIDUALS), False)
+    limits = measured.limits._replace(factor=params.factor if params.tune else np.inf)
+    spots = measured.scaled(scale)
+    rows, residuals, candidates = best_pairs(spots, rings, limits)
     repeats = params.null_repeats if len(rows) else 0
-    null = [float(len(best_pairs(scrambled(spots, rng), rings, gates)[0])) for _ in range(repeats)]
-    tolerances = _tolerances(spots, rows, residuals, gates, tuned)
+    null = [float(len(best_pairs(scrambled(spots, rng), rings, limits)[0])) for _ in range(repeats)]
+    tolerances = _tolerances(spots, rows, residuals, limits, tuned)
     return _table(
         blobs, setup, (rows, residuals), (phase, family), float(np.mean(null or [0.0])), tolerances, candidates
     )
 
 
 def best_pairs(
-    spots: friedel_pairs.Spots, rings: Floats, gates: friedel_pairs.Gates
+    spots: friedel_pairs.LabSpots, rings: Floats, limits: friedel_pairs.PairLimits
 ) -> tuple[Indices, Floats, int]:
     """One-to-one pairs: the smallest total residual first, ties by the rows; and how many candidates there were."""
-    rows, residuals = friedel_pairs.find_candidates(spots, rings, gates)
+    rows, residuals = friedel_pairs.find_candidates(spots, rings, limits)
     order = np.lexsort((rows[:, 1], rows[:, 0], residuals[:, friedel_pairs.TOTAL]))
     rows, residuals = rows[order], residuals[order]
     keep = np.zeros(len(rows), np.bool_)
@@ -62,14 +62,14 @@ def best_pairs(
 
 
 def _tolerances(
-    spots: friedel_pairs.Spots, rows: Indices, residuals: Floats, gates: friedel_pairs.Gates, tuned: bool
-) -> Tolerances:
+    spots: friedel_pairs.LabSpots, rows: Indices, residuals: Floats, limits: friedel_pairs.PairLimits, tuned: bool
+) -> PairTolerances:
     """What a typical pair was allowed to be off by."""
     if not len(rows):
-        return Tolerances(0.0, 0.0, gates.factor, tuned)
+        return PairTolerances(0.0, 0.0, limits.factor, tuned)
     deviation = np.median(deviations(spots, rows), axis=0)
-    allowed = np.minimum(gates.factor * deviation[:2], [gates.omega, gates.two_theta])
-    return Tolerances(float(np.degrees(allowed[0])), float(np.degrees(allowed[1])), gates.factor, tuned)
+    allowed = np.minimum(limits.factor * deviation[:2], [limits.omega, limits.two_theta])
+    return PairTolerances(float(np.degrees(allowed[0])), float(np.degrees(allowed[1])), limits.factor, tuned)
 
 
 def _table(
@@ -78,7 +78,7 @@ def _table(
     pairs: tuple[Indices, Floats],
     rings: tuple[Indices, Indices],
     null: float,
-    tolerances: Tolerances,
+    tolerances: PairTolerances,
     candidates: int,
 ) -> PairTable:
     rows, residuals = pairs

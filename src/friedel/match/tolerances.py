@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from friedel.kernels.match import friedel_pairs
-from friedel.match.scene import Scene
+from friedel.match.measured_spots import MeasuredSpots
 from friedel.model.arrays import Floats, Indices
 
 ASKED = 3_000
@@ -24,39 +24,73 @@ SIGNIFICANT = 2.5
 """It takes so many true pairs to measure tolerances, and so many times the root of the candidates."""
 
 
-def tolerance_scale(scene: Scene, rng: np.random.Generator) -> tuple[Floats, bool]:
+def tolerance_scale(measured: MeasuredSpots, rng: np.random.Generator) -> tuple[Floats, bool]:
     """Factors (RESIDUALS) on the uncertainties of whole blobs that make the true pairs' residuals unit normal.
 
-    Candidates within the widest gates are a mixture: true pairs, whose normalised residuals are normal about
-    zero, and chance, which is even in omega and 2 theta, and normal in the features with the widths that pairs have
-    when omega is scrambled. Fitted in turns, from wide to narrow; widths are those of the tails. Second: whether
-    there were enough true pairs for it.
+    Second: whether there were enough true pairs for it.
     """
-    whole = np.flatnonzero(~scene.unsure)
-    spots = friedel_pairs.Spots(*(values[whole] for values in scene.spots))
-    asked = enough_to_ask(spots, scene.rings, scene.gates, ASKED, rng)
-    rows, residuals = friedel_pairs.find_candidates(spots, scene.rings, scene.gates, asked)
-    chance = friedel_pairs.find_candidates(scrambled(spots, rng), scene.rings, scene.gates, asked)[1]
-    if len(rows) < ENOUGH:
+    columns = list(range(friedel_pairs.RESIDUALS))
+    found = candidate_pairs(measured, measured.limits, columns, rng, most=ASKED, least=ENOUGH)
+    if found is None:
         return UNTUNED, False
-    even = np.array([2.0 * scene.gates.omega, 2.0 * scene.gates.two_theta])
-    fit = fit_mixture(
-        residuals[:, : friedel_pairs.RESIDUALS],
-        deviations(spots, rows),
+    enough = found.member.sum() >= max(ENOUGH, SIGNIFICANT * np.sqrt(len(found.member)))
+    return (found.scale, True) if enough else (UNTUNED, False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CandidatePairs:
+    """Pairs of whole blobs within wide limits: rows (m,2) of the table, and for each the odds (0 to 1) that it is
+    true. `scale` are the widths of the true pairs' residuals over the deviations that the blobs give."""
+
+    rows: Indices
+    member: Floats
+    scale: Floats
+
+
+def candidate_pairs(
+    measured: MeasuredSpots,
+    limits: friedel_pairs.PairLimits,
+    columns: list[int],
+    rng: np.random.Generator,
+    *,
+    most: int,
+    least: float,
+) -> CandidatePairs | None:
+    """True pairs and chance, told apart by some `columns` of their residuals; None for fewer than `least` of both.
+
+    Candidates within wide limits are a mixture: true pairs, whose normalised residuals are normal about zero, and
+    chance, which is even in omega and 2 theta (columns 0 and 1), and normal in the features with the widths that
+    pairs have when omega is scrambled. Fitted in turns, from wide to narrow; widths are those of the tails. At most
+    `most` blobs look for partners.
+    """
+    whole = np.flatnonzero(~measured.unsure)
+    spots = measured.spots.only(whole)
+    asked = enough_to_ask(spots, measured.rings, limits, most, rng)
+    rows, residuals = friedel_pairs.find_candidates(spots, measured.rings, limits, asked)
+    chance = friedel_pairs.find_candidates(scrambled(spots, rng), measured.rings, limits, asked)[1]
+    if len(rows) < least:
+        return None
+    even = 2.0 * np.array([limits.omega, limits.two_theta])[[column for column in columns if column < 2]]
+    mixture = fit_mixture(
+        residuals[:, columns],
+        deviations(spots, rows)[:, columns],
         chance[:, 2 : friedel_pairs.RESIDUALS],
         even,
-        LEAST_SCALE,
+        LEAST_SCALE[columns],
     )
-    enough = fit.member.sum() >= max(ENOUGH, SIGNIFICANT * np.sqrt(len(rows)))
-    return (fit.scale, True) if enough else (UNTUNED, False)
+    return CandidatePairs(whole[rows[:, :2]], mixture.member, mixture.scale)
 
 
 def enough_to_ask(
-    spots: friedel_pairs.Spots, rings: Floats, gates: friedel_pairs.Gates, most: int, rng: np.random.Generator
+    spots: friedel_pairs.LabSpots,
+    rings: Floats,
+    limits: friedel_pairs.PairLimits,
+    most: int,
+    rng: np.random.Generator,
 ) -> Indices:
     """Which spots look for partners: at most so many, fewer where each finds many."""
     few = some_of(len(spots.omega), 200, rng)
-    rate = len(friedel_pairs.find_candidates(spots, rings, gates, few)[0]) / max(len(few), 1)
+    rate = len(friedel_pairs.find_candidates(spots, rings, limits, few)[0]) / max(len(few), 1)
     return some_of(len(spots.omega), int(np.clip(MOST / max(rate, 1e-9), 300, most)), rng)
 
 
@@ -67,7 +101,7 @@ def some_of(count: int, most: int, rng: np.random.Generator) -> Indices:
     return np.sort(rng.choice(count, most, replace=False)).astype(np.int64)
 
 
-def deviations(spots: friedel_pairs.Spots, rows: Indices) -> Floats:
+def deviations(spots: friedel_pairs.LabSpots, rows: Indices) -> Floats:
     """Standard deviation (m, RESIDUALS) of each residual, from both blobs."""
     both = spots.spread[rows[:, 0]] + spots.spread[rows[:, 1]]
     a, b = spots.position[rows[:, 0]], spots.position[rows[:, 1]]
@@ -128,6 +162,6 @@ def _weighted_quantile(values: Floats, weights: Floats, order: Indices) -> float
     return float(values[order[min(place, len(order) - 1)]])
 
 
-def scrambled(spots: friedel_pairs.Spots, rng: np.random.Generator) -> friedel_pairs.Spots:
+def scrambled(spots: friedel_pairs.LabSpots, rng: np.random.Generator) -> friedel_pairs.LabSpots:
     """The same spots with their angles dealt out anew."""
     return spots._replace(omega=rng.permutation(spots.omega))

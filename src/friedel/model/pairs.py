@@ -31,7 +31,7 @@ RESIDUAL_COLUMNS: tuple[Column, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Tolerances:
+class PairTolerances:
     """What a typical pair was allowed to be off by: `omega_deg` (times |sin eta|) and `two_theta_deg`.
 
     These are `factor` standard deviations; `tuned` says whether the pairs themselves gave them. Each pair had its
@@ -57,7 +57,7 @@ class PairTable:
     columns: Mapping[str, AnyArray]
     null_pairs: float = 0.0
     candidates: int = 0
-    tolerances: Tolerances = field(default_factory=Tolerances)
+    tolerances: PairTolerances = field(default_factory=PairTolerances)
     pairable: float = 1.0
     blobs: int = 0
 

@@ -12,7 +12,7 @@ from friedel.model.shapes import GrainShape, Grid, SampleMask
 from friedel.reconstruct.params import ReconstructParams
 from friedel.reconstruct.projections import BlobsByFrame, Projections, extents, make_voxel_box, project_blobs
 from friedel.reconstruct.rays import DiffractionModel, Rays, sample_directions
-from friedel.reconstruct.sirt import Solver, visual_hull
+from friedel.reconstruct.sirt import SirtSolver, visual_hull
 
 FLAG_WEIGHTS: tuple[tuple[Flag, float], ...] = (
     (Flag.EXCLUDED, 0.1),
@@ -182,13 +182,13 @@ class Fitted(NamedTuple):
 def _fit(
     spots: Projections, measured: AnyArray, weight: Floats, support: Mask, params: ReconstructParams
 ) -> Fitted | None:
-    solver = Solver(spots.slope, spots.offset, support, measured.shape)
+    solver = SirtSolver(spots.slope, spots.offset, support, measured.shape)
     lit = (measured > 0).astype(np.float32)
     trusted = (spots.known * weight[:, None, None]).astype(np.float32)
     support = visual_hull(solver, lit, trusted, AGREE)
     if not support.any():
         return None
-    solver = Solver(spots.slope, spots.offset, support, measured.shape)
+    solver = SirtSolver(spots.slope, spots.offset, support, measured.shape)
     # masses are 1: give them the volume of the support, so that densities are of order 1
     measured *= np.float32(np.count_nonzero(support))
     first = params.iterations // 3
@@ -202,7 +202,7 @@ def _fit(
     return _threshold(solver, x, measured, pixels, weight)
 
 
-def _footprint(solver: Solver, x: AnyArray, margin: int) -> AnyArray:
+def _footprint(solver: SirtSolver, x: AnyArray, margin: int) -> AnyArray:
     """Pixels that the grain as it looks now can light, with a margin."""
     level = 0.5 * _plateau(x)
     seen = solver.forward((x >= level).astype(np.float32)) > 0.01
@@ -242,7 +242,7 @@ def _reweigh(
     return measured * scale[:, None, None].astype(np.float32), np.where(fine, weight * left, 0.0), blob_residual
 
 
-def _threshold(solver: Solver, x: AnyArray, measured: AnyArray, pixels: AnyArray, weight: Floats) -> Fitted:
+def _threshold(solver: SirtSolver, x: AnyArray, measured: AnyArray, pixels: AnyArray, weight: Floats) -> Fitted:
     """The level whose solid shape reproduces the projections best."""
     plateau = _plateau(x)
     x = x / np.float32(plateau)

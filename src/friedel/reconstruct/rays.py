@@ -74,7 +74,9 @@ class DiffractionModel:
         )
         return rays.take(strength > 0)
 
-    def _predict(self, grains: GrainTable, grain: int, hkl: Indices, omega: Floats) -> tuple[bragg.Spots, Indices]:
+    def _predict(
+        self, grains: GrainTable, grain: int, hkl: Indices, omega: Floats
+    ) -> tuple[bragg.BraggSpots, Indices]:
         """Of each hkl the solution nearest to the measured omega, and which entries have one."""
         UB = grains.U[grain] @ self.phases[int(grains.phase[grain])].B
         g = hkl @ UB.T
@@ -82,7 +84,7 @@ class DiffractionModel:
         away = np.abs(_wrapped(found.omega - omega[found.reflection]))
         order = np.lexsort((away, found.reflection))
         first = np.unique(found.reflection[order], return_index=True)[1]
-        best = bragg.Spots(*[part[order[first]] for part in found])  # type: ignore[arg-type]
+        best = bragg.BraggSpots(*[part[order[first]] for part in found])  # type: ignore[arg-type]
         return best, best.reflection
 
     def _nearest(self, grains: GrainTable, grain: int, omega: Floats, place: Floats) -> Indices:

@@ -14,7 +14,7 @@ LEAST = 0.05
 """Paths and sums of weights shorter than this (voxels) are not divided by."""
 
 
-class Solver:
+class SirtSolver:
     """The projector of one grain, limited to a support bool [x,y,z], and its rounds."""
 
     def __init__(self, slope: Floats, offset: Floats, support: Mask, pixels: tuple[int, ...]) -> None:
@@ -60,7 +60,7 @@ def spans_of(support: Mask) -> Indices:
     return spans
 
 
-def visual_hull(solver: Solver, lit: AnyArray, known: AnyArray, agree: float) -> Mask:
+def visual_hull(solver: SirtSolver, lit: AnyArray, known: AnyArray, agree: float) -> Mask:
     """Voxels that `agree` of the projections that can tell see as lit: the visual hull, robust to a few.
 
     The visual hull is A. Laurentini's, IEEE Trans. Pattern Anal. Mach. Intell. 16, 150 (1994).

@@ -3,9 +3,9 @@
 from friedel.simulator.params import (
     CameraParams,
     LightParams,
-    SampleParams,
     SimulatedPhase,
     SimulationParams,
+    SpecimenParams,
     small,
 )
 from friedel.simulator.simulation import Simulation, make_setup, simulate
@@ -13,10 +13,10 @@ from friedel.simulator.simulation import Simulation, make_setup, simulate
 __all__ = [
     "CameraParams",
     "LightParams",
-    "SampleParams",
     "SimulatedPhase",
     "Simulation",
     "SimulationParams",
+    "SpecimenParams",
     "make_setup",
     "simulate",
     "small",

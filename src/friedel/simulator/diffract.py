@@ -129,7 +129,7 @@ def _of_grain(rays: _Rays, specimen: Specimen, grain: int) -> tuple[AnyArray, In
     return spots, rays.reflections.hkl[found.reflection], np.column_stack([found.row, found.col])
 
 
-def strain_rates(found: bragg.Spots, bend: Floats, wavelength: float) -> tuple[Floats, Floats]:
+def strain_rates(found: bragg.BraggSpots, bend: Floats, wavelength: float) -> tuple[Floats, Floats]:
     """How omega (n) and k (n,3) change when the lattice turns by `bend` (rad, sample frame), to first order.
 
     From Bragg's law, `d(g_lab,x) = 0`: `dw = (Rz dg)_x / g_lab,y` with `dg = bend x g`.

@@ -25,7 +25,7 @@ class SimulatedPhase(Params):
     fraction: float = parameter(1.0, "Its share of the grains, relative to the other phases'.", gt=0)
 
 
-class SampleParams(Params):
+class SpecimenParams(Params):
     """The piece of metal and its grains."""
 
     shape: Literal["cylinder", "box"] = parameter("cylinder", "Cylinder about the rotation axis, or a box.")
@@ -114,7 +114,7 @@ class SimulationParams(Params):
     tilt_deg: Vector = parameter((0.0, 0.0, 0.0), "Tilts about x, y, z: R = Rx·Ry·Rz as ImageD11.", unit="deg")
     flip: tuple[Literal["cols", "rows"], ...] = parameter((), "Reverses cols, rows, or both.")
     phase: tuple[SimulatedPhase, ...] = parameter((SimulatedPhase(),), "The crystals.", min_length=1)
-    sample: SampleParams = parameter(SampleParams(), "The piece of metal and its grains.")
+    sample: SpecimenParams = parameter(SpecimenParams(), "The piece of metal and its grains.")
     light: LightParams = parameter(LightParams(), "The beam and the glow.")
     camera: CameraParams = parameter(CameraParams(), "The detector as it is.")
 
@@ -168,6 +168,6 @@ def small(seed: int = 0) -> SimulationParams:
         rows=256,
         cols=256,
         pixel_um=7.0,
-        sample=SampleParams(radius_um=126.0, height_um=168.0, mosaicity_deg=0.06),
+        sample=SpecimenParams(radius_um=126.0, height_um=168.0, mosaicity_deg=0.06),
         light=LightParams(spot_counts=60.0, beam_margin_px=10.0),
     )

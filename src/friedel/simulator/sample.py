@@ -11,7 +11,7 @@ from friedel.errors import SetupError
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable, GrainVolume, Status
-from friedel.simulator.params import SampleParams, SimulationParams
+from friedel.simulator.params import SimulationParams, SpecimenParams
 
 FEWEST_VOXELS = 20
 """Twins smaller than this are not made."""
@@ -82,7 +82,7 @@ def random_rotations(count: int, rng: np.random.Generator) -> Floats:
     return np.moveaxis(np.array(rows), -1, 0)
 
 
-def _inside(sample: SampleParams, voxel: float) -> tuple[AnyArray, Floats]:
+def _inside(sample: SpecimenParams, voxel: float) -> tuple[AnyArray, Floats]:
     """Voxels [x,y,z] whose centre is in the sample, and the lower corner of the first (um)."""
     size = (
         sample.size_um if sample.shape == "box" else (2 * sample.radius_um, 2 * sample.radius_um, sample.height_um)
@@ -96,7 +96,7 @@ def _inside(sample: SampleParams, voxel: float) -> tuple[AnyArray, Floats]:
     return inside, corner
 
 
-def _tessellate(points: Floats, grains: int, sample: SampleParams, rng: np.random.Generator) -> Indices:
+def _tessellate(points: Floats, grains: int, sample: SpecimenParams, rng: np.random.Generator) -> Indices:
     """Laguerre cells: the power distance is a plain distance in four dimensions, which a k-d tree answers."""
     seeds = points[rng.choice(len(points), size=grains, replace=False)]
     diameter = float(np.ptp(points, axis=0).prod() / grains) ** (1 / 3)

@@ -28,13 +28,11 @@ RESIDUALS = 2 + FEATURES
 """Columns of residuals: omega times |sin eta| (rad), 2 theta (rad), then the features' differences."""
 TOTAL = RESIDUALS
 """The column after them: the sum of their squares, each over its variance."""
+LIMIT_OF = (4, 5, 6, 6, 7)
+"""Which entry of `PairLimits` belongs to each feature."""
 
 
-GATE_OF = (4, 5, 6, 6, 7)
-"""Which entry of `Gates` belongs to each feature."""
-
-
-class Lines(NamedTuple):
+class FriedelLines(NamedTuple):
     """Lines in the sample frame: angles (n) in radians, `point` (n,3) nearest to the origin, unit `direction`."""
 
     omega: Floats
@@ -44,7 +42,7 @@ class Lines(NamedTuple):
     direction: Floats
 
 
-def friedel_lines(position_a: Floats, position_b: Floats, omega_a: Floats, omega_b: Floats) -> Lines:
+def friedel_lines(position_a: Floats, position_b: Floats, omega_a: Floats, omega_b: Floats) -> FriedelLines:
     """The line of each pair: positions (n,3) in the lab where the spots were seen, omega (n) of the equations.
 
     `omega` of the result is the first spot's, averaged over both half a turn apart.
@@ -56,7 +54,7 @@ def friedel_lines(position_a: Floats, position_b: Floats, omega_a: Floats, omega
     direction = direction / np.linalg.norm(direction, axis=1)[:, None]
     middle = 0.5 * (position_a + mirrored)
     point = middle - np.einsum("ij,ij->i", middle, direction)[:, None] * direction
-    return Lines(
+    return FriedelLines(
         omega,
         np.arctan2(np.hypot(direction[:, 1], direction[:, 2]), direction[:, 0]),
         np.arctan2(-direction[:, 1], direction[:, 2]),
@@ -93,19 +91,20 @@ def order_spots(omega: Floats, z: Floats, window: float) -> Order:
 
 
 def find_candidates(
-    spots: "Spots", rings: Floats, gates: "Gates", first: Indices | None = None
+    spots: "LabSpots", rings: Floats, limits: "PairLimits", first: Indices | None = None
 ) -> tuple[Indices, Floats]:
-    """All pairs within the gates: rows (m,3) of first spot, second spot and ring, and residuals (m, RESIDUALS + 1).
+    """All pairs within the limits: rows (m,3) of first spot, second spot and ring, and residuals (m, RESIDUALS +
+    1).
 
     The last residual is the sum of the squares of the others, each over its variance.
     The first spot is the one with the smaller row. `first` limits the search to these spots, each with all others
     (a pair may then occur twice). Sorted by the two rows.
     """
     everyone = first is None
-    windows = np.minimum(gates.omega, gates.factor * np.sqrt(2.0 * spots.spread[:, 0]))
+    windows = np.minimum(limits.omega, limits.factor * np.sqrt(2.0 * spots.spread[:, 0]))
     order = order_spots(spots.omega, spots.position[:, 2], float(np.median(windows)) if len(windows) else 1.0)
     # neighbours in the search are neighbours in memory
-    ordered = Spots(*(np.ascontiguousarray(values[order.rows]) for values in spots))
+    ordered = LabSpots(*(np.ascontiguousarray(values[order.rows]) for values in spots))
     asked = np.arange(len(order.rows))
     if first is not None:
         asked = np.flatnonzero(np.isin(order.rows, first))
@@ -113,7 +112,7 @@ def find_candidates(
     while True:
         rows, residuals = np.empty((room, 3), np.int64), np.empty((room, RESIDUALS + 1))
         found = candidates_into(
-            asked, everyone, order.rows, order.start, *ordered, rings, gates.flat, rows, residuals
+            asked, everyone, order.rows, order.start, *ordered, rings, limits.flat, rows, residuals
         )
         if found <= room:
             break
@@ -123,8 +122,8 @@ def find_candidates(
     return rows[sorting], residuals[sorting]
 
 
-class Spots(NamedTuple):
-    """What matching knows about spots: omega (n) in [0, 2 pi), lab position (n,3), spread, features.
+class LabSpots(NamedTuple):
+    """Measured spots in the lab: omega (n) in [0, 2 pi), position (n,3) in um, spread, features.
 
     `spread` (n, 3 + FEATURES) holds variances: of omega times |sin eta| (rad^2), of lab y and z (um^2), and of
     each column of `features` (n, FEATURES).
@@ -135,8 +134,12 @@ class Spots(NamedTuple):
     spread: Floats
     features: Floats
 
+    def only(self, rows: Indices) -> "LabSpots":
+        """Some of them."""
+        return LabSpots(*(values[rows] for values in self))
 
-class Gates(NamedTuple):
+
+class PairLimits(NamedTuple):
     """How far a pair may be off.
 
     Half a turn within `omega` / |sin eta| (|sin eta| counts as at least `least_sin_eta`), a ring within `two_theta`
@@ -176,7 +179,7 @@ def candidates_into(
     spread: Any,
     features: Any,
     rings: Any,
-    gates: Any,
+    limits: Any,
     rows: Any,
     residuals: Any,
 ) -> int:
@@ -192,9 +195,9 @@ def candidates_into(
     y, z = position[:, 1].copy(), position[:, 2].copy()
     reach = np.array([position[:, 0].min(), position[:, 0].max()]) if len(position) else np.zeros(2)
     for a in asked:
-        least = partner_bounds(position[a], reach, gates, math.tan(rings[-1] + gates[1]), bounds)
+        least = partner_bounds(position[a], reach, limits, math.tan(rings[-1] + limits[1]), bounds)
         worst = spread[a, 0]
-        limit = min(gates[0], gates[3] * math.sqrt(2.0 * worst)) if everyone else gates[0]
+        limit = min(limits[0], limits[3] * math.sqrt(2.0 * worst)) if everyone else limits[0]
         window = limit / least
         wanted = (omega[a] + math.pi) % TURN
         low, high = math.floor((wanted - window) / width), math.floor((wanted + window) / width)
@@ -207,12 +210,12 @@ def candidates_into(
                     break
                 if y[b] < bounds[2] or y[b] > bounds[3] or b == a:
                     continue
-                if too_late(omega[b] - wanted, y[a] + y[b], z[a] - z[b], limit, gates[2]):
+                if too_late(omega[b] - wanted, y[a] + y[b], z[a] - z[b], limit, limits[2]):
                     continue
                 if everyone and (spread[b, 0] > worst or (spread[b, 0] == worst and names[b] < names[a])):
                     continue
                 first, second = (a, b) if names[a] < names[b] else (b, a)
-                ring = pair_residuals(first, second, omega, position, spread, features, rings, gates, one)
+                ring = pair_residuals(first, second, omega, position, spread, features, rings, limits, one)
                 if ring < 0:
                     continue
                 if found < len(rows):
@@ -232,21 +235,21 @@ def too_late(off: float, dy: float, dz: float, limit: float, least: float) -> bo
 
 
 @njit(cache=True, nogil=True)
-def partner_bounds(spot: Any, reach: Any, gates: Any, tangent: float, out: Any) -> float:
+def partner_bounds(spot: Any, reach: Any, limits: Any, tangent: float, out: Any) -> float:
     """Where partners of a spot can be: out = least z, most z, least y, most y. Returns the least |sin eta|.
 
     The point p of the line within the sample is a part s of the way from the spot (x,y,z) to (-x', -y', z') of its
     partner: s = (x - p_x) / (x + x'). So z' = z + (p_z - z) / s and y' = (y - p_y) / s - y, for all p in
     the sample and all x' on the detector.
     """
-    floor = gates[2]
+    floor = limits[2]
     out[0], out[1], out[2], out[3] = -np.inf, np.inf, -np.inf, np.inf
-    kind, margin = gates[8], gates[12]
+    kind, margin = limits[8], limits[12]
     if kind == ANYWHERE:
         return float(floor)
-    radius = gates[9] if kind == CYLINDER else math.hypot(gates[9], gates[10])
+    radius = limits[9] if kind == CYLINDER else math.hypot(limits[9], limits[10])
     radius += margin
-    height = gates[11] + margin
+    height = limits[11] + margin
     x, y, z = spot[0], spot[1], spot[2]
     if x <= radius or reach[0] + x <= 0.0:
         return float(floor)
@@ -266,37 +269,37 @@ def _smallest(value: float, few: float, many: float) -> float:
 
 @njit(cache=True, nogil=True)
 def pair_residuals(
-    a: int, b: int, omega: Any, position: Any, spread: Any, features: Any, rings: Any, gates: Any, out: Any
+    a: int, b: int, omega: Any, position: Any, spread: Any, features: Any, rings: Any, limits: Any, out: Any
 ) -> int:
-    """Residuals of one pair into out; its ring, or -1 where it is outside the gates."""
+    """Residuals of one pair into out; its ring, or -1 where it is outside the limits."""
     dx = position[a, 0] + position[b, 0]
     dy = position[a, 1] + position[b, 1]
     dz = position[a, 2] - position[b, 2]
     across = math.hypot(dy, dz)
     if across == 0.0:
         return -1
-    sin_eta = max(abs(dy) / across, gates[2])
+    sin_eta = max(abs(dy) / across, limits[2])
     off = (omega[b] - omega[a]) % TURN - math.pi
     out[0] = off * sin_eta
-    limit = gates[3] * gates[3]
+    limit = limits[3] * limits[3]
     out[TOTAL] = out[0] * out[0] / (spread[a, 0] + spread[b, 0])
-    if abs(out[0]) > gates[0] or out[TOTAL] > limit:
+    if abs(out[0]) > limits[0] or out[TOTAL] > limit:
         return -1
     two_theta = math.atan2(across, dx)
     ring = nearest(rings, two_theta)
     out[1] = two_theta - rings[ring]
     off_ring = (out[1] / two_theta_deviation(a, b, spread, dx, dy, dz)) ** 2
-    if abs(out[1]) > gates[1] or off_ring > limit:
+    if abs(out[1]) > limits[1] or off_ring > limit:
         return -1
     out[TOTAL] += off_ring
     for i in range(FEATURES):
         other = -features[b, i] if i == MIRRORED else features[b, i]
         out[2 + i] = other - features[a, i]
         unlike = out[2 + i] * out[2 + i] / (spread[a, 3 + i] + spread[b, 3 + i])
-        if abs(out[2 + i]) > gates[GATE_OF[i]] or unlike > limit:
+        if abs(out[2 + i]) > limits[LIMIT_OF[i]] or unlike > limit:
             return -1
         out[TOTAL] += unlike
-    if not passes_sample(a, b, omega[a] + 0.5 * off, position, dx, dy, dz, gates):
+    if not passes_sample(a, b, omega[a] + 0.5 * off, position, dx, dy, dz, limits):
         return -1
     return int(ring)
 
@@ -321,27 +324,29 @@ def nearest(rings: Any, two_theta: float) -> int:
 
 
 @njit(cache=True, nogil=True)
-def passes_sample(a: int, b: int, omega: float, position: Any, dx: float, dy: float, dz: float, gates: Any) -> bool:
+def passes_sample(
+    a: int, b: int, omega: float, position: Any, dx: float, dy: float, dz: float, limits: Any
+) -> bool:
     """Whether the line of a pair meets the sample, grown by the margin on every side."""
-    kind, margin = gates[8], gates[12]
+    kind, margin = limits[8], limits[12]
     if kind == ANYWHERE:
         return True
     x, y, z = position[a, 0], position[a, 1], position[a, 2]
     if kind == CYLINDER:
-        radius = gates[9] + margin
+        radius = limits[9] + margin
         squared = dx * dx + dy * dy
         t = -(x * dx + y * dy) / squared
         room = radius * radius - (x + t * dx) ** 2 - (y + t * dy) ** 2
         if room < 0.0:
             return False
-        return bool(abs(z + t * dz) <= gates[11] + margin + math.sqrt(room / squared) * abs(dz))
+        return bool(abs(z + t * dz) <= limits[11] + margin + math.sqrt(room / squared) * abs(dz))
     c, s = math.cos(omega), math.sin(omega)
     low, high = -np.inf, np.inf
     for i in range(3):
         p, d = (
             (c * x + s * y, c * dx + s * dy) if i == 0 else (c * y - s * x, c * dy - s * dx) if i == 1 else (z, dz)
         )
-        half = gates[9 + i] + margin
+        half = limits[9 + i] + margin
         if d == 0.0:
             if abs(p) > half:
                 return False

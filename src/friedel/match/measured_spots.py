@@ -1,4 +1,4 @@
-"""Blobs as matching sees them: in the lab, with what is known about their precision, and the widest gates."""
+"""Blobs as matching sees them: in the lab, with what is known about their precision, and the widest limits."""
 
 from dataclasses import dataclass
 
@@ -24,22 +24,22 @@ ALIKE = np.array([0.02, 0.05, 0.0, 0.0, 0.02])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scene:
+class MeasuredSpots:
     """Blobs as matching sees them: spots with the least of their variances, and all that limits a pair."""
 
-    spots: friedel_pairs.Spots
+    spots: friedel_pairs.LabSpots
     cut: Floats
     unsure: Mask
     rings: Floats
-    gates: friedel_pairs.Gates
+    limits: friedel_pairs.PairLimits
 
-    def scaled(self, scale: Floats) -> friedel_pairs.Spots:
+    def scaled(self, scale: Floats) -> friedel_pairs.LabSpots:
         """The spots with variances scaled by squares of (RESIDUALS) factors; what is cut comes on top, unscaled."""
         squares = np.concatenate([scale[:1], scale[1:2], scale[1:2], scale[2:]]) ** 2
         return self.spots._replace(spread=self.spots.spread * squares + self.cut)
 
 
-def make_scene(blobs: BlobTable, setup: Setup, rings: Floats, params: MatchParams) -> Scene:
+def measured_spots(blobs: BlobTable, setup: Setup, rings: Floats, params: MatchParams) -> MeasuredSpots:
     """Blobs in the lab, with what is known about their precision."""
     omega = np.mod(setup.lab_omega_rad(blobs["omega"]), friedel_pairs.TURN)
     omega[omega >= friedel_pairs.TURN] = 0.0
@@ -71,8 +71,8 @@ def make_scene(blobs: BlobTable, setup: Setup, rings: Floats, params: MatchParam
     row, col = np.hypot(known.cut_row, TRUSTED_PX), np.hypot(known.cut_col, TRUSTED_PX)
     cut = _lab_variances(setup, row, col, np.hypot(known.cut_omega, TRUSTED_STEP * step), sin_eta)
     unlike = known.unsure[:, None] * UNLIKE**2
-    spots = friedel_pairs.Spots(omega, position, np.column_stack([regular, alike]), features)
-    return Scene(spots, np.column_stack([cut, unlike]), known.unsure, rings, _gates(setup, params))
+    spots = friedel_pairs.LabSpots(omega, position, np.column_stack([regular, alike]), features)
+    return MeasuredSpots(spots, np.column_stack([cut, unlike]), known.unsure, rings, _widest_limits(setup, params))
 
 
 def _lab_variances(setup: Setup, row: Floats, col: Floats, omega_deg: Floats, sin_eta: Floats) -> Floats:
@@ -87,12 +87,12 @@ def _lab_variances(setup: Setup, row: Floats, col: Floats, omega_deg: Floats, si
     )
 
 
-def _gates(setup: Setup, params: MatchParams) -> friedel_pairs.Gates:
-    """The widest gates."""
+def _widest_limits(setup: Setup, params: MatchParams) -> friedel_pairs.PairLimits:
+    """The widest limits."""
     sample = setup.sample
     kind = {"cylinder": friedel_pairs.CYLINDER, "box": friedel_pairs.BOX}.get(sample.kind, friedel_pairs.ANYWHERE)
     pixel = max(float(np.linalg.norm(setup.detector.u_um)), float(np.linalg.norm(setup.detector.v_um)))
-    return friedel_pairs.Gates(
+    return friedel_pairs.PairLimits(
         omega=float(np.radians(params.omega_tol_deg)),
         two_theta=float(np.radians(params.two_theta_tol_deg)),
         least_sin_eta=LEAST_SIN_ETA,
