@@ -15,6 +15,7 @@ lint: .venv/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.typescript
 
 bench: .venv/installed-bench .venv/installed-test
 	for name in moving_median segment end_to_end memory view; do $(BIN)/python -m bench.$$name || exit 1; done
@@ -30,6 +31,7 @@ bench: .venv/installed-bench .venv/installed-test
 .venv/installed-test: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable ".[test]"
 	-$(BIN)/python -m tests.chromium
+	-$(BIN)/python -m tests.typescript --version
 	touch $@ .venv/installed
 
 .venv/installed-bench: pyproject.toml | .venv/bin/python

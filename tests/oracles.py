@@ -81,11 +81,13 @@ TWINS = (
         "tests.oracles_segment.double_threshold",
         "property/test_segment_properties.py::test_partition_ledger_and_columns_equal_the_oracle",
         "segment.bright_runs.extract_runs segment.bright_runs.pack_values segment.grow.claim_regions "
-        "segment.moments.beside_pixels segment.moments.claimed_stretches segment.moments.sort_stretches "
-        "segment.moments.spell_out segment.open_components.append_runs segment.open_components.assign_slots "
-        "segment.open_components.chain_voxels segment.open_components.classify segment.open_components.drain "
-        "segment.open_components.join_chains segment.saddles.part_seeds segment.seeds.bright_stretches "
-        "segment.seeds.measure_seeds segment.seeds.number_roots segment.watershed.split_regions",
+        "segment.runs_by_blob.claimed_runs segment.runs_by_blob.expand_runs "
+        "segment.runs_by_blob.sort_runs_by_blob segment.moments.touch_marked_pixels "
+        "segment.open_components.append_runs segment.open_components.number_components "
+        "segment.open_components.count_voxels segment.open_components.copy_lists "
+        "segment.open_components.join_lists segment.open_components.mark_open_and_seeded "
+        "segment.saddles.split_seeds segment.seeds.extract_seed_runs segment.seeds.measure_seeds "
+        "segment.seeds.number_roots segment.watershed.split_regions",
     ),
     Twin(
         "tests.oracles_segment.columns",
@@ -95,12 +97,12 @@ TWINS = (
     Twin(
         "",
         "unit/test_moments.py::test_saturated_voxels_are_counted_in_the_blobs_that_hold_them",
-        "segment.moments.count_marks",
+        "segment.moments.count_marked_voxels",
     ),
     Twin(
         "",
         "unit/test_moments.py::test_blobs_on_frames_that_stand_in_say_so",
-        "segment.moments.on_frames",
+        "segment.moments.touch_marked_frames",
     ),
     Twin(
         "",
@@ -150,7 +152,7 @@ TWINS = (
     Twin(
         "",
         "unit/test_bright_runs.py::test_what_is_surely_dark_is_below_the_floor",
-        "segment.bright_runs.surely_dark",
+        "segment.bright_runs.lowest_counts",
     ),
     Twin(
         "tests.oracles_physics.omegas_by_search",
@@ -310,6 +312,7 @@ NOTHING_TO_COMPARE = frozenset(
         "index.assignment.unassigned",
         "segment.bright_runs.empty_runs",
         "segment.grow.no_claims",
+        "segment.grow.no_regions",
         "simulate.visible_voxels.no_visible_spots",
     }
 )

@@ -8,7 +8,7 @@ import numpy as np
 
 from friedel.model.blobs import Reason
 from friedel.model.stream import CleanBlock
-from friedel.segment import SegmentParams, segment
+from friedel.segment import SegmentParams, bright_voxels, components_of, segment, solve
 
 OFFSETS = {
     6: [o for o in itertools.product((-1, 0, 1), repeat=3) if sum(map(abs, o)) == 1],
@@ -111,7 +111,7 @@ def double_threshold(volume, T, tau, low, high, smallest=1, growth="clipped", ov
 
 
 def parted(volume, component, saddle, smallest):
-    """Parts of a seed component, each the voxels that hang on one maximum; see `part_seeds`."""
+    """Parts of a seed component, each the voxels that hang on one maximum; see `split_seeds`."""
 
     def rank(v):
         return -float(volume.level[v]), v
@@ -230,6 +230,13 @@ def run(volume, params, *, cuts=None, wrap=False, saturated=None, replaced=None,
     options = {"baseline": None, "exclude": None, "mask": None, "omega_start_deg": 3.0, "omega_step_deg": -0.5}
     blocks = frames_in_blocks(volume, cuts, saturated, replaced)
     return segment(blocks, np.shape(volume), params, wrap=wrap, **(options | changes))
+
+
+def solved(volume, params, *, wrap=False, seed_threshold=None, **how):
+    """`bright_voxels`, `components_of` and `solve`, one after the other, with the same angles."""
+    bright = bright_voxels(frames_in_blocks(volume), np.shape(volume), params, **how)
+    components = components_of(bright, params.connectivity, wrap=wrap, seed_threshold=seed_threshold)
+    return solve(components, params, omega_start_deg=3.0, omega_step_deg=-0.5)
 
 
 def same_bytes(one, other):

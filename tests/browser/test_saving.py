@@ -55,7 +55,7 @@ def chosen_by_hand(view):
 def outlines(view, frame):
     """Voxels of a frame with their rows of the table, as the page draws them."""
     runs = view.js(
-        """import(new URL('static/api.js', document.baseURI)).then(({getArray}) =>
+        """import(new URL('static/lib/api.js', document.baseURI)).then(({getArray}) =>
              getArray('api/outlines', {params: {solution: friedel.state.get().solution.solution, frame: it}}))
            .then(({data}) => Array.from(data))""",
         frame,

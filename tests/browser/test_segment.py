@@ -278,7 +278,7 @@ def test_the_thresholds_with_most_pairs_are_proposed_and_applied(segment):
     best = segment.js("friedel.state.get().progress.propose.best")
     panel.locator(".proposal").get_by_role("button", name="Dismiss").wait_for()
     known = segment.js(
-        """import(new URL('static/api.js', document.baseURI))
+        """import(new URL('static/lib/api.js', document.baseURI))
              .then(({post}) => post('api/pairable', {segment: friedel.state.get().segment}))"""
     )
     apply = panel.locator(".proposal").get_by_role("button", name="Apply")

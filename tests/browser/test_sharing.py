@@ -34,7 +34,7 @@ def test_a_second_person_sees_the_changes_of_the_first_but_cannot_make_any(view,
     another.page.keyboard.press("x")
     assert another.state("slots", "shown") == "A"
     answer = another.js(
-        """import(new URL('static/api.js', document.baseURI))
+        """import(new URL('static/lib/api.js', document.baseURI))
              .then(({post}) => post('api/draft', {section: 'segment', values: {seed_threshold: 7}}))
              .then(() => 'taken', error => error.message)"""
     )

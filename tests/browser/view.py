@@ -191,7 +191,7 @@ class View:
     def table(self):
         """Rows of the solution that is shown, as the page gets them: columns by name, and how many are kept."""
         names, values, kept = self.js(
-            """import(new URL('static/api.js', document.baseURI)).then(async ({getArray}) => {
+            """import(new URL('static/lib/api.js', document.baseURI)).then(async ({getArray}) => {
               const {solution} = friedel.state.get().solution;
               const {data, meta} = await getArray('api/table', {params: {solution}});
               return [meta.columns, Array.from(data), meta.kept];
@@ -211,7 +211,7 @@ def given_back(view):
     """
     view.settled()
     view.js(
-        """import(new URL('static/api.js', document.baseURI)).then(async ({getJson, post}) => {
+        """import(new URL('static/lib/api.js', document.baseURI)).then(async ({getJson, post}) => {
           const {recipe, saved} = await getJson('api/session');
           for (const section of ['preprocess', 'segment'])
             if (!friedel.state.same(recipe[section], saved[section]))

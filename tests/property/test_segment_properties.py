@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from friedel.errors import FriedelWarning
 from friedel.kernels.segment.watershed import split_regions
 from friedel.model.blobs import Flag, Reason
-from friedel.segment import apply_limits, bright, regions
+from friedel.segment import bright, components, regions
 from tests.oracles_segment import (
     Volume,
     blobs_of,
@@ -22,6 +22,7 @@ from tests.oracles_segment import (
     parameters,
     run,
     same_bytes,
+    solved,
 )
 from tests.strategies import SEEDS
 
@@ -132,13 +133,13 @@ def test_any_cut_gives_identical_bytes(volume, params, where, wrap):
 @given(volumes(), rules(), cuts, st.booleans())
 def test_any_thread_count_and_size_of_task_gives_identical_bytes(volume, params, where, wrap):
     one = quiet(volume, params, wrap=wrap)
-    sizes = bright.TASK_VOXELS, regions.TASK_VOXELS
+    sizes = bright.TASK_VOXELS, components.TASK_VOXELS
     try:
-        bright.TASK_VOXELS, regions.TASK_VOXELS = 50, 20
+        bright.TASK_VOXELS, components.TASK_VOXELS = 50, 20
         inside = [k for k in where if k < len(volume)]
         assert same_bytes(one, quiet(volume, params, cuts=inside, wrap=wrap, executor=Threads()))
     finally:
-        bright.TASK_VOXELS, regions.TASK_VOXELS = sizes
+        bright.TASK_VOXELS, components.TASK_VOXELS = sizes
 
 
 def moved(table, change):
@@ -206,10 +207,11 @@ def test_an_offset_on_values_and_thresholds_changes_no_blob_where_the_tolerance_
        st.booleans(), st.booleans(), st.booleans())  # fmt: skip
 def test_limits_after_the_fact_equal_limits_in_the_run(volume, params, low, high, edge, touching, wrap):
     limited = params.replaced(min_size=low, max_size=high, reject_edge=edge, reject_touching_excluded=touching)
-    free = quiet(volume, params, wrap=wrap)
-    in_run = quiet(volume, limited, wrap=wrap)
-    assert same_bytes(apply_limits(free, limited), in_run)
-    assert same_bytes(apply_limits(in_run, params), free)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FriedelWarning)
+        runs = solved(volume, params, wrap=wrap).limited(limited)
+    assert same_bytes(runs.table(), quiet(volume, limited, wrap=wrap))
+    assert same_bytes(runs.limited(params).table(), quiet(volume, params, wrap=wrap))
 
 
 @RELAXED

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from friedel.assemble import AssembleParams, absorption_mask, assemble, beam_attenuation
-from friedel.assemble.sample import hull_mask, shape_mask
+from friedel.assemble.sample import convex_hull_mask, shape_mask
 from friedel.errors import FriedelError, InputError
 from friedel.model import traceability
 from friedel.model.grains import GrainTable, Status
@@ -150,9 +150,9 @@ def test_the_hull_of_a_ball_is_the_ball_and_spurs_do_not_widen_it():
     spur[10, 10, :] = True
     hollow = ball & (np.linalg.norm(np.indices((21, 21, 21)) - 10, axis=0) > 4)
     for start in (ball, hollow):
-        assert np.count_nonzero(hull_mask(start) != ball) < 0.05 * ball.sum()
-    assert np.count_nonzero(hull_mask(spur) != spur) < 0.05 * ball.sum()
-    assert not hull_mask(np.zeros((3, 3, 3), bool)).any()
+        assert np.count_nonzero(convex_hull_mask(start) != ball) < 0.05 * ball.sum()
+    assert np.count_nonzero(convex_hull_mask(spur) != spur) < 0.05 * ball.sum()
+    assert not convex_hull_mask(np.zeros((3, 3, 3), bool)).any()
 
 
 def test_boxes_and_cylinders_of_the_recipe():

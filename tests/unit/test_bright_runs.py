@@ -13,12 +13,12 @@ from friedel.kernels.segment.bright_runs import (
     OPEN,
     beside_invalid,
     block_states,
+    lowest_counts,
     smallest_float32,
-    surely_dark,
 )
 from friedel.model.stream import CleanBlock, Serial
 from friedel.segment import bright_voxels
-from friedel.segment.bright import Stencil, look
+from friedel.segment.bright import FrameThreshold, find_bright
 from tests.oracles_segment import frames_in_blocks, parameters
 
 
@@ -109,9 +109,9 @@ def test_flat_indices_do_not_overflow_late_in_a_long_scan():
     frames = np.zeros((1, *shape[1:]), np.float32)
     frames[0, 999, 999] = np.nan
     frames[0, 999, 998] = 50.0
-    stencil = Stencil.of(shape, parameters(), baseline=None, exclude=None, mask=None, noise_image=None)
+    threshold = FrameThreshold.of(shape, parameters(), baseline=None, exclude=None, mask=None, noise_image=None)
     block = CleanBlock(9_999, frames, np.array([999_998]), np.zeros(1, bool))
-    part = look(block, stencil, Serial())
+    part = find_bright(block, threshold, Serial())
     assert part.saturated.tolist() == part.beside_invalid.tolist() == [9_999_999_998]
 
 
@@ -156,7 +156,7 @@ def test_blocks_that_skip_a_frame_are_refused():
     st.floats(0, 100),
 )
 def test_what_is_surely_dark_is_below_the_floor(values, noise, floor):
-    dark = surely_dark(floor, noise)
+    dark = lowest_counts(floor, noise)
     lit = noise > 0
     with np.errstate(over="ignore"):
         level = values[lit] / noise[lit]

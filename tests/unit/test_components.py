@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from friedel.kernels.segment.components import link_rows, sort_by_label, unite_runs
-from friedel.segment import bright_voxels
-from friedel.segment import pending as pending_module
-from friedel.segment.pending import Pending
+from friedel.segment import bright_voxels, open_components
+from friedel.segment.open_components import OpenComponents
 from tests.oracles_segment import Volume, blobs_of, frames_in_blocks, parameters, run, same_bytes
 
 
@@ -78,14 +77,14 @@ def test_a_component_that_stays_open_for_long_costs_its_runs_only_a_few_times(mo
     volume = streaks()
     whole = run(volume, parameters(), cuts=[], wrap=wrap)
     copied = []
-    original = pending_module._Pool._copied
+    original = open_components._RunStore._copied
 
-    def counted(self, chain):
-        copied.append(int(chain[:, 2].sum()))
-        return original(self, chain)
+    def counted(self, lists):
+        copied.append(int(lists[:, 2].sum()))
+        return original(self, lists)
 
-    monkeypatch.setattr(pending_module, "_SPARE", 64)
-    monkeypatch.setattr(pending_module._Pool, "_copied", counted)
+    monkeypatch.setattr(open_components, "_SPARE", 64)
+    monkeypatch.setattr(open_components._RunStore, "_copied", counted)
     cut = run(volume, parameters(), cuts=range(len(volume)), wrap=wrap)
     assert same_bytes(whole, cut)
     assert len(copied) > 10
@@ -98,7 +97,7 @@ def test_what_waits_is_only_what_may_go_on():
     volume[4, 0, 5] = 12.0
     bright = {}
     for wrap in (False, True):
-        waiting = Pending(volume.shape, 20.0, 26, wrap=wrap)
+        waiting = OpenComponents(volume.shape, 20.0, 26, wrap=wrap)
         bright[wrap] = []
         for block in frames_in_blocks(volume, range(8)):
             part = bright_voxels([_as_scan(block)], (1, 6, 6), parameters())

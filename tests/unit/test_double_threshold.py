@@ -11,15 +11,13 @@ from friedel.model.scan import Box
 from friedel.segment import (
     BrightVoxels,
     SegmentParams,
-    apply_limits,
     bright_voxels,
     components_of,
     excluded_area,
     segment,
     solve,
-    solve_components,
 )
-from tests.oracles_segment import blobs_of, frames_in_blocks, parameters, run, same_bytes
+from tests.oracles_segment import blobs_of, frames_in_blocks, parameters, run, same_bytes, solved
 
 
 def baseline(sigma=2.0, sigma_image=None, beam=None):
@@ -158,7 +156,7 @@ def test_limits_are_inclusive_and_the_first_that_applies_is_the_reason():
     ):
         params = parameters(min_size=low, max_size=high)
         assert run(volume, params).reason.tolist() == [reason]
-        assert apply_limits(run(volume, parameters()), params).reason.tolist() == [reason]
+        assert solved(volume, parameters()).limited(params).reason.tolist() == [reason]
 
 
 def test_a_discarded_blob_keeps_its_claim():
@@ -314,27 +312,20 @@ def test_solving_again_equals_a_run_with_the_new_parameters():
                     {"overlap": "watershed"}, {"growth": "literal"}, {"min_size": (3, 3, 2)}):  # fmt: skip
         params = low.replaced(**changes)
         for wrap in (False, True):
-            again = solve(bright, params, omega_start_deg=3.0, omega_step_deg=-0.5, wrap=wrap)
             expected = run(volume, params, mask=mask, saturated=saturated, wrap=wrap)
-            assert same_bytes(again, expected)
-            components = components_of(bright, params.connectivity, wrap=wrap)
-            runs = solve_components(components, params, omega_start_deg=3.0, omega_step_deg=-0.5)
-            assert same_bytes(runs.table(), expected)
+            for seed_threshold in (None, params.seed_threshold):
+                components = components_of(bright, params.connectivity, wrap=wrap, seed_threshold=seed_threshold)
+                runs = solve(components, params, omega_start_deg=3.0, omega_step_deg=-0.5)
+                assert same_bytes(runs.table(), expected)
 
 
 def test_components_are_for_one_connectivity_and_not_below_their_floor():
     bright = bright_voxels(frames_in_blocks(spot()), (5, 6, 8), parameters(), floor=8.0)
     components = components_of(bright, 26, wrap=False)
-    assert (components.voxels, components.frames) == (len(bright), 5)
+    assert len(components) == len(bright)
     for params, says in ((parameters(tolerance=0.1), "8, the floor"), (parameters(connectivity=6), "must be 26")):
         with pytest.raises(InputError, match=says):
-            solve_components(components, params, omega_start_deg=0.0, omega_step_deg=1.0)
-
-
-def test_solving_below_the_floor_of_what_was_collected_is_refused():
-    bright = bright_voxels(frames_in_blocks(spot()), (5, 6, 8), parameters(), floor=8.0)
-    with pytest.raises(InputError, match="8, the floor"):
-        solve(bright, parameters(tolerance=0.1), omega_start_deg=0, omega_step_deg=1, wrap=False)
+            solve(components, params, omega_start_deg=0.0, omega_step_deg=1.0)
 
 
 def test_voxels_beyond_two_to_the_31_keep_their_place():
@@ -347,7 +338,8 @@ def test_voxels_beyond_two_to_the_31_keep_their_place():
     none = np.empty(0, np.int64)
     mask, replaced = np.zeros(shape[1:], bool), np.zeros(shape[0], bool)
     bright = BrightVoxels(shape, 0, shape[0], 5.0, runs, level, level, flat, none, none > 0, replaced, mask)
-    table = solve(bright, parameters(), omega_start_deg=0.0, omega_step_deg=0.036, wrap=True)
+    components = components_of(bright, 26, wrap=True)
+    table = solve(components, parameters(), omega_start_deg=0.0, omega_step_deg=0.036).table()
     assert table["n_saturated"].tolist() == [0, 3]
     assert table.voxels.frame.tolist() == [9999] * 4
     assert table["Max_f"].tolist() == [1991, 1999]
@@ -363,14 +355,3 @@ def test_an_empty_scan_of_blocks_is_refused():
     with pytest.raises(Exception, match="must hold all 5 frames"):
         segment([], (5, 6, 8), parameters(), baseline=None, exclude=None, mask=None, omega_start_deg=0.0,
                 omega_step_deg=1.0, wrap=False)  # fmt: skip
-
-
-def test_extra_columns_go_along_when_limits_change():
-    volume = np.zeros((3, 3, 12), np.float32)
-    volume[1, 1, 1] = volume[1, 1, 5:8] = 50.0
-    table = run(volume, parameters())
-    table.extra["grain"] = np.array([7, 8])
-    changed = apply_limits(table, parameters(min_size=(2, 0, 0)))
-    assert changed.extra["grain"].tolist() == [8, 7]
-    assert apply_limits(changed, parameters()).extra["grain"].tolist() == [7, 8]
-    assert same_bytes(apply_limits(changed, parameters()), table)

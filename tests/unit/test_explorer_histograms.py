@@ -35,7 +35,7 @@ def test_without_blobs_a_distribution_is_empty(of):
 def test_voxels_above_the_floor_are_counted_exactly_and_noise_is_mirrored(params):
     source = MemorySource(spotty((12, 60, 70), spots=30), params, floor=3.0)
     again = Solver(source, Serial()).resegmenter(params, "whole")
-    found = histogram(source.volume, again.stencil, again.bright(), again.voxels, 1.25)
+    found = histogram(again, params, source.volume)
     noise = source.collected.noise
     level = source.volume if noise is None else source.volume / noise
     for low, high, count, mirrored in zip(
@@ -51,7 +51,7 @@ def test_a_histogram_of_many_voxels_is_made_from_a_sample(monkeypatch):
     monkeypatch.setattr("friedel.explorer.histograms.SAMPLE", 5000)
     source = MemorySource(spotty((12, 60, 70), spots=30), COUNTS, floor=3.0)
     again = Solver(source, Serial()).resegmenter(COUNTS, "whole")
-    found = histogram(source.volume, again.stencil, again.bright(), again.voxels, 1.25)
+    found = histogram(again, COUNTS, source.volume)
     exact = np.histogram(source.volume, found.edges)[0]
     low = found.edges[1:] <= 3.0
     assert found.counts[low].sum() == pytest.approx(exact[low].sum(), rel=0.1)
@@ -62,7 +62,7 @@ def test_a_histogram_of_many_voxels_is_made_from_a_sample(monkeypatch):
 def test_an_elbow_tells_what_each_threshold_would_find(params):
     source = MemorySource(spotty(spots=60), params, floor=2.5)
     again = Solver(source, Serial()).resegmenter(params, "whole")
-    *_, found = elbow(params, again.bright(), again.voxels, again.unit(params), again.solved)
+    *_, found = elbow(again, params)
     assert found.done == THRESHOLDS
     for k in (0, 7, 23):
         threshold = float(found.thresholds[k])
@@ -95,7 +95,7 @@ def test_thresholds_that_a_run_would_refuse_have_no_numbers():
     source = MemorySource(spotty(spots=60), COUNTS, floor=0.5)
     params = COUNTS.replaced(max_bright_fraction=0.2, grow_min=0.6, tolerance=0.0)
     again = Solver(source, Serial()).resegmenter(params, "whole")
-    *_, last = elbow(params.replaced(tolerance=1.0), again.bright(), again.voxels, 1.0, again.solved)
+    *_, last = elbow(again, params.replaced(tolerance=1.0))
     found = last.plain()
     assert found["blobs"][0] is found["seeds"][0] is None
     assert found["blobs"][-1] is not None
@@ -107,12 +107,15 @@ def test_a_curve_grows_while_it_is_asked_for_and_high_thresholds_come_first():
     again = Solver(source, Serial()).resegmenter(COUNTS, "whole")
     tried = []
 
-    def solved(params):
-        tried.append(params.seed_threshold)
-        return again.solved(params)
+    class Counting:
+        voxels, bright, unit = again.voxels, again.bright, again.unit
+
+        def solved(self, params):
+            tried.append(params.seed_threshold)
+            return again.solved(params)
 
     def begin():
-        return elbow(COUNTS, again.bright(), again.voxels, 1.0, solved)
+        return elbow(Counting(), COUNTS)
 
     curves = ElbowCache()
     first = curves.after("a", begin, 0, 0.0)

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 from friedel.explorer.outlines import Outlines
-from friedel.segment import solve_runs
+from friedel.segment import components_of, solve
 from tests.explorer_source import MemorySource, spotty
 from tests.oracles_segment import parameters
 
 
 def found_in(volume, params, *, wrap=False):
     bright = MemorySource(volume, params).collected.bright
-    return solve_runs(bright, params, omega_start_deg=0.0, omega_step_deg=1.0, wrap=wrap)
+    components = components_of(bright, params.connectivity, wrap=wrap)
+    return solve(components, params, omega_start_deg=0.0, omega_step_deg=1.0)
 
 
 @pytest.fixture(scope="module", params=[{}, {"seed_min_voxels": 4, "tolerance": 0.9}, {"connectivity": 6}])

@@ -308,7 +308,7 @@ def test_the_fingerprint_knows_another_scan_and_the_same_one(folder, tmp_path_fa
 def test_in_a_scan_too_large_to_be_hashed_every_frame_counts_where_it_is_compressed(
     tmp_path, monkeypatch, per_chunk
 ):
-    monkeypatch.setattr("friedel.io.fingerprint.SAMPLE_BYTES", 0)
+    monkeypatch.setattr("friedel.io.fingerprint.PROBE_BYTES", 0)
     found = []
     for frame in (None, *range(40)):
         frames = stack(40)

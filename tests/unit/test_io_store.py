@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from friedel.errors import FriedelError, InputError
-from friedel.io.hdf5_file import said
+from friedel.io.hdf5_file import message_of
 from friedel.io.store import read_attributes, read_blobs, read_truth, write_blobs, write_truth
 from friedel.model.blobs import COLUMNS, BlobTable, Reason
 from friedel.model.grains import GrainTable, GrainVolume
@@ -57,11 +57,11 @@ def test_what_is_missing_or_damaged_is_said_in_our_words(tmp_path):
             file.require_dataset("a", (), "i4")
             with pytest.raises(KeyError) as missing:
                 file[name]
-            assert said(missing.value) in ("no 'b' in it", "an entry is missing")
-    assert said(OSError("Unable to open file (errno = 13, error message = 'Permission denied', flags)")) == (
+            assert message_of(missing.value) in ("no 'b' in it", "an entry is missing")
+    assert message_of(OSError("Unable to open file (errno = 13, error message = 'Permission denied', flags)")) == (
         "permission denied"
     )
-    assert said(OSError("Can't synchronously read data (filter returned failure during read)")) == (
+    assert message_of(OSError("Can't synchronously read data (filter returned failure during read)")) == (
         "data that cannot be decompressed"
     )
 

@@ -215,7 +215,7 @@ def test_a_page_without_a_scan_says_so_and_shows_what_there_is(tmp_path):
     recipe = write_recipe(tmp_path)
     out = run(recipe)
     (tmp_path / "scan.h5").unlink()
-    with page_of(recipe) as client:
+    with page_of(recipe, wait=False) as client:  # nothing is there to be looked through
         facts = client.get("api/session").json()
         assert facts["scan"] is None
         assert facts["has"]["blobs"]

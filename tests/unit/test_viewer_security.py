@@ -7,6 +7,7 @@ import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from http.cookiejar import CookieJar
+from pathlib import Path
 from urllib.parse import urljoin
 from urllib.request import Request
 
@@ -15,7 +16,7 @@ import pytest
 
 from friedel.viewer.control import LEAVE_S, Control
 from friedel.viewer.guard import host_name
-from friedel.viewer.server import PageServer
+from friedel.viewer.server import FILE_TYPES, STATIC, PageFiles, PageServer
 from tests.viewer_scan import HOST, PORT, TOKEN, page_of, settled, write_recipe
 
 COOKIE = {"cookie": f"friedel-{PORT}={TOKEN}"}
@@ -61,7 +62,10 @@ def ask(server, path, *, method="GET", headers=None, body=None, token=True):
         connection.close()
 
 
-PATHS = ["", "api/session", "api/frame?kind=raw&index=0", "static/index.html", "static/nothing.js", "nothing"]
+PATHS = [
+    "", "api/session", "api/frame?kind=raw&index=0", "nothing", "static/index.html", "static/lib/state.js",
+    "static/nothing.js",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -116,6 +120,7 @@ def test_a_browser_sends_the_cookie_to_all_of_the_page_below_a_proxy_and_to_nobo
     for path, sent in [
         ("api/session", True),
         ("static/main.js", True),
+        ("static/segment/page.js", True),
         ("../8124/", False),
         ("../../../y/", False),
     ]:
@@ -177,7 +182,9 @@ def test_a_change_without_origin_from_another_site_is_refused(page):
         assert page.post("api/control", json={"client": "a"}, headers=headers).status_code == status
 
 
-@pytest.mark.parametrize("path", ["", "api/session", "nothing", "api/frame?kind=raw&index=0", "static/style.css"])
+@pytest.mark.parametrize(
+    "path", ["", "api/session", "nothing", "api/frame?kind=raw&index=0", "static/lib/style.css"]
+)
 @pytest.mark.parametrize("headers", [COOKIE, {}], ids=["known", "unknown"])
 def test_every_answer_forbids_outside_sources(page, path, headers):
     page.cookies.clear()
@@ -224,6 +231,17 @@ def test_a_fault_of_ours_is_one_line_and_the_next_question_is_answered(page, mon
         "/static/..\\server.py",
         "/static/%00",
         "/static/",
+        "/static/lib",
+        "/static/lib/",
+        "/static/lib/../../server.py",
+        "/static/lib/%2e%2e/%2e%2e/server.py",
+        "/static/lib/..%2f..%2fserver.py",
+        "/static/lib/../../../../../../../../../etc/passwd",
+        "/static/lib//etc/passwd",
+        "/static/lib/%2fetc%2fpasswd",
+        "/static/lib/..\\..\\server.py",
+        "/static/lib/state.js/../../../server.py",
+        "/static/lib%00/state.js",
         "/../../etc/passwd",
         "//etc/passwd",
         "/etc/passwd",
@@ -236,6 +254,31 @@ def test_no_path_leads_out_of_the_pages_files(server, path):
     assert status in (400, 404)
     assert b"root:" not in body
     assert b"import" not in body
+
+
+@pytest.mark.parametrize(
+    "file", sorted(str(path.relative_to(STATIC)) for path in STATIC.rglob("*") if path.is_file())
+)
+def test_every_file_of_the_page_comes_as_what_it_is_and_is_asked_for_every_time(page, file):
+    answer = page.get(f"static/{file}", headers=COOKIE)
+    assert answer.status_code == 200
+    assert answer.content == (STATIC / file).read_bytes()
+    assert answer.headers["content-type"] == {**FILE_TYPES, ".html": "text/html; charset=utf-8"}[Path(file).suffix]
+    assert answer.headers["cache-control"] == "no-cache"
+    known = {**COOKIE, "if-none-match": answer.headers["etag"]}
+    again = page.get(f"static/{file}", headers=known)
+    assert (again.status_code, again.headers["cache-control"]) == (304, "no-cache")
+
+
+def test_a_link_in_the_pages_folder_leads_nowhere(tmp_path):
+    files = tmp_path / "static" / "lib"
+    files.mkdir(parents=True)
+    (tmp_path / "secret.js").write_text("secret")
+    (files / "there.js").symlink_to(tmp_path / "secret.js")
+    (files / "own.js").write_text("own")
+    served = PageFiles(directory=tmp_path / "static")
+    assert served.lookup_path("lib/there.js") == ("", None)
+    assert served.lookup_path("lib/own.js")[0] == str(files / "own.js")
 
 
 def test_a_body_that_says_how_large_it_is_is_refused_before_it_is_read(server):

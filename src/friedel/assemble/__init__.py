@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from friedel.assemble.params import AssembleParams
-from friedel.assemble.sample import absorption_mask, beam_attenuation, hull_mask, shape_mask
+from friedel.assemble.sample import absorption_mask, beam_attenuation, convex_hull_mask, shape_mask
 from friedel.errors import FriedelError
 from friedel.model.arrays import AnyArray, Floats, Mask
 from friedel.model.grains import GrainTable, GrainVolume, Status
@@ -39,12 +39,12 @@ def assemble(
     if real and max(shape.grain for shape in real) >= len(grains):
         raise FriedelError("grain shapes", rule="must be of the grain table", got=real[-1].grain)
     origin, size, voxel = _extent(real, shapes, sample, mask)
-    best, second, owner, density = _compete(real, origin, size, voxel)
+    best, second, owner, density = _largest_densities(real, origin, size, voxel)
     bound = shape_mask(sample, origin, size, voxel)
     if mask is not None:
         bound &= mask.on(origin, size, voxel)
     measured = (best >= 1.0) & bound
-    inside = bound if mask is not None else bound & hull_mask(measured)
+    inside = bound if mask is not None else bound & convex_hull_mask(measured)
     status = np.where(measured, Status.MEASURED, Status.EMPTY).astype(np.uint8)
     status[measured & (second >= 1.0)] = Status.CONTESTED
     grain_id = np.where(measured, owner, 0).astype(np.int32)
@@ -81,7 +81,7 @@ def _extent(
     return anchor + start * voxel, (int(counts[2]), int(counts[1]), int(counts[0])), voxel
 
 
-def _compete(
+def _largest_densities(
     real: Sequence[GrainShape], origin: Floats, size: tuple[int, int, int], voxel: float
 ) -> tuple[AnyArray, AnyArray, AnyArray, AnyArray]:
     """Largest and second largest density over threshold, the owner (grain + 1) of the largest, and its density."""

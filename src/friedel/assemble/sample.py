@@ -128,7 +128,7 @@ def shape_mask(sample: SampleShape, origin_um: Floats, shape: tuple[int, int, in
     return np.asarray((np.abs(z) < half[2])[:, None, None] & across[None])
 
 
-def hull_mask(inside: Mask) -> Mask:
+def convex_hull_mask(inside: Mask) -> Mask:
     """Voxels [z,y,x] in the convex hull of the given ones, centre by centre (corners would add a layer)."""
     sure = ndimage.binary_opening(inside, ndimage.generate_binary_structure(3, 1), iterations=SPURS)
     if not sure.any():

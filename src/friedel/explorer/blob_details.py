@@ -118,7 +118,7 @@ def _frames_near(runs: BlobRuns, row: int) -> AnyArray:
 
 def runs_of(runs: BlobRuns, row: int) -> Indices:
     """The runs of one row, int64 [run, 4]: frame, row, first column, length."""
-    s = runs.stretches
+    s = runs.by_blob
     mine = slice(int(s.pointer[row]), int(s.pointer[row + 1]))
     return np.column_stack([s.frame[mine], s.row[mine], s.col[mine], s.length[mine]]).astype(np.int64)
 

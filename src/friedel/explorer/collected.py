@@ -10,9 +10,9 @@ from friedel.kernels.segment.bright_runs import Runs, empty_runs, smallest_float
 from friedel.model.arrays import AnyArray, Image, Mask
 from friedel.model.baseline import Baseline
 from friedel.segment import BrightVoxels
-from friedel.segment.bright import Stencil
+from friedel.segment.bright import FrameThreshold
 from friedel.segment.fullness import most_bright, too_full
-from friedel.segment.params import Rules, SegmentParams, sigma_of
+from friedel.segment.params import SegmentParams, Thresholds, sigma_of
 
 ROUNDING = 1.0 + 1e-6
 """More than the rounding of a float32 quotient takes away."""
@@ -33,7 +33,7 @@ class CollectedVoxels:
     bright: BrightVoxels
     noise: Image | None
 
-    def filtered(self, stencil: Stencil) -> BrightVoxels:
+    def filtered(self, stencil: FrameThreshold) -> BrightVoxels:
         """Just the voxels that `bright_voxels` would keep with this stencil.
 
         Raises `NotCollected` where not all of them are here, and `NoiseError`, as a run would, where a frame is too
@@ -113,7 +113,7 @@ def _inside(places: AnyArray, left_out: Mask) -> AnyArray:
     return places[~left_out.ravel()[places % left_out.size]] if len(places) else places
 
 
-def _check_fullness(bright: BrightVoxels, stencil: Stencil) -> None:
+def _check_fullness(bright: BrightVoxels, stencil: FrameThreshold) -> None:
     """Raise `NoiseError` for the first frame that is too full of bright voxels, as a run does."""
     count = np.bincount(bright.runs.frame, weights=bright.runs.length, minlength=1)
     full = np.flatnonzero(count > stencil.limit)
@@ -123,10 +123,12 @@ def _check_fullness(bright: BrightVoxels, stencil: Stencil) -> None:
     raise too_full(first, int(count[first]), pixels, most=stencil.limit, floor=stencil.floor, more=len(full) - 1)
 
 
-def with_thresholds(stencil: Stencil, params: SegmentParams, baseline: Baseline, pixels: int) -> Stencil:
+def with_thresholds(
+    stencil: FrameThreshold, params: SegmentParams, baseline: Baseline, pixels: int
+) -> FrameThreshold:
     """The same noise and pixels with the lowest level, and the fullness of a frame, that these parameters allow.
 
     `pixels` of a frame are not left out.
     """
-    floor, limit = Rules.of(params, sigma_of(baseline)).floor, most_bright(params, pixels)
-    return replace(stencil, floor=floor, limit=limit, dark=None)
+    floor, limit = Thresholds.of(params, sigma_of(baseline)).floor, most_bright(params, pixels)
+    return replace(stencil, floor=floor, limit=limit, lowest_counts=None)

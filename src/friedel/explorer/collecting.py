@@ -8,15 +8,15 @@ import numpy as np
 from friedel.errors import NoiseError
 from friedel.explorer.collected import CollectedVoxels, filter_voxels
 from friedel.explorer.heard_warnings import warnings_heard
-from friedel.kernels.segment.bright_runs import Runs, surely_dark
+from friedel.kernels.segment.bright_runs import Runs, lowest_counts
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.model.stream import CleanBlock, Executor
 from friedel.runner.areas import Areas
 from friedel.runner.plan import usable_memory
 from friedel.segment import SegmentParams
-from friedel.segment.bright import BrightVoxels, Stencil, join, look
-from friedel.segment.params import Rules, sigma_of
+from friedel.segment.bright import BrightVoxels, FrameThreshold, find_bright, join
+from friedel.segment.params import Thresholds, sigma_of
 
 LOW_SIGMAS = 3.0
 LEAST_SIGMAS = 2.5
@@ -56,7 +56,7 @@ def floor_of(params: SegmentParams, baseline: Baseline) -> float:
 
 def needed_by(params: SegmentParams, baseline: Baseline) -> float:
     """The lowest level that can belong to any blob."""
-    return Rules.of(params, sigma_of(baseline)).floor
+    return Thresholds.of(params, sigma_of(baseline)).floor
 
 
 def per_pixel(params: SegmentParams) -> bool:
@@ -87,8 +87,8 @@ class Collector:
             params = params.replaced(max_bright_fraction=max(params.max_bright_fraction, MOST_BRIGHT))
         excluded = areas.outside(params, baseline.beam)
 
-        def stencil(level: float) -> Stencil:
-            return Stencil.of(
+        def stencil(level: float) -> FrameThreshold:
+            return FrameThreshold.of(
                 scan.shape, params, baseline=baseline, exclude=excluded, mask=scan.mask,
                 noise_image=areas.noise, floor=level,
             )  # fmt: skip
@@ -105,7 +105,7 @@ class Collector:
         """One more block."""
         while True:
             try:
-                part = look(block, self._stencil, self._executor)
+                part = find_bright(block, self._stencil, self._executor)
                 break
             except NoiseError:
                 if self.floor > 1e6 * max(float(np.nanmax(np.abs(block.frames))), 1.0):
@@ -150,7 +150,7 @@ def above_floor(bright: BrightVoxels, floor: float) -> BrightVoxels:
 
 
 def collect_sub_volume(
-    frames: FramesInMemory, stencil: Stencil, baseline: Baseline, executor: Executor
+    frames: FramesInMemory, stencil: FrameThreshold, baseline: Baseline, executor: Executor
 ) -> CollectedVoxels:
     """The bright voxels of some frames of a scan, as if it ended with the last of them.
 
@@ -164,6 +164,6 @@ def collect_sub_volume(
         shape=(frames.stop, rows, cols),
         floor=floor,
         limit=rows * cols,
-        dark=None if stencil.noise is None else surely_dark(floor, stencil.noise),
+        lowest_counts=None if stencil.noise is None else lowest_counts(floor, stencil.noise),
     )
-    return CollectedVoxels(join([look(frames.block, wide, executor)], wide), stencil.noise)
+    return CollectedVoxels(join([find_bright(frames.block, wide, executor)], wide), stencil.noise)

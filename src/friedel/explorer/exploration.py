@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 from friedel.errors import FriedelError, FriedelWarning, InputError
 from friedel.explorer.collected import NotCollected
 from friedel.explorer.elbow import Elbow, elbow
-from friedel.explorer.histograms import Histogram, histogram_of
+from friedel.explorer.histograms import Histogram, histogram
 from friedel.explorer.pairable import PairCount, PairCounter, ThresholdSearch, TriedThresholds
 from friedel.explorer.resegmenter import Resegmenter
 from friedel.explorer.scan_pass import ScanPass
@@ -125,12 +125,12 @@ class Exploration:
         """
         again = self._resegmenter()
         middle = self._pass.sub_volume(self.scan.shape[0] // 2)
-        return histogram_of(again, self.params, middle.frames)
+        return histogram(again, self.params, middle.frames)
 
     def elbow(self) -> Elbow:
         """Seeds and blobs of the whole scan with other seed thresholds, all other parameters being the same."""
         again = self._resegmenter()
-        *_, curve = elbow(self.params, again.bright(), again.voxels, again.unit(self.params), again.solved)
+        *_, curve = elbow(again, self.params)
         return curve
 
     def pairable(self) -> PairCount:

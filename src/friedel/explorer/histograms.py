@@ -7,8 +7,8 @@ import numpy as np
 from friedel.explorer.resegmenter import Resegmenter
 from friedel.model.arrays import AnyArray, Floats, Frames
 from friedel.model.blobs import BlobTable
-from friedel.segment import BrightVoxels, SegmentParams
-from friedel.segment.bright import Stencil
+from friedel.segment import SegmentParams
+from friedel.segment.bright import FrameThreshold
 
 PER_DECADE = 24
 LOWEST = 0.25
@@ -55,27 +55,22 @@ class Histogram(NamedTuple):
     noise: Floats
 
 
-def histogram(frames: Frames, stencil: Stencil, bright: BrightVoxels, voxels: int, sigma: float) -> Histogram:
-    """Levels of `voxels` voxels: those of `bright`, and below its floor others like in `frames` [frame, row, col].
+def histogram(again: Resegmenter, params: SegmentParams, frames: Frames) -> Histogram:
+    """Voxels by value in the unit of the thresholds.
 
-    Clean frames of the scan are a sample of it; `sigma` is the noise in levels (1 where it is per pixel). The
-    moving median makes noise symmetric about 0, and spots are only above: what lies below 0 shows the noise.
+    Above the floor of what was collected they are counted, below it they are like those of `frames`
+    [frame, row, col], clean frames of the scan. The moving median makes noise symmetric about 0, and spots are only
+    above: what lies below 0 shows the noise.
     """
-    sample = _sample(frames, stencil)
-    scale = voxels / max(len(sample), 1)
-    top = max(float(bright.level.max(initial=0.0)), float(sample.max(initial=0.0)), 10 * sigma)
-    edges = _edges(LOWEST * sigma, bright.floor, top)
+    bright, sample = again.bright(), _sample(frames, again.stencil)
+    scale = again.voxels / max(len(sample), 1)
+    top = max(float(bright.level.max(initial=0.0)), float(sample.max(initial=0.0)), 10 * again.sigma)
+    edges = _edges(LOWEST * again.sigma, bright.floor, top)
     low = edges[:-1] < bright.floor
     counts = np.histogram(sample, edges)[0] * scale
     counts[~low] = np.histogram(bright.level, edges)[0][~low]
     noise = np.histogram(-sample, edges)[0] * scale
-    return Histogram(edges, counts, noise)
-
-
-def histogram_of(again: Resegmenter, params: SegmentParams, frames: Frames) -> Histogram:
-    """The same of what is segmented again, edges in the unit of the thresholds."""
-    found = histogram(frames, again.stencil, again.bright(), again.voxels, again.sigma)
-    return found._replace(edges=found.edges / again.unit(params))
+    return Histogram(edges / again.unit(params), counts, noise)
 
 
 def _edges(first: float, floor: float, top: float) -> Floats:
@@ -86,7 +81,7 @@ def _edges(first: float, floor: float, top: float) -> Floats:
     return np.concatenate([below, above])
 
 
-def _sample(frames: Frames, stencil: Stencil) -> AnyArray:
+def _sample(frames: Frames, stencil: FrameThreshold) -> AnyArray:
     """Levels at some voxels, evenly spread, left-out pixels and what is not a number aside."""
     inside = np.flatnonzero(~stencil.left_out.ravel())
     flat = frames.reshape(len(frames), -1)

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 
 from friedel.kernels.explore.runs_by_slice import joined_crossings, place_columns, place_runs
-from friedel.kernels.segment.moments import Stretches
+from friedel.kernels.segment.runs_by_blob import RunsByBlob
 from friedel.model.arrays import AnyArray, Indices
 from friedel.segment import BlobRuns
 
@@ -22,7 +22,7 @@ class Outlines:
 
     def __init__(self, blobs: BlobRuns) -> None:
         self._shape = blobs.shape
-        self._stretches = blobs.stretches
+        self._by_blob = blobs.by_blob
         self._lock = threading.Lock()
         self._runs: AnyArray | None = None
         self._places: dict[int, Places] = {}
@@ -50,7 +50,7 @@ class Outlines:
     def _index(self, axis: int) -> tuple[AnyArray, Places]:
         with self._lock:
             if self._runs is None:
-                self._runs = _listed(self._stretches)
+                self._runs = _listed(self._by_blob)
             if axis not in self._places:
                 frames, rows, cols = self._shape
                 if axis == COL:
@@ -60,12 +60,12 @@ class Outlines:
             return self._runs, self._places[axis]
 
 
-def _listed(stretches: Stretches) -> AnyArray:
+def _listed(by_blob: RunsByBlob) -> AnyArray:
     """Runs as rows [run, 5]: frame, row, first column, length, row of the table."""
-    runs = np.empty((len(stretches.frame), 5), np.int32)
-    for k, field in enumerate((stretches.frame, stretches.row, stretches.col, stretches.length)):
+    runs = np.empty((len(by_blob.frame), 5), np.int32)
+    for k, field in enumerate((by_blob.frame, by_blob.row, by_blob.col, by_blob.length)):
         runs[:, k] = field
-    runs[:, BLOB] = np.repeat(np.arange(len(stretches.pointer) - 1), np.diff(stretches.pointer))
+    runs[:, BLOB] = np.repeat(np.arange(len(by_blob.pointer) - 1), np.diff(by_blob.pointer))
     return runs
 
 

@@ -11,8 +11,9 @@ from friedel.model.baseline import Baseline
 from friedel.model.blobs import BlobTable
 from friedel.model.scan import Scan
 from friedel.model.stream import Executor
-from friedel.segment import BlobRuns, BrightVoxels, SegmentParams, solve_runs
-from friedel.segment.bright import Stencil
+from friedel.segment import BlobRuns, BrightVoxels, SegmentParams, components_of, solve
+from friedel.segment.bright import FrameThreshold
+from friedel.segment.params import Thresholds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +27,7 @@ class Resegmenter:
     scan: Scan
     baseline: Baseline
     collected: CollectedVoxels
-    stencil: Stencil
+    stencil: FrameThreshold
     start: int
     stop: int
     whole: bool
@@ -74,12 +75,18 @@ class Resegmenter:
         """The blobs, voxels in runs. Raises `NoiseError` where a run would."""
         stencil = with_thresholds(self.stencil, params, self.baseline, self.pixels)
         with warnings_heard():
-            runs = solve_runs(
+            components = components_of(
                 self.collected.filtered(stencil),
+                params.connectivity,
+                wrap=self.whole and params.wraps(self.scan.full_turn),
+                seed_threshold=Thresholds.of(params, self.baseline.sigma).seed_threshold,
+                executor=self.executor,
+            )
+            runs = solve(
+                components,
                 params,
                 omega_start_deg=float(self.scan.omega_start_deg),
                 omega_step_deg=self.scan.omega_step_deg,
-                wrap=self.whole and params.wraps(self.scan.full_turn),
                 sigma=self.baseline.sigma,
                 executor=self.executor,
             )

@@ -107,7 +107,7 @@ class SolutionCache:
                 self._solutions.popitem(last=False)
 
     def _bytes(self) -> int:
-        return RUN_BYTES * sum(len(one.runs.stretches.frame) for one in self._solutions.values())
+        return RUN_BYTES * sum(len(one.runs.by_blob.frame) for one in self._solutions.values())
 
 
 def solution_id(scope: Scope, source: tuple[object, ...], params: SegmentParams) -> str:

@@ -30,11 +30,11 @@ from friedel.model.scan import Scan
 from friedel.model.stream import Executor
 from friedel.runner.areas import read_areas
 from friedel.runner.executors import Alone, Threads
-from friedel.segment import BlobRuns, Components, SegmentParams, components_of, solve_components
-from friedel.segment.bright import Stencil
+from friedel.segment import BlobRuns, Components, SegmentParams, components_of, solve
+from friedel.segment.bright import FrameThreshold
 
 LIMITS = {"min_size", "max_size", "reject_edge", "reject_touching_excluded"}
-"""Parameters that only choose among blobs (`apply_limits`)."""
+"""Parameters that only choose among blobs (`BlobRuns.limited`)."""
 
 
 Key = tuple[object, ...]
@@ -93,13 +93,13 @@ class _Request:
     scan: Scan
     baseline: Baseline
     generation: int
-    stencil: Stencil
+    stencil: FrameThreshold
     pixels: int
     stencil_key: Key
 
-    def part(self, bright: Components) -> float:
-        """The part of the voxels that is bright."""
-        return bright.voxels / max(self.pixels * bright.frames, 1)
+    def part(self, bright: Components, frames: int) -> float:
+        """The part of the voxels of so many frames that is bright."""
+        return len(bright) / max(self.pixels * frames, 1)
 
 
 class Solver:
@@ -115,7 +115,7 @@ class Solver:
         self._newest = _NewestRequests()
         self._times_collected = 0
         self._sub_volume: tuple[Key, FramesInMemory, CollectedVoxels] | None = None
-        self._stencil: tuple[Key, Stencil, int] | None = None
+        self._stencil: tuple[Key, FrameThreshold, int] | None = None
         self._components: tuple[Key, Components] | None = None
         self._solved_last: tuple[Key, BlobRuns] | None = None
 
@@ -180,7 +180,7 @@ class Solver:
         if self._stencil is None or self._stencil[0] != key:
             areas = read_areas(params, scan)
             outside = areas.outside(params, baseline.beam)
-            stencil = Stencil.of(
+            stencil = FrameThreshold.of(
                 scan.shape, params, baseline=baseline, exclude=outside, mask=scan.mask, noise_image=areas.noise
             )
             self._stencil = key, stencil, int(np.count_nonzero(~stencil.left_out))
@@ -200,10 +200,8 @@ class Solver:
             raise
         known = self.solutions.find(name)
         runs = known.runs if known is not None else self._solved(bright, key, request)
-        noise = request.stencil.noise
-        return Solution(
-            name, request.params, "whole", runs, request.part(bright), 0, request.scan.shape[0], noise=noise
-        )
+        noise, frames = request.stencil.noise, request.scan.shape[0]
+        return Solution(name, request.params, "whole", runs, request.part(bright, frames), 0, frames, noise=noise)
 
     def _of_sub_volume(self, request: _Request, around: Around) -> Solution:
         frames = self._source.sub_volume(around)
@@ -220,8 +218,8 @@ class Solver:
         runs = cut_at_ends(self._solved(bright, key, request), frames.start, frames.stop, request.scan)
         name = solution_id("sub", source, request.params)
         return Solution(
-            name, request.params, "sub", runs, request.part(bright), frames.start, frames.stop,
-            preview=not frames.exact, cut=not all_of_it, noise=request.stencil.noise,
+            name, request.params, "sub", runs, request.part(bright, frames.stop - frames.start), frames.start,
+            frames.stop, preview=not frames.exact, cut=not all_of_it, noise=request.stencil.noise,
         )  # fmt: skip
 
     def _collected(self, frames: FramesInMemory, source: Key, request: _Request) -> CollectedVoxels:
@@ -254,7 +252,7 @@ class Solver:
         key = (*voxels, params.model_dump_json(exclude=LIMITS))
         if self._solved_last is not None and self._solved_last[0] == key:
             return self._solved_last[1].limited(params)
-        runs = solve_components(
+        runs = solve(
             bright,
             params,
             omega_start_deg=float(request.scan.omega_start_deg),

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 
 from friedel.errors import InputError
-from friedel.io.hdf5_file import opened, said
+from friedel.io.hdf5_file import message_of, opened
 from friedel.model.arrays import Image, Indices
 
 
@@ -31,7 +31,7 @@ class Backgrounds:
                 noise = file["entry/noise"][()] if "entry/noise" in file else None
                 return cls(Path(path), file["entry/data/centres"][()], file["entry/gains"][()], noise)
             except KeyError as error:
-                raise InputError(str(path), rule="is not a file of backgrounds", got=said(error)) from error
+                raise InputError(str(path), rule="is not a file of backgrounds", got=message_of(error)) from error
 
     def __len__(self) -> int:
         return len(self.centres)
@@ -47,7 +47,7 @@ class Backgrounds:
             try:
                 return np.asarray(file["entry/data/frames"][index], dtype=np.float32)
             except OSError as error:
-                raise InputError(str(self.path), rule="is damaged", got=said(error)) from error
+                raise InputError(str(self.path), rule="is damaged", got=message_of(error)) from error
 
     def course(self, row: int, col: int) -> Image:
         """One pixel of every background, counts [image]."""

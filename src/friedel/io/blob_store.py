@@ -10,7 +10,7 @@ import numpy as np
 
 from friedel.errors import FriedelError, InputError
 from friedel.io.h5_output import h5_output
-from friedel.io.hdf5_file import opened, said
+from friedel.io.hdf5_file import message_of, opened
 from friedel.model.arrays import AnyArray
 from friedel.model.blobs import COLUMNS, FLAG_MEANINGS, TRUTH_COLUMNS, BlobTable, Column, Reason, Voxels
 
@@ -48,7 +48,7 @@ def count_blobs(path: str | Path) -> int:
         try:
             return len(file["peaks/spot3d_id"])
         except KeyError as error:
-            raise InputError(str(path), rule="is not a table of blobs", got=said(error)) from error
+            raise InputError(str(path), rule="is not a table of blobs", got=message_of(error)) from error
 
 
 def read_attributes(path: str | Path) -> dict[str, Any]:
@@ -105,11 +105,11 @@ def read_blobs_group(file: h5py.Group, name: str) -> BlobTable:
             threshold_unit=str(peaks["threshold"].attrs["units"]),
         )
     except KeyError as error:
-        raise InputError(name, rule="is not a table of blobs", got=said(error)) from error
+        raise InputError(name, rule="is not a table of blobs", got=message_of(error)) from error
     except FriedelError as error:
         raise InputError(name, rule="is not a table of blobs", got=error) from error
     except OSError as error:
-        raise InputError(name, rule="is damaged", got=said(error)) from error
+        raise InputError(name, rule="is damaged", got=message_of(error)) from error
 
 
 def _write_column(group: h5py.Group, column: Column, values: AnyArray, unit: str) -> None:

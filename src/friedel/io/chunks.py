@@ -48,7 +48,7 @@ class ChunkFrames:
         each = "one frame" if layout.per_chunk == 1 else f"{layout.per_chunk} frames"
         self.about = f"{layout.codec.name}, {each} a chunk, read by several threads"
         self._cache = cache or ChunkCache()
-        self.at_once = layout.per_chunk
+        self.frames_per_read = layout.per_chunk
 
     @property
     def held_bytes(self) -> int:
@@ -56,7 +56,7 @@ class ChunkFrames:
         return room_for(self._chunk_bytes) if self._layout.per_chunk > 1 else 0
 
     @property
-    def marks(self) -> tuple[tuple[int, ...], ...]:
+    def file_extents(self) -> tuple[tuple[int, ...], ...]:
         """Place and size of every chunk: compressed ones change their size with their content."""
         return tuple((first, *place) for first, place in sorted(self._places.items()))
 
@@ -117,7 +117,7 @@ class ContiguousFrames:
     ) -> None:
         self._pieces, self._name, self.shape = pieces, name, shape
         self._stored, self.dtype = stored, stored.newbyteorder("=")
-        self.marks = tuple(tuple(place) for _, place in pieces)
+        self.file_extents = tuple(tuple(place) for _, place in pieces)
 
     def read(self, start: int, stop: int) -> AnyArray:
         """Frames [start, stop). Raises `ScanError` that names the file, the dataset and the frame."""

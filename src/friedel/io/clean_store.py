@@ -8,7 +8,7 @@ import numpy as np
 
 from friedel.errors import InputError
 from friedel.io.h5_frames import h5_frames
-from friedel.io.hdf5_file import opened, said
+from friedel.io.hdf5_file import message_of, opened
 from friedel.io.writers import CleanWriter
 from friedel.model.arrays import Image, Indices, Mask
 from friedel.model.stream import CleanBlock, Executor, Serial
@@ -58,7 +58,7 @@ def read_clean(path: str | Path, executor: Executor | None = None) -> Iterator[C
             scale = np.float32(dataset.attrs["scale"])
             saturated, invalid, replaced = (file[f"entry/{name}"][()] for name in ("saturated", "void", "bridged"))
         except KeyError as error:
-            raise InputError(str(path), rule="is not a file of clean frames", got=said(error)) from None
+            raise InputError(str(path), rule="is not a file of clean frames", got=message_of(error)) from None
         source = h5_frames(dataset)
     frames, rows, cols = source.shape
     size = rows * cols

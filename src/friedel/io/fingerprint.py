@@ -5,12 +5,12 @@ import hashlib
 import numpy as np
 
 from friedel.errors import ScanError
-from friedel.io.sources import at_once, marks
+from friedel.io.sources import file_extents, frames_per_read
 from friedel.io.stored_scan import StoredScan
 from friedel.model.arrays import Image, Mask
 from friedel.model.scan import FrameSource
 
-SAMPLE_BYTES = 64_000_000
+PROBE_BYTES = 64_000_000
 """Frames that are hashed: all of a small scan, of a large one `FEWEST` at least."""
 TOLD_BYTES = 8_000_000
 """The same for compressed frames, whose sizes in the file tell nearly all changes already."""
@@ -42,11 +42,11 @@ def _of_frames(found: StoredScan) -> str:
     """Places and sizes of all frames, and what some hold; one that cannot be read is part of the picture."""
     frames = found.frames
     digest = hashlib.sha256(repr((frames.shape, frames.dtype.str)).encode())
-    known = marks(frames) or tuple((file.stat().st_size,) for file in found.files)
+    known = file_extents(frames) or tuple((file.stat().st_size,) for file in found.files)
     digest.update(repr(known).encode())
-    step = at_once(frames)
+    step = frames_per_read(frames)
     told = len({mark[-1] for mark in known}) > len(known) // 2
-    for start in _sample(frames, step, TOLD_BYTES if told else SAMPLE_BYTES):
+    for start in _probe_frames(frames, step, TOLD_BYTES if told else PROBE_BYTES):
         try:
             digest.update(frames.read(start, min(start + step, frames.shape[0])).tobytes())
         except ScanError:
@@ -54,7 +54,7 @@ def _of_frames(found: StoredScan) -> str:
     return digest.hexdigest()
 
 
-def _sample(frames: FrameSource, step: int, most_bytes: int) -> list[int]:
+def _probe_frames(frames: FrameSource, step: int, most_bytes: int) -> list[int]:
     """Evenly spaced frames, the first of each piece of `step` that is read at once."""
     count, rows, cols = frames.shape
     pieces = -(-count // step)

@@ -10,7 +10,7 @@ import numpy as np
 
 from friedel.errors import InputError
 from friedel.io.h5_output import h5_output
-from friedel.io.hdf5_file import opened, said
+from friedel.io.hdf5_file import message_of, opened
 from friedel.io.record import read_record, write_record
 from friedel.model.arrays import AnyArray
 from friedel.model.blobs import Column
@@ -51,7 +51,7 @@ def read_grains(path: str | Path) -> GrainTable:
         try:
             return read_grains_group(file["grains"])
         except (KeyError, OSError) as error:
-            raise InputError(str(path), rule="is not a table of grains", got=said(error)) from error
+            raise InputError(str(path), rule="is not a table of grains", got=message_of(error)) from error
 
 
 def read_description(path: str | Path) -> Description | None:
@@ -68,7 +68,7 @@ def read_description(path: str | Path) -> Description | None:
                 (x, y, z),
             )
         except (KeyError, OSError) as error:
-            raise InputError(str(path), rule="holds half a description", got=said(error)) from error
+            raise InputError(str(path), rule="holds half a description", got=message_of(error)) from error
 
 
 def write_grains_group(file: h5py.Group, table: GrainTable) -> None:

@@ -11,7 +11,7 @@ from friedel.errors import ScanError
 from friedel.io.byte_reader import ByteReader
 from friedel.io.chunk_cache import ChunkCache
 from friedel.io.chunks import ContiguousFrames, Place, direct_frames
-from friedel.io.hdf5_file import open_h5, opened, said
+from friedel.io.hdf5_file import message_of, open_h5, opened
 from friedel.io.sources import JoinedFrames, SelectedFrames
 from friedel.model.arrays import AnyArray
 from friedel.model.scan import FrameSource
@@ -51,7 +51,7 @@ class PlainFrames:
         self.shape: tuple[int, int, int] = dataset.shape
         self.dtype: np.dtype[np.generic] = dataset.dtype.newbyteorder("=")
         self._lock = threading.Lock()
-        self.marks = tuple(_marks(dataset))
+        self.file_extents = tuple(_file_extents(dataset))
 
     def __reduce__(self) -> tuple[object, tuple[Path, str]]:
         return _reopened, (self._path, self._name)
@@ -65,7 +65,7 @@ class PlainFrames:
         try:
             frames = self._dataset()[start:stop]
         except OSError as error:
-            reason = said(error)
+            reason = message_of(error)
             if stop - start > 1:
                 for frame in range(start, stop):  # to name the one
                     self.read(frame, frame + 1)
@@ -81,7 +81,7 @@ class PlainFrames:
             return self._file[self._name]
 
 
-def _marks(dataset: h5py.Dataset) -> Iterator[tuple[int, ...]]:
+def _file_extents(dataset: h5py.Dataset) -> Iterator[tuple[int, ...]]:
     """Bytes that a dataset takes in its file, or the sizes of the files that a virtual one is made of."""
     if not dataset.is_virtual:
         yield (dataset.id.get_storage_size(),)

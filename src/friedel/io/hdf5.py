@@ -11,7 +11,7 @@ from friedel.io.angles import Angles, Steps
 from friedel.io.bliss import bliss_stacks, read_bliss, scan_of
 from friedel.io.h5_find import broken_links, find_frames, images_in
 from friedel.io.h5_frames import h5_frames
-from friedel.io.hdf5_file import opened, said
+from friedel.io.hdf5_file import message_of, opened
 from friedel.io.nexus import nxtomo_stacks, read_nxtomo
 from friedel.io.stored_scan import MOST_DARKS, StoredScan
 from friedel.model.arrays import AnyArray
@@ -41,7 +41,7 @@ def read_dataset(path: Path, inner: str) -> AnyArray:
         try:
             return np.asarray(dataset[()])
         except OSError as error:
-            raise ScanError(f"{path}::{inner}", rule="cannot be read", got=said(error)) from error
+            raise ScanError(f"{path}::{inner}", rule="cannot be read", got=message_of(error)) from error
 
 
 def read_only_dataset(path: Path) -> AnyArray:

@@ -30,10 +30,10 @@ def open_h5(path: str | Path, error: type[FriedelError] = ScanError) -> h5py.Fil
             raise error(str(where), rule="is not an HDF5 file") from cause
         if "truncated" in text or "eof" in text:
             raise error(str(where), rule="is truncated", way_out="copy it again") from cause
-        raise error(str(where), rule="cannot be read", got=said(cause)) from cause
+        raise error(str(where), rule="cannot be read", got=message_of(cause)) from cause
 
 
-def said(error: Exception) -> str:
+def message_of(error: Exception) -> str:
     """What h5py's texts mean to a reader of one line; they name the library's functions."""
     text = str(error.args[0]) if error.args and isinstance(error, KeyError) else str(error)
     if isinstance(error, KeyError) and text.startswith(_OF_THE_LIBRARY):

@@ -8,7 +8,7 @@ from typing import Any
 from friedel.errors import InputError
 from friedel.io.grain_store import write_columns
 from friedel.io.h5_output import h5_output
-from friedel.io.hdf5_file import opened, said
+from friedel.io.hdf5_file import message_of, opened
 from friedel.io.record import read_record, write_record
 from friedel.model.pairs import PAIR_COLUMNS, RESIDUAL_COLUMNS, PairTable
 
@@ -36,4 +36,4 @@ def read_pairs(path: str | Path) -> PairTable:
             columns |= {column.name: group[column.name][()] for column in RESIDUAL_COLUMNS if column.name in group}
             return PairTable(columns, **read_record(group, PairTable, leave_out=("columns",)))
         except (KeyError, OSError) as error:
-            raise InputError(str(path), rule="is not a table of pairs", got=said(error)) from error
+            raise InputError(str(path), rule="is not a table of pairs", got=message_of(error)) from error

@@ -8,7 +8,7 @@ import numpy as np
 
 from friedel.errors import InputError
 from friedel.io.h5_output import h5_output
-from friedel.io.hdf5_file import opened, said
+from friedel.io.hdf5_file import message_of, opened
 from friedel.model.arrays import AnyArray
 from friedel.model.shapes import GrainShape
 
@@ -44,7 +44,7 @@ def read_shapes(path: str | Path) -> list[GrainShape]:
             voxel = float(group.attrs["voxel_um"])
             return [_shape(whole, i, voxel) for i in range(len(whole["grain"]))]
         except (KeyError, OSError) as error:
-            raise InputError(str(path), rule="holds no shapes of grains", got=said(error)) from error
+            raise InputError(str(path), rule="holds no shapes of grains", got=message_of(error)) from error
 
 
 def _ragged(group: Any, name: str, parts: list[AnyArray], kind: type, **options: Any) -> None:

@@ -22,14 +22,14 @@ def held_bytes(frames: FrameSource) -> int:
     return int(getattr(frames, "held_bytes", 0))
 
 
-def at_once(frames: FrameSource) -> int:
+def frames_per_read(frames: FrameSource) -> int:
     """Frames that cost no more to read than one of them."""
-    return int(getattr(frames, "at_once", 1))
+    return int(getattr(frames, "frames_per_read", 1))
 
 
-def marks(frames: FrameSource) -> tuple[tuple[int, ...], ...]:
+def file_extents(frames: FrameSource) -> tuple[tuple[int, ...], ...]:
     """Places and sizes in files, which tell one input from another; empty where the source knows none."""
-    return tuple(getattr(frames, "marks", ()))
+    return tuple(getattr(frames, "file_extents", ()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,14 +60,14 @@ class SelectedFrames:
         return held_bytes(self.source)
 
     @property
-    def at_once(self) -> int:
+    def frames_per_read(self) -> int:
         """Frames that cost no more to read than one."""
-        return at_once(self.source)
+        return frames_per_read(self.source)
 
     @property
-    def marks(self) -> tuple[tuple[int, ...], ...]:
+    def file_extents(self) -> tuple[tuple[int, ...], ...]:
         """Places and sizes in files."""
-        return marks(self.source)
+        return file_extents(self.source)
 
     def read(self, start: int, stop: int) -> AnyArray:
         """Frames [start, stop)."""
@@ -92,8 +92,8 @@ class JoinedFrames:
         self.shape = (self._starts[-1], rows, cols)
         self.dtype = parts[0].dtype
         self.about = f"in {len(parts)} parts; {about(parts[0])}"
-        self.at_once = at_once(parts[0])
-        self.marks = tuple(mark for part in parts for mark in marks(part))
+        self.frames_per_read = frames_per_read(parts[0])
+        self.file_extents = tuple(mark for part in parts for mark in file_extents(part))
 
     @property
     def held_bytes(self) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 
 from friedel.errors import InputError
 from friedel.io.h5_output import h5_output
-from friedel.io.hdf5_file import opened, said
+from friedel.io.hdf5_file import message_of, opened
 from friedel.model.arrays import AnyArray
 from friedel.model.grains import GrainVolume
 
@@ -42,7 +42,7 @@ def read_volume(path: str | Path) -> GrainVolume:
         try:
             return read_volume_group(file["VTKHDF"])
         except (KeyError, OSError) as error:
-            raise InputError(str(path), rule="is not a volume of grains", got=said(error)) from error
+            raise InputError(str(path), rule="is not a volume of grains", got=message_of(error)) from error
 
 
 def write_volume_group(file: h5py.Group, volume: GrainVolume) -> None:

@@ -1,10 +1,9 @@
 """Match: Friedel pairs among blobs, with tolerances that the blobs themselves give.
 
 Two blobs are a pair when they are half a turn apart, the angle between their line and the beam is on a ring of the
-lattice, the line passes through the sample, and they look alike (docs/grains.md, "Match"). The pairs' own
-residuals, told from chance by a mixture fit, scale the blobs' uncertainties; then each blob is given to at most one
-pair, best first. Method of pairs: Ludwig, Reischig, King, Herbig, Lauridsen, Johnson, Marrow & Buffiere, Rev. Sci.
-Instrum. 80 (2009) 033905. The fit of tolerances is ours.
+lattice, the line passes through the sample, and they look alike. The pairs' own residuals, told from
+chance by a mixture fit, scale the blobs' uncertainties; then each blob is given to at most one pair, best first.
+Method of pairs: Ludwig et al., Rev. Sci. Instrum. 80, 033905 (2009). The fit of tolerances is ours.
 """
 
 from collections.abc import Sequence

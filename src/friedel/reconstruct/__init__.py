@@ -32,9 +32,11 @@ def reconstruct(
     the spot's hkl), its blob summed over frames, divided by |F|^2 * Lorentz * polarisation and then by one fitted
     scale. Nothing grows outside `mask` (where it is known) nor outside what the projections agree on. The result
     does not depend on the executor.
+
+    Grains from the projections that their spots are: W. Ludwig et al., Rev. Sci. Instrum. 80, 033905 (2009).
     """
     grid = Grid.of(setup, params.voxel_um)
-    work = SharedInputs(
+    inputs = SharedInputs(
         blobs, grains, DiffractionModel(setup, phases, blobs.shape), BlobsByFrame(blobs), grid, params, mask
     )
-    return list((executor or Serial()).map(lambda grain: reconstruct_grain(work, grain), range(len(grains))))
+    return list((executor or Serial()).map(lambda grain: reconstruct_grain(inputs, grain), range(len(grains))))

@@ -59,32 +59,32 @@ class SharedInputs(NamedTuple):
     mask: SampleMask | None
 
 
-def reconstruct_grain(work: SharedInputs, grain: int) -> GrainShape:
+def reconstruct_grain(inputs: SharedInputs, grain: int) -> GrainShape:
     """The shape of one grain; an empty density where it has too few spots."""
-    params, grid = work.params, work.grid
-    rays = work.diffraction.rays(work.grains, grain, work.blobs)
-    rays = rays.take(_as_predicted(rays, work.blobs))
-    rays, weight = _choose_spots(rays, work.blobs, params.projections)
+    params, grid = inputs.params, inputs.grid
+    rays = inputs.diffraction.rays(inputs.grains, grain, inputs.blobs)
+    rays = rays.take(_as_predicted(rays, inputs.blobs))
+    rays, weight = _choose_spots(rays, inputs.blobs, params.projections)
     if len(rays.blob) < params.fewest_projections:
         return _empty_shape(grain, grid)
-    centre = work.grains.position_um[grain]
-    each = extents(rays, work.blobs, work.diffraction.plane)
+    centre = inputs.grains.position_um[grain]
+    each = extents(rays, inputs.blobs, inputs.diffraction.plane)
     reach = np.minimum(np.quantile(each, REACH_QUANTILE, axis=0), LONGEST * np.median(each, axis=0))
     box = make_voxel_box(centre, reach + params.margin_px * grid.voxel_um, grid)
-    spots = project_blobs(rays, work.blobs_by_frame, work.diffraction.plane, centre, box, grid)
-    support = _support(work, box.start, tuple(box.size.tolist()), centre, box.radius)
+    spots = project_blobs(rays, inputs.blobs_by_frame, inputs.diffraction.plane, centre, box, grid)
+    support = _support(inputs, box.start, tuple(box.size.tolist()), centre, box.radius)
     measured, doubt = _normalised(spots, rays.strength)
     weight = weight * doubt
     fitted = _fit(spots, measured, weight, support, params)
     if fitted is None:
         return _empty_shape(grain, grid)
-    density, threshold, residual, weight, off = fitted
+    density, threshold, residual, weight, blob_residual = fitted
     keep = np.argwhere(density > 0.05)
     low, high = (keep.min(axis=0), keep.max(axis=0) + 1) if len(keep) else (np.zeros(3, int), np.ones(3, int))
     density = density[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
     return GrainShape(
         grain, np.ascontiguousarray(density.transpose(2, 1, 0)), grid.corner_um(box.start + low), grid.voxel_um,
-        threshold, residual, int(np.count_nonzero(weight > 0.05)), rays.blob, weight, off,
+        threshold, residual, int(np.count_nonzero(weight > 0.05)), rays.blob, weight, blob_residual,
     )  # fmt: skip
 
 
@@ -142,18 +142,18 @@ def _spread(directions: Floats, most: int) -> Indices:
     return np.array(chosen)
 
 
-def _support(work: SharedInputs, start: AnyArray, size: tuple[int, ...], centre: Floats, radius: float) -> Mask:
+def _support(inputs: SharedInputs, start: AnyArray, size: tuple[int, ...], centre: Floats, radius: float) -> Mask:
     """Voxels [x,y,z] of the box that are near enough to the grain's centre and in the sample."""
-    grid = work.grid
+    grid = inputs.grid
     x, y, _ = (
         (grid.corner_um(start)[axis] + 0.5 * grid.voxel_um) + np.arange(size[axis]) * grid.voxel_um
         for axis in range(3)
     )
     round_ = np.hypot(x[:, None] - centre[0], y[None, :] - centre[1]) <= radius * grid.voxel_um
     support = np.repeat(round_[:, :, None], size[2], axis=2)
-    if work.mask is not None:
+    if inputs.mask is not None:
         shape = (size[2], size[1], size[0])
-        support &= work.mask.on(grid.corner_um(start), shape, grid.voxel_um).transpose(2, 1, 0)
+        support &= inputs.mask.on(grid.corner_um(start), shape, grid.voxel_um).transpose(2, 1, 0)
     return support
 
 
@@ -176,7 +176,7 @@ class Fitted(NamedTuple):
     threshold: float
     residual: float
     weight: Floats
-    off: Floats
+    blob_residual: Floats
 
 
 def _fit(
@@ -233,13 +233,13 @@ def _reweigh(
     ideal = (pixels * model**2).sum(axis=(1, 2), dtype=np.float64)
     fine = (own > 0) & (ideal > 0) & (both > 0)
     scale = np.where(fine, both / np.where(fine, own, 1.0), 0.0)
-    off = np.sqrt(np.maximum(1.0 - both**2 / np.where(fine, own * ideal, 1.0), 0.0))
-    off = np.where(fine, off, 1.0)
-    typical = np.median(off[fine]) if fine.any() else 1.0
-    left = 1.0 / (1.0 + (off / (TUNING * max(typical, 1e-6))) ** 4)
+    blob_residual = np.sqrt(np.maximum(1.0 - both**2 / np.where(fine, own * ideal, 1.0), 0.0))
+    blob_residual = np.where(fine, blob_residual, 1.0)
+    typical = np.median(blob_residual[fine]) if fine.any() else 1.0
+    left = 1.0 / (1.0 + (blob_residual / (TUNING * max(typical, 1e-6))) ** 4)
     shift = np.log(np.where(fine, scale, 1.0))
     left *= 1.0 / (1.0 + (shift / MASS_SPREAD) ** 2)
-    return measured * scale[:, None, None].astype(np.float32), np.where(fine, weight * left, 0.0), off
+    return measured * scale[:, None, None].astype(np.float32), np.where(fine, weight * left, 0.0), blob_residual
 
 
 def _threshold(solver: SirtSolver, x: AnyArray, measured: AnyArray, pixels: AnyArray, weight: Floats) -> Fitted:
@@ -255,5 +255,7 @@ def _threshold(solver: SirtSolver, x: AnyArray, measured: AnyArray, pixels: AnyA
         misses.append(1.0 - both**2 / (ideal * total) if ideal > 0 and total > 0 else 1.0)
     # single levels can fit by accident: a grain of 700 voxels got 0.375 where its neighbours' best was 0.55
     best = int(np.argmin(ndimage.uniform_filter1d(misses, SMOOTH, mode="nearest")))
-    _, _, off = _reweigh(solver.forward(x), measured, weight, (pixels > 0).astype(np.float32))
-    return Fitted(x.astype(np.float32), float(LEVELS[best]), float(np.sqrt(max(misses[best], 0.0))), weight, off)
+    _, _, blob_residual = _reweigh(solver.forward(x), measured, weight, (pixels > 0).astype(np.float32))
+    return Fitted(
+        x.astype(np.float32), float(LEVELS[best]), float(np.sqrt(max(misses[best], 0.0))), weight, blob_residual
+    )

@@ -1,7 +1,8 @@
 """SIRT: weighted rounds of projecting, comparing and projecting back, never below zero, only in the support.
 
-P. Gilbert, J. Theor. Biol. 36, 105 (1972); rows and columns of the projector are normalised by their sums within
-the support, pixels that are not known have no weight.
+P. Gilbert, J. Theor. Biol. 36, 105 (1972), as A. van der Sluis and H. A. van der Vorst write it (Linear Algebra
+Appl. 130, 257 (1990)): rows and columns of the projector are normalised by their sums, here within the support.
+Pixels that are not known have no weight.
 """
 
 import numpy as np
@@ -60,7 +61,10 @@ def spans_of(support: Mask) -> Indices:
 
 
 def visual_hull(solver: SirtSolver, lit: AnyArray, known: AnyArray, agree: float) -> Mask:
-    """Voxels that `agree` of the projections that can tell see as lit: the back-projected hull, robust to a few."""
+    """Voxels that `agree` of the projections that can tell see as lit: the visual hull, robust to a few.
+
+    The visual hull is A. Laurentini's, IEEE Trans. Pattern Anal. Mach. Intell. 16, 150 (1994).
+    """
     seen = solver.back(known)
     bright = solver.back(lit * known)
     return np.asarray(solver.support & (bright >= agree * seen) & (seen > LEAST))

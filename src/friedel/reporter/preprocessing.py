@@ -11,7 +11,7 @@ from friedel.reporter.ink import BLUE, INK, SOFT, WARM, Sheet, plain_numbers, sh
 from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.panel import Panel, Verdict
 
-SAMPLE = 16
+HISTOGRAM_FRAMES = 16
 """Frames whose clean values make the histogram."""
 
 
@@ -102,7 +102,7 @@ def histogram_panel(inputs: ReportInputs, looker: FrameLooker) -> Panel | None:
 
     None where no pixel is left to show.
     """
-    frames = np.unique(np.linspace(0, looker.scan.shape[0] - 1, SAMPLE).astype(int))
+    frames = np.unique(np.linspace(0, looker.scan.shape[0] - 1, HISTOGRAM_FRAMES).astype(int))
     outside = ~looker.scan.mask
     if inputs.beam is not None:
         outside[inputs.beam.slices] = False

@@ -19,9 +19,9 @@ from friedel.model.stream import CleanBlock, Executor
 from friedel.output_folder.files import BACKGROUND, BLOBS, CLEAN
 from friedel.output_folder.record import StageRecord, output_of
 from friedel.preprocess import clean_blocks, measure_baseline
-from friedel.runner.ahead import one_ahead
 from friedel.runner.compiling import compiling
 from friedel.runner.job import Job
+from friedel.runner.prefetch import prefetched
 from friedel.runner.progress import Progress, log, shown, warnings_kept
 from friedel.runner.scratch import FileScratch
 from friedel.segment.double_threshold import segment
@@ -50,7 +50,7 @@ def from_raw(job: Job, *, blobs: bool) -> Stages:
             if job.recipe.preprocess.keep_clean:
                 blocks = _stored(blocks, files.enter_context(_clean_store(job, baseline)), job.executor)
             if job.executor.threads > 1:
-                blocks = files.enter_context(closing(one_ahead(blocks)))
+                blocks = files.enter_context(closing(prefetched(blocks)))
             blocks = clock.watched(blocks, progress)
             table = _segmented(job, blocks, baseline) if blobs else None
             deque(blocks, maxlen=0)  # what is left of them: all, when nobody wants blobs

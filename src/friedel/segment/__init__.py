@@ -1,11 +1,13 @@
-"""Segmentation: clean frames in, blobs out."""
+"""Segmentation: clean frames in, blobs out.
+
+`bright_voxels` -> `components_of` -> `solve`, or `segment` for all three block by block.
+"""
 
 from friedel.segment.blob_runs import BlobRuns
 from friedel.segment.bright import BrightVoxels, bright_voxels
-from friedel.segment.components import Components, components_of
-from friedel.segment.double_threshold import segment, solve, solve_components, solve_runs
+from friedel.segment.components import Components
+from friedel.segment.double_threshold import components_of, segment, solve
 from friedel.segment.exclude import excluded_area
-from friedel.segment.ledger import apply_limits
 from friedel.segment.params import SegmentParams
 
 __all__ = [
@@ -13,12 +15,9 @@ __all__ = [
     "BrightVoxels",
     "Components",
     "SegmentParams",
-    "apply_limits",
     "bright_voxels",
     "components_of",
     "excluded_area",
     "segment",
     "solve",
-    "solve_components",
-    "solve_runs",
 ]

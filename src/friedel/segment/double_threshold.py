@@ -1,33 +1,34 @@
 """The double threshold in 3D: seeds above one threshold, grown down to another, frames streamed once.
 
-Blobs are found in two halves that can be used alone. `bright_voxels` looks at every voxel and keeps those that any
-blob can hold; `solve` finds the blobs among them, and again, in milliseconds, when a parameter changes. `segment`
-does both block by block. The result is the same to the byte however the scan is cut and whoever does the work.
+In three steps, which can be used alone: `bright_voxels` looks at every voxel and keeps those that any blob can
+hold, `components_of` puts them in order by connected component, and `solve` finds the blobs among them, and again,
+in milliseconds, when a parameter changes. `segment` takes all three block by block. The result is the same to the
+byte however the scan is cut and whoever does the work.
 
 Every seed (component of voxels >= seed_threshold) has a row. A blob's row describes the voxels that it claimed;
 the row of a seed that was absorbed or is below seed_min_voxels describes the seed's own component, which may lie
 within a blob, so that voxels of rejected rows may occur twice in `voxels`.
+
+The method is that of the seminar "Segmentation for diffraction contrast tomography" (J. Bertoldo, 2021): hysteresis
+with a lower threshold that follows each seed's own maximum. Limits of that threshold are those of the ESRF DCT
+code (`thr_seed`, `thr_grow_rat`, `thr_grow_low`, `thr_grow_high`); `docs/double_threshold.md` compares the two.
 """
 
-import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
-import numpy as np
-
-from friedel.errors import FriedelWarning, InputError
-from friedel.model.arrays import AnyArray, Image, Mask
+from friedel.errors import InputError
+from friedel.model.arrays import Image, Mask
 from friedel.model.baseline import Baseline
 from friedel.model.blobs import BlobTable
-from friedel.model.scratch import MemoryScratch, Scratch
+from friedel.model.scratch import Scratch
 from friedel.model.stream import CleanBlock, Executor, Serial
 from friedel.segment.blob_runs import BlobRuns
-from friedel.segment.bright import BrightVoxels, Stencil, beside_invalid_voxels, in_order, look
+from friedel.segment.bright import BrightVoxels, FrameThreshold, find_bright, in_order
 from friedel.segment.components import Components
-from friedel.segment.ledger import build_table, rows_in_order, threshold_unit
-from friedel.segment.params import Rules, SegmentParams, sigma_of
-from friedel.segment.pending import Batch, Pending
-from friedel.segment.pile import Pile
-from friedel.segment.regions import Found, Scene, chunks, find_regions, packed, pixels_beside
+from friedel.segment.ledger import Ledger, Rotation
+from friedel.segment.open_components import OpenComponents
+from friedel.segment.params import SegmentParams, Thresholds, sigma_of
+from friedel.segment.regions import FoundBlobs, find_blobs
 
 
 def segment(
@@ -57,53 +58,42 @@ def segment(
     excluded box does not fit.
     """
     executor = executor or Serial()
-    stencil = Stencil.of(scan_shape, params, baseline=baseline, exclude=exclude, mask=mask, noise_image=noise_image)
-    seen = pixels_beside(stencil.left_out, params.connectivity)
-    turn = scan_shape[0] if wrap else 0
-    solver = _Solver(scan_shape, params, Rules.of(params, sigma_of(baseline)), seen, turn, executor, scratch)
+    frame_threshold = FrameThreshold.of(
+        scan_shape, params, baseline=baseline, exclude=exclude, mask=mask, noise_image=noise_image
+    )
+    thresholds = Thresholds.of(params, sigma_of(baseline))
+    waiting = OpenComponents(scan_shape, thresholds.seed_threshold, params.connectivity, wrap=wrap)
+    ledger = Ledger(params, Rotation(scan_shape, omega_start_deg, omega_step_deg, wrap), scratch)
     for block in in_order(blocks, scan_shape):
-        solver.push(look(block, stencil, executor))
+        for components in waiting.push(find_bright(block, frame_threshold, executor)):
+            ledger.add(_found(components, thresholds, params, executor))
         if on_progress is not None:
             on_progress(block.stop)
-    return solver.table(omega_start_deg, omega_step_deg)
+    return ledger.table()
+
+
+def components_of(
+    bright: BrightVoxels,
+    connectivity: int,
+    *,
+    wrap: bool,
+    seed_threshold: float | None = None,
+    executor: Executor | None = None,
+) -> Components:
+    """Connected components of the bright voxels of a whole scan, or of frames as if it began and ended with them.
+
+    Which voxels are connected depends on no parameter but the floor: it need not be found out again for another
+    seed threshold or tolerance. With `seed_threshold`, what is compared with a voxel's level, just those that hold
+    a seed for it. `wrap` says that the last frame touches the first.
+    """
+    shape = (bright.stop, *bright.shape[1:])
+    waiting = OpenComponents(
+        shape, bright.floor if seed_threshold is None else seed_threshold, connectivity, wrap=wrap
+    )
+    return waiting.all_of(bright).packed(executor)
 
 
 def solve(
-    bright: BrightVoxels,
-    params: SegmentParams,
-    *,
-    omega_start_deg: float,
-    omega_step_deg: float,
-    wrap: bool,
-    sigma: float | None = None,
-    executor: Executor | None = None,
-) -> BlobTable:
-    """Find the blobs among voxels collected before; equal to `segment` of the frames they came from.
-
-    `sigma` is the scan's noise in counts, for unit = "sigma" with noise = "scan". Excluded pixels and the noise
-    image are those that the voxels were collected with. Raises `InputError` when `params` need voxels below the
-    floor of `bright`.
-    """
-    solver = _solved(bright, params, wrap, sigma, executor)
-    return solver.table(omega_start_deg, omega_step_deg)
-
-
-def solve_runs(
-    bright: BrightVoxels,
-    params: SegmentParams,
-    *,
-    omega_start_deg: float,
-    omega_step_deg: float,
-    wrap: bool,
-    sigma: float | None = None,
-    executor: Executor | None = None,
-) -> BlobRuns:
-    """The same with voxels as runs, in half of the time where there are many."""
-    solver = _solved(bright, params, wrap, sigma, executor)
-    return solver.runs(omega_start_deg, omega_step_deg)
-
-
-def solve_components(
     components: Components,
     params: SegmentParams,
     *,
@@ -112,111 +102,31 @@ def solve_components(
     sigma: float | None = None,
     executor: Executor | None = None,
 ) -> BlobRuns:
-    """The same as `solve_runs` of the voxels that the components are of, without looking for these again.
+    """Find the blobs among components; equal to `segment` of the frames that they came from.
 
-    Raises `InputError` when `params` need voxels below their floor, or other neighbours.
+    `sigma` is the scan's noise in counts, for unit = "sigma" with noise = "scan". Excluded pixels and the noise
+    image are those that the voxels were collected with. Raises `InputError` when `params` need voxels below their
+    floor, or other neighbours.
     """
-    rules = _rules(params, sigma, components.floor)
-    if params.connectivity != components.connectivity:
-        raise InputError(
-            "connectivity", rule=f"must be {components.connectivity}, as the components'", got=params.connectivity
-        )
-    solver = _Solver(components.shape, params, rules, components.scene.seen, components.scene.turn, executor)
-    solver.again(components)
-    return solver.runs(omega_start_deg, omega_step_deg)
-
-
-def _rules(params: SegmentParams, sigma: float | None, floor: float) -> Rules:
-    rules = Rules.of(params, sigma)
-    if rules.floor < floor:
+    thresholds, marks = Thresholds.of(params, sigma), components.marks
+    if thresholds.floor < components.floor:
         raise InputError(
             "thresholds",
-            rule=f"must not need voxels below {floor:g}, the floor of what was collected",
-            got=rules.floor,
+            rule=f"must not need voxels below {components.floor:g}, the floor of what was collected",
+            got=thresholds.floor,
             way_out="collect the bright voxels again",
         )
-    return rules
-
-
-def _solved(
-    bright: BrightVoxels, params: SegmentParams, wrap: bool, sigma: float | None, executor: Executor | None
-) -> "_Solver":
-    rules = _rules(params, sigma, bright.floor)
-    turn = bright.shape[0] if wrap else 0
-    seen = pixels_beside(bright.left_out, params.connectivity)
-    solver = _Solver(bright.shape, params, rules, seen, turn, executor)
-    if bright.stop > bright.start:
-        solver.push(bright)
-    return solver
-
-
-class _Solver:
-    """Takes bright voxels block by block, and keeps what is finished."""
-
-    def __init__(
-        self,
-        shape: tuple[int, int, int],
-        params: SegmentParams,
-        rules: Rules,
-        seen: AnyArray | None,
-        turn: int,
-        executor: Executor | None,
-        scratch: Scratch | None = None,
-    ) -> None:
-        self._shape, self._params, self._rules, self._executor = shape, params, rules, executor or Serial()
-        self._seen, self._turn = seen, turn
-        self._pending = Pending(shape, rules.seed_threshold, params.connectivity, wrap=turn > 0)
-        self._saturated = np.empty(0, np.int64)
-        self._beside_invalid = np.empty(0, np.int64)
-        self._replaced = np.zeros(shape[0], np.bool_)
-        self._found: list[Found] = []
-        self._pile = Pile(scratch or MemoryScratch())
-
-    def push(self, part: BrightVoxels) -> None:
-        invalid = beside_invalid_voxels(part, self._params.connectivity)
-        if len(part.saturated):
-            self._saturated = np.concatenate([self._saturated, part.saturated])
-        if len(invalid):
-            self._beside_invalid = np.concatenate([self._beside_invalid, invalid])
-        self._replaced[part.start : part.stop] = part.replaced
-        scene = Scene(self._shape, self._turn, self._saturated, self._beside_invalid, self._replaced, self._seen)
-        for batch in self._pending.push(part):
-            self._find(chunks(batch), scene, packed)
-
-    def again(self, components: Components) -> None:
-        """All of a scan at once, in order already."""
-        self._find(components.pieces, components.scene, lambda piece: piece)
-
-    def _find(self, pieces: list[Batch], scene: Scene, prepare: Callable[[Batch], Batch]) -> None:
-        def task(piece: Batch) -> Found | None:
-            return find_regions(prepare(piece), self._rules, self._params, scene)
-
-        results = self._executor.map(task, pieces)
-        self._found += [self._pile.take(found) for found in results if found is not None]
-
-    def table(self, omega_start_deg: float, omega_step_deg: float) -> BlobTable:
-        self._warn()
-        return build_table(
-            self._found, self._pile, self._params, self._shape, omega_start_deg, omega_step_deg,
-            wrapped=self._turn > 0,
-        )  # fmt: skip
-
-    def runs(self, omega_start_deg: float, omega_step_deg: float) -> BlobRuns:
-        self._warn()
-        columns, reason, order = rows_in_order(
-            self._found, self._params, self._shape[0], omega_start_deg, omega_step_deg
+    if params.connectivity != marks.connectivity:
+        raise InputError(
+            "connectivity", rule=f"must be {marks.connectivity}, as the components'", got=params.connectivity
         )
-        return BlobRuns(
-            columns, reason, *self._pile.runs(order), self._shape, omega_start_deg, omega_step_deg, self._turn > 0,
-            threshold_unit(self._params),
-        )  # fmt: skip
+    ledger = Ledger(params, Rotation(marks.shape, omega_start_deg, omega_step_deg, marks.turn > 0))
+    ledger.add(_found(components, thresholds, params, executor or Serial()))
+    return ledger.runs()
 
-    def _warn(self) -> None:
-        empty = sum(found.n_empty_ranges for found in self._found)
-        if empty:
-            warnings.warn(
-                f'{empty} seeds had no range to grow in: with growth = "literal", grow_max = '
-                f"{self._params.grow_max:g} is below max(grow_min, tolerance * M); they stay as they are",
-                FriedelWarning,
-                stacklevel=4,
-            )
+
+def _found(
+    components: Components, thresholds: Thresholds, params: SegmentParams, executor: Executor
+) -> Iterator[FoundBlobs | None]:
+    """What is in each part of the components: the one way from components to blobs."""
+    return executor.map(lambda part: find_blobs(part.packed(), thresholds, params), components.parts())

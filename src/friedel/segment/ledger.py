@@ -1,125 +1,131 @@
 """The ledger: a row for every seed, kept or with the reason why not."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
+from friedel.errors import FriedelWarning
 from friedel.kernels.segment.moments import REAL, WHOLE
+from friedel.kernels.segment.runs_by_blob import RunsByBlob
 from friedel.model.arrays import AnyArray, Floats, Indices
-from friedel.model.blobs import COLUMN, BlobTable, Flag, Reason, Voxels
+from friedel.model.blobs import COLUMN, BlobTable
+from friedel.model.scratch import MemoryScratch, Scratch
+from friedel.segment.blob_runs import BlobRuns, expanded, in_order
+from friedel.segment.limits import limit_reasons, order_of_rows
 from friedel.segment.params import SegmentParams
-from friedel.segment.pile import Pile
-from friedel.segment.regions import Found
+from friedel.segment.regions import FoundBlobs, SeedRows
 
-_FIXED = (Reason.SEED_TOO_SMALL, Reason.ABSORBED)
-"""Reasons that belong to the seed, whatever the limits."""
+_PLACES = ("frame", "row", "col", "length")
 
 
-def limit_reasons(columns: Mapping[str, AnyArray], reason: AnyArray, params: SegmentParams) -> AnyArray:
-    """The first reason that applies to each row under the limits of `params`; sizes are inclusive."""
-    sizes = [columns[f"{axis}_stop"] - columns[f"{axis}_start"] for axis in ("col", "row", "frame")]
-    flags = columns["flags"]
-    tests = {
-        Reason.SEED_TOO_SMALL: reason == Reason.SEED_TOO_SMALL,
-        Reason.ABSORBED: reason == Reason.ABSORBED,
-        Reason.TOO_SMALL_X: sizes[0] < params.min_size[0],
-        Reason.TOO_SMALL_Y: sizes[1] < params.min_size[1],
-        Reason.TOO_SMALL_FRAMES: sizes[2] < params.min_size[2],
-        Reason.TOO_BIG_X: sizes[0] > params.max_size[0],
-        Reason.TOO_BIG_Y: sizes[1] > params.max_size[1],
-        Reason.TOO_BIG_FRAMES: sizes[2] > params.max_size[2],
-        Reason.EDGE: params.reject_edge & ((flags & Flag.EDGE) != 0),
-        Reason.TOUCHES_EXCLUDED: params.reject_touching_excluded & ((flags & Flag.EXCLUDED) != 0),
-    }
-    codes = [np.int8(code) for code in tests]
-    return np.select(list(tests.values()), codes, default=np.int8(Reason.KEPT))
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """How the frames of a scan lie in the rotation, and whether the last one touches the first.
 
-
-def apply_limits(table: BlobTable, params: SegmentParams) -> BlobTable:
-    """The table under other limits of size, edge and exclusion: no second run, as if it had run with them.
-
-    Seeds that were absorbed or too small stay so. `extra` columns go along.
+    `shape` is the scan's (frames, rows, cols). Frame f has its middle at `omega_start_deg + (f + 0.5) *
+    omega_step_deg`.
     """
-    reason = limit_reasons(table.columns, table.reason, params)
-    if np.array_equal(reason, table.reason):
-        return table
-    voxels = table.voxels
-    start = voxels.pointer[:-1]
-    shape = table.shape
-    first = (voxels.frame[start].astype(np.int64) * shape[1] + voxels.row[start]) * shape[2] + voxels.col[start]
-    order = order_of_rows(first, reason)
-    size = np.diff(voxels.pointer)[order]
-    pointer = np.concatenate([[0], np.cumsum(size)])
-    index = np.repeat(start[order] - pointer[:-1], size) + np.arange(pointer[-1])
-    columns = {name: values[order] for name, values in table.columns.items()}
-    columns["spot3d_id"] = np.arange(len(order))
-    return BlobTable(
-        columns,
-        reason[order],
-        Voxels(pointer, voxels.frame[index], voxels.row[index], voxels.col[index], voxels.intensity[index]),
-        shape,
-        table.omega_start_deg,
-        table.omega_step_deg,
-        table.wrapped,
-        {name: values[order] for name, values in table.extra.items()},
-        table.threshold_unit,
-    )
+
+    shape: tuple[int, int, int]
+    omega_start_deg: float
+    omega_step_deg: float
+    wrapped: bool
 
 
-def order_of_rows(first: Indices, reason: AnyArray) -> Indices:
-    """Kept rows, then the others, each by first voxel; where an absorbed seed begins with a rejected blob's first
-    voxel, the blob comes first (blobs share no voxels, nor do seeds)."""
-    return np.lexsort((np.isin(reason, _FIXED), first, reason != Reason.KEPT))
+class Ledger:
+    """Takes what is found in components, in any order, and gives one table that does not depend on that order.
 
-
-def build_table(
-    parts: list[Found],
-    pile: Pile,
-    params: SegmentParams,
-    shape: tuple[int, int, int],
-    omega_start_deg: float,
-    omega_step_deg: float,
-    *,
-    wrapped: bool,
-) -> BlobTable:
-    """One table of everything that was found, in an order that does not depend on how the scan was cut.
-
-    The voxels of `parts` lie on the `pile`, in the same order.
+    Voxels are by far the largest part of it: until the end they wait in `scratch` (default: memory).
     """
-    columns, reason, order = rows_in_order(parts, params, shape[0], omega_start_deg, omega_step_deg)
-    return BlobTable(
-        columns, reason, pile.voxels(order), shape, omega_start_deg, omega_step_deg, wrapped,
-        threshold_unit=threshold_unit(params),
-    )  # fmt: skip
 
+    def __init__(self, params: SegmentParams, rotation: Rotation, scratch: Scratch | None = None) -> None:
+        self._params, self._rotation = params, rotation
+        self._scratch = scratch or MemoryScratch()
+        self._places = {name: self._scratch.spool(np.int32) for name in _PLACES}
+        self._values = self._scratch.spool(np.float32)
+        self._rows: list[SeedRows] = []
+        self._n_runs: list[Indices] = []
+        self._n_empty_ranges = 0
 
-def rows_in_order(
-    parts: list[Found], params: SegmentParams, frames: int, omega_start_deg: float, omega_step_deg: float
-) -> tuple[dict[str, AnyArray], AnyArray, Indices]:
-    """Columns and reasons of everything that was found, and which found row each is (`order`)."""
-    columns = _columns(parts, frames, omega_start_deg, omega_step_deg)
-    reason = limit_reasons(columns, _joined([part.reason for part in parts], np.int8), params)
-    order = order_of_rows(_joined([part.first for part in parts], np.int64), reason)
-    columns = {name: np.ascontiguousarray(columns[name][order]) for name in COLUMN}
-    columns["spot3d_id"] = np.arange(len(order))
-    return columns, reason[order], order
+    def add(self, parts: Iterable[FoundBlobs | None]) -> None:
+        """Enter the rows, and put their voxels aside."""
+        for found in parts:
+            if found is None:
+                continue
+            for name, spool in self._places.items():
+                spool.append(getattr(found.by_blob, name))
+            self._values.append(found.values)
+            self._n_runs.append(np.diff(found.by_blob.pointer))
+            self._rows.append(found.rows)
+            self._n_empty_ranges += found.n_empty_ranges
 
+    def runs(self) -> BlobRuns:
+        """Everything that was found, voxels as runs."""
+        columns, reason, order = self._rows_in_order()
+        by_blob = self._by_blob()
+        offset = np.cumsum(by_blob.length, dtype=np.int64) - by_blob.length
+        rotation = self._rotation
+        return BlobRuns(
+            columns, reason, in_order(by_blob._replace(offset=offset), order), self._values.whole(), rotation.shape,
+            rotation.omega_start_deg, rotation.omega_step_deg, rotation.wrapped, self._threshold_unit,
+        )  # fmt: skip
 
-def threshold_unit(params: SegmentParams) -> str:
-    """Of the column `threshold`."""
-    return "sigma" if params.unit == "sigma" and params.noise != "scan" else "counts"
+    def table(self) -> BlobTable:
+        """Everything that was found, with voxels one by one in the scratch space; the ledger is used up."""
+        columns, reason, order = self._rows_in_order()
+        size = _joined([rows.whole[:, 0] for rows in self._rows], np.int64)
+        first = np.cumsum(size) - size
+        voxels = expanded(self._by_blob(), self._values.whole(), first, size, order, self._scratch)
+        rotation = self._rotation
+        return BlobTable(
+            columns, reason, voxels, rotation.shape, rotation.omega_start_deg, rotation.omega_step_deg,
+            rotation.wrapped, threshold_unit=self._threshold_unit,
+        )  # fmt: skip
+
+    def _by_blob(self) -> RunsByBlob:
+        """All runs in the order in which they were found; where their values are is not said."""
+        places = {name: spool.whole() for name, spool in self._places.items()}
+        pointer = np.concatenate([[0], np.cumsum(_joined(self._n_runs, np.int64))]).astype(np.int64)
+        return RunsByBlob(pointer=pointer, offset=np.empty(0, np.int64), **places)
+
+    def _rows_in_order(self) -> tuple[dict[str, AnyArray], AnyArray, Indices]:
+        """Columns and reasons of everything that was found, and which found row each is (`order`)."""
+        self._warn()
+        columns = _columns(self._rows, self._rotation)
+        reason = limit_reasons(columns, _joined([rows.reason for rows in self._rows], np.int8), self._params)
+        order = order_of_rows(_joined([rows.first for rows in self._rows], np.int64), reason)
+        columns = {name: np.ascontiguousarray(columns[name][order]) for name in COLUMN}
+        columns["spot3d_id"] = np.arange(len(order))
+        return columns, reason[order], order
+
+    @property
+    def _threshold_unit(self) -> str:
+        """Of the column `threshold`."""
+        return "sigma" if self._params.unit == "sigma" and self._params.noise != "scan" else "counts"
+
+    def _warn(self) -> None:
+        if self._n_empty_ranges:
+            warnings.warn(
+                f'{self._n_empty_ranges} seeds had no range to grow in: with growth = "literal", grow_max = '
+                f"{self._params.grow_max:g} is below max(grow_min, tolerance * M); they stay as they are",
+                FriedelWarning,
+                stacklevel=5,
+            )
 
 
 def _joined(parts: list[AnyArray], kind: type) -> AnyArray:
     return np.concatenate(parts) if parts else np.empty(0, kind)
 
 
-def _columns(parts: list[Found], n_frames: int, omega_start: float, omega_step: float) -> dict[str, AnyArray]:
+def _columns(parts: list[SeedRows], rotation: Rotation) -> dict[str, AnyArray]:
     """Columns of `COLUMNS` over all rows, in the order in which they were found.
 
     The spreads are the plain standard deviations; ImageD11 adds 1 to every variance before it takes the root
     (so that a peak of one pixel has a width), which the meaning of the column here does not.
     """
+    n_frames, omega_start, omega_step = rotation.shape[0], rotation.omega_start_deg, rotation.omega_step_deg
     whole = np.concatenate([part.whole for part in parts] or [np.empty((0, len(WHOLE)), np.int64)])
     real = np.concatenate([part.real for part in parts] or [np.empty((0, len(REAL)))])
     w = dict(zip(WHOLE, whole.T, strict=True))

@@ -136,7 +136,7 @@ class SegmentParams(Params):
         return full_turn if self.wrap == "auto" else self.wrap
 
 
-class Rules(NamedTuple):
+class Thresholds(NamedTuple):
     """The thresholds as they are compared with a voxel's level (counts, or value / noise where it is per pixel)."""
 
     seed_threshold: float
@@ -146,7 +146,7 @@ class Rules(NamedTuple):
     literal: bool
 
     @classmethod
-    def of(cls, params: SegmentParams, sigma: float | None) -> "Rules":
+    def of(cls, params: SegmentParams, sigma: float | None) -> "Thresholds":
         """Thresholds times `sigma` where they are in units of one noise for the whole scan."""
         unit = 1.0
         if params.unit == "sigma" and params.noise == "scan":

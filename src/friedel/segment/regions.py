@@ -1,56 +1,32 @@
-"""Second half of the segmentation: the blobs of finished components."""
+"""Blobs of finished components: seeds, the regions that they claim, and what is measured of each."""
 
-from dataclasses import dataclass
-from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
-from friedel.kernels.segment import saddles
-from friedel.kernels.segment.bright_runs import Runs, empty_runs, pack_values
+from friedel.kernels.segment.bright_runs import empty_runs
 from friedel.kernels.segment.components import Rows, link_rows, sort_by_label, unite_runs
-from friedel.kernels.segment.grow import Claims, Ground, claim_regions, no_claims
+from friedel.kernels.segment.grow import Claims, Regions, claim_regions, no_claims, no_regions
 from friedel.kernels.segment.moments import (
     REAL,
     WHOLE,
-    Stretches,
-    beside_pixels,
-    claimed_stretches,
-    count_marks,
+    count_marked_voxels,
     measure_blobs,
-    on_frames,
-    sort_stretches,
+    touch_marked_frames,
+    touch_marked_pixels,
 )
-from friedel.kernels.segment.seeds import Seeds, bright_stretches, measure_seeds, number_roots
+from friedel.kernels.segment.runs_by_blob import RunsByBlob, claimed_runs, sort_runs_by_blob
+from friedel.kernels.segment.saddles import split_seeds
+from friedel.kernels.segment.seeds import SeedRuns, Seeds, extract_seed_runs, measure_seeds, number_roots
 from friedel.kernels.segment.watershed import split_regions
 from friedel.model.arrays import AnyArray, Indices, Mask
 from friedel.model.blobs import Flag, Reason
-from friedel.segment.params import Rules, SegmentParams
-from friedel.segment.pending import Batch
-
-TASK_VOXELS = 1 << 17
-"""Voxels of components that are solved together: about what a core's cache holds."""
+from friedel.segment.components import Components, ScanMarks
+from friedel.segment.params import SegmentParams, Thresholds
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Scene:
-    """What blobs are looked at against: the scan's shape, marked voxels, pixels and frames.
-
-    `turn` is the number of frames of a full turn, else 0. `saturated` and `beside_invalid` are ascending flat
-    indices into the scan, `replaced` [frame], and `seen` [row, col + 1] counts the pixels beside left-out ones
-    (None: no such pixels).
-    """
-
-    shape: tuple[int, int, int]
-    turn: int
-    saturated: Indices
-    beside_invalid: Indices
-    replaced: Mask
-    seen: AnyArray | None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """One row per seed of some finished components, and their voxels.
+class SeedRows(NamedTuple):
+    """What the ledger says of each seed of some components, one row a seed.
 
     `whole` and `real` have the columns `WHOLE` and `REAL` of the kernel; `first` is the flat index of the first
     voxel in the scan.
@@ -65,192 +41,136 @@ class Found:
     n_absorbed: Indices
     n_saturated: Indices
     flags: Indices
-    stretches: Stretches
+
+
+class FoundBlobs(NamedTuple):
+    """The rows of some components' seeds, and the runs and values (float32, counts) of their voxels, row by row."""
+
+    rows: SeedRows
+    by_blob: RunsByBlob
     values: AnyArray
-    value_pointer: Indices
     n_empty_ranges: int
 
 
-def chunks(batch: Batch) -> list[Batch]:
-    """The batch in parts of about `TASK_VOXELS`, components whole: independent pieces of work."""
-    total = np.concatenate([[0], np.cumsum(batch.runs.length, dtype=np.int64)])[batch.section]
-    part = total[:-1] // TASK_VOXELS
-    cuts = np.concatenate([[0], np.flatnonzero(np.diff(part)) + 1, [len(part)]])
-    found = []
-    for a, b in pairwise(cuts):
-        section = batch.section[a : b + 1]
-        runs = batch.runs.take(slice(int(section[0]), int(section[-1])))
-        found.append(Batch(runs, section - section[0], batch.level, batch.intensity))
-    return found
-
-
-def packed(batch: Batch) -> Batch:
-    """The same with a copy of just its values, in the order of its runs: together in memory, it halves the time."""
-    size = int(batch.runs.length.sum(dtype=np.int64))
-    level = np.empty(size, np.float32)
-    pack_values(batch.runs, batch.level, level)
-    intensity = level
-    if batch.intensity is not batch.level:
-        intensity = np.empty(size, np.float32)
-        pack_values(batch.runs, batch.intensity, intensity)
-    offset = np.cumsum(batch.runs.length, dtype=np.int64) - batch.runs.length
-    return Batch(batch.runs._replace(offset=offset), batch.section, level, intensity)
-
-
-def pixels_beside(left_out: Mask, connectivity: int) -> Indices | None:
-    """Number of pixels left of each that lie beside a left-out one, [row, col + 1]; None where there are none."""
-    if not left_out.any():
-        return None
-    rows, cols = left_out.shape
-    wide = np.zeros((rows + 2, cols + 2), dtype=bool)
-    beside = np.zeros_like(left_out)
-    wide[1:-1, 1:-1] = left_out
-    for dy in (-1, 0, 1):
-        for dx in (-1, 0, 1):
-            if connectivity > 6 or dy == 0 or dx == 0:
-                beside |= wide[1 + dy : rows + 1 + dy, 1 + dx : cols + 1 + dx]
-    count = np.zeros((rows, cols + 1), np.int32)
-    np.cumsum(beside, axis=1, dtype=np.int32, out=count[:, 1:])
-    return count
-
-
-def find_regions(batch: Batch, rules: Rules, params: SegmentParams, scene: Scene) -> Found | None:
+def find_blobs(components: Components, thresholds: Thresholds, params: SegmentParams) -> FoundBlobs | None:
     """The blobs and the rejected seeds of some `packed` components; None where none holds a seed."""
-    runs = batch.runs
-    stretches, at, inside, section = _bright(batch, rules.seed_threshold)
-    if not len(at):
+    runs, marks = components.runs, components.marks
+    seed_runs = _seed_runs(components, thresholds.seed_threshold)
+    if not len(seed_runs.at):
         return None
-    rows = link_rows(stretches, section, scene.turn)
-    number, seeds = _seeds(stretches, rows, section, at, inside, params)
+    rows = link_rows(seed_runs.runs, seed_runs.section, marks.turn)
+    n = _number_seeds(seed_runs, rows, params.connectivity)
     if params.overlap == "watershed" and params.saddle > 0:
-        rule = (rules.seed_threshold, params.saddle, params.seed_min_voxels)
-        whole = saddles.Stretches(stretches, rows, section, at, inside, number)
-        parted, n = saddles.part_seeds(whole, len(seeds.at), batch.level, rule, scene.turn, params.connectivity)
-        if parted is not whole:
-            stretches, _, section, at, inside, number = parted
-            seeds = _measured_seeds(stretches, section, at, inside, number, n)
-    claims = no_claims(len(seeds.at))
+        rule = (thresholds.seed_threshold, params.saddle, params.seed_min_voxels)
+        seed_runs, n = split_seeds(seed_runs, rows, n, components.level, rule, marks.turn, params.connectivity)
+    seeds = Seeds(*[np.empty(n, np.float32 if name == "peak" else np.int64) for name in Seeds._fields])
+    measure_seeds(seed_runs, seeds)
+    claims = no_claims(n)
     # the brightest first; equal maxima by the peak's position, which need not be the order of first voxels
     order = np.lexsort((seeds.at - runs.offset[seeds.run], seeds.run, -seeds.peak, seeds.section))
-    members, pointer = sort_by_label(number, len(seeds.at)) if _needs_members(rules, params) else _nothing()
-    ground = Ground(
-        runs, link_rows(runs, batch.section, scene.turn), batch.level, np.zeros(len(batch.level), np.int32),
-        np.zeros((len(runs.row), 2), np.int64), np.empty((len(batch.level) + 1, 3), np.int32),
-    )  # fmt: skip
+    needed = thresholds.literal or params.overlap == "watershed"
+    members = sort_by_label(seed_runs.seed, n) if needed else (np.empty(0, np.int64), np.zeros(1, np.int64))
+    regions = no_regions(runs, link_rows(runs, components.section, marks.turn), components.level)
     claim_regions(
-        ground, order, seeds, np.array(rules[:4]), params.seed_min_voxels, rules.literal, params.connectivity,
-        stretches, inside, members, pointer, claims,
+        regions, order, seeds, np.array(thresholds[:4]), params.seed_min_voxels, thresholds.literal,
+        params.connectivity, seed_runs, members, claims,
     )  # fmt: skip
     if params.overlap == "watershed":
-        split_regions(ground, seeds, claims, stretches, inside, members, pointer, params.connectivity, scene.turn)
+        split_regions(regions, claims, seed_runs, members, params.connectivity, marks.turn)
     reason = np.where(claims.voxels > 0, Reason.KEPT, np.where(claims.absorber >= 0, Reason.ABSORBED, 1))
-    blobs = _gathered(ground, stretches, number, reason != Reason.KEPT)
-    return _measured(batch, seeds, claims, reason, blobs, params, rules, scene)
+    by_blob = _runs_by_blob(regions, seed_runs, reason != Reason.KEPT)
+    return _measured(components, seeds, claims, reason, by_blob, thresholds)
 
 
-def _needs_members(rules: Rules, params: SegmentParams) -> bool:
-    return rules.literal or params.overlap == "watershed"
+def _seed_runs(components: Components, threshold: float) -> SeedRuns:
+    """Runs of voxels >= the seed threshold; all of seed 0 for now."""
+    room = len(components.level)  # an upper bound, never touched beyond what is found
+    runs, at, inside = empty_runs(room), np.empty(room, np.int64), np.empty(room, np.int32)
+    section = np.empty(len(components.section), np.int64)
+    n = extract_seed_runs(
+        components.runs, components.section, components.level, threshold, runs, at, inside, section
+    )
+    return SeedRuns(runs.take(slice(0, n)), section, at[:n], inside[:n], np.zeros(n, np.int32))
 
 
-def _nothing() -> tuple[Indices, Indices]:
-    return np.empty(0, np.int64), np.zeros(1, np.int64)
+def _number_seeds(seed_runs: SeedRuns, rows: Rows, connectivity: int) -> int:
+    """Number the connected components of seed runs in place; returns how many there are."""
+    parent = np.arange(len(seed_runs.at))
+    unite_runs(seed_runs.runs, rows, connectivity, parent.copy(), parent)
+    return int(number_roots(parent, seed_runs.seed))
 
 
-def _bright(batch: Batch, threshold: float) -> tuple[Runs, Indices, AnyArray, Indices]:
-    room = len(batch.level)  # an upper bound, never touched beyond what is found
-    stretches, at, inside = empty_runs(room), np.empty(room, np.int64), np.empty(room, np.int32)
-    section = np.empty(len(batch.section), np.int64)
-    n = bright_stretches(batch.runs, batch.section, batch.level, threshold, stretches, at, inside, section)
-    return stretches.take(slice(0, n)), at[:n], inside[:n], section
-
-
-def _seeds(
-    stretches: Runs, rows: Rows, section: Indices, at: Indices, inside: AnyArray, params: SegmentParams
-) -> tuple[AnyArray, Seeds]:
-    parent = np.arange(len(at))
-    unite_runs(stretches, rows, params.connectivity, parent.copy(), parent)
-    number = np.empty(len(at), np.int32)
-    n = number_roots(parent, number)
-    return number, _measured_seeds(stretches, section, at, inside, number, n)
-
-
-def _measured_seeds(
-    stretches: Runs, section: Indices, at: Indices, inside: AnyArray, number: AnyArray, n: int
-) -> Seeds:
-    seeds = Seeds(*[np.empty(n, np.float32 if name == "peak" else np.int64) for name in Seeds._fields])
-    measure_seeds(stretches, section, at, inside, number, seeds)
-    return seeds
-
-
-def _gathered(ground: Ground, seeds: Runs, number: AnyArray, rejected: Mask) -> Stretches:
+def _runs_by_blob(regions: Regions, seed_runs: SeedRuns, rejected: Mask) -> RunsByBlob:
     """Voxels of every seed's row: what it claimed, or for a rejected one its own component."""
-    room = len(ground.level)
+    room = len(regions.level)
     taken, claimer = empty_runs(room), np.empty(room, np.int32)
-    n = claimed_stretches(ground.runs, ground.claimed, ground.last, claimer, taken)
+    n = claimed_runs(regions.runs, regions.claimed, regions.last, claimer, taken)
     taken, claimer = taken.take(slice(0, n)), claimer[:n]
     count = np.bincount(claimer, minlength=len(rejected))
-    count += np.bincount(number[rejected[number]], minlength=len(rejected))
+    count += np.bincount(seed_runs.seed[rejected[seed_runs.seed]], minlength=len(rejected))
     pointer = np.concatenate([[0], np.cumsum(count)])
-    fields = [np.empty(pointer[-1], np.int64 if name == "at" else np.int32) for name in Stretches._fields[1:]]
-    out = Stretches(pointer, *fields)
-    sort_stretches(taken, claimer, seeds, number, rejected, pointer[:-1].copy(), out)
+    fields = [np.empty(pointer[-1], np.int64 if name == "offset" else np.int32) for name in RunsByBlob._fields[1:]]
+    out = RunsByBlob(pointer, *fields)
+    sort_runs_by_blob(taken, claimer, seed_runs.runs, seed_runs.seed, rejected, pointer[:-1].copy(), out)
     return out
 
 
 def _measured(
-    batch: Batch, seeds: Seeds, claims: Claims, reason: AnyArray, blobs: Stretches, params: SegmentParams,
-    rules: Rules, scene: Scene,
-) -> Found:  # fmt: skip
-    n, runs = len(reason), batch.runs
-    size = np.add.reduceat(blobs.length, blobs.pointer[:-1], dtype=np.int64)
+    components: Components, seeds: Seeds, claims: Claims, reason: AnyArray, by_blob: RunsByBlob,
+    thresholds: Thresholds,
+) -> FoundBlobs:  # fmt: skip
+    n, runs, marks = len(reason), components.runs, components.marks
+    size = np.add.reduceat(by_blob.length, by_blob.pointer[:-1], dtype=np.int64)
     value_pointer = np.concatenate([[0], np.cumsum(size)])
     values = np.empty(value_pointer[-1], np.float32)
     whole, real = np.empty((n, len(WHOLE)), np.int64), np.empty((n, len(REAL)))
     col = runs.col[seeds.run] + seeds.at - runs.offset[seeds.run]
     peak = np.stack([runs.frame[seeds.run], runs.row[seeds.run], col], axis=1).astype(np.int64)
-    measure_blobs(blobs, batch.intensity, peak, scene.turn, values, value_pointer, whole, real)
+    measure_blobs(by_blob, components.intensity, peak, marks.turn, values, value_pointer, whole, real)
     n_saturated = np.zeros(n, np.int64)
-    if len(scene.saturated):
-        count_marks(blobs, scene.shape, scene.saturated, n_saturated)
-    start = blobs.pointer[:-1]
-    line = blobs.frame[start].astype(np.int64) * scene.shape[1] + blobs.row[start]
-    return Found(
-        first=line * scene.shape[2] + blobs.col[start],
+    if len(marks.saturated):
+        count_marked_voxels(by_blob, marks.shape, marks.saturated, n_saturated)
+    rows = SeedRows(
+        first=first_voxels(by_blob, marks.shape),
         reason=reason.astype(np.int8),
         whole=whole,
         real=real,
-        threshold=np.where(reason == Reason.KEPT, claims.threshold, rules.seed_threshold),
+        threshold=np.where(reason == Reason.KEPT, claims.threshold, thresholds.seed_threshold),
         seed_voxels=seeds.voxels,
         n_absorbed=np.bincount(claims.absorber[reason == Reason.ABSORBED], minlength=n),
         n_saturated=n_saturated,
-        flags=_flags(blobs, whole, claims.touches, n_saturated, scene),
-        stretches=blobs._replace(at=np.empty(0, np.int64)),
-        values=values,
-        value_pointer=value_pointer,
-        n_empty_ranges=int(np.count_nonzero(claims.empty)),
+        flags=_flags(by_blob, whole, claims.touches, n_saturated, marks),
     )
+    return FoundBlobs(rows, by_blob, values, int(np.count_nonzero(claims.empty)))
 
 
-def _flags(blobs: Stretches, whole: Indices, touches: Mask, n_saturated: Indices, scene: Scene) -> Indices:
-    frames, rows, cols = scene.shape
+def first_voxels(by_blob: RunsByBlob, shape: tuple[int, int, int]) -> Indices:
+    """Flat index into the scan of each blob's first voxel."""
+    start = by_blob.pointer[:-1]
+    line = by_blob.frame[start].astype(np.int64) * shape[1] + by_blob.row[start]
+    return np.asarray(line * shape[2] + by_blob.col[start])
+
+
+def _flags(by_blob: RunsByBlob, whole: Indices, touches: Mask, n_saturated: Indices, marks: ScanMarks) -> Indices:
+    frames, rows, cols = marks.shape
     column = dict(zip(WHOLE, whole.T, strict=True))
     edge = (column["row0"] == 0) | (column["row1"] == rows) | (column["col0"] == 0) | (column["col1"] == cols)
     ends = (column["first_frame"] == 0) | (column["last_frame"] == frames - 1)
     beside, replaced = np.zeros((2, len(whole)), np.bool_)
-    if scene.seen is not None:
-        beside_pixels(blobs, scene.seen, beside)
-    if len(scene.beside_invalid):
+    if marks.beside_left_out is not None:
+        touch_marked_pixels(by_blob, marks.beside_left_out, beside)
+    if len(marks.beside_invalid):
         count = np.zeros(len(whole), np.int64)
-        count_marks(blobs, scene.shape, scene.beside_invalid, count)
+        count_marked_voxels(by_blob, marks.shape, marks.beside_invalid, count)
         beside |= count > 0
-    if scene.replaced.any():
-        on_frames(blobs, scene.replaced, replaced)
+    if marks.replaced.any():
+        touch_marked_frames(by_blob, marks.replaced, replaced)
     return np.asarray(
         Flag.TOUCHES * touches
         + Flag.EDGE * edge
         + Flag.EXCLUDED * beside
-        + (Flag.SCAN_END * ends if scene.turn == 0 else 0)
-        + (Flag.FULL_TURN * (column["frames"] == scene.turn))
+        + (Flag.SCAN_END * ends if marks.turn == 0 else 0)
+        + (Flag.FULL_TURN * (column["frames"] == marks.turn))
         + Flag.SATURATED * (n_saturated > 0)
         + Flag.REPLACED * replaced,
         dtype=np.int64,

@@ -17,7 +17,7 @@ from friedel.preprocess.probe_frames import PROBE_FRAMES
 from friedel.preprocess.stream import CORRUPT_SHARE
 from friedel.recipe import Recipe, build_recipe
 from friedel.segment import SegmentParams
-from friedel.survey.spots import BrightPatches, measure_spots
+from friedel.survey.spots import SpotBrightness, measure_spots
 
 LEAST_SIGMAS, MOST_SIGMAS = 8.0, 26.0
 """Between these multiples of the noise lies the seed threshold. White noise reaches 8 in none of 1e10 voxels after
@@ -141,7 +141,7 @@ def _unit(segment: Mapping[str, Any]) -> str:
 
 
 def _thresholds(
-    baseline: Baseline, recipe: Recipe, spots: BrightPatches, scale: float, unit: str
+    baseline: Baseline, recipe: Recipe, spots: SpotBrightness, scale: float, unit: str
 ) -> dict[str, tuple[Any, str]]:
     """Seeds at a tenth (the tolerance) of a typical spot's maximum, as far as the noise lets them.
 

@@ -18,7 +18,7 @@ CLEAR_SIGMAS = 8.0
 LEAST_PIXELS = 5
 
 
-class BrightPatches(NamedTuple):
+class SpotBrightness(NamedTuple):
     """Maximum in counts of each bright patch, ascending, and the part of each frame that is above the floor."""
 
     maxima: Floats
@@ -27,7 +27,7 @@ class BrightPatches(NamedTuple):
 
 def measure_spots(
     scan: Scan, params: PreprocessParams, baseline: Baseline, floor: float, executor: Executor
-) -> BrightPatches:
+) -> SpotBrightness:
     """Bright patches in the probe frames, outside the direct beam; `floor` is in counts.
 
     The background of all of them is their own median, which is enough to see spots.
@@ -47,4 +47,4 @@ def measure_spots(
             sizes = np.bincount(bright.ravel())[1:]
             peaks = np.asarray(ndimage.maximum(image, bright, np.arange(1, count + 1)))
             maxima += peaks[sizes >= LEAST_PIXELS].tolist()
-    return BrightPatches(np.sort(np.array(maxima, dtype=np.float64)), np.array(fractions))
+    return SpotBrightness(np.sort(np.array(maxima, dtype=np.float64)), np.array(fractions))

@@ -13,7 +13,7 @@ from friedel.errors import FriedelError
 from friedel.explorer.blob_details import film, relations, table_of
 from friedel.explorer.display import clean_image
 from friedel.explorer.elbow import THRESHOLDS, ElbowCache, elbow
-from friedel.explorer.histograms import Histogram, histogram_of
+from friedel.explorer.histograms import Histogram, histogram
 from friedel.explorer.outlines import Outlines
 from friedel.explorer.pairable import PairCounter, Proposer, ThresholdSearch
 from friedel.explorer.solution import Overtaken, Scope, Solution
@@ -182,7 +182,7 @@ class SegmentPage:
         key = (*self._look(params), held.start, held.stop, held.exact, again.floor)
 
         def made() -> Histogram:
-            return self._in_quiet_thread(lambda: histogram_of(again, params, held.frames))
+            return self._in_quiet_thread(lambda: histogram(again, params, held.frames))
 
         found: Histogram = self._once("histogram", key, made)
         return {
@@ -199,13 +199,10 @@ class SegmentPage:
         scope = _scope(one_of(request, "scope", ("whole", "sub")))
         params, known = self._draft().segment, whole(request, "known", THRESHOLDS)
         again = self._solver.resegmenter(params, scope, around=whole(request, "frame", self._middle()))
-        unit = again.unit(params)
         alike = params.model_dump_json(exclude={"seed_threshold"})
         key = (scope, *self._look(params), again.start, again.stop, again.floor, alike)
         found = self._in_quiet_thread(
-            lambda: self._elbows.after(
-                key, lambda: elbow(params, again.bright(), again.voxels, unit, again.solved), known, _ELBOW_S
-            )
+            lambda: self._elbows.after(key, lambda: elbow(again, params), known, _ELBOW_S)
         )
         return {**found.plain(), "unit": params.unit}
 

@@ -33,13 +33,23 @@ OWN_ADDRESS = "127.0.0.1"
 ROUTES = (routes_session, routes_frames, routes_mask, routes_segment, routes_grains, routes_run)
 
 
+FILE_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+"""What browsers must be told: they run no script and take no style sheet that comes as something else."""
+
+
 class PageFiles(StaticFiles):
-    """The page's files, asked for again every time: a newer friedel must not meet an older page."""
+    """The page's files, asked for again every time: a newer friedel must not meet an older page.
+
+    Their types are ours, whatever the machine's own table of endings says.
+    """
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """One file."""
+        """One file, of the folder or of a folder in it."""
         response = await super().get_response(path, scope)
         response.headers["Cache-Control"] = "no-cache"
+        kind = FILE_TYPES.get(Path(path).suffix)
+        if kind is not None and "content-type" in response.headers:
+            response.headers["Content-Type"] = kind
         return response
 
 

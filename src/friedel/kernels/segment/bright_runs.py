@@ -65,7 +65,7 @@ def block_states(left_out: AnyArray) -> AnyArray:
     return np.where(some_out & some_kept, MIXED, np.where(some_out, CLOSED, OPEN)).astype(np.uint8)
 
 
-def surely_dark(floor: float, noise: AnyArray) -> AnyArray:
+def lowest_counts(floor: float, noise: AnyArray) -> AnyArray:
     """Values (float32, of the shape of `noise`) below which value / noise is below `floor`, roundings included.
 
     They let whole blocks be tested without dividing, which takes four times as long.
@@ -93,9 +93,9 @@ def extract_runs(
     """Append the runs of `frames` [frame, row, col], float32, the first of which is number `first`.
 
     What is compared is the level: the value, or with an image `noise` [row, col] the float32 quotient
-    value / noise, `dark` being its `surely_dark` values. Voxels with floor <= level <= largest float32 are bright;
-    NaN, infinities and pixels of `left_out` are in nothing. Levels go to `level`, with `noise` also values to
-    `intensity` (else None), runs to `runs` (not their offset). `invalid` [frame] counts the values that are not
+    value / noise, `dark` being its `lowest_counts` values. Voxels with floor <= level <= largest float32 are
+    bright; NaN, infinities and pixels of `left_out` are in nothing. Levels go to `level`, with `noise` also values
+    to `intensity` (else None), runs to `runs` (not their offset). `invalid` [frame] counts the values that are not
     finite. Returns (runs, voxels, -1), or as third the index of the first frame with more than `limit` bright
     voxels.
     """

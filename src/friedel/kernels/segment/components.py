@@ -1,4 +1,9 @@
-"""Connected components of runs: rows that are neighbours, union-find, and what is still open at a cut."""
+"""Connected components of runs: which rows are neighbours, and union-find.
+
+Two runs are connected where their rows are neighbours and their columns come close enough (Rosenfeld and Pfaltz
+1966, "Sequential operations in digital picture processing", J. ACM 13; by runs: He, Chao and Suzuki 2008, "A
+run-based two-scan labeling algorithm", IEEE Trans. Image Process. 17).
+"""
 
 from typing import NamedTuple
 
@@ -6,6 +11,9 @@ import numpy as np
 from numba import njit
 
 from friedel.kernels.segment.bright_runs import AnyArray, Runs
+
+MOST_RUNS_BESIDE = 27
+"""Runs that hold neighbours of one voxel: nine rows of three columns."""
 
 
 class Rows(NamedTuple):
@@ -131,6 +139,45 @@ def first_run(runs: Runs, low: int, high: int, col: int) -> int:
         else:
             low = middle + 1
     return low
+
+
+@njit(cache=True, nogil=True)
+def reach_of(rows: Rows, g: int, h: int, where: int, connectivity: int) -> int:
+    """Columns within which voxels of the rows g and h are neighbours, h being beside g `where` (see `rows_beside`).
+
+    -1 where none are: rows that differ in frame and number, under 6 neighbours.
+    """
+    if h == g:
+        return 1
+    if where == 1 or rows.number[h] == rows.number[g]:
+        return 0 if connectivity == 6 else 1
+    return -1 if connectivity == 6 else (connectivity - 18) // 8
+
+
+@njit(cache=True, nogil=True)
+def neighbours(runs: Runs, rows: Rows, r: int, left: int, right: int, connectivity: int, out: AnyArray) -> int:
+    """The neighbours of columns `left` to `right` of run r, by runs; returns how many runs hold some.
+
+    `out` [i] gets the run, and the places of its first such voxel and of the one behind the last. The columns
+    themselves are among them. Of one voxel, there are at most `MOST_RUNS_BESIDE`.
+    """
+    n = 0
+    g = np.int64(rows.of_run[r])
+    for where in range(3):
+        h0, h1 = rows_beside(rows, g, where)
+        for h in range(h0, h1):
+            reach = reach_of(rows, g, h, where, connectivity)
+            if reach < 0:
+                continue
+            for s in range(first_run(runs, rows.first[h], rows.first[h + 1], left - reach), rows.first[h + 1]):
+                start = np.int64(runs.col[s])
+                if start > right + reach:
+                    break
+                out[n, 0] = s
+                out[n, 1] = runs.offset[s] + max(left - reach - start, 0)
+                out[n, 2] = runs.offset[s] + min(right + reach + 1 - start, np.int64(runs.length[s]))
+                n += 1
+    return n
 
 
 @njit(cache=True, nogil=True)

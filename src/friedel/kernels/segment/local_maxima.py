@@ -8,12 +8,12 @@ import numpy as np
 from numba import njit
 
 from friedel.kernels.segment.bright_runs import AnyArray, Runs
-from friedel.kernels.segment.components import Rows, first_run, rows_beside
-from friedel.kernels.segment.grow import Ground, flood, take_stretch
+from friedel.kernels.segment.components import MOST_RUNS_BESIDE, Rows, neighbours, reach_of, rows_beside
+from friedel.kernels.segment.grow import Regions, claim_span, grow_region
 
 
 @njit(cache=True, nogil=True)
-def likely_maxima(
+def candidate_maxima(
     runs: Runs,
     rows: Rows,
     first: AnyArray,
@@ -32,6 +32,7 @@ def likely_maxima(
     """
     beside = np.zeros(first.size, np.bool_)
     _find_higher_beside(runs, rows, first, level, connectivity, beside)
+    near = np.empty((MOST_RUNS_BESIDE, 3), np.int64)
     n = 0
     for r in range(first.size):
         if not np.float64(runs.peak[r]) * saddle > lowest:
@@ -51,7 +52,7 @@ def likely_maxima(
             if (
                 not hidden
                 and (q == end or deep < high)
-                and _stands_out(runs, rows, level, r, top, high, connectivity)
+                and _is_highest_near(runs, rows, level, r, top, high, connectivity, near)
             ):
                 inside[n], at[n] = r, top
                 n += 1
@@ -65,13 +66,11 @@ def _find_higher_beside(
     runs: Runs, rows: Rows, first: AnyArray, level: AnyArray, connectivity: int, out: AnyArray
 ) -> None:
     """Whether the first maximum of each run has a neighbour in another row that comes before it."""
-    diagonal = -1 if connectivity == 6 else (connectivity - 18) // 8
     for g in range(rows.number.size):
         for where in range(2):
             h0, h1 = rows_beside(rows, g, where)
             for h in range(h0, h1 if where == 0 else g):
-                straight = where == 1 or rows.number[h] == rows.number[g]
-                reach = (0 if connectivity == 6 else 1) if straight else diagonal
+                reach = reach_of(rows, g, h, where, connectivity)
                 if reach >= 0:
                     _compare_rows(runs, rows.first[g], rows.first[g + 1], rows.first[h], rows.first[h + 1], reach,
                                   first, level, out)  # fmt: skip
@@ -115,34 +114,26 @@ def _higher_within(runs: Runs, r: int, reach: int, s: int, first: AnyArray, leve
 
 
 @njit(cache=True, nogil=True)
-def _stands_out(runs: Runs, rows: Rows, level: AnyArray, r: int, q: int, least: float, connectivity: int) -> bool:
+def _is_highest_near(
+    runs: Runs, rows: Rows, level: AnyArray, r: int, q: int, least: float, connectivity: int, beside: AnyArray
+) -> bool:
     """Whether voxel q of run r comes before its neighbours in other rows and all that is reached from them.
 
     That is, along the rows without going below `least`.
     """
-    g, c = np.int64(rows.of_run[r]), runs.col[r] + (q - runs.offset[r])
-    diagonal = -1 if connectivity == 6 else (connectivity - 18) // 8
-    for where in range(3):
-        h0, h1 = rows_beside(rows, g, where)
-        for h in range(h0, h1):
-            straight = where == 1 or rows.number[h] == rows.number[g]
-            reach = (0 if connectivity == 6 else 1) if straight else diagonal
-            if h == g or reach < 0:
-                continue
-            for t in range(first_run(runs, rows.first[h], rows.first[h + 1], c - reach), rows.first[h + 1]):
-                if runs.col[t] > c + reach:
-                    break
-                i = c - runs.col[t]
-                if runs.peak[t] >= level[q] and _higher_along(runs, t, i - reach, i + reach, q, level, least):
-                    return False
+    c = runs.col[r] + (q - runs.offset[r])
+    for i in range(neighbours(runs, rows, r, c, c, connectivity, beside)):
+        t = beside[i, 0]
+        higher = t != r and runs.peak[t] >= level[q]
+        if higher and _higher_along(runs, t, beside[i, 1], beside[i, 2], q, level, least):
+            return False
     return True
 
 
 @njit(cache=True, nogil=True)
-def _higher_along(runs: Runs, r: int, left: int, right: int, q: int, level: AnyArray, least: float) -> bool:
-    """Whether a voxel before q is reached along run r from columns left to right, not going below `least`."""
+def _higher_along(runs: Runs, r: int, u0: int, u1: int, q: int, level: AnyArray, least: float) -> bool:
+    """Whether a voxel before q is reached along run r from its voxels [u0, u1), not going below `least`."""
     start, end = int(runs.offset[r]), int(runs.offset[r]) + int(runs.length[r])
-    u0, u1 = start + max(left, 0), min(start + right + 1, end)
     for first, last, step in ((u0, end, 1), (u1 - 1, start - 1, -1)):
         for u in range(first, last, step):
             if level[u] > level[q] or (level[u] == level[q] and u < q):
@@ -153,8 +144,14 @@ def _higher_along(runs: Runs, r: int, left: int, right: int, q: int, level: AnyA
 
 
 @njit(cache=True, nogil=True)
-def outstanding(
-    ground: Ground, order: AnyArray, inside: AnyArray, at: AnyArray, saddle: float, connectivity: int, out: AnyArray
+def prominent_maxima(
+    regions: Regions,
+    order: AnyArray,
+    inside: AnyArray,
+    at: AnyArray,
+    saddle: float,
+    connectivity: int,
+    out: AnyArray,
 ) -> None:
     """Which maxima cannot be left for a higher voxel without going below `saddle` times their level.
 
@@ -163,9 +160,9 @@ def outstanding(
     before: from a higher voxel in there the way leads on, no deeper, up to a maximum that is one.
     """
     for i in order:
-        if ground.claimed[at[i]] != 0:
+        if regions.claimed[at[i]] != 0:
             continue
-        lowest = saddle * np.float64(ground.level[at[i]])
-        _, _, touches = take_stretch(ground, inside[i], at[i], lowest, np.inf, i + 1, 0)
-        _, touched = flood(ground, lowest, np.inf, i + 1, connectivity, 1)
+        lowest = saddle * np.float64(regions.level[at[i]])
+        _, _, touches = claim_span(regions, inside[i], at[i], lowest, np.inf, i + 1, 0)
+        _, touched = grow_region(regions, lowest, np.inf, i + 1, connectivity, 1)
         out[i] = not (touches or touched)

@@ -1,30 +1,14 @@
 """Sums over the voxels of blobs: centroid, spread, extent.
 
-All sums are float64, about the blob's peak, over a row's stretch first and then in (frame, row, col) order, so they
+All sums are float64, about the blob's peak, over a row's run first and then in (frame, row, col) order, so they
 do not depend on how the scan was cut.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from friedel.kernels.segment.bright_runs import AnyArray, Runs
-
-
-class Stretches(NamedTuple):
-    """Voxels of blobs as stretches of rows: those of blob b are [pointer[b], pointer[b + 1]), in order.
-
-    `frame, row, col, length` int32, `at` the place of the first voxel among the values.
-    """
-
-    pointer: AnyArray
-    frame: AnyArray
-    row: AnyArray
-    col: AnyArray
-    length: AnyArray
-    at: AnyArray
-
+from friedel.kernels.segment.bright_runs import AnyArray
+from friedel.kernels.segment.runs_by_blob import RunsByBlob
 
 WHOLE = ("voxels", "first_frame", "last_frame", "start", "stop", "frames", "row0", "row1", "col0", "col1",
          "max_frame", "max_row", "max_col")  # fmt: skip
@@ -33,67 +17,6 @@ WHOLE = ("voxels", "first_frame", "last_frame", "start", "stop", "frames", "row0
 REAL = ("sum", "max", "frame", "row", "col", "var_frame", "var_row", "var_col", "cov_row_col", "cov_row_frame",
         "cov_col_frame")  # fmt: skip
 """Columns of the real result: centroids (frames unwrapped), variances, covariances, in voxels."""
-
-
-@njit(cache=True, nogil=True)
-def claimed_stretches(runs: Runs, claimed: AnyArray, last: AnyArray, blob: AnyArray, out: Runs) -> int:
-    """The stretches that blobs claimed, as runs in order, and whose they are; returns how many.
-
-    `claimed` [voxel] is blob + 1, 0 for none; `last` [run, 2] the stretch that a run lost last.
-    """
-    frame, row, col, length, _, offset = runs
-    o_frame, o_row, o_col, o_length, _, o_offset = out
-    n = 0
-    for r in range(length.size):
-        if last[r, 1] == 0:
-            continue
-        start = offset[r]
-        end = start + length[r]
-        whole = last[r, 0] == start and last[r, 1] == end
-        while start < end:
-            mine = claimed[start]
-            q = end if whole else start + 1
-            while q < end and claimed[q] == mine:
-                q += 1
-            if mine > 0:
-                o_frame[n] = frame[r]
-                o_row[n] = row[r]
-                o_col[n] = col[r] + (start - offset[r])
-                o_length[n] = q - start
-                o_offset[n] = start
-                blob[n] = mine - 1
-                n += 1
-            start = q
-    return n
-
-
-@njit(cache=True, nogil=True)
-def sort_stretches(
-    claimed: Runs,
-    claimer: AnyArray,
-    seeds: Runs,
-    seed: AnyArray,
-    rejected: AnyArray,
-    place: AnyArray,
-    out: Stretches,
-) -> None:
-    """Write the claimed stretches, and those of rejected seeds, to `out`, each at its blob's next place."""
-    for r in range(claimer.size):
-        _put(claimed, r, claimer[r], place, out)
-    for r in range(seed.size):
-        if rejected[seed[r]]:
-            _put(seeds, r, seed[r], place, out)
-
-
-@njit(cache=True, nogil=True)
-def _put(runs: Runs, r: int, blob: int, place: AnyArray, out: Stretches) -> None:
-    p = place[blob]
-    place[blob] += 1
-    out.frame[p] = runs.frame[r]
-    out.row[p] = runs.row[r]
-    out.col[p] = runs.col[r]
-    out.length[p] = runs.length[r]
-    out.at[p] = runs.offset[r]
 
 
 @njit(cache=True, nogil=True)
@@ -126,7 +49,7 @@ def unwrap(frame: AnyArray, p0: int, p1: int, peak: int, turn: int) -> tuple[int
 
 @njit(cache=True, nogil=True)
 def measure_blobs(
-    stretches: Stretches,
+    blobs: RunsByBlob,
     intensity: AnyArray,
     peak: AnyArray,
     turn: int,
@@ -140,7 +63,7 @@ def measure_blobs(
     `peak` [blob, 3] is frame, row, col. `value_pointer` [blob + 1] says where each blob's values go. `turn` is
     the number of frames of a full turn, 0 where the scan is not one.
     """
-    pointer, frame = stretches.pointer, stretches.frame
+    pointer, frame = blobs.pointer, blobs.frame
     sums = np.empty(10)
     for b in range(pointer.size - 1):
         p0 = pointer[b]
@@ -154,13 +77,13 @@ def measure_blobs(
         before = turn if shift > 0 else 0
         behind = -turn if shift < 0 else 0
         out = values[value_pointer[b] : value_pointer[b + 1]]
-        real[b, 1] = _add_up(stretches, p0, p1, intensity, peak[b], cut, before, behind, out, row, sums)
+        real[b, 1] = _add_up(blobs, p0, p1, intensity, peak[b], cut, before, behind, out, row, sums)
         _central_moments(sums, peak[b], real[b])
 
 
 @njit(cache=True, nogil=True)
 def _add_up(
-    stretches: Stretches,
+    blobs: RunsByBlob,
     p0: int,
     p1: int,
     intensity: AnyArray,
@@ -185,9 +108,9 @@ def _add_up(
     start, stop, row_low, row_high, col_low, col_high = z0, z0, y0, y0, x0, x0
     n = 0
     for p in range(p0, p1):
-        f = int(stretches.frame[p]) + (before if stretches.frame[p] < cut else behind)
-        j, left, count = int(stretches.row[p]), int(stretches.col[p]), int(stretches.length[p])
-        first = stretches.at[p]
+        f = int(blobs.frame[p]) + (before if blobs.frame[p] < cut else behind)
+        j, left, count = int(blobs.row[p]), int(blobs.col[p]), int(blobs.length[p])
+        first = blobs.offset[p]
         t0 = t1 = t2 = 0.0
         for i in range(count):
             values[n + i] = intensity[first + i]
@@ -243,64 +166,36 @@ def _central_moments(sums: AnyArray, peak: AnyArray, real: AnyArray) -> None:
 
 
 @njit(cache=True, nogil=True)
-def count_marks(stretches: Stretches, shape: tuple[int, int, int], marks: AnyArray, out: AnyArray) -> None:
+def count_marked_voxels(blobs: RunsByBlob, shape: tuple[int, int, int], marks: AnyArray, out: AnyArray) -> None:
     """Count, for every blob, its voxels among `marks`: ascending flat indices into a scan of that shape."""
-    for b in range(stretches.pointer.size - 1):
+    for b in range(blobs.pointer.size - 1):
         n = 0
-        for p in range(stretches.pointer[b], stretches.pointer[b + 1]):
-            line = np.int64(stretches.frame[p]) * shape[1] + stretches.row[p]
-            key = line * shape[2] + stretches.col[p]
-            n += np.searchsorted(marks, key + stretches.length[p]) - np.searchsorted(marks, key)
+        for p in range(blobs.pointer[b], blobs.pointer[b + 1]):
+            line = np.int64(blobs.frame[p]) * shape[1] + blobs.row[p]
+            key = line * shape[2] + blobs.col[p]
+            n += np.searchsorted(marks, key + blobs.length[p]) - np.searchsorted(marks, key)
         out[b] = n
 
 
 @njit(cache=True, nogil=True)
-def beside_pixels(stretches: Stretches, seen: AnyArray, out: AnyArray) -> None:
+def touch_marked_pixels(blobs: RunsByBlob, seen: AnyArray, out: AnyArray) -> None:
     """Whether a blob has a voxel on a marked pixel; `seen` [row, col + 1] counts the marks left of each pixel."""
-    for b in range(stretches.pointer.size - 1):
+    for b in range(blobs.pointer.size - 1):
         found = False
-        for p in range(stretches.pointer[b], stretches.pointer[b + 1]):
-            j = stretches.row[p]
-            i = stretches.col[p]
-            if seen[j, i + stretches.length[p]] > seen[j, i]:
+        for p in range(blobs.pointer[b], blobs.pointer[b + 1]):
+            j = blobs.row[p]
+            i = blobs.col[p]
+            if seen[j, i + blobs.length[p]] > seen[j, i]:
                 found = True
                 break
         out[b] = found
 
 
 @njit(cache=True, nogil=True)
-def on_frames(stretches: Stretches, marked: AnyArray, out: AnyArray) -> None:
+def touch_marked_frames(blobs: RunsByBlob, marked: AnyArray, out: AnyArray) -> None:
     """Whether a blob has a voxel on a marked frame."""
-    for b in range(stretches.pointer.size - 1):
+    for b in range(blobs.pointer.size - 1):
         found = False
-        for p in range(stretches.pointer[b], stretches.pointer[b + 1]):
-            found |= marked[stretches.frame[p]]
+        for p in range(blobs.pointer[b], blobs.pointer[b + 1]):
+            found |= marked[blobs.frame[p]]
         out[b] = found
-
-
-@njit(cache=True, nogil=True)
-def spell_out(
-    stretches: Stretches,
-    values: AnyArray,
-    value_pointer: AnyArray,
-    place: AnyArray,
-    frame: AnyArray,
-    row: AnyArray,
-    col: AnyArray,
-    intensity: AnyArray,
-) -> None:
-    """Write one entry per voxel, blob b's from place[b] on."""
-    for b in range(place.size):
-        n = place[b]
-        start = value_pointer[b]
-        for q in range(value_pointer[b + 1] - start):
-            intensity[n + q] = values[start + q]
-        for p in range(stretches.pointer[b], stretches.pointer[b + 1]):
-            f = stretches.frame[p]
-            j = stretches.row[p]
-            c = stretches.col[p]
-            for x in range(stretches.length[p]):
-                frame[n + x] = f
-                row[n + x] = j
-                col[n + x] = c + x
-            n += stretches.length[p]

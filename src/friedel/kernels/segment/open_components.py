@@ -1,7 +1,8 @@
-"""Runs of components that are still open where the scan was cut, as chains in one pool.
+"""Runs of components that are still open where the scan was cut, as linked lists in one store.
 
-Every open component is a linked list of runs, so that joining two costs nothing and taking one out costs only its
-own runs, however long others stay open.
+Every open component is a list of runs, so that joining two costs nothing and taking one out costs only its own
+runs, however long others stay open. `lists` [list, 3] hold first run, last run and number of runs; `next_run` [run]
+is the one behind it.
 """
 
 from numba import njit
@@ -12,7 +13,7 @@ NONE = -1
 
 
 @njit(cache=True, nogil=True)
-def classify(
+def mark_open_and_seeded(
     parent: AnyArray,
     n_old: int,
     was_seeded: AnyArray,
@@ -23,9 +24,9 @@ def classify(
     is_open: AnyArray,
     is_seeded: AnyArray,
 ) -> None:
-    """Tell which components (by root) go on, and which hold a voxel >= the seed threshold.
+    """Mark the components (by root) that are open, and those that hold a voxel >= the seed threshold.
 
-    Nodes below `n_old` are components of earlier blocks, the others runs of this one. A component goes on where
+    Nodes below `n_old` are components of earlier blocks, the others runs of this one. A component is open where
     it is on frame `newest` or holds one of the nodes `held` (frame 0 of a full turn).
     """
     for c in range(n_old):
@@ -42,10 +43,10 @@ def classify(
 
 
 @njit(cache=True, nogil=True)
-def assign_slots(
+def number_components(
     parent: AnyArray, n_old: int, is_open: AnyArray, is_seeded: AnyArray, slot: AnyArray, label: AnyArray
 ) -> tuple[int, int, int]:
-    """Number the components that go on (slots from 0), then the seeded ones that end here and began earlier
+    """Number the open components (slots from 0), then the seeded ones that end here and began earlier
     (slots after those), and the seeded ones that live in this block alone (labels from 0).
 
     Returns how many of each. Others get -1: nothing bright enough is lost.
@@ -74,11 +75,8 @@ def assign_slots(
 
 
 @njit(cache=True, nogil=True)
-def join_chains(slot: AnyArray, old: AnyArray, new: AnyArray, follow: AnyArray) -> None:
-    """Hang the chains of earlier components together under their new slots.
-
-    `old` and `new` [component or slot, 3] hold first run, last run and number of runs.
-    """
+def join_lists(slot: AnyArray, old: AnyArray, new: AnyArray, next_run: AnyArray) -> None:
+    """Join the lists of earlier components under their new slots: `old` [component], `new` [slot]."""
     for c in range(old.shape[0]):
         s = slot[c]
         if s == NONE or old[c, 2] == 0:
@@ -86,7 +84,7 @@ def join_chains(slot: AnyArray, old: AnyArray, new: AnyArray, follow: AnyArray) 
         if new[s, 2] == 0:
             new[s, 0] = old[c, 0]
         else:
-            follow[new[s, 1]] = old[c, 0]
+            next_run[new[s, 1]] = old[c, 0]
         new[s, 1] = old[c, 1]
         new[s, 2] += old[c, 2]
 
@@ -97,37 +95,37 @@ def append_runs(
     slot: AnyArray,
     level: AnyArray,
     intensity: AnyArray | None,
-    pool: Runs,
-    pool_level: AnyArray,
-    pool_intensity: AnyArray | None,
-    follow: AnyArray,
-    chain: AnyArray,
+    store: Runs,
+    store_level: AnyArray,
+    store_intensity: AnyArray | None,
+    next_run: AnyArray,
+    lists: AnyArray,
     n_runs: int,
     n_values: int,
 ) -> tuple[int, int]:
-    """Copy the runs that have a slot, with their values, to the pool, and hang them onto the slots' chains."""
+    """Copy the runs that have a slot, with their values, to the store, at the ends of the slots' lists."""
     for r in range(slot.size):
         s = slot[r]
         if s == NONE:
             continue
-        _copy_run(runs, r, level, intensity, pool, n_runs, n_values, pool_level, pool_intensity)
-        follow[n_runs] = NONE
-        if chain[s, 2] == 0:
-            chain[s, 0] = n_runs
+        _copy_run(runs, r, level, intensity, store, n_runs, n_values, store_level, store_intensity)
+        next_run[n_runs] = NONE
+        if lists[s, 2] == 0:
+            lists[s, 0] = n_runs
         else:
-            follow[chain[s, 1]] = n_runs
-        chain[s, 1] = n_runs
-        chain[s, 2] += 1
+            next_run[lists[s, 1]] = n_runs
+        lists[s, 1] = n_runs
+        lists[s, 2] += 1
         n_values += runs.length[r]
         n_runs += 1
     return n_runs, n_values
 
 
 @njit(cache=True, nogil=True)
-def drain(
-    chain: AnyArray,
-    follow: AnyArray,
-    pool: Runs,
+def copy_lists(
+    lists: AnyArray,
+    next_run: AnyArray,
+    store: Runs,
     level: AnyArray,
     intensity: AnyArray | None,
     out: Runs,
@@ -135,30 +133,30 @@ def drain(
     out_intensity: AnyArray | None,
     section: AnyArray,
 ) -> int:
-    """Copy whole chains out of the pool, one section each; returns the number of values."""
+    """Copy whole lists out of the store, one section each; returns the number of values."""
     n_runs = 0
     n_values = 0
-    for s in range(chain.shape[0]):
+    for s in range(lists.shape[0]):
         section[s] = n_runs
-        r = chain[s, 0]
-        for _ in range(chain[s, 2]):
-            _copy_run(pool, r, level, intensity, out, n_runs, n_values, out_level, out_intensity)
-            n_values += pool.length[r]
+        r = lists[s, 0]
+        for _ in range(lists[s, 2]):
+            _copy_run(store, r, level, intensity, out, n_runs, n_values, out_level, out_intensity)
+            n_values += store.length[r]
             n_runs += 1
-            r = follow[r]
-    section[chain.shape[0]] = n_runs
+            r = next_run[r]
+    section[lists.shape[0]] = n_runs
     return n_values
 
 
 @njit(cache=True, nogil=True)
-def chain_voxels(chain: AnyArray, follow: AnyArray, length: AnyArray) -> int:
-    """Number of voxels on the chains."""
+def count_voxels(lists: AnyArray, next_run: AnyArray, length: AnyArray) -> int:
+    """Number of voxels of the lists."""
     n = 0
-    for s in range(chain.shape[0]):
-        r = chain[s, 0]
-        for _ in range(chain[s, 2]):
+    for s in range(lists.shape[0]):
+        r = lists[s, 0]
+        for _ in range(lists[s, 2]):
             n += int(length[r])
-            r = follow[r]
+            r = next_run[r]
     return n
 
 

@@ -1,4 +1,4 @@
-"""Seeds of blobs: connected components of voxels at or above the seed threshold.
+"""Seeds of blobs: connected components of voxels at or above the seed threshold, the higher one of the two.
 
 Voxels are named by their position q in the values: voxel c of run r is offset[r] + c.
 """
@@ -8,6 +8,20 @@ from typing import NamedTuple
 from numba import njit
 
 from friedel.kernels.segment.bright_runs import AnyArray, Runs
+
+
+class SeedRuns(NamedTuple):
+    """Runs of voxels >= the seed threshold, in order of position within each section.
+
+    `section` are the sections' first ones; `at` [run] is the place of each one's first maximum, `inside` [run] the
+    bright run that it is a part of, and `seed` [run] the number of its seed.
+    """
+
+    runs: Runs
+    section: AnyArray
+    at: AnyArray
+    inside: AnyArray
+    seed: AnyArray
 
 
 class Seeds(NamedTuple):
@@ -24,7 +38,7 @@ class Seeds(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def bright_stretches(
+def extract_seed_runs(
     runs: Runs,
     section: AnyArray,
     level: AnyArray,
@@ -34,9 +48,10 @@ def bright_stretches(
     inside: AnyArray,
     out_section: AnyArray,
 ) -> int:
-    """Stretches of levels >= threshold, as runs `out`, with the run that each is `inside`; returns how many.
+    """Find the runs of levels >= `threshold` within `runs`; returns how many.
 
-    `at` is the place of the first of a stretch's largest levels. `out_section` are the sections' first stretches.
+    `at` gets the place of each one's first maximum, `inside` the run that it is a part of, `out_section` the
+    sections' first ones.
     """
     frame, row, col, length, peak, offset = runs
     o_frame, o_row, o_col, o_length, o_peak, o_offset = out
@@ -85,11 +100,10 @@ def number_roots(parent: AnyArray, number: AnyArray) -> int:
 
 
 @njit(cache=True, nogil=True)
-def measure_seeds(
-    stretches: Runs, section: AnyArray, at: AnyArray, inside: AnyArray, number: AnyArray, seeds: Seeds
-) -> None:
+def measure_seeds(of: SeedRuns, seeds: Seeds) -> None:
     """Section, size, maximum and peak (the first in (frame, row, col) order) of every seed component."""
-    length, peak = stretches.length, stretches.peak
+    section, at, inside, number = of.section, of.at, of.inside, of.seed
+    length, peak = of.runs.length, of.runs.peak
     for x in range(seeds.voxels.size):
         seeds.voxels[x] = 0
     for s in range(section.size - 1):

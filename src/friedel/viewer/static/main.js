@@ -1,82 +1,74 @@
-// Start: the session, the tabs, the progress of what runs on the server, keys and the address.
+// Start: the pages and their tabs, keys, and the address. Nothing here knows what a page shows.
 
-import * as address from "./address.js";
-import * as api from "./api.js";
-import { el, icon } from "./dom.js";
-import { mountHeader, showTroubles } from "./header.js";
-import { showHelp } from "./help.js";
-import { keepEdits, restoreEdits } from "./kept.js";
-import * as keys from "./keys.js";
-import * as state from "./state.js";
-import { setTheme, theme } from "./theme.js";
+import * as address from "./lib/address.js";
+import * as api from "./lib/api.js";
+import { el } from "./lib/dom.js";
+import { emptyPage } from "./lib/empty.js";
+import * as keys from "./lib/keys.js";
+import * as state from "./lib/state.js";
+import { setTheme, theme } from "./lib/theme.js";
+import { mountHeader } from "./shell/header.js";
+import { showHelp } from "./shell/help.js";
+import { keepEdits, restoreEdits } from "./shell/kept_edits.js";
+import { poll } from "./shell/progress.js";
+import { reload, sendDrafts } from "./shell/session.js";
+import { complain, toast } from "./shell/toasts.js";
 
-const TABS = [
-  { name: "frames", title: "Frames", module: "./frames.js" },
-  { name: "segment", title: "Segment", module: "./segment.js" },
-  { name: "grains", title: "Pairs & grains", module: "./grains.js" },
-  { name: "volume", title: "Volume", module: "./volume.js" },
-  { name: "run", title: "Run", module: "./run.js" },
-  { name: "save", title: "Save", module: "./save.js" },
+/** @typedef {import("./lib/types.js").Page} Page */
+
+/** Each is `NAME/page.js` with `NAME/NAME.css`. */
+const PAGES = [
+  { name: "frames", title: "Frames" },
+  { name: "segment", title: "Segment" },
+  { name: "grains", title: "Pairs & grains" },
+  { name: "volume", title: "Volume" },
+  { name: "run", title: "Run" },
+  { name: "save", title: "Save" },
 ];
-const POLL_MS = 400;
 
-/**
- * What every tab gets: `export function mount(host, app) -> {show(), hide()}`.
- * @typedef {Object} App
- * @property {typeof import("./state.js")} state
- * @property {typeof import("./api.js")} api
- * @property {typeof import("./keys.js")} keys  `keys.bind(tab, combos, says, run)`
- * @property {typeof import("./address.js")} address  `address.remember(name, part)` keeps more in the URL
- * @property {(text: string, kind?: "info"|"note"|"bad") => void} toast  a line that goes by itself
- * @property {(error: any) => void} complain  says an error, unless it was only overtaken
- * @property {(name: string) => void} open  another tab
- * @property {() => Promise<void>} reload  ask for the session again
- * @property {(file: string) => void} style  load a style sheet of this folder, once
- */
+const friedel = { ready: false, counters: state.counters, timings: state.timings, state };
+Object.assign(window, { friedel });
 
-/** @type {App} */
-const app = { state, api, keys, address, toast, complain, open, reload, style };
-/** @type {Map<string, {host: HTMLElement, tab: Promise<{show: () => void, hide: () => void}|null>}>} */
+/** @type {import("./lib/types.js").App} */
+const app = { toast, complain, open, reload, reveal: (parts) => void Object.assign(friedel, parts) };
+/** @type {Map<string, {host: HTMLElement, page: Promise<Page|null>}>} */
 const mounted = new Map();
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
-const header = mountHeader(/** @type {HTMLElement} */ (document.getElementById("header")), TABS, open);
-
-Object.assign(window, { friedel: { ready: false, counters: state.counters, timings: state.timings, state } });
+const header = mountHeader(/** @type {HTMLElement} */ (document.getElementById("header")), PAGES, open);
 
 /** @param {string} name */
 function open(name) {
-  state.set({ tab: TABS.some((tab) => tab.name === name) ? name : "frames" });
+  state.set({ tab: PAGES.some((page) => page.name === name) ? name : "frames" });
 }
 
-/** Mount a tab when it is first shown. @param {string} name */
+/** Make a page when it is first shown. @param {string} name */
 function mount(name) {
   const found = mounted.get(name);
   if (found) return found;
-  const host = el("section.panel-host", {
+  const known = PAGES.some((page) => page.name === name) ? name : "frames"; // an address may say anything
+  const host = el(`section.panel-host.${known}`, {
     id: `panel-${name}`,
     role: "tabpanel",
     "aria-labelledby": `tab-${name}`,
     data: { tab: name },
   });
+  document.head.append(el("link", { rel: "stylesheet", href: new URL(`${known}/${known}.css`, import.meta.url).href }));
   main.append(host);
-  const path = TABS.find((tab) => tab.name === name)?.module ?? "./frames.js";
-  const tab = import(path)
-    .then((module) => module.mount(host, app))
-    .catch((error) => {
-      host.replaceChildren(
-        el(
-          "div.empty",
-          {},
-          icon("warn"),
-          el("h2", {}, "This page could not be shown"),
-          el("p", {}, String(error.message ?? error)),
-        ),
-      );
-      return null;
-    });
-  const entry = { host, tab };
-  mounted.set(name, entry);
-  return entry;
+  const page = load(known, host);
+  mounted.set(name, { host, page });
+  return { host, page };
+}
+
+/** @param {string} name @param {HTMLElement} host @returns {Promise<Page|null>} */
+async function load(name, host) {
+  try {
+    /** @type {{mount: import("./lib/types.js").Mount}} */
+    const module = await import(`./${name}/page.js`);
+    return module.mount(host, app);
+  } catch (error) {
+    host.replaceChildren(emptyPage("warn", "This page could not be shown", api.messageOf(error)));
+    return null;
+  }
 }
 
 /** @type {string|null} */
@@ -90,133 +82,25 @@ async function showTab() {
   shown = tab;
   if (before) {
     before.host.hidden = true;
-    (await before.tab)?.hide();
+    (await before.page)?.hide();
   }
   const now = mount(tab);
   now.host.hidden = false;
-  const module = await now.tab;
-  if (shown === tab) module?.show();
-}
-
-async function reload() {
-  const asked = edits;
-  const session = await api.getJson("api/session", { channel: "session" });
-  const patch = { session };
-  for (const section of state.EDITED) {
-    const mine = pending.has(section) || asked !== edits; // what was asked for before an edit does not know of it
-    if (!mine && state.get().draftError?.section !== section)
-      Object.assign(patch, { [section]: session.recipe?.[section] ?? {} });
-  }
-  const last = (session.scan?.frames ?? 1) - 1;
-  state.set({ ...patch, frame: Math.min(state.get().frame, Math.max(0, last)) });
-  document.title = `${session.name} · friedel`;
-  showTroubles(/** @type {HTMLElement} */ (document.getElementById("troubles")), session.troubles ?? []);
-}
-
-// ---- edits go to the server as a draft -----------------------------------------------------------------------
-
-/** @type {Map<string, number>} */
-const pending = new Map();
-
-let edits = 0;
-
-/** @param {string} section */
-function sendDraft(section) {
-  edits++;
-  window.clearTimeout(pending.get(section));
-  const timer = window.setTimeout(async () => {
-    const values = state.get()[/** @type {"segment"} */ (section)];
-    try {
-      const { recipe } = await api.post("api/draft", { section, values }, { channel: `draft-${section}` });
-      edits++; // a session that is on its way was asked for before this was known
-      state.set({ session: { ...state.get().session, recipe }, draftError: null });
-      state.counters.draft++;
-    } catch (error) {
-      if (api.overtaken(error)) return;
-      state.set({
-        draftError: { section, key: /** @type {any} */ (error).key, text: /** @type {any} */ (error).message },
-      });
-      if (/** @type {any} */ (error).status !== 422) complain(error);
-      if (/** @type {any} */ (error).status === 409) return takeBack(section);
-    }
-    if (pending.get(section) !== timer) return; // a newer one is on its way
-    pending.delete(section);
-    // Taken back while it was on its way: then it looked like what the server had, and was not sent.
-    if (!state.same(values, state.get()[/** @type {"segment"} */ (section)])) sendDraft(section);
-  }, 250);
-  pending.set(section, timer);
-}
-
-/** Somebody else is in control: show what holds again. @param {string} section */
-function takeBack(section) {
-  pending.delete(section);
-  state.set({ [section]: state.get().session.recipe?.[section] ?? {}, draftError: null });
-}
-
-for (const section of state.EDITED) {
-  state.on(section, (s, changed) => {
-    const known = s.session?.recipe?.[section];
-    if (changed.has("session")) return;
-    if (!state.same(known, s[/** @type {"segment"} */ (section)])) sendDraft(section);
-    else if (/** @type {any} */ (s).draftError?.section === section) state.set({ draftError: null }); // taken back
-  });
-}
-
-// ---- progress ------------------------------------------------------------------------------------------------
-
-let revision = -1;
-let silent = 0;
-/** State and stage of the run: when they change, there are new results. */
-let running = "";
-
-async function poll() {
-  try {
-    const progress = await api.getJson("api/progress", { params: { client: api.client, revision } });
-    if (silent >= 3) toast("The server answers again.");
-    silent = 0;
-    state.set({ progress });
-    const stage = `${progress.run?.state} ${progress.run?.stage} ${progress.run?.text}`;
-    const changed = revision !== -1 && (progress.revision !== revision || stage !== running);
-    [revision, running] = [progress.revision, stage];
-    // the scan may have been measured since the session was asked for, even before the first look at the progress
-    if (changed || progress.sweep?.generation !== state.get().session?.generation) await reload();
-  } catch (error) {
-    if (++silent === 3) toast(/** @type {any} */ (error).message, "bad");
-  }
-  document.body.classList.toggle("offline", silent >= 3);
-  window.setTimeout(poll, document.hidden ? 4 * POLL_MS : silent ? 2000 : POLL_MS);
-}
-
-// ---- small things --------------------------------------------------------------------------------------------
-
-/** @param {string} text @param {"info"|"note"|"bad"} [kind]  note: nothing was done, and nothing is wrong */
-function toast(text, kind = "info") {
-  const host = /** @type {HTMLElement} */ (document.getElementById("toasts"));
-  if ([...host.children].some((each) => each.textContent === text)) return;
-  const note = el(`div.toast.${kind}`, {}, kind === "note" ? null : icon(kind === "bad" ? "warn" : "check"), text);
-  host.append(note);
-  window.setTimeout(() => note.remove(), kind === "bad" ? 7000 : 3500);
-}
-
-/** @param {any} error */
-function complain(error) {
-  if (!api.overtaken(error)) toast(error.message ?? String(error), "bad");
-}
-
-/** @param {string} file */
-function style(file) {
-  const { href } = new URL(file, import.meta.url);
-  if ([.../** @type {any} */ (document.querySelectorAll("link"))].some((link) => link.href === href)) return;
-  document.head.append(el("link", { rel: "stylesheet", href }));
+  const page = await now.page;
+  if (shown === tab) page?.show();
 }
 
 function bindKeys() {
-  TABS.forEach((tab, i) =>
-    keys.bind("*", String(i + 1), i ? "" : "the pages, in order", () => open(tab.name), `1 … ${TABS.length}`),
+  PAGES.forEach((page, i) =>
+    keys.bind("*", String(i + 1), i ? "" : "the pages, in order", () => open(page.name), `1 … ${PAGES.length}`),
   );
   keys.bind("*", "?", "this help", () => showHelp(state.get().tab));
-  keys.bind("*", "ctrl+z", "undo a change of the recipe or the mask", () => state.undo() || toast("Nothing to undo.", "note"));
-  keys.bind("*", "ctrl+shift+z|ctrl+y", "redo it", () => state.redo() || toast("Nothing to redo.", "note"));
+  keys.bind("*", "ctrl+z", "undo a change of the recipe or the mask", () => {
+    if (!state.undo()) toast("Nothing to undo.", "note");
+  });
+  keys.bind("*", "ctrl+shift+z|ctrl+y", "redo it", () => {
+    if (!state.redo()) toast("Nothing to redo.", "note");
+  });
   keys.bind("*", "t", "light, dark, or as the system", () => {
     setTheme(theme() === "light" ? "dark" : theme() === "dark" ? "auto" : "light");
     header.update();
@@ -224,35 +108,33 @@ function bindKeys() {
   keys.listen(() => state.get().tab);
 }
 
+function goodbye() {
+  keepEdits();
+  if (state.get().progress?.control?.mine)
+    api.post("api/control", { release: true }, { keepalive: true }).catch(() => {});
+}
+
 async function start() {
   const kept = localStorage.getItem("friedel-theme");
   if (kept === "light" || kept === "dark") setTheme(kept);
   bindKeys();
+  sendDrafts();
   try {
     await reload();
   } catch (error) {
-    main.replaceChildren(
-      el("div.empty", {}, icon("warn"), el("h2", {}, "No answer"), el("p", {}, /** @type {any} */ (error).message)),
-    );
+    main.replaceChildren(emptyPage("warn", "No answer", api.messageOf(error)));
     return;
   }
   address.readAddress();
   restoreEdits();
-  state.set({ frame: Math.min(state.get().frame, Math.max(0, (state.get().session?.scan?.frames ?? 1) - 1)) });
+  state.set({ frame: Math.min(state.get().frame, state.scanShape().frames - 1) });
   state.on(["tab", "session", "progress"], showTab);
-  state.on(
-    ["tab", "frame", "kind", "cursor", "map", "curve", "contrasts", "zoom", "selection", "scope", "segment"],
-    address.writeAddress,
-  );
+  state.on([...address.KEPT], address.writeAddress);
   window.addEventListener("hashchange", address.readAddress);
-  window.addEventListener("pagehide", () => {
-    keepEdits();
-    if (state.get().progress?.control?.mine)
-      api.post("api/control", { release: true }, { keepalive: true }).catch(() => {});
-  });
+  window.addEventListener("pagehide", goodbye);
   poll();
   await showTab();
-  /** @type {any} */ (window).friedel.ready = true;
+  friedel.ready = true;
 }
 
 start();

@@ -1,0 +1,83 @@
+// Which blob is chosen: clicked on a picture, named by a card, and found again after every solve.
+
+import * as api from "../lib/api.js";
+import * as state from "../lib/state.js";
+import { rowAt } from "./solver.js";
+
+/**
+ * @typedef {import("../lib/types.js").Voxel} Voxel
+ * @typedef {import("./views.js").Hit} Hit
+ * @typedef {import("./solver.js").Shown} Shown
+ */
+
+export class Chosen {
+  /** @param {import("./page.js").SegmentPage} page */
+  constructor(page) {
+    this.page = page;
+    /** @type {Voxel|null} where it was clicked: numbers of blobs change with the parameters, places do not */
+    this.anchor = null;
+  }
+
+  /** The blob at a place of a picture, of those that are shown. @param {Hit} hit @returns {number|null} */
+  at({ side, voxel }) {
+    const { shown } = this.page.solver;
+    if (!shown || !this.page.outlined) return null;
+    const [line, at] = { frame: [voxel.row, voxel.col], row: [voxel.frame, voxel.col], col: [voxel.frame, voxel.row] }[side];
+    return rowAt(shown.contours.get(side), line, at, this.page.legend.shown, shown.table);
+  }
+
+  /** A click on a picture. @param {Hit} hit */
+  pick(hit) {
+    const id = this.at(hit);
+    this.anchor = id === null ? null : hit.voxel;
+    state.set({ frame: hit.voxel.frame, cursor: { row: hit.voxel.row, col: hit.voxel.col } });
+    this.show(id);
+  }
+
+  /** @param {number|null} id */
+  show(id) {
+    state.select({ blob: id });
+    this.page.card.show(this.page.solver.shown?.answer.solution ?? null, id);
+    if (id !== null) this.page.layout.open("blob");
+  }
+
+  /** A neighbour or partner: show it, and go where its peak is. @param {number} id */
+  async open(id) {
+    const solution = this.page.solver.shown?.answer.solution;
+    if (!solution) return;
+    this.anchor = null;
+    this.show(id);
+    try {
+      this.goTo(this.page.card.peak(await api.getJson("api/blob", { params: { solution, id } })));
+    } catch (error) {
+      this.page.app.complain(error);
+    }
+  }
+
+  /** @param {Voxel} voxel */
+  goTo(voxel) {
+    this.anchor = voxel;
+    state.set({ frame: voxel.frame, cursor: { row: voxel.row, col: voxel.col } });
+    this.page.views.reveal(voxel);
+  }
+
+  letGo() {
+    this.anchor = null;
+    this.show(null);
+  }
+
+  /** After another solve the same blob may have another number, or be gone. @param {Shown} shown */
+  async findAgain(shown) {
+    const { selection, frame } = state.get();
+    if (selection.blob === null && !this.anchor) return;
+    let id = selection.blob !== null && selection.blob < shown.table.rows ? selection.blob : null;
+    if (this.anchor) {
+      const here = this.anchor.frame === frame && shown.contours.get("frame");
+      const contours = here || (await this.page.solver.contoursAt(shown, this.anchor.frame).catch(() => null));
+      if (!contours || this.page.solver.shown !== shown) return;
+      id = rowAt(contours, this.anchor.row, this.anchor.col);
+    }
+    state.select({ blob: id });
+    this.page.card.show(shown.answer.solution, id, id === null);
+  }
+}
