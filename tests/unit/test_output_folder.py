@@ -3,6 +3,7 @@ result."""
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -100,10 +101,14 @@ def test_results_after_a_gap_say_what_is_missing_before_them(out):
 def test_tables_of_other_results_are_not_used(out):
     grains, _, _ = tiny_map(5000)
     write_grains(out / GRAINS, grains)
+    pairs = OutputFolder(out).pairs
+    write_pairs(out / PAIRS, replace(pairs, columns={**pairs.columns, "blob_b": pairs["blob_b"] + 5000}))
     folder = OutputFolder(out)
     assert folder.grains is None
     assert folder.description is None
-    assert any("grains.h5 is of other blobs or phases" in text for text in folder.troubles)
+    assert folder.pairs is None
+    for said in ("grains.h5 is of other blobs or phases", "pairs.h5 is of other blobs"):
+        assert any(said in text for text in folder.troubles)
 
 
 def test_of_a_recipe_of_another_time_the_right_parts_are_used_and_the_wrong_ones_named(out):

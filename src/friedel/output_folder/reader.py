@@ -193,8 +193,15 @@ class OutputFolder:
 
     @property
     def pairs(self) -> PairTable | None:
-        """`pairs.h5`."""
-        return self._part("pairs", PAIRS, read_pairs)
+        """`pairs.h5`, where its blobs are those of the folder."""
+
+        def read(path: Path) -> PairTable:
+            pairs, blobs = read_pairs(path), self._blob_count()
+            if blobs is not None and max(int(pairs[one].max(initial=-1)) for one in ("blob_a", "blob_b")) >= blobs:
+                raise InputError(str(path), rule="is of other blobs", way_out=way_to(PAIRS))
+            return pairs
+
+        return self._part("pairs", PAIRS, read)
 
     @property
     def grains(self) -> GrainTable | None:
