@@ -70,7 +70,7 @@ export function spotPlots(detectorHost, angleHost, hooks) {
           rings(ctx, it);
           margins(ctx, it);
           part.took = performance.now() - began;
-          counters.spots++;
+          if (spots) counters.spots++;
         },
       ],
     });
