@@ -52,7 +52,9 @@ function mount(name) {
     "aria-labelledby": `tab-${name}`,
     data: { tab: name },
   });
-  document.head.append(el("link", { rel: "stylesheet", href: new URL(`${known}/${known}.css`, import.meta.url).href }));
+  document.head.append(
+    el("link", { rel: "stylesheet", href: new URL(`${known}/${known}.css`, import.meta.url).href }),
+  );
   main.append(host);
   const page = load(known, host);
   mounted.set(name, { host, page });

@@ -29,8 +29,7 @@ export function brush({ tool, onChange, onError }) {
   let radius = 4;
   let [rows, cols] = [0, 0];
   const sheet = document.createElement("canvas");
-  const ctxOf = () =>
-    contextOf(sheet, { willReadFrequently: true });
+  const ctxOf = () => contextOf(sheet, { willReadFrequently: true });
   /** @type {Run[]} */
   let stroke = [];
   /** @type {Point|null} */
@@ -78,7 +77,11 @@ export function brush({ tool, onChange, onError }) {
     last = p;
   }
 
-  /** @param {string} op @param {Run[]} runs @returns {Promise<{painted: Run[], erased: Run[]}|null>} what it changed */
+  /**
+   * @param {string} op
+   * @param {Run[]} runs
+   * @returns {Promise<{painted: Run[], erased: Run[]}|null>} what it changed
+   */
   async function send(op, runs) {
     try {
       const { masked, painted, erased } = await api.post("api/mask", { op, runs });

@@ -16,8 +16,12 @@ const TOOL_KEYS = [
 
 /** @param {import("./page.js").FramesPage} page */
 export function bindKeys(page) {
-  const bind = (/** @type {string} */ combos, /** @type {string} */ says, /** @type {() => void} */ run, shown = "") =>
-    keys.bind("frames", combos, says, run, shown || undefined);
+  const bind = (
+    /** @type {string} */ combos,
+    /** @type {string} */ says,
+    /** @type {() => void} */ run,
+    shown = "",
+  ) => keys.bind("frames", combos, says, run, shown || undefined);
   bindTransport("frames", page.film);
   for (const { value, text } of KINDS)
     bind(value[0], `${text?.toLowerCase()} frames`, () => state.set({ kind: value }));

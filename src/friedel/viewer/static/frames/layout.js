@@ -1,4 +1,5 @@
-// What the page is made of: the picture with its sections and the course of one pixel, and the parameters beside them.
+// What the page is made of: the picture with its sections and the course of one pixel, and the parameters beside
+// them.
 
 import { segmented } from "../lib/controls.js";
 import { el, icon } from "../lib/dom.js";
@@ -36,10 +37,19 @@ export function buildLayout(host, on) {
   const brush = el("div.brush-row", {}, el("span", {}, "Radius"), ...radiusSlider(on.radius));
   const fit = el(
     "button.quiet",
-    { type: "button", title: "Fit the picture (0 or double click)", "aria-label": "Fit the picture", onclick: on.fit },
+    {
+      type: "button",
+      title: "Fit the picture (0 or double click)",
+      "aria-label": "Fit the picture",
+      onclick: on.fit,
+    },
     icon("fit"),
   );
-  const clear = el("button.button.small", { type: "button", title: "Forget all painted pixels", onclick: () => confirmClear(on.clear) }, "Clear");
+  const clear = el(
+    "button.button.small",
+    { type: "button", title: "Forget all painted pixels", onclick: () => confirmClear(on.clear) },
+    "Clear",
+  );
   const under = readout("Under the pointer");
   const chip = el("span.chip.top-left", { hidden: true });
   const notice = el("div.notice", { hidden: true, role: "alert" });
@@ -53,7 +63,13 @@ export function buildLayout(host, on) {
   const masked = el("p");
   const slots = [el("div.slot", {}, kinds.element), el("div.slot", {}, tools.element)];
   host.append(
-    el("div.stage", {}, el("div.toolbar", {}, ...slots, fit, brush, el("span.gap"), under.element), quad, transport),
+    el(
+      "div.stage",
+      {},
+      el("div.toolbar", {}, ...slots, fit, brush, el("span.gap"), under.element),
+      quad,
+      transport,
+    ),
     el(
       "aside.side",
       { "aria-label": "Contrast and preprocessing" },
@@ -63,13 +79,35 @@ export function buildLayout(host, on) {
     ),
   );
   followPicture(quad);
-  return { kinds, tools, brush, readout: under, chip, notice, picture, xpsi, ypsi, course, transport, contrast, form, formNote, masked };
+  return {
+    kinds,
+    tools,
+    brush,
+    readout: under,
+    chip,
+    notice,
+    picture,
+    xpsi,
+    ypsi,
+    course,
+    transport,
+    contrast,
+    form,
+    formNote,
+    masked,
+  };
 }
 
 /** The brush's size, 1 to 64 pixels. @param {(px: number) => void} onChange */
 function radiusSlider(onChange) {
   const says = el("span", {}, "4 px");
-  const slider = el("input", { type: "range", min: "1", max: "64", value: "4", "aria-label": "Radius of the brush in pixels" });
+  const slider = el("input", {
+    type: "range",
+    min: "1",
+    max: "64",
+    value: "4",
+    "aria-label": "Radius of the brush in pixels",
+  });
   slider.addEventListener("input", () => {
     onChange(Number(slider.value));
     says.textContent = `${slider.value} px`;
@@ -79,7 +117,10 @@ function radiusSlider(onChange) {
   return [slider, says];
 }
 
-/** The picture's column is as wide as the picture needs, so that sections get the rest. @param {HTMLElement} quad */
+/**
+ * The picture's column is as wide as the picture needs, so that sections get the rest.
+ * @param {HTMLElement} quad
+ */
 function followPicture(quad) {
   const { rows, cols } = state.scanShape();
   new ResizeObserver(() => {

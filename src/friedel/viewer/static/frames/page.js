@@ -70,7 +70,10 @@ export class FramesPage {
       onCursor: (reading) => this.#readOut(reading),
     });
     this.contrast = contrastPanel(layout.contrast);
-    this.source = frameSource((frame) => this.#shown(frame), (error) => this.#missing(error));
+    this.source = frameSource(
+      (frame) => this.#shown(frame),
+      (error) => this.#missing(error),
+    );
     this.film = transport(layout.transport, { ready: () => !this.source.busy() });
     this.form = makeForm(layout.form, state.get().session?.schema?.preprocess ?? [], {
       values: state.get().preprocess,
@@ -89,7 +92,9 @@ export class FramesPage {
       label: "Frame",
       overlays: [(ctx, view) => this.mask.overlay(ctx, view), (ctx, view) => this.boxes.overlay(ctx, view)],
       onCursor: (p) => {
-        this.#readOut(p && { frame: state.get().frame, row: p.row, col: p.col, value: picture.valueAt(p.row, p.col) });
+        this.#readOut(
+          p && { frame: state.get().frame, row: p.row, col: p.col, value: picture.valueAt(p.row, p.col) },
+        );
         this.mask.hover(p);
       },
       onClick: (p) => state.set({ cursor: { row: p.row, col: p.col } }),
@@ -182,7 +187,8 @@ export class FramesPage {
     layout.chip.textContent = caveatOf(frame);
     layout.chip.hidden = !layout.chip.textContent;
     layout.notice.hidden = true;
-    if (picture.raster) this.contrast.frame(picture.raster, { low: frame.meta.low ?? 0, high: frame.meta.high ?? 1 });
+    if (picture.raster)
+      this.contrast.frame(picture.raster, { low: frame.meta.low ?? 0, high: frame.meta.high ?? 1 });
     this.#takeZoom();
     if (picture.raster && !state.get().cursor) state.set({ cursor: brightPlace(picture.raster, picture.origin) });
     this.#readOut(null);
@@ -205,7 +211,10 @@ export class FramesPage {
     if (!later(error)) this.app.complain(error);
   }
 
-  /** The voxel under the pointer, else the one under the cross. @param {import("../lib/readout.js").Reading|null} reading */
+  /**
+   * The voxel under the pointer, else the one under the cross.
+   * @param {import("../lib/readout.js").Reading|null} reading
+   */
   #readOut(reading) {
     const { cursor, frame } = state.get();
     const cross = cursor && { ...cursor, frame, value: this.picture.valueAt(cursor.row, cursor.col) };
@@ -241,7 +250,10 @@ export class FramesPage {
   }
 }
 
-/** Whether an answer will be there when the scan is measured, which makes the page ask again. @param {unknown} error */
+/**
+ * Whether an answer will be there when the scan is measured, which makes the page ask again.
+ * @param {unknown} error
+ */
 function later(error) {
   return refusalOf(error).status === 409;
 }

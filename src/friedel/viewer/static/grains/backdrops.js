@@ -6,7 +6,12 @@ import { colour, font } from "../lib/theme.js";
 
 /** @typedef {import("../lib/image.js").ImageView} ImageView */
 
-/** The detector. @param {CanvasRenderingContext2D} ctx @param {ImageView} view @param {import("../lib/types.js").Spots["meta"]|undefined} meta */
+/**
+ * The detector.
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {ImageView} view
+ * @param {import("../lib/types.js").Spots["meta"]|undefined} meta
+ */
 export function detectorFrame(ctx, view, meta) {
   ctx.fillStyle = colour("--card");
   ctx.fillRect(0, 0, view.size.width, view.size.height);
@@ -20,7 +25,12 @@ export function detectorFrame(ctx, view, meta) {
   ctx.strokeRect(Math.round(a.x) + 0.5, Math.round(a.y) + 0.5, Math.round(b.x - a.x), Math.round(b.y - a.y));
 }
 
-/** Lines at round angles. @param {CanvasRenderingContext2D} ctx @param {ImageView} view @param {import("../lib/types.js").Spots["meta"]|undefined} meta */
+/**
+ * Lines at round angles.
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {ImageView} view
+ * @param {import("../lib/types.js").Spots["meta"]|undefined} meta
+ */
 export function angleFrame(ctx, view, meta) {
   ctx.fillStyle = colour("--plot");
   ctx.fillRect(0, 0, view.size.width, view.size.height);

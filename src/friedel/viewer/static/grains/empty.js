@@ -31,7 +31,10 @@ function whyNoGrains() {
 
 /** In place of the page. @param {import("../lib/types.js").App} app @returns {Notice} */
 export function noSpots(app) {
-  const ways = /** @type {[string, string][]} */ ([["segment", "Choose thresholds"], ["run", "Run"]]);
+  const ways = /** @type {[string, string][]} */ ([
+    ["segment", "Choose thresholds"],
+    ["run", "Run"],
+  ]);
   return notice(app, "No spots yet", ways, () =>
     state.get().session?.gone?.includes("segment")
       ? "The spots that a run found are gone or damaged. Running the stage segment again makes them anew."

@@ -19,14 +19,20 @@ const PAIRS = [
 /**
  * @param {HTMLElement} host
  * @param {import("../lib/types.js").App} app
- * @param {{paint: (paint: string) => void, pairs: (pairs: PairLines) => void, loose: (on: boolean) => void}} on  what
+ * @param {{paint: (paint: string) => void, pairs: (pairs: PairLines) => void, loose: (on: boolean) => void}} on
+ *   what
  *   was chosen; loose: spots without a grain are shown
  */
 export function buildLayout(host, app, on) {
   const paints = segmented("Colour", PAINTS, on.paint);
   const pairs = segmented("Pair lines", PAIRS, on.pairs);
   const loose = toggle(
-    { text: "Spots without a grain", title: "Show spots that belong to no grain, in grey", swatch: "var(--soft)", on: true },
+    {
+      text: "Spots without a grain",
+      title: "Show spots that belong to no grain, in grey",
+      swatch: "var(--soft)",
+      on: true,
+    },
     on.loose,
   );
   const facts = el("small.map-facts");

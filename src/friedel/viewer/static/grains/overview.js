@@ -21,10 +21,10 @@ export function overview(host, { onValue }) {
   const parts = SHOWN.map((column) => {
     const plot = el("div.distribution");
     const part = el("div", {}, el("h3", {}, column.text, el("small", {}, ` ${column.unit}`)), plot);
-    const chart = new Chart(
-      plot,
-      { label: `${column.text} of all grains`, onClick: (x) => onValue(`${column.name} < ${number(x, 3)}`) },
-    );
+    const chart = new Chart(plot, {
+      label: `${column.text} of all grains`,
+      onClick: (x) => onValue(`${column.name} < ${number(x, 3)}`),
+    });
     return { column, part, chart };
   });
   const element = el("div.overview", {}, says, ...parts.map(({ part }) => part));
@@ -42,11 +42,9 @@ export function overview(host, { onValue }) {
             ? "Click a spot, or a grain of the list: its spots light up in both pictures, and what is known about it appears here."
             : "Click a spot: its place and a way to its frame appear here.",
         ),
-        some ? el(
-          "p",
-          {},
-          "Clicking a distribution lists the grains below that value.",
-        ) : "", ...notes.map((note) => el("p", {}, note)));
+        some ? el("p", {}, "Clicking a distribution lists the grains below that value.") : "",
+        ...notes.map((note) => el("p", {}, note)),
+      );
       for (const { column, part, chart } of parts) {
         const values = (columns[column.name] ?? []).filter((v) => v !== null);
         part.hidden = !values.length;
@@ -54,7 +52,8 @@ export function overview(host, { onValue }) {
         const low = column.low ?? Math.min(...values);
         const high = column.high ?? 1.05 * Math.max(...values);
         const { edges, counts } = counted(values, low, high);
-        const chance = column.name === "completeness" ? Math.max(0, ...(columns.chance ?? []).filter((v) => v !== null)) : 0;
+        const chance =
+          column.name === "completeness" ? Math.max(0, ...(columns.chance ?? []).filter((v) => v !== null)) : 0;
         const lines = chance ? [{ id: "chance", x: chance, label: "chance", dashed: true, colour: "--warm" }] : [];
         chart.set({
           series: [{ type: "bars", x: edges, y: counts, colour: "--kept", name: "grains", width: 1 }],

@@ -21,7 +21,10 @@ export class GrainsPage {
   constructor(host, app) {
     this.app = app;
     this.visible = false;
-    /** @type {{spots: import("../lib/types.js").Spots, colours: import("../lib/types.js").Colours, columns: import("../lib/types.js").Columns}|null} */
+    /**
+     * @type {{spots: import("../lib/types.js").Spots, colours: import("../lib/types.js").Colours, columns:
+     *   import("../lib/types.js").Columns}|null}
+     */
     this.shown = null;
     this.layout = buildLayout(host, app, {
       paint: (paint) => state.set({ paint }),
@@ -73,7 +76,11 @@ export class GrainsPage {
     this.layout.empty(!some);
     if (!some) return;
     try {
-      const [spots, colours, grains] = await Promise.all([grainData.spots(), grainData.colours(), grainData.grains()]);
+      const [spots, colours, grains] = await Promise.all([
+        grainData.spots(),
+        grainData.colours(),
+        grainData.grains(),
+      ]);
       if (this.shown?.spots === spots && this.shown?.colours === colours) return;
       this.shown = { spots, colours, columns: grains.columns };
       this.layout.facts.textContent = factsOf(spots, grains.columns);
@@ -133,10 +140,14 @@ export class GrainsPage {
     this.layout.spot.replaceChildren(
       el("b", {}, `Blob ${number(spot, 9)}`),
       el("span", {}, `row ${c.row[spot].toFixed(1)}  col ${c.col[spot].toFixed(1)}`),
-      link(`frame ${Math.round(c.frame[spot])} →`, "To its frame, the cursor on it (Enter)", () => this.toFrame(spot)),
+      link(`frame ${Math.round(c.frame[spot])} →`, "To its frame, the cursor on it (Enter)", () =>
+        this.toFrame(spot),
+      ),
       partner === null
         ? el("span.soft", {}, "no partner")
-        : link(`partner ${number(partner, 9)}`, "Its Friedel partner half a turn away (P)", () => this.chooseSpot(partner)),
+        : link(`partner ${number(partner, 9)}`, "Its Friedel partner half a turn away (P)", () =>
+            this.chooseSpot(partner),
+          ),
       c.grain[spot] < 0 ? el("span.soft", {}, "belongs to no grain") : "",
     );
   }
@@ -168,7 +179,8 @@ export class GrainsPage {
     }
     const { row, col, frame } = this.shown.spots.columns;
     const { frames, rows, cols } = this.shown.spots.meta;
-    const inside = (/** @type {number} */ v, /** @type {number} */ n) => Math.max(0, Math.min(n - 1, Math.round(v)));
+    const inside = (/** @type {number} */ v, /** @type {number} */ n) =>
+      Math.max(0, Math.min(n - 1, Math.round(v)));
     state.set({
       spot,
       frame: inside(frame[spot], frames),

@@ -19,10 +19,8 @@ function stamp(radius) {
     const size = 2 * reach + 1;
     const cover = new Uint8Array(size * size);
     for (let y = 0; y < size; y++)
-      for (let x = 0; x < size; x++) cover[y * size + x] = 255 * Math.max(
-        0,
-        Math.min(1, radius + 0.5 - Math.hypot(x - reach, y - reach)),
-      );
+      for (let x = 0; x < size; x++)
+        cover[y * size + x] = 255 * Math.max(0, Math.min(1, radius + 0.5 - Math.hypot(x - reach, y - reach)));
     found = { size, cover };
     stamps.set(key, found);
   }
@@ -47,7 +45,8 @@ export class Scatter {
   /**
    * Draw onto another canvas, whose transform is left alone.
    * @param {CanvasRenderingContext2D} ctx
-   * @param {{x: Float32Array, y: Float32Array, size: Uint8Array, colour: Uint32Array, order: Uint32Array, strength: Uint8Array}} dots
+   * @param {{x: Float32Array, y: Float32Array, size: Uint8Array, colour: Uint32Array, order: Uint32Array, strength:
+   *   Uint8Array}} dots
    *   in picture coordinates; colour: as pixels are stored; strength by dot, 0 (nothing) to 255
    * @param {{x0: number, y0: number, sx: number, sy: number}} view
    * @param {number} radius  of the middle size, CSS pixels
@@ -88,9 +87,12 @@ export class Scatter {
           const p = a / 255;
           const q = 1 - p;
           const alpha = a + q * (below >>> 24);
-          out[at] = (
-            (alpha << 24) | ((p * b + q * ((below >> 16) & 255)) << 16) | ((p * g + q * ((below >> 8) & 255)) << 8) | (p * r + q * (below & 255))
-          ) >>> 0;
+          out[at] =
+            ((alpha << 24) |
+              ((p * b + q * ((below >> 16) & 255)) << 16) |
+              ((p * g + q * ((below >> 8) & 255)) << 8) |
+              (p * r + q * (below & 255))) >>>
+            0;
         }
       }
     }

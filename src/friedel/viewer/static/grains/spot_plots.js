@@ -1,4 +1,5 @@
-// Spots on the detector and over eta and omega: dots in the colours of their grains, lines between Friedel partners.
+// Spots on the detector and over eta and omega: dots in the colours of their grains, lines between Friedel
+// partners.
 
 import { el } from "../lib/dom.js";
 import { ImageView } from "../lib/image.js";
@@ -14,7 +15,8 @@ const REACH_PX = 9;
  * @typedef {import("../lib/types.js").Spots} Spots
  * @typedef {import("../lib/image.js").Point} Point
  * @typedef {{x: Float32Array, y: Float32Array}} Dots  in picture coordinates
- * @typedef {{chosen: number|null, spot: number|null, pairs: import("./layout.js").PairLines, loose: boolean, hexes: string[]}} Look
+ * @typedef {{chosen: number|null, spot: number|null, pairs: import("./layout.js").PairLines, loose: boolean, hexes:
+ *   string[]}} Look
  * chosen: a grain; spot: a blob; loose: spots without a grain are shown
  * @param {HTMLElement} detectorHost
  * @param {HTMLElement} angleHost
@@ -26,7 +28,12 @@ export function spotPlots(detectorHost, angleHost, hooks) {
   /** @type {Look} */
   let look = { chosen: null, spot: null, pairs: "chosen", loose: true, hexes: [] };
   let hovered = -1;
-  let shared = { size: new Uint8Array(), colour: new Uint32Array(), order: new Uint32Array(), strength: new Uint8Array() };
+  let shared = {
+    size: new Uint8Array(),
+    colour: new Uint32Array(),
+    order: new Uint32Array(),
+    strength: new Uint8Array(),
+  };
   /** by intensity */
   let sizes = new Uint8Array();
   /** @type {Uint32Array} spots whose partner comes after them */
@@ -49,7 +56,8 @@ export function spotPlots(detectorHost, angleHost, hooks) {
     const dots = { x: new Float32Array(), y: new Float32Array() };
     /** @type {ImageView} */
     const view = new ImageView(host, {
-      label, stretch,
+      label,
+      stretch,
       onCursor: (point) => hover(point),
       onClick: (point) => hooks.onSpot(found(point)),
       onHover: (point) => (found(point) !== null ? "pointer" : "crosshair"),
@@ -62,28 +70,33 @@ export function spotPlots(detectorHost, angleHost, hooks) {
           rings(ctx, it);
           margins(ctx, it);
           part.took = performance.now() - began;
-          counters.spots++;
+          if (spots) counters.spots++;
         },
       ],
     });
     host.append(tip);
     /** @param {Point} point */
     const found = (point) => {
-      const i = spots ? nearestDot({ ...dots, strength: shared.strength }, view.view, point.x, point.y, REACH_PX) : -1;
+      const i = spots
+        ? nearestDot({ ...dots, strength: shared.strength }, view.view, point.x, point.y, REACH_PX)
+        : -1;
       return i < 0 ? null : i;
     };
     /** @param {Point|null} point */
     const hover = (point) => {
-      const i = point ? found(point) ?? -1 : -1;
+      const i = point ? (found(point) ?? -1) : -1;
       both.forEach((each) => (each.tip.hidden = true));
       if (point && i >= 0) showTip(tip, host, point, i);
       if (i === hovered) return;
       hovered = i;
       both.forEach((each) => each.view.drawOverlays());
     };
-    const lines = (/** @type {CanvasRenderingContext2D} */ ctx, /** @type {ImageView} */ it) => pairLines(ctx, it, dots);
-    const rings = (/** @type {CanvasRenderingContext2D} */ ctx, /** @type {ImageView} */ it) => marked(ctx, it, dots);
-    const margins = (/** @type {CanvasRenderingContext2D} */ ctx, /** @type {ImageView} */ it) => stretch && angleAxes(ctx, it);
+    const lines = (/** @type {CanvasRenderingContext2D} */ ctx, /** @type {ImageView} */ it) =>
+      pairLines(ctx, it, dots);
+    const rings = (/** @type {CanvasRenderingContext2D} */ ctx, /** @type {ImageView} */ it) =>
+      marked(ctx, it, dots);
+    const margins = (/** @type {CanvasRenderingContext2D} */ ctx, /** @type {ImageView} */ it) =>
+      stretch && angleAxes(ctx, it);
     const part = { view, dots, tip, took: 0 };
     return part;
   }
@@ -125,19 +138,21 @@ export function spotPlots(detectorHost, angleHost, hooks) {
       ctx.stroke();
       ctx.globalAlpha = 1;
     };
-    if (look.pairs === "all") draw(
-      firsts.filter((i) => shared.strength[i] > 0),
-      colour("--soft"),
-      Math.max(0.1, Math.min(0.5, 120 / firsts.length)),
-      0.8,
-    );
-    if (look.pairs !== "none" && look.chosen !== null) draw(
-      firsts.filter((i) => grain[i] === look.chosen),
-      look.hexes[look.chosen] ?? colour("--ink"),
-      0.75,
-      1,
-    );
-    const one = hovered >= 0 ? hovered : look.spot ?? -1;
+    if (look.pairs === "all")
+      draw(
+        firsts.filter((i) => shared.strength[i] > 0),
+        colour("--soft"),
+        Math.max(0.1, Math.min(0.5, 120 / firsts.length)),
+        0.8,
+      );
+    if (look.pairs !== "none" && look.chosen !== null)
+      draw(
+        firsts.filter((i) => grain[i] === look.chosen),
+        look.hexes[look.chosen] ?? colour("--ink"),
+        0.75,
+        1,
+      );
+    const one = hovered >= 0 ? hovered : (look.spot ?? -1);
     if (one >= 0) draw([one], colour("--ink"), 0.9, 1.4);
   }
 
@@ -191,9 +206,8 @@ export function spotPlots(detectorHost, angleHost, hooks) {
     if (!spots) return;
     const c = spots.columns;
     const grain = c.grain[i];
-    const angle = (/** @type {number} */ v, /** @type {number} */ digits) => (
-      Number.isNaN(v) ? "–" : `${v.toFixed(digits).replace("-", "−")}°`
-    );
+    const angle = (/** @type {number} */ v, /** @type {number} */ digits) =>
+      Number.isNaN(v) ? "–" : `${v.toFixed(digits).replace("-", "−")}°`;
     tip.replaceChildren(
       el(
         "div",
@@ -228,9 +242,18 @@ export function spotPlots(detectorHost, angleHost, hooks) {
       const g = grain[i];
       shared.colour[i] = g >= 0 ? (inks[g] ?? grey) : grey;
       shared.size[i] = Math.min(SIZES - 1, sizes[i] + (some && g === look.chosen ? 2 : 0));
-      shared.strength[i] = g < 0 ? (
-        look.loose ? (some ? 34 : look.hexes.length ? 80 : 190) : 0
-      ) : some && g !== look.chosen ? 60 : 255;
+      shared.strength[i] =
+        g < 0
+          ? look.loose
+            ? some
+              ? 34
+              : look.hexes.length
+                ? 80
+                : 190
+            : 0
+          : some && g !== look.chosen
+            ? 60
+            : 255;
     }
     // what is faint lies below
     /** @type {number[]} */
@@ -276,12 +299,13 @@ export function spotPlots(detectorHost, angleHost, hooks) {
       for (const v of omega) [low, high] = [Math.min(low, v), Math.max(high, v)];
       if (!(high > low)) [low, high] = [0, 360];
       const edge = 0.03 * Math.max(meta.rows, meta.cols);
-      detector.view.setArray(
-        null,
-        { extent: { left: -edge, top: -edge, width: meta.cols + 2 * edge, height: meta.rows + 2 * edge } },
-      );
+      detector.view.setArray(null, {
+        extent: { left: -edge, top: -edge, width: meta.cols + 2 * edge, height: meta.rows + 2 * edge },
+      });
       const pad = 0.02 * (high - low);
-      angles.view.setArray(null, { extent: { left: -219, top: -high - 2 * pad, width: 416, height: high - low + 6 * pad } });
+      angles.view.setArray(null, {
+        extent: { left: -219, top: -high - 2 * pad, width: 416, height: high - low + 6 * pad },
+      });
       prepare();
       redraw();
     },

@@ -17,7 +17,12 @@ const COLUMNS = [
   { name: "completeness", text: "compl.", title: "Spots found over spots expected on the detector", digits: 2 },
   { name: "blobs", text: "spots", title: "Spots that it was given" },
   { name: "pairs", text: "pairs", title: "Friedel pairs among them" },
-  { name: "residual_px", text: "off / px", title: "Median distance of its spots from where they are predicted", digits: 2 },
+  {
+    name: "residual_px",
+    text: "off / px",
+    title: "Median distance of its spots from where they are predicted",
+    digits: 2,
+  },
   { name: "orientation_error_deg", text: "± °", title: "How well the orientation is known", digits: 4 },
   { name: "position_error_um", text: "± µm", title: "How well the position is known", digits: 2 },
   { name: "diameter_um", text: "⌀ µm", title: "Diameter of the sphere of the same volume in the map", digits: 0 },
@@ -37,17 +42,19 @@ export function grainTable(host, { onGrain }) {
   let hexes = [];
   let sort = { name: "trust", up: true };
   let chosen = /** @type {number|null} */ (null);
-  const filter = el(
-    "input",
-    { type: "text", placeholder: "Filter: 17, Al, compl. < 0.6", "aria-label": "Filter grains", spellcheck: false },
-  );
+  const filter = el("input", {
+    type: "text",
+    placeholder: "Filter: 17, Al, compl. < 0.6",
+    "aria-label": "Filter grains",
+    spellcheck: false,
+  });
   const count = el("small");
-  const heads = COLUMNS.map(
-    (column) => el(
+  const heads = COLUMNS.map((column) =>
+    el(
       "th",
       { title: column.title, "aria-sort": "none", class: "n" },
       el("button", { type: "button", onclick: () => order(column.name) }, column.text),
-    )
+    ),
   );
   heads.forEach((head, i) => (head.className = i > 1 ? "n" : ""));
   const body = el("tbody");
@@ -75,9 +82,9 @@ export function grainTable(host, { onGrain }) {
     const found = text.match(COMPARE);
     if (found) {
       const [, name, sign, value] = found;
-      const column = COLUMNS.find((each) => each.name === name || each.text.toLowerCase() === name) ?? COLUMNS.find(
-        (each) => each.name.startsWith(name) || each.text.startsWith(name)
-      );
+      const column =
+        COLUMNS.find((each) => each.name === name || each.text.toLowerCase() === name) ??
+        COLUMNS.find((each) => each.name.startsWith(name) || each.text.startsWith(name));
       const values = columns[column?.name ?? name];
       if (!values) {
         filter.classList.add("wrong");
@@ -105,10 +112,13 @@ export function grainTable(host, { onGrain }) {
     const sign = sort.up ? 1 : -1;
     const known = (/** @type {number|null|undefined} */ v) => v ?? Infinity;
     listed = all.filter(keep).sort((a, b) => sign * (known(values[a]) - known(values[b])) || a - b);
-    heads.forEach(
-      (head, i) => head.setAttribute("aria-sort", COLUMNS[i].name !== sort.name ? "none" : sort.up ? "ascending" : "descending")
+    heads.forEach((head, i) =>
+      head.setAttribute("aria-sort", COLUMNS[i].name !== sort.name ? "none" : sort.up ? "ascending" : "descending"),
     );
-    count.textContent = listed.length === all.length ? `${number(all.length)} grains` : `${number(listed.length)} of ${number(all.length)}`;
+    count.textContent =
+      listed.length === all.length
+        ? `${number(all.length)} grains`
+        : `${number(listed.length)} of ${number(all.length)}`;
     build();
   }
 
@@ -120,10 +130,8 @@ export function grainTable(host, { onGrain }) {
     const tall = rowHeight();
     const from = Math.max(0, Math.floor(scroll.scrollTop / tall) - 6);
     const to = Math.min(listed.length, from + Math.ceil(scroll.clientHeight / tall) + 14);
-    const space = (/** @type {number} */ rows) => el(
-      "tr.space",
-      { "aria-hidden": "true", style: { height: `${rows * tall}px` } },
-    );
+    const space = (/** @type {number} */ rows) =>
+      el("tr.space", { "aria-hidden": "true", style: { height: `${rows * tall}px` } });
     body.replaceChildren(space(from), ...listed.slice(from, to).map(row), space(listed.length - to));
   }
 
@@ -131,12 +139,8 @@ export function grainTable(host, { onGrain }) {
   function row(grain) {
     const cells = COLUMNS.map(({ name, digits }) => {
       const value = columns[name]?.[grain];
-      if (name === "grain_id") return el(
-        "td",
-        {},
-        el("i.swatch", { style: { background: hexes[grain] ?? "" } }),
-        String(value),
-      );
+      if (name === "grain_id")
+        return el("td", {}, el("i.swatch", { style: { background: hexes[grain] ?? "" } }), String(value));
       if (name === "trust") return el("td", {}, trustBar(value));
       return el(
         "td.n",
@@ -163,7 +167,8 @@ export function grainTable(host, { onGrain }) {
     const head = tall;
     const top = at * tall;
     if (top < scroll.scrollTop) scroll.scrollTop = top;
-    else if (top + tall + head > scroll.scrollTop + scroll.clientHeight) scroll.scrollTop = top + tall + head - scroll.clientHeight + tall;
+    else if (top + tall + head > scroll.scrollTop + scroll.clientHeight)
+      scroll.scrollTop = top + tall + head - scroll.clientHeight + tall;
   }
 
   return {

@@ -10,7 +10,19 @@ import * as state from "./state.js";
 
 /** What of the state the address holds. */
 export const KEPT = /** @type {const} */ ([
-  "tab", "frame", "kind", "cursor", "map", "curve", "contrasts", "zoom", "selection", "scope", "paint", "spot", "cross",
+  "tab",
+  "frame",
+  "kind",
+  "cursor",
+  "map",
+  "curve",
+  "contrasts",
+  "zoom",
+  "selection",
+  "scope",
+  "paint",
+  "spot",
+  "cross",
 ]);
 
 const place = (/** @type {string} */ text) => {
@@ -20,60 +32,68 @@ const place = (/** @type {string} */ text) => {
 
 /** @type {Map<string, Part>} */
 const parts = new Map(
-  Object.entries(/** @type {Object<string, Part>} */ ({
-    tab: { write: (s) => s.tab, read: (tab) => ({ tab: /^[a-z]+$/.test(tab) ? tab : "frames" }) },
-    frame: {
-      write: (s) => String(s.frame),
-      read: (text) => ({ frame: Math.max(0, Math.round(Number(text)) || 0) }),
-    },
-    kind: { write: (s) => s.kind, read: (kind) => (["raw", "background", "clean"].includes(kind) ? { kind } : {}) },
-    at: { write: (s) => s.cursor && `${s.cursor.row},${s.cursor.col}`, read: (text) => ({ cursor: place(text) }) },
-    look: {
-      write: (s) => (s.map === "grey" && s.curve === "linear" ? null : `${s.map},${s.curve}`),
-      read: (text) => ({ map: text.split(",")[0], curve: text.split(",")[1] ?? "linear" }),
-    },
-    contrast: {
-      write: (s) =>
-        Object.entries(s.contrasts)
-          .filter(([, c]) => !c.auto)
-          .map(([kind, c]) => [kind, +c.low.toPrecision(5), +c.high.toPrecision(5)].join(","))
-          .join(";") || null,
-      read: (text, s) => ({
-        contrasts: {
-          ...s.contrasts,
-          ...Object.fromEntries(
-            text
-              .split(";")
-              .map((one) => one.split(","))
-              .filter((one) => one[0] in s.contrasts && one[2])
-              .map(([kind, low, high]) => [kind, { low: Number(low), high: Number(high), auto: false }]),
-          ),
-        },
-      }),
-    },
-    zoom: {
-      write: (s) => s.zoom && [s.zoom.x0, s.zoom.y0, s.zoom.scale].map((v) => +v.toPrecision(6)).join(","),
-      read: (text) => {
-        const [x0, y0, scale] = text.split(",").map(Number);
-        return scale > 0 ? { zoom: { x0, y0, scale } } : {};
+  Object.entries(
+    /** @type {Object<string, Part>} */ ({
+      tab: { write: (s) => s.tab, read: (tab) => ({ tab: /^[a-z]+$/.test(tab) ? tab : "frames" }) },
+      frame: {
+        write: (s) => String(s.frame),
+        read: (text) => ({ frame: Math.max(0, Math.round(Number(text)) || 0) }),
       },
-    },
-    blob: {
-      write: (s) => s.selection.blob?.toString(),
-      read: (text, s) => ({ selection: { ...s.selection, blob: Number(text) } }),
-    },
-    grain: {
-      write: (s) => s.selection.grain?.toString(),
-      read: (text, s) => ({ selection: { ...s.selection, grain: Number(text) } }),
-    },
-    scope: {
-      write: (s) => (s.scope === "sub" ? null : s.scope),
-      read: (scope) => (["sub", "whole"].includes(scope) ? { scope } : {}),
-    },
-    paint: { write: ({ paint }) => (paint === "ipf_z" ? null : paint), read: (paint) => ({ paint }) },
-    spot: { write: (s) => s.spot?.toString(), read: (text) => ({ spot: Number(text) }) },
-    voxel: { write: (s) => s.cross?.join(","), read: (text) => ({ cross: text.split(",").map(Number) }) },
-  })),
+      kind: {
+        write: (s) => s.kind,
+        read: (kind) => (["raw", "background", "clean"].includes(kind) ? { kind } : {}),
+      },
+      at: {
+        write: (s) => s.cursor && `${s.cursor.row},${s.cursor.col}`,
+        read: (text) => ({ cursor: place(text) }),
+      },
+      look: {
+        write: (s) => (s.map === "grey" && s.curve === "linear" ? null : `${s.map},${s.curve}`),
+        read: (text) => ({ map: text.split(",")[0], curve: text.split(",")[1] ?? "linear" }),
+      },
+      contrast: {
+        write: (s) =>
+          Object.entries(s.contrasts)
+            .filter(([, c]) => !c.auto)
+            .map(([kind, c]) => [kind, +c.low.toPrecision(5), +c.high.toPrecision(5)].join(","))
+            .join(";") || null,
+        read: (text, s) => ({
+          contrasts: {
+            ...s.contrasts,
+            ...Object.fromEntries(
+              text
+                .split(";")
+                .map((one) => one.split(","))
+                .filter((one) => one[0] in s.contrasts && one[2])
+                .map(([kind, low, high]) => [kind, { low: Number(low), high: Number(high), auto: false }]),
+            ),
+          },
+        }),
+      },
+      zoom: {
+        write: (s) => s.zoom && [s.zoom.x0, s.zoom.y0, s.zoom.scale].map((v) => +v.toPrecision(6)).join(","),
+        read: (text) => {
+          const [x0, y0, scale] = text.split(",").map(Number);
+          return scale > 0 ? { zoom: { x0, y0, scale } } : {};
+        },
+      },
+      blob: {
+        write: (s) => s.selection.blob?.toString(),
+        read: (text, s) => ({ selection: { ...s.selection, blob: Number(text) } }),
+      },
+      grain: {
+        write: (s) => s.selection.grain?.toString(),
+        read: (text, s) => ({ selection: { ...s.selection, grain: Number(text) } }),
+      },
+      scope: {
+        write: (s) => (s.scope === "sub" ? null : s.scope),
+        read: (scope) => (["sub", "whole"].includes(scope) ? { scope } : {}),
+      },
+      paint: { write: ({ paint }) => (paint === "ipf_z" ? null : paint), read: (paint) => ({ paint }) },
+      spot: { write: (s) => s.spot?.toString(), read: (text) => ({ spot: Number(text) }) },
+      voxel: { write: (s) => s.cross?.join(","), read: (text) => ({ cross: text.split(",").map(Number) }) },
+    }),
+  ),
 );
 
 let writing = 0;
@@ -96,7 +116,10 @@ export function written() {
   return `#${query.toString().replaceAll("%2C", ",").replaceAll("%3B", ";")}`;
 }
 
-/** Write the state into the address, soon. Another tab is an entry in the history: the browser's back key leads there. */
+/**
+ * Write the state into the address, soon. Another tab is an entry in the history: the browser's back key leads
+ * there.
+ */
 export function writeAddress() {
   clearTimeout(writing);
   writing = window.setTimeout(() => {

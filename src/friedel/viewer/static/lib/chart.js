@@ -1,7 +1,7 @@
 // Small charts on a canvas: lines, bars and points, log axes, vertical lines that can be dragged, a readout.
 
 import { listen, readout } from "./chart_pointer.js";
-import { contextOf } from "./dom.js";
+import { atNextFrame, cleared, contextOf } from "./dom.js";
 import { dot, paint, scaleOf, steps, stroke, trace, wrapped } from "./marks.js";
 import { brief } from "./numbers.js";
 import { along, ticks, valueAt } from "./scales.js";
@@ -34,7 +34,8 @@ export class Chart {
     host.setAttribute("role", "img");
     host.setAttribute("aria-label", options.label);
     host.append(this.canvas, this.tip);
-    this.planned = false;
+    /** Draw at the next frame of the display. */
+    this.draw = atNextFrame(() => this.#paint());
     /** @type {number|null} */
     this.pointer = null;
     /** @type {string|null} */
@@ -60,16 +61,6 @@ export class Chart {
     this.stopTheme();
   }
 
-  /** Draw at the next frame of the display. */
-  draw() {
-    if (this.planned) return;
-    this.planned = true;
-    requestAnimationFrame(() => {
-      this.planned = false;
-      this.#paint();
-    });
-  }
-
   /** CSS pixel along x of a value. @param {number} v */
   px(v) {
     return this.box.left + along(this.scales.x, v) * this.box.width;
@@ -83,12 +74,8 @@ export class Chart {
   #paint() {
     const { clientWidth: width, clientHeight: height } = this.host;
     if (!width || !height) return;
-    const ratio = devicePixelRatio;
-    const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
-    if (this.canvas.width !== w || this.canvas.height !== h) Object.assign(this.canvas, { width: w, height: h });
     const { ctx, content } = this;
-    ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
-    ctx.clearRect(0, 0, width, height);
+    cleared(this.canvas, ctx, this.host);
     ctx.font = font(0.78);
     const series = content.series ?? [];
     if (!series.length) return this.#empty(width, height);
@@ -113,7 +100,9 @@ export class Chart {
     this.ctx.textBaseline = "middle";
     const lines = wrapped(this.ctx, this.content.empty ?? "", width - 16);
     const step = 1.35 * parseFloat(this.ctx.font.match(/[\d.]+px/)?.[0] ?? "12");
-    lines.forEach((line, i) => this.ctx.fillText(line, width / 2, height / 2 + (i - (lines.length - 1) / 2) * step));
+    lines.forEach((line, i) =>
+      this.ctx.fillText(line, width / 2, height / 2 + (i - (lines.length - 1) / 2) * step),
+    );
     this.tip.hidden = true;
   }
 

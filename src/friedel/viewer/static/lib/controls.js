@@ -13,7 +13,9 @@ import { el, icon } from "./dom.js";
  *   enable: (value: any, on: boolean, why?: string) => void}}
  */
 export function segmented(label, choices, onChoose) {
-  const items = choices.map((choice) => /** @type {Choice} */ (typeof choice === "string" ? { value: choice } : choice));
+  const items = choices.map(
+    (choice) => /** @type {Choice} */ (typeof choice === "string" ? { value: choice } : choice),
+  );
   const buttons = items.map(({ value, text, icon: name, title }) =>
     el(
       "button",

@@ -6,7 +6,8 @@
  */
 /**
  * @template {string} What
- * @typedef {TagOf<What> extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[TagOf<What>] : HTMLElement} ElementOf
+ * @typedef {TagOf<What> extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[TagOf<What>] : HTMLElement}
+ *   ElementOf
  */
 
 /** @typedef {Node|string|null|undefined|false} Child  what is not there is left out */
@@ -35,9 +36,44 @@ export function el(what, properties = {}, ...children) {
   return /** @type {ElementOf<What>} */ (element);
 }
 
-/** The drawing context of a canvas. @param {HTMLCanvasElement} canvas @param {CanvasRenderingContext2DSettings} [settings] */
+/**
+ * The drawing context of a canvas.
+ * @param {HTMLCanvasElement} canvas
+ * @param {CanvasRenderingContext2DSettings} [settings]
+ */
 export function contextOf(canvas, settings) {
   return /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", settings));
+}
+
+/**
+ * Does `fn` at the next frame of the display, once however often it is asked for.
+ * @param {() => void} fn
+ */
+export function atNextFrame(fn) {
+  let planned = false;
+  return () => {
+    if (planned) return;
+    planned = true;
+    requestAnimationFrame(() => {
+      planned = false;
+      fn();
+    });
+  };
+}
+
+/**
+ * Give a canvas the size of its host in device pixels, empty it, and let its context count CSS pixels.
+ * @param {HTMLCanvasElement} canvas
+ * @param {CanvasRenderingContext2D} ctx  of the canvas
+ * @param {HTMLElement} host
+ */
+export function cleared(canvas, ctx, host) {
+  const { clientWidth: width, clientHeight: height } = host;
+  const ratio = devicePixelRatio;
+  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
+  ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+  ctx.clearRect(0, 0, width, height);
 }
 
 const PATHS = {

@@ -12,7 +12,13 @@ import * as state from "./state.js";
  * @param {...import("./dom.js").Child} says
  */
 export function emptyPage(picture, title, ...says) {
-  return el("div.empty", {}, icon(picture), el("h2", {}, title), ...says.map((one) => (typeof one === "string" ? el("p", {}, one) : one)));
+  return el(
+    "div.empty",
+    {},
+    icon(picture),
+    el("h2", {}, title),
+    ...says.map((one) => (typeof one === "string" ? el("p", {}, one) : one)),
+  );
 }
 
 /**
@@ -25,7 +31,9 @@ export function emptyPage(picture, title, ...says) {
  */
 export function notice(app, title, ways, why) {
   const text = el("p");
-  const buttons = ways.map(([page, says]) => el("button.button", { type: "button", onclick: () => app.open(page) }, says));
+  const buttons = ways.map(([page, says]) =>
+    el("button.button", { type: "button", onclick: () => app.open(page) }, says),
+  );
   const element = emptyPage("box", title, text, el("div.toolbar", {}, ...buttons));
   element.hidden = true;
   return {

@@ -62,7 +62,8 @@ export function numberField(field, range, onChange) {
     return Math.min(field.maximum ?? Infinity, Math.max(low, v));
   };
   const show = () => {
-    if (document.activeElement === input && parsed(input.value, whole) === value) input.dataset.shown = typed(value);
+    if (document.activeElement === input && parsed(input.value, whole) === value)
+      input.dataset.shown = typed(value);
     else put(input, typed(value));
     const t = typeof value === "number" ? along(scale, Math.min(scale.max, Math.max(scale.min, value))) : 1;
     slider.value = String(Math.round(1000 * t));

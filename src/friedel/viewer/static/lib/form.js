@@ -156,7 +156,9 @@ function wordsOf(field) {
 
 /** All values of a choice. @param {Field} field @returns {(string|boolean|number)[]} */
 function choicesOf(field) {
-  const parts = field.type.split(" | ").map((part) => (isWord(part) ? part.slice(1, -1) : part === "boolean" ? [true, false] : Number(part)));
+  const parts = field.type
+    .split(" | ")
+    .map((part) => (isWord(part) ? part.slice(1, -1) : part === "boolean" ? [true, false] : Number(part)));
   return parts.flat();
 }
 

@@ -12,7 +12,9 @@ const COARSE = 4;
 
 /** What is to be known about a frame that is not all that it could be; else empty. @param {Frame} frame */
 export function caveatOf({ step, meta }) {
-  return [step > 1 ? "coarse" : "", meta.preview ? "preview: its background is not measured yet" : ""].filter(Boolean).join(" · ");
+  return [step > 1 ? "coarse" : "", meta.preview ? "preview: its background is not measured yet" : ""]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 /**

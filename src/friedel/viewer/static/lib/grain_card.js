@@ -42,11 +42,18 @@ export function grainCard(host, app, hooks) {
 
   /** @param {Grain} grain @param {string} swatch */
   function fill(grain, swatch) {
-    const actions = hooks.actions.map(
-      ({ text, title, run }) => el("button.link", { type: "button", title, onclick: () => run(grain) }, text)
+    const actions = hooks.actions.map(({ text, title, run }) =>
+      el("button.link", { type: "button", title, onclick: () => run(grain) }, text),
     );
     const name = [el("i.swatch", { style: { background: swatch } }), el("b", {}, `Grain ${grain.grain_id}`)];
-    const head = el("header", {}, ...name, el("span.soft", {}, grain.phase), trustBar(grain.trust), el("span.gap"), ...actions,
+    const head = el(
+      "header",
+      {},
+      ...name,
+      el("span.soft", {}, grain.phase),
+      trustBar(grain.trust),
+      el("span.gap"),
+      ...actions,
       el(
         "button.link",
         {
@@ -56,13 +63,15 @@ export function grainCard(host, app, hooks) {
           onclick: () => hooks.onGrain(null),
         },
         "✕",
-      ));
+      ),
+    );
     const facts = el(
       "dl.facts",
       {},
-      ...factsOf(grain).flatMap(
-        ([name, value, title]) => [el("dt", { title: title ?? "" }, name), el("dd", { title: title ?? "" }, value)]
-      ),
+      ...factsOf(grain).flatMap(([name, value, title]) => [
+        el("dt", { title: title ?? "" }, name),
+        el("dd", { title: title ?? "" }, value),
+      ]),
     );
     const parts = [
       head,
@@ -84,7 +93,9 @@ export function grainCard(host, app, hooks) {
 export function trustBar(trust) {
   const bar = el(
     "span.trust",
-    { title: "Trust: 1 minus the mean rank over all that is known about grains; it compares them and says no more." },
+    {
+      title: "Trust: 1 minus the mean rank over all that is known about grains; it compares them and says no more.",
+    },
     el("i", { style: { width: `${100 * (trust ?? 0)}%` } }),
   );
   return bar;
@@ -97,40 +108,36 @@ function slipOf({ schmid_factor: factor, plane, direction }) {
 
 /** @param {Grain} g @returns {[string, string, string?][]} */
 function factsOf(g) {
-  const three = (
-    /** @type {number[]|null} */ values,
-    /** @type {number} */ digits,
-  ) => values?.map((v) => (v === null ? "–" : v.toFixed(digits).replace("-", "−"))).join("  ") ?? "–";
-  const of = (
-    /** @type {number} */ found,
-    /** @type {number|null} */ expected,
-  ) => (expected ? `${found} of ${expected}` : String(found));
+  const three = (/** @type {number[]|null} */ values, /** @type {number} */ digits) =>
+    values?.map((v) => (v === null ? "–" : v.toFixed(digits).replace("-", "−"))).join("  ") ?? "–";
+  const of = (/** @type {number} */ found, /** @type {number|null} */ expected) =>
+    expected ? `${found} of ${expected}` : String(found);
   return [
     [
-      "complete", `${number(g.completeness, 3)}${g.chance ? ` · chance ${number(g.chance, 2)}` : ""}`,
+      "complete",
+      `${number(g.completeness, 3)}${g.chance ? ` · chance ${number(g.chance, 2)}` : ""}`,
       "Spots found over spots expected on the detector; chance: what the same search does not reach by chance",
     ],
     ["spots", of(g.blobs, g.expected), "Spots that it was given, of those expected"],
     ["pairs", number(g.pairs), "Friedel pairs among them"],
     [
-      "off by", g.residual_px === undefined ? "–" : `${number(g.residual_px, 3)} px`,
+      "off by",
+      g.residual_px === undefined ? "–" : `${number(g.residual_px, 3)} px`,
       "Median distance of its spots from where they are predicted",
     ],
     ["position", `${three([g.x, g.y, g.z], 1)} µm`, "Centre of mass x, y, z in the sample frame"],
     [
-      "±", `${number(g.position_error_um, 2)} µm · ${number(g.orientation_error_deg, 2)}°`,
+      "±",
+      `${number(g.position_error_um, 2)} µm · ${number(g.orientation_error_deg, 2)}°`,
       "How well position and orientation are known",
     ],
     ["Bunge", `${three(g.bunge_deg, 2)}°`, "Euler angles phi1, Phi, phi2, crystal to sample"],
     [
-      "diameter", g.diameter_um === undefined ? "–" : `${number(g.diameter_um, 3)} µm`,
+      "diameter",
+      g.diameter_um === undefined ? "–" : `${number(g.diameter_um, 3)} µm`,
       "Of the sphere of the same volume in the map",
     ],
-    [
-      "Schmid",
-      g.slip ? slipOf(g.slip) : "–",
-      "Largest Schmid factor for the load axis, and its slip system",
-    ],
+    ["Schmid", g.slip ? slipOf(g.slip) : "–", "Largest Schmid factor for the load axis, and its slip system"],
   ];
 }
 
@@ -140,11 +147,16 @@ function shares(status) {
   const all = status.measured + status.contested + status.dilated || 1;
   const names = /** @type {const} */ (["measured", "contested", "dilated"]);
   const percent = (/** @type {number} */ n) => `${number((100 * n) / all, 3)} %`;
-  return el("div.shares", { title: names.map(
-    (name) => `${name}: ${status[name]} voxels, ${percent(status[name])}`
-  ).join("\n") },
-    el("div.share-bar", {}, ...names.map((name) => el(`i.${name}`, { style: { flex: String(status[name] / all) } }))),
-    el("small", {}, `${number(all, 7)} voxels, ${percent(status.measured)} measured`));
+  return el(
+    "div.shares",
+    { title: names.map((name) => `${name}: ${status[name]} voxels, ${percent(status[name])}`).join("\n") },
+    el(
+      "div.share-bar",
+      {},
+      ...names.map((name) => el(`i.${name}`, { style: { flex: String(status[name] / all) } })),
+    ),
+    el("small", {}, `${number(all, 7)} voxels, ${percent(status.measured)} measured`),
+  );
 }
 
 /** @param {Grain} grain @param {Hooks} hooks */
@@ -160,31 +172,50 @@ function neighbours(grain, { onGrain }) {
       },
       String(b.id + 1),
       el("small", {}, `${number(b.misorientation_deg, 2)}°`),
-    ));
+    ),
+  );
   return el("div.beside", {}, el("small", {}, `${grain.beside.length} neighbours`), el("div.chips", {}, ...chips));
 }
 
 /** @param {Grain} grain @param {Hooks} hooks */
 function spotList({ spots }, { onSpot }) {
   const rows = spots.blob.map((blob, i) => ({
-    blob, hkl: spots.hkl[i]?.join(" ").replaceAll("-", "−") ?? "", frame: spots.frame[i], eta: spots.eta_deg[i],
+    blob,
+    hkl: spots.hkl[i]?.join(" ").replaceAll("-", "−") ?? "",
+    frame: spots.frame[i],
+    eta: spots.eta_deg[i],
     off: spots.residuals[i] ? Math.hypot(spots.residuals[i][1], spots.residuals[i][2]) : null,
-    shared: spots.shared[i], paired: (spots.partner[i] ?? -1) >= 0,
+    shared: spots.shared[i],
+    paired: (spots.partner[i] ?? -1) >= 0,
   }));
   rows.sort((a, b) => a.frame - b.frame);
-  const worst = [...rows].map((row) => row.off ?? 0).sort((a, b) => b - a)[Math.min(rows.length - 1, Math.floor(rows.length / 20))];
-  const body = el("tbody", {}, ...rows.map((row) =>
-    el("tr", { tabIndex: -1, data: { blob: String(row.blob) }, title: "To its frame", onclick: () => onSpot?.(row.blob) },
-      el("td", {}, row.hkl), el("td.n", {}, number(Math.round(row.frame), 6)), el(
-        "td.n",
-        {},
-        row.eta === null ? "–" : `${row.eta.toFixed(1).replace("-", "−")}°`,
-      ),
+  const worst = [...rows].map((row) => row.off ?? 0).sort((a, b) => b - a)[
+    Math.min(rows.length - 1, Math.floor(rows.length / 20))
+  ];
+  const body = el(
+    "tbody",
+    {},
+    ...rows.map((row) =>
       el(
-        `td.n${row.off !== null && row.off > Math.max(worst, 0.5) ? ".far" : ""}`,
-        {},
-        row.off === null ? "–" : row.off.toFixed(2),
-      ), el("td", {}, `${row.paired ? "⇄" : ""}${row.shared ? " shared" : ""}`))));
+        "tr",
+        {
+          tabIndex: -1,
+          data: { blob: String(row.blob) },
+          title: "To its frame",
+          onclick: () => onSpot?.(row.blob),
+        },
+        el("td", {}, row.hkl),
+        el("td.n", {}, number(Math.round(row.frame), 6)),
+        el("td.n", {}, row.eta === null ? "–" : `${row.eta.toFixed(1).replace("-", "−")}°`),
+        el(
+          `td.n${row.off !== null && row.off > Math.max(worst, 0.5) ? ".far" : ""}`,
+          {},
+          row.off === null ? "–" : row.off.toFixed(2),
+        ),
+        el("td", {}, `${row.paired ? "⇄" : ""}${row.shared ? " shared" : ""}`),
+      ),
+    ),
+  );
   const head = el(
     "thead",
     {},
@@ -198,5 +229,9 @@ function spotList({ spots }, { onSpot }) {
       el("th", {}),
     ),
   );
-  return el("div.spot-list", { tabIndex: 0, role: "region", "aria-label": "Spots of the grain" }, el("table", {}, head, body));
+  return el(
+    "div.spot-list",
+    { tabIndex: 0, role: "region", "aria-label": "Spots of the grain" },
+    el("table", {}, head, body),
+  );
 }

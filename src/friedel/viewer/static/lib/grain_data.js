@@ -49,11 +49,13 @@ export class GrainData {
     return this.once("spots", async () => {
       const { data, shape, meta } = await api.getArray("api/spots");
       const count = shape[0];
-      const columns = Object.fromEntries(meta.columns.map((/** @type {string} */ name, /** @type {number} */ c) => {
-        const values = new Float32Array(count);
-        for (let i = 0; i < count; i++) values[i] = data[i * shape[1] + c];
-        return [name, values];
-      }));
+      const columns = Object.fromEntries(
+        meta.columns.map((/** @type {string} */ name, /** @type {number} */ c) => {
+          const values = new Float32Array(count);
+          for (let i = 0; i < count; i++) values[i] = data[i * shape[1] + c];
+          return [name, values];
+        }),
+      );
       return { count, meta: /** @type {Spots["meta"]} */ (meta), columns };
     });
   }
@@ -89,10 +91,8 @@ export class GrainData {
   /** @returns {Promise<GrainMap>} */
   map() {
     return this.once("map", async () => {
-      const ask = (
-        /** @type {string} */ layer,
-        /** @type {number} */ step,
-      ) => api.getArray("api/volume", { params: { layer, step, pack: 1 } });
+      const ask = (/** @type {string} */ layer, /** @type {number} */ step) =>
+        api.getArray("api/volume", { params: { layer, step, pack: 1 } });
       let label = await ask("grain_id", 1);
       const all = label.meta.whole.reduce((/** @type {number} */ a, /** @type {number} */ b) => a * b, 1);
       const step = Math.ceil(Math.cbrt(all / MOST_VOXELS));
@@ -140,7 +140,13 @@ export const PAINTS = [
   },
 ];
 
-/** Colours of grains by row. @param {string} paint @param {Colours} colours @param {Columns} columns @returns {string[]} */
+/**
+ * Colours of grains by row.
+ * @param {string} paint
+ * @param {Colours} colours
+ * @param {Columns} columns
+ * @returns {string[]}
+ */
 export function paintOf(paint, colours, columns) {
   if (paint === "trust") {
     const trust = columns.trust ?? [];
@@ -152,7 +158,11 @@ export function paintOf(paint, colours, columns) {
   return paint === "ipf_x" || paint === "ipf_y" || paint === "ipf_z" ? colours[paint] : colours.grain;
 }
 
-/** The voxel (x, y, z) of a map at a place of the sample, inside of the map. @param {GrainMap} map @param {number[]} place  um */
+/**
+ * The voxel (x, y, z) of a map at a place of the sample, inside of the map.
+ * @param {GrainMap} map
+ * @param {number[]} place  um
+ */
 export function voxelAt({ origin_um, voxel_um, shape }, place) {
   const size = [...shape].reverse();
   return place.map((v, k) => Math.max(0, Math.min(size[k] - 1, Math.floor((v - origin_um[k]) / voxel_um))));

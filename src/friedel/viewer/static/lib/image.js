@@ -1,6 +1,6 @@
 // A picture with zoom and pan, contrast from a lookup table, overlays and a crosshair.
 
-import { contextOf } from "./dom.js";
+import { atNextFrame, contextOf } from "./dom.js";
 import { drawCrosshair, listen } from "./image_pointer.js";
 import { Raster, seen } from "./raster.js";
 import { counters, timings } from "./state.js";
@@ -57,7 +57,8 @@ export class ImageView {
     this.over = contextOf(this.top);
     this.store = document.createElement("canvas");
     this.storeCtx = contextOf(this.store, { willReadFrequently: true });
-    this.dirty = { base: false, top: false, planned: false };
+    this.dirty = { base: false, top: false };
+    this.plan = atNextFrame(() => this.#paintWhatIsDirty());
     host.classList.add("image");
     host.tabIndex = 0;
     host.setAttribute("role", "img");
@@ -116,7 +117,11 @@ export class ImageView {
     return this.fitted ? null : { x0: this.view.x0, y0: this.view.y0, scale: this.view.sx };
   }
 
-  /** Take a zoom of the state. @param {{x0: number, y0: number, scale: number}} zoom @returns {boolean} whether it was another one */
+  /**
+   * Take a zoom of the state.
+   * @param {{x0: number, y0: number, scale: number}} zoom
+   * @returns {boolean} whether it was another one
+   */
   takeZoom({ x0, y0, scale }) {
     const { view } = this;
     if (view.x0 === x0 && view.y0 === y0 && view.sx === scale) return false;
@@ -227,15 +232,14 @@ export class ImageView {
   /** Draw overlays and crosshair only. */
   drawOverlays() {
     this.dirty.top = true;
-    if (this.dirty.planned) return;
-    this.dirty.planned = true;
-    requestAnimationFrame(() => {
-      this.dirty.planned = false;
-      if (!this.size.width) return;
-      if (this.dirty.base) this.#paint();
-      if (this.dirty.top) this.#paintOverlays();
-      this.dirty.base = this.dirty.top = false;
-    });
+    this.plan();
+  }
+
+  #paintWhatIsDirty() {
+    if (!this.size.width) return;
+    if (this.dirty.base) this.#paint();
+    if (this.dirty.top) this.#paintOverlays();
+    this.dirty.base = this.dirty.top = false;
   }
 
   #resize() {

@@ -149,7 +149,12 @@ export function stroke() {
   return Math.max(1, rem() / 14);
 }
 
-/** Words in lines of at most this width. @param {CanvasRenderingContext2D} ctx @param {string} text @param {number} width */
+/**
+ * Words in lines of at most this width.
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {string} text
+ * @param {number} width
+ */
 export function wrapped(ctx, text, width) {
   /** @type {string[]} */
   const lines = [];
@@ -165,6 +170,7 @@ export function wrapped(ctx, text, width) {
 export function counted(values, low, high) {
   const edges = Array.from({ length: BINS + 1 }, (_, i) => low + ((high - low) * i) / BINS);
   const counts = new Array(BINS).fill(0);
-  for (const v of values) counts[Math.max(0, Math.min(BINS - 1, Math.floor(((v - low) / (high - low || 1)) * BINS)))]++;
+  for (const v of values)
+    counts[Math.max(0, Math.min(BINS - 1, Math.floor(((v - low) / (high - low || 1)) * BINS)))]++;
   return { edges, counts };
 }

@@ -32,9 +32,11 @@ function rampOf(map, curve) {
 
 /**
  * @typedef {import("./types.js").Look} Look
- * @typedef {Uint16Array<ArrayBuffer>|Int16Array<ArrayBuffer>|Uint32Array<ArrayBuffer>} Pixels  stored values; 32 bit: finished pixels
+ * @typedef {Uint16Array<ArrayBuffer>|Int16Array<ArrayBuffer>|Uint32Array<ArrayBuffer>} Pixels  stored values; 32
+ *   bit: finished pixels
  * @typedef {import("./api.js").Numbers} Numbers
- * @typedef {{data: Numbers|Pixels, shape: number[], scale?: number, offset?: number}} Numbered  value = data * scale + offset
+ * @typedef {{data: Numbers|Pixels, shape: number[], scale?: number, offset?: number}} Numbered  value = data *
+ *   scale + offset
  * @typedef {{data: Pixels, rows: number, cols: number}} Copy
  */
 

@@ -17,7 +17,8 @@ const MOST = 512;
 /**
  * Two views that follow a picture: `x–ψ` below it shares its columns, `y–ψ` beside it its rows.
  * @param {{x: HTMLElement, y: HTMLElement, picture: ImageView, kind?: () => string, onSpan?: (span: Span) => void,
- *   onError?: (error: unknown) => void, overlaysX?: import("./image.js").Overlay[], overlaysY?: import("./image.js").Overlay[],
+ *   onError?: (error: unknown) => void, overlaysX?: import("./image.js").Overlay[], overlaysY?:
+ *   import("./image.js").Overlay[],
  *   onClick?: (place: {frame: number, row: number|null, col: number|null}) => void,
  *   onCursor?: (reading: import("./readout.js").Reading|null) => void}} options
  * @returns {Sections}

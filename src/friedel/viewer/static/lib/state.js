@@ -169,7 +169,8 @@ export function edit(section, values) {
   const keys = `${section}:${Object.keys(values).sort()}`;
   const last = past.at(-1);
   const now = performance.now();
-  if (last && "keys" in last && last.keys === keys && now - last.at < MERGE_MS) Object.assign(last, { after, at: now });
+  if (last && "keys" in last && last.keys === keys && now - last.at < MERGE_MS)
+    Object.assign(last, { after, at: now });
   else past = [...past.slice(-199), { section, before, after, keys, at: now }];
   future = [];
   set({ [section]: after });
@@ -203,7 +204,10 @@ export function redo() {
   return true;
 }
 
-/** The edits that a reload would forget, without what only this page can take back. @returns {{past: Edit[], future: Edit[]}} */
+/**
+ * The edits that a reload would forget, without what only this page can take back.
+ * @returns {{past: Edit[], future: Edit[]}}
+ */
 export function steps() {
   const last = past.findLastIndex((step) => "back" in step);
   const edits = (/** @type {(Edit|Deed)[]} */ list) => list.filter((step) => "section" in step);
@@ -236,7 +240,18 @@ export function same(a, b) {
 }
 
 /** How often each thing happened: tests wait on these. */
-export const counters = { frame: 0, solve: 0, draw: 0, section: 0, outline: 0, course: 0, contrast: 0, draft: 0, noise: 0, spots: 0 };
+export const counters = {
+  frame: 0,
+  solve: 0,
+  draw: 0,
+  section: 0,
+  outline: 0,
+  course: 0,
+  contrast: 0,
+  draft: 0,
+  noise: 0,
+  spots: 0,
+};
 
 /** Milliseconds that each thing took last: the bench reads these. */
 export const timings = { frame: 0, contrast: 0, draw: 0, section: 0, solve: 0 };

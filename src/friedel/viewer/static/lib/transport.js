@@ -30,8 +30,11 @@ export function transport(host, { ready }) {
     { "aria-label": "Frames per second", title: "Frames per second", onchange: () => timer && start() },
     ...SPEEDS.map((fps) => el("option", { value: String(fps), selected: fps === 10 }, `${fps} / s`)),
   );
-  const button = (/** @type {import("./dom.js").IconName} */ name, /** @type {string} */ title, /** @type {number} */ by) =>
-    el("button.quiet", { type: "button", title, "aria-label": title, onclick: () => step(by) }, icon(name));
+  const button = (
+    /** @type {import("./dom.js").IconName} */ name,
+    /** @type {string} */ title,
+    /** @type {number} */ by,
+  ) => el("button.quiet", { type: "button", title, "aria-label": title, onclick: () => step(by) }, icon(name));
   host.append(
     button("previous", "Previous frame (←)", -1),
     play,

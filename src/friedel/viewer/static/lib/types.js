@@ -30,7 +30,8 @@
  * @typedef {Object<string, unknown> & {beam: Box|string, margin: number|Box[]|string}} Preprocess
  * @typedef {[number, number, number, number]} Box  col0, row0, col1, row1, half-open
  *
- * @typedef {{[section: string]: Object<string, unknown>|undefined, segment: Segment, preprocess: Preprocess}} Recipe
+ * @typedef {{[section: string]: Object<string, unknown>|undefined, segment: Segment, preprocess: Preprocess}}
+ *   Recipe
  */
 
 /**
@@ -80,7 +81,8 @@
  */
 
 /**
- * @typedef {{state: string, done: number, total: number, text: string, generation: string, measured: boolean}} Sweep
+ * @typedef {{state: string, done: number, total: number, text: string, generation: string, measured: boolean}}
+ *   Sweep
  * @typedef {{state: string, stage: string, done: number, total: number, text: string}} Run
  * @typedef {{pairs: number, null: number, blobs: number, fraction: number}} Pairable  null: with scrambled angles
  * @typedef {{state: string, done: number, total: number, text?: string,

@@ -7,7 +7,8 @@ import { el, icon } from "../lib/dom.js";
 /**
  * @param {HTMLElement} host
  * @param {HTMLElement[]} rows  of the stages
- * @param {{run: () => void, stop: () => void, estimate: () => void, save: () => void, restart: () => void}} on  restart:
+ * @param {{run: () => void, stop: () => void, estimate: () => void, save: () => void, restart: () => void}} on
+ *   restart:
  *   the switch was turned
  */
 export function buildLayout(host, rows, on) {
@@ -48,5 +49,19 @@ export function buildLayout(host, rows, on) {
     el("div.card", {}, el("header", {}, el("h2", {}, "Estimate"), again), estimate),
     el("div.card.log-card", {}, el("header", {}, el("h2", {}, "Log")), warnings, log),
   );
-  return { estimate, restart, start, startText, stop, again, command, unsaved, unsavedText, warnings, results, log, outcome };
+  return {
+    estimate,
+    restart,
+    start,
+    startText,
+    stop,
+    again,
+    command,
+    unsaved,
+    unsavedText,
+    warnings,
+    results,
+    log,
+    outcome,
+  };
 }

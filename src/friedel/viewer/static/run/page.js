@@ -131,7 +131,9 @@ class RunPage {
         resultTile(result, stages[result.stage].counts ?? {}, whyStale(session, result.stage)),
       ),
     );
-    const all = Object.entries(stages).flatMap(([name, { warnings: heard }]) => (heard ?? []).map((text) => `${name}: ${text}`));
+    const all = Object.entries(stages).flatMap(([name, { warnings: heard }]) =>
+      (heard ?? []).map((text) => `${name}: ${text}`),
+    );
     const said = [...new Set(all)];
     warnings.hidden = !said.length;
     warnings.replaceChildren(...said.map((text) => el("li", {}, icon("warn"), el("span", {}, text))));

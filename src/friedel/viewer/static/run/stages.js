@@ -88,7 +88,8 @@ export function stageRow(name, says, i, choose) {
   return {
     element,
     /**
-     * @param {{session: Session|null, run: Run, busy: boolean, chosen: boolean, within: boolean, possible: boolean}} now
+     * @param {{session: Session|null, run: Run, busy: boolean, chosen: boolean, within: boolean, possible:
+     *   boolean}} now
      *   within: it would run; possible: the recipe has all that it needs
      */
     update({ session, run, busy, chosen, within, possible }) {

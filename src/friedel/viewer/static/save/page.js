@@ -7,7 +7,10 @@ import { emptyPage } from "../lib/empty.js";
 import * as state from "../lib/state.js";
 import { buildLayout } from "./layout.js";
 
-/** @typedef {{diff: string, command: string, path: string, mask_path?: string}} Saving  what would be written, or was */
+/**
+ * @typedef {{diff: string, command: string, path: string, mask_path?: string}} Saving  what would be written, or
+ *   was
+ */
 
 /** @type {import("../lib/types.js").Mount} */
 export function mount(host, app) {

@@ -16,7 +16,8 @@ import { CLASS_COLOURS, classNamed, reasonText } from "./reasons.js";
  * @param {HTMLElement} host
  * @param {import("../lib/types.js").App} app
  * @param {{onBlob: (id: number) => void, onFrame: (frame: number) => void, onGoTo: (voxel: Voxel) => void}} hooks
- * @returns {{show: (solution: string|null, id: number|null, gone?: boolean) => void, frame: (frame: number) => void,
+ * @returns {{show: (solution: string|null, id: number|null, gone?: boolean) => void, frame: (frame: number) =>
+ *   void,
  *   peak: (blob: Blob) => Voxel}}
  */
 export function blobCard(host, app, hooks) {
@@ -24,14 +25,21 @@ export function blobCard(host, app, hooks) {
   const head = el("header.blob-head");
   const facts = el("dl.facts");
   const more = el("div.blob-more");
-  const hint = el("p.hint", {}, "Click a blob on a picture: its numbers, its frames, why it was kept or not, and its neighbours appear here.");
+  const hint = el(
+    "p.hint",
+    {},
+    "Click a blob on a picture: its numbers, its frames, why it was kept or not, and its neighbours appear here.",
+  );
   const body = el("div.blob-body", { hidden: true }, head, facts, film, more);
   host.append(hint, body);
   let shown = "";
 
   const load = api.newest(async (/** @type {{solution: string, id: number}} */ { solution, id }) => {
     const params = { solution, id };
-    const [blob, frames] = await Promise.all([api.getJson("api/blob", { params }), api.getArray("api/film", { params })]);
+    const [blob, frames] = await Promise.all([
+      api.getJson("api/blob", { params }),
+      api.getArray("api/film", { params }),
+    ]);
     if (shown !== `${solution} ${id}`) return;
     hint.hidden = true;
     body.hidden = false;
@@ -47,21 +55,37 @@ export function blobCard(host, app, hooks) {
     head.replaceChildren(
       el("i.swatch", { style: { background: ink } }),
       el("b", {}, `Blob ${number(blob.spot3d_id ?? blob.id, 9)}`),
-      el("span.ledger", { title: "Its row in the ledger: every seed is kept, or says why not." }, reasonText(blob.reason)),
-      el("button.link", { type: "button", title: "Go to its brightest voxel", onclick: () => hooks.onGoTo(peak) }, "go to peak"),
+      el(
+        "span.ledger",
+        { title: "Its row in the ledger: every seed is kept, or says why not." },
+        reasonText(blob.reason),
+      ),
+      el(
+        "button.link",
+        { type: "button", title: "Go to its brightest voxel", onclick: () => hooks.onGoTo(peak) },
+        "go to peak",
+      ),
     );
-    facts.replaceChildren(...factsOf(blob, peak, segment.unit === "sigma" && segment.noise !== "scan").flatMap(([name, value, title]) => [el("dt", { title: title ?? "" }, name), el("dd", {}, value)]));
+    facts.replaceChildren(
+      ...factsOf(blob, peak, segment.unit === "sigma" && segment.noise !== "scan").flatMap(
+        ([name, value, title]) => [el("dt", { title: title ?? "" }, name), el("dd", {}, value)],
+      ),
+    );
     const scan = session?.scan;
     if (!scan) return;
-    showFilm(film, { ...frames, meta: /** @type {import("./film.js").Film["meta"]} */ (frames.meta) }, {
-      colour: ink,
-      low: 0,
-      top: blob.IMax_int,
-      frames: scan.frames,
-      current: frame,
-      onFrame: hooks.onFrame,
-      omega: (f) => `${number(scan.omega_start_deg + (f + 0.5) * scan.omega_step_deg, 5)}°`,
-    });
+    showFilm(
+      film,
+      { ...frames, meta: /** @type {import("./film.js").Film["meta"]} */ (frames.meta) },
+      {
+        colour: ink,
+        low: 0,
+        top: blob.IMax_int,
+        frames: scan.frames,
+        current: frame,
+        onFrame: hooks.onFrame,
+        omega: (f) => `${number(scan.omega_start_deg + (f + 0.5) * scan.omega_step_deg, 5)}°`,
+      },
+    );
     more.replaceChildren(...relations(blob, hooks.onBlob, app));
   }
 
@@ -91,7 +115,12 @@ function peakOf(blob) {
   return { frame: ((frame % frames) + frames) % frames, row: blob.IMax_s, col: blob.IMax_f };
 }
 
-/** @param {Blob} blob @param {Voxel} peak @param {boolean} local  each pixel has its own noise @returns {[string, string, string?][]} */
+/**
+ * @param {Blob} blob
+ * @param {Voxel} peak
+ * @param {boolean} local  each pixel has its own noise
+ * @returns {[string, string, string?][]}
+ */
 function factsOf(blob, peak, local) {
   const box = [blob.col_stop - blob.col_start, blob.row_stop - blob.row_start, blob.frame_stop - blob.frame_start];
   const flags = (blob.flags ?? []).join(", ") || "none";
@@ -102,28 +131,52 @@ function factsOf(blob, peak, local) {
     ["box", box.join(" × "), "Columns, rows, frames"],
     ["voxels", number(blob.Number_of_pixels, 9)],
     ["of its seed", number(blob.seed_voxels, 9), "Voxels at or above the seed threshold"],
-    ["maximum M", `${number(blob.IMax_int, 5)} counts`, `In frame ${peak.frame}, row ${peak.row}, column ${peak.col}`],
+    [
+      "maximum M",
+      `${number(blob.IMax_int, 5)} counts`,
+      `In frame ${peak.frame}, row ${peak.row}, column ${peak.col}`,
+    ],
     ["sum", `${number(blob.sum_intensity, 6)} counts`],
-    ["grown down to", `${number(blob.threshold, 4)} ${local ? "σ" : "counts"}`, "In units of the noise where that differs from pixel to pixel, else counts"],
-    ["spread", `${number(blob.sigf, 3)}, ${number(blob.sigs, 3)} px, ${number(blob.sigo, 2)}°`, "Standard deviations along columns, rows, omega"],
+    [
+      "grown down to",
+      `${number(blob.threshold, 4)} ${local ? "σ" : "counts"}`,
+      "In units of the noise where that differs from pixel to pixel, else counts",
+    ],
+    [
+      "spread",
+      `${number(blob.sigf, 3)}, ${number(blob.sigs, 3)} px, ${number(blob.sigo, 2)}°`,
+      "Standard deviations along columns, rows, omega",
+    ],
     ["absorbed", `${number(blob.n_absorbed, 6)} seed${blob.n_absorbed === 1 ? "" : "s"}`],
     ["flags", flags],
   ];
 }
 
-/** Partner, grain and neighbours. @param {Blob} blob @param {(id: number) => void} onBlob @param {import("../lib/types.js").App} app */
+/**
+ * Partner, grain and neighbours.
+ * @param {Blob} blob
+ * @param {(id: number) => void} onBlob
+ * @param {import("../lib/types.js").App} app
+ */
 function relations(blob, onBlob, app) {
   /** @type {HTMLElement[]} */
   const parts = [];
   const line = (/** @type {string} */ name, /** @type {(HTMLElement|string)[]} */ ...rest) =>
     parts.push(el("div.relation", {}, el("span.name", {}, name), el("span.chips", {}, ...rest)));
   const { partner = null, grain = null, neighbours: near = [] } = blob;
-  if (partner !== null) line("Partner", chip(`blob ${partner}`, 0, () => onBlob(partner)));
+  if (partner !== null)
+    line(
+      "Partner",
+      chip(`blob ${partner}`, 0, () => onBlob(partner)),
+    );
   if (grain !== null) {
-    line("Grain", chip(`grain ${grain + 1}`, null, () => {
-      state.select({ grain });
-      app.open("grains");
-    }));
+    line(
+      "Grain",
+      chip(`grain ${grain + 1}`, null, () => {
+        state.select({ grain });
+        app.open("grains");
+      }),
+    );
   }
   const chips = near.slice(0, 12).map((one) => {
     const far = one.touches ? "touches" : `${number(one.gap_px, 3)} px away`;
@@ -135,5 +188,10 @@ function relations(blob, onBlob, app) {
 
 /** @param {string} text @param {number|null} kind @param {() => void} onclick @param {string} [title] */
 function chip(text, kind, onclick, title = "") {
-  return el("button.mini", { type: "button", title, onclick }, kind === null ? null : el("i.swatch", { style: { background: CLASS_COLOURS[kind] } }), text);
+  return el(
+    "button.mini",
+    { type: "button", title, onclick },
+    kind === null ? null : el("i.swatch", { style: { background: CLASS_COLOURS[kind] } }),
+    text,
+  );
 }

@@ -22,7 +22,11 @@ export class Chosen {
   at({ side, voxel }) {
     const { shown } = this.page.solver;
     if (!shown || !this.page.outlined) return null;
-    const [line, at] = { frame: [voxel.row, voxel.col], row: [voxel.frame, voxel.col], col: [voxel.frame, voxel.row] }[side];
+    const [line, at] = {
+      frame: [voxel.row, voxel.col],
+      row: [voxel.frame, voxel.col],
+      col: [voxel.frame, voxel.row],
+    }[side];
     return rowAt(shown.contours.get(side), line, at, this.page.legend.shown, shown.table);
   }
 

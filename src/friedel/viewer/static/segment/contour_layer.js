@@ -46,7 +46,8 @@ export function drawContours(ctx, view, contours, drawing, turned) {
 /**
  * Picture coordinates to whole device pixels.
  * @typedef {{scale: number, start: number}} Axis
- * @typedef {{xs: Axis, ys: Axis, x: (v: number) => number, y: (v: number) => number, width: number, height: number, key: string}} Grid
+ * @typedef {{xs: Axis, ys: Axis, x: (v: number) => number, y: (v: number) => number, width: number, height: number,
+ *   key: string}} Grid
  */
 
 /** @param {HTMLCanvasElement} canvas @param {ImageView} view @returns {Grid} */
@@ -79,16 +80,26 @@ class Layer {
     this.contours = null;
   }
 
-  /** @param {Grid} grid @param {Contours} contours @param {Drawing} drawing @param {boolean} turned @param {number} thin */
+  /**
+   * @param {Grid} grid
+   * @param {Contours} contours
+   * @param {Drawing} drawing
+   * @param {boolean} turned
+   * @param {number} thin
+   */
   paint(grid, contours, drawing, turned, thin) {
     const key = `${grid.key} ${drawing.shown} ${drawing.fill}`;
     if (this.contours === contours && this.key === key) return;
     Object.assign(this, { contours, key });
     this.#clear(grid);
-    const classes = REASON_CLASSES.map((_, i) => REASON_CLASSES.length - 1 - i).filter((kind) => drawing.shown[kind]);
+    const classes = REASON_CLASSES.map((_, i) => REASON_CLASSES.length - 1 - i).filter(
+      (kind) => drawing.shown[kind],
+    );
     const inks = CLASS_COLOURS.map((hex) => rgb(hex));
-    const ink = (/** @type {number} */ kind, /** @type {number} */ alpha) => pixel(inks[kind][0], inks[kind][1], inks[kind][2], alpha);
-    if (drawing.fill) for (const kind of classes) this.#fill(grid, contours.fills[kind], turned, ink(kind, FILL_ALPHA));
+    const ink = (/** @type {number} */ kind, /** @type {number} */ alpha) =>
+      pixel(inks[kind][0], inks[kind][1], inks[kind][2], alpha);
+    if (drawing.fill)
+      for (const kind of classes) this.#fill(grid, contours.fills[kind], turned, ink(kind, FILL_ALPHA));
     const edges = classes.map((kind) => projected(grid, contours.edges[kind]));
     for (const each of edges) this.#edges(grid, each, thin, thin, RIM);
     edges.forEach((each, i) => this.#edges(grid, each, thin, 0, ink(classes[i], 255)));
@@ -114,7 +125,13 @@ class Layer {
     }
   }
 
-  /** @param {Grid} grid @param {Int32Array} edges  whole pixels: left, top, right, bottom @param {number} thin @param {number} rim @param {number} ink */
+  /**
+   * @param {Grid} grid
+   * @param {Int32Array} edges  whole pixels: left, top, right, bottom
+   * @param {number} thin
+   * @param {number} rim
+   * @param {number} ink
+   */
   #edges({ width, height }, edges, thin, rim, ink) {
     const { data } = this;
     for (let i = 0; i < edges.length; i += 4) {
@@ -127,7 +144,14 @@ class Layer {
     }
   }
 
-  /** @param {Grid} grid @param {number} left @param {number} top @param {number} right @param {number} bottom @param {number} ink */
+  /**
+   * @param {Grid} grid
+   * @param {number} left
+   * @param {number} top
+   * @param {number} right
+   * @param {number} bottom
+   * @param {number} ink
+   */
   #rect({ width, height }, left, top, right, bottom, ink) {
     const { data } = this;
     const from = left < 0 ? 0 : left;
@@ -139,7 +163,12 @@ class Layer {
   }
 }
 
-/** Edges in whole device pixels, those that are seen. @param {Grid} grid @param {Int32Array} edges @returns {Int32Array} */
+/**
+ * Edges in whole device pixels, those that are seen.
+ * @param {Grid} grid
+ * @param {Int32Array} edges
+ * @returns {Int32Array}
+ */
 function projected({ xs, ys, width, height }, edges) {
   const out = new Int32Array((edges.length / 5) * 4);
   let size = 0;
@@ -158,7 +187,16 @@ function projected({ xs, ys, width, height }, edges) {
   return out.subarray(0, size);
 }
 
-/** One blob, stronger than the others. @param {CanvasRenderingContext2D} ctx @param {Grid} grid @param {Contours} contours @param {Drawing} drawing @param {boolean} turned @param {number} thin @param {number} row */
+/**
+ * One blob, stronger than the others.
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {Grid} grid
+ * @param {Contours} contours
+ * @param {Drawing} drawing
+ * @param {boolean} turned
+ * @param {number} thin
+ * @param {number} row
+ */
 function standOut(ctx, grid, contours, drawing, turned, thin, row) {
   REASON_CLASSES.forEach((_, kind) => {
     if (!drawing.shown[kind]) return;
@@ -166,7 +204,9 @@ function standOut(ctx, grid, contours, drawing, turned, thin, row) {
     const fills = contours.fills[kind];
     for (let i = 0; i < fills.length; i += 4) {
       if (fills[i + 3] !== row) continue;
-      const [x, y, w, h] = turned ? [fills[i + 1], fills[i], 1, fills[i + 2]] : [fills[i], fills[i + 1], fills[i + 2], 1];
+      const [x, y, w, h] = turned
+        ? [fills[i + 1], fills[i], 1, fills[i + 2]]
+        : [fills[i], fills[i + 1], fills[i + 2], 1];
       area.rect(grid.x(x), grid.y(y), grid.x(x + w) - grid.x(x), grid.y(y + h) - grid.y(y));
     }
     ctx.fillStyle = CLASS_COLOURS[kind];

@@ -23,7 +23,7 @@ export function contoursOf(given, reasonOf, turned = false) {
   const runs = ordered(given);
   const edges = REASON_CLASSES.map(() => new Rows(5));
   const fills = REASON_CLASSES.map(() => new Rows(4));
-  for (let from = 0; from < runs.length; ) {
+  for (let from = 0; from < runs.length;) {
     const row = runs[from + 3];
     let to = from;
     while (to < runs.length && runs[to + 3] === row) to += FIELDS;
@@ -68,7 +68,8 @@ class Rows {
 
 /** By blob, line and start. @param {Int32Array} runs @returns {Int32Array} */
 function ordered(runs) {
-  const before = (/** @type {number} */ a, /** @type {number} */ b) => runs[a + 3] - runs[b + 3] || runs[a] - runs[b] || runs[a + 1] - runs[b + 1];
+  const before = (/** @type {number} */ a, /** @type {number} */ b) =>
+    runs[a + 3] - runs[b + 3] || runs[a] - runs[b] || runs[a + 1] - runs[b + 1];
   let sorted = true;
   for (let i = FIELDS; i < runs.length && sorted; i += FIELDS) sorted = before(i - FIELDS, i) <= 0;
   if (sorted) return runs;
@@ -78,10 +79,16 @@ function ordered(runs) {
   return out;
 }
 
-/** Edges of one blob: both ends of every run, and wherever two neighbouring lines differ. @param {Int32Array} runs @param {number} from @param {number} to @param {Rows} out */
+/**
+ * Edges of one blob: both ends of every run, and wherever two neighbouring lines differ.
+ * @param {Int32Array} runs
+ * @param {number} from
+ * @param {number} to
+ * @param {Rows} out
+ */
 function outline(runs, from, to, out) {
   let above = from; // the line before, [above, at), where it is the one just before
-  for (let at = from; at < to; ) {
+  for (let at = from; at < to;) {
     const line = runs[at];
     let end = at;
     while (end < to && runs[end] === line) {
@@ -101,7 +108,8 @@ function outline(runs, from, to, out) {
 }
 
 /**
- * Edges between two lines of one blob, the runs at [a, aEnd) and those at [b, bEnd) below them: where one is covered
+ * Edges between two lines of one blob, the runs at [a, aEnd) and those at [b, bEnd) below them: where one is
+ *   covered
  * and the other is not. Ends of runs come in order, and every one begins or ends such a stretch; equal ones cancel.
  * @param {Int32Array} runs
  * @param {number} a

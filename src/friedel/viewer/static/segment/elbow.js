@@ -22,10 +22,34 @@ import { rounded, unitOf } from "./levels.js";
 export function elbowPanel(host, onThreshold, quiet) {
   /** @type {Curve|null} */
   let known = null;
-  const apply = el("button.button.small", { type: "button", hidden: true, onclick: () => onThreshold(suggestion()) });
+  const apply = el("button.button.small", {
+    type: "button",
+    hidden: true,
+    onclick: () => onThreshold(suggestion()),
+  });
   const progress = el("small.growing", { title: "So many thresholds have been tried" });
   const plot = el("div.plot");
-  host.append(el("header", {}, el("h3", {}, "Elbow"), el("span.key", { title: "Part of the voxels at or above the threshold; blobs kept, and dashed the seeds that they grow from" }, el("i", { style: { background: "var(--blue)" } }), "bright", el("i", { style: { background: "var(--warm)" } }), "blobs"), progress, apply), plot);
+  host.append(
+    el(
+      "header",
+      {},
+      el("h3", {}, "Elbow"),
+      el(
+        "span.key",
+        {
+          title:
+            "Part of the voxels at or above the threshold; blobs kept, and dashed the seeds that they grow from",
+        },
+        el("i", { style: { background: "var(--blue)" } }),
+        "bright",
+        el("i", { style: { background: "var(--warm)" } }),
+        "blobs",
+      ),
+      progress,
+      apply,
+    ),
+    plot,
+  );
   const chart = new Chart(plot, {
     label: "Bright fraction and number of blobs against the seed threshold; drag the line",
     onDrag: (id, x) => id === "T" && onThreshold(rounded(x)),
@@ -85,14 +109,33 @@ export function elbowPanel(host, onThreshold, quiet) {
     apply.title = `Take ${number(suggested, 3)} as seed threshold. Below the elbow the number of seeds rises steeply, as noise does; above it weak spots are lost. It is never below c min.`;
     /** @type {import("../lib/marks.js").Marker[]} */
     const lines = [{ id: "T", x: segment.seed_threshold, label: "T", colour: "--warm", drag: !others }];
-    if (good) lines.unshift({ id: "suggested", x: suggested, label: "", colour: "--soft", drag: false, dashed: true });
+    if (good)
+      lines.unshift({ id: "suggested", x: suggested, label: "", colour: "--soft", drag: false, dashed: true });
     chart.set({
       series: [
         { type: "line", x, y: known.bright_fraction, name: "bright", colour: "--blue" },
-        ...(known.seeds ? [{ type: /** @type {const} */ ("line"), x: at, y: of(known.seeds), name: "seeds", colour: "--warm", axis: /** @type {const} */ ("y2"), dashed: true, width: 1 }] : []),
+        ...(known.seeds
+          ? [
+              {
+                type: /** @type {const} */ ("line"),
+                x: at,
+                y: of(known.seeds),
+                name: "seeds",
+                colour: "--warm",
+                axis: /** @type {const} */ ("y2"),
+                dashed: true,
+                width: 1,
+              },
+            ]
+          : []),
         { type: "line", x: at, y: of(known.blobs), name: "blobs", colour: "--warm", axis: "y2" },
       ],
-      x: { kind: "log", min: Math.min(x[0], segment.seed_threshold > 0 ? segment.seed_threshold : x[0]) / 1.05, max: Math.max(/** @type {number} */ (x.at(-1)), segment.seed_threshold) * 1.05, format: (v) => number(v, 3) },
+      x: {
+        kind: "log",
+        min: Math.min(x[0], segment.seed_threshold > 0 ? segment.seed_threshold : x[0]) / 1.05,
+        max: Math.max(/** @type {number} */ (x.at(-1)), segment.seed_threshold) * 1.05,
+        format: (v) => number(v, 3),
+      },
       y: { kind: "log", format: percent },
       y2: { kind: "log", format: brief },
       lines,

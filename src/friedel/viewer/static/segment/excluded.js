@@ -2,7 +2,12 @@
 
 import { colour } from "../lib/theme.js";
 
-/** Boxes [col0, row0, col1, row1] that [segment] excludes. @param {import("../lib/types.js").Segment} segment @param {import("../lib/types.js").Session|null} session @returns {number[][]} */
+/**
+ * Boxes [col0, row0, col1, row1] that [segment] excludes.
+ * @param {import("../lib/types.js").Segment} segment
+ * @param {import("../lib/types.js").Session|null} session
+ * @returns {number[][]}
+ */
 export function excludedBoxes(segment, session) {
   const given = segment.exclude ?? "beam";
   const items = Array.isArray(given) && typeof given[0] !== "number" ? given : [given];
@@ -10,13 +15,22 @@ export function excludedBoxes(segment, session) {
   return /** @type {number[][]} */ (boxes.filter((box) => Array.isArray(box) && box.length === 4));
 }
 
-/** @param {CanvasRenderingContext2D} ctx @param {import("../lib/image.js").ImageView} view @param {number[][]} boxes */
+/**
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {import("../lib/image.js").ImageView} view
+ * @param {number[][]} boxes
+ */
 export function drawExcluded(ctx, view, boxes) {
   ctx.strokeStyle = colour("--on-picture-beam");
   ctx.lineWidth = 1;
   for (const [col0, row0, col1, row1] of boxes) {
     const [a, b] = [view.toScreen(col0, row0), view.toScreen(col1, row1)];
-    const [x, y, w, h] = [Math.round(a.x) + 0.5, Math.round(a.y) + 0.5, Math.round(b.x - a.x), Math.round(b.y - a.y)];
+    const [x, y, w, h] = [
+      Math.round(a.x) + 0.5,
+      Math.round(a.y) + 0.5,
+      Math.round(b.x - a.x),
+      Math.round(b.y - a.y),
+    ];
     ctx.save();
     ctx.beginPath();
     ctx.rect(x, y, w, h);

@@ -10,14 +10,16 @@ import { contoursOf } from "./contours.js";
  * @property {number[]} shape
  * @property {number} scale
  * @property {number} offset
- * @property {{start: number, row0: number, col0: number, runs: number[][], step?: number}} meta  runs: frame, row, first col, length
+ * @property {{start: number, row0: number, col0: number, runs: number[][], step?: number}} meta  runs: frame, row,
+ *   first col, length
  */
 
 /**
  * Show a film.
  * @param {HTMLElement} host
  * @param {Film} film
- * @param {{colour: string, top: number, low: number, frames: number, current: number, onFrame: (frame: number) => void,
+ * @param {{colour: string, top: number, low: number, frames: number, current: number, onFrame: (frame: number) =>
+ *   void,
  *   omega: (frame: number) => string}} look  low, top: ends of the grey scale in counts; frames: of the scan
  */
 export function showFilm(host, film, look) {
@@ -25,22 +27,35 @@ export function showFilm(host, film, look) {
   host.style.setProperty("--film-aspect", `${cols} / ${rows}`);
   host.dataset.wide = String(cols > 2.2 * rows);
   const table = lookup(look);
-  host.replaceChildren(...Array.from({ length: count }, (_, i) => {
-    const unwrapped = film.meta.start + i * (film.meta.step ?? 1);
-    const frame = ((unwrapped % look.frames) + look.frames) % look.frames;
-    const canvas = el("canvas", { width: cols, height: rows });
-    paint(canvas, film, i, table);
-    const lines = el("canvas.over");
-    const button = el("button.still", { type: "button", title: `Frame ${frame}, ${look.omega(frame)}`, "aria-pressed": String(frame === look.current), data: { frame: String(frame) }, onclick: () => look.onFrame(frame) },
-      el("span.picture", {}, canvas, lines), el("small", {}, String(frame)));
-    requestAnimationFrame(() => outline(lines, film, frame, unwrapped, rows, cols, look.colour));
-    return button;
-  }));
+  host.replaceChildren(
+    ...Array.from({ length: count }, (_, i) => {
+      const unwrapped = film.meta.start + i * (film.meta.step ?? 1);
+      const frame = ((unwrapped % look.frames) + look.frames) % look.frames;
+      const canvas = el("canvas", { width: cols, height: rows });
+      paint(canvas, film, i, table);
+      const lines = el("canvas.over");
+      const button = el(
+        "button.still",
+        {
+          type: "button",
+          title: `Frame ${frame}, ${look.omega(frame)}`,
+          "aria-pressed": String(frame === look.current),
+          data: { frame: String(frame) },
+          onclick: () => look.onFrame(frame),
+        },
+        el("span.picture", {}, canvas, lines),
+        el("small", {}, String(frame)),
+      );
+      requestAnimationFrame(() => outline(lines, film, frame, unwrapped, rows, cols, look.colour));
+      return button;
+    }),
+  );
 }
 
 /** Mark the frame that is shown. @param {HTMLElement} host @param {number} frame */
 export function markFilm(host, frame) {
-  for (const still of host.querySelectorAll(".still")) still.setAttribute("aria-pressed", String(/** @type {HTMLElement} */ (still).dataset.frame === String(frame)));
+  for (const still of host.querySelectorAll(".still"))
+    still.setAttribute("aria-pressed", String(/** @type {HTMLElement} */ (still).dataset.frame === String(frame)));
 }
 
 /** Grey levels bent so that the faint rim shows. @param {{low: number, top: number}} look */
@@ -62,17 +77,28 @@ function paint(canvas, film, i, table) {
   contextOf(canvas).putImageData(image, 0, 0);
 }
 
-/** @param {HTMLCanvasElement} canvas @param {Film} film @param {number} frame @param {number} unwrapped @param {number} rows @param {number} cols @param {string} colour */
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {Film} film
+ * @param {number} frame
+ * @param {number} unwrapped
+ * @param {number} rows
+ * @param {number} cols
+ * @param {string} colour
+ */
 function outline(canvas, film, frame, unwrapped, rows, cols, colour) {
   const ratio = devicePixelRatio;
   canvas.width = Math.round(canvas.clientWidth * ratio);
   canvas.height = Math.round(canvas.clientHeight * ratio);
-  const runs = film.meta.runs.filter((run) => run[0] === frame || run[0] === unwrapped).flatMap(([, row, col, length]) => [row - film.meta.row0, col - film.meta.col0, length, 0]);
+  const runs = film.meta.runs
+    .filter((run) => run[0] === frame || run[0] === unwrapped)
+    .flatMap(([, row, col, length]) => [row - film.meta.row0, col - film.meta.col0, length, 0]);
   const { edges } = contoursOf(Int32Array.from(runs), () => 0);
   const ctx = canvas.getContext("2d");
   if (!ctx || !canvas.width) return;
   const [sx, sy] = [canvas.width / cols, canvas.height / rows];
-  const inside = (/** @type {number} */ v, /** @type {number} */ size) => Math.min(size - 1, Math.max(0, Math.round(v))) + 0.5;
+  const inside = (/** @type {number} */ v, /** @type {number} */ size) =>
+    Math.min(size - 1, Math.max(0, Math.round(v))) + 0.5;
   ctx.strokeStyle = colour;
   ctx.lineWidth = Math.max(1, Math.round(ratio));
   ctx.beginPath();

@@ -5,10 +5,24 @@ import * as state from "../lib/state.js";
 import { inUnit, rangesOf } from "./levels.js";
 
 const GROUPS = [
-  { title: "Double threshold", names: ["seed_threshold", "tolerance", "grow_min", "grow_max", "growth", "unit", "noise"] },
-  { title: "What is a blob", names: ["seed_min_voxels", "min_size", "max_size", "connectivity", "overlap", "saddle"] },
+  {
+    title: "Double threshold",
+    names: ["seed_threshold", "tolerance", "grow_min", "grow_max", "growth", "unit", "noise"],
+  },
+  {
+    title: "What is a blob",
+    names: ["seed_min_voxels", "min_size", "max_size", "connectivity", "overlap", "saddle"],
+  },
 ];
-const LABELS = { seed_threshold: "seed threshold T", tolerance: "tolerance τ", grow_min: "grow min, c min", grow_max: "grow max, c max", seed_min_voxels: "seed voxels", min_size: "smallest box", max_size: "largest box" };
+const LABELS = {
+  seed_threshold: "seed threshold T",
+  tolerance: "tolerance τ",
+  grow_min: "grow min, c min",
+  grow_max: "grow max, c max",
+  seed_min_voxels: "seed voxels",
+  min_size: "smallest box",
+  max_size: "largest box",
+};
 
 /**
  * @param {HTMLElement} host
@@ -17,10 +31,14 @@ const LABELS = { seed_threshold: "seed threshold T", tolerance: "tolerance τ", 
  */
 export function thresholdForm(host, note) {
   const sigma = () => state.get().session?.baseline?.sigma ?? 0;
-  const fields = (state.get().session?.schema?.segment ?? []).map((field) => ({ ...field, unit: field.unit === "counts or sigma" ? "" : field.unit }));
+  const fields = (state.get().session?.schema?.segment ?? []).map((field) => ({
+    ...field,
+    unit: field.unit === "counts or sigma" ? "" : field.unit,
+  }));
   const form = makeForm(host, fields, {
     values: state.get().segment,
-    onChange: (name, value) => state.edit("segment", name === "unit" ? inUnit(state.get().segment, value, sigma()) : { [name]: value }),
+    onChange: (name, value) =>
+      state.edit("segment", name === "unit" ? inUnit(state.get().segment, value, sigma()) : { [name]: value }),
     groups: GROUPS,
     labels: LABELS,
     ranges: rangesOf(state.get().segment, sigma()),
@@ -36,7 +54,8 @@ export function thresholdForm(host, note) {
     const { segment, session } = state.get();
     const saved = session?.saved?.segment;
     const key = `${segment.unit} ${sigma()}`;
-    if (key !== ranged) for (const [name, range] of Object.entries(rangesOf(segment, sigma()))) form.setRange(name, range);
+    if (key !== ranged)
+      for (const [name, range] of Object.entries(rangesOf(segment, sigma()))) form.setRange(name, range);
     ranged = key;
     if (!state.same(held, [segment, saved])) form.update(segment, saved);
     held = [segment, saved];

@@ -12,7 +12,8 @@ import { finite, isLocal } from "./levels.js";
  * @param {HTMLElement} host
  * @param {HTMLElement} caption
  * @param {import("../lib/types.js").App} app
- * @param {(name: Name, value: number) => void} onDrag  value in the unit of the thresholds; grow_max may be Infinity
+ * @param {(name: Name, value: number) => void} onDrag  value in the unit of the thresholds; grow_max may be
+ *   Infinity
  * @returns {{load: () => void, draw: () => void}}
  */
 export function histogramPanel(host, caption, app, onDrag) {
@@ -46,25 +47,50 @@ export function histogramPanel(host, caption, app, onDrag) {
     const lines = [
       { id: "grow_min", x: segment.grow_min, label: close ? "" : "c min", colour: "--teal", drag },
       { id: "seed_threshold", x: segment.seed_threshold, label: close ? both : "T", colour: "--warm", drag },
-      { id: "grow_max", x: Math.min(cap, end), label: Number.isFinite(cap) ? "c max" : "∞", colour: "--teal", drag, dashed: true },
+      {
+        id: "grow_max",
+        x: Math.min(cap, end),
+        label: Number.isFinite(cap) ? "c max" : "∞",
+        colour: "--teal",
+        drag,
+        dashed: true,
+      },
     ];
     const bars = evened(edges, known.counts, 3 * noise);
     chart.set({
       series: [
         { type: "bars", x: edges, y: bars, colour: "--blue", name: "voxels", width: 1 },
-        ...(known.noise ? [{ type: /** @type {const} */ ("line"), x: edges.slice(0, -1).map((edge, i) => Math.sqrt(edge * edges[i + 1])), y: evened(edges, known.noise, 3 * noise), colour: "--soft", name: "noise", dashed: true, width: 1 }] : []),
+        ...(known.noise
+          ? [
+              {
+                type: /** @type {const} */ ("line"),
+                x: edges.slice(0, -1).map((edge, i) => Math.sqrt(edge * edges[i + 1])),
+                y: evened(edges, known.noise, 3 * noise),
+                colour: "--soft",
+                name: "noise",
+                dashed: true,
+                width: 1,
+              },
+            ]
+          : []),
       ],
       x: { kind: "log", min: start, max: end, format: short },
       y: { kind: "log", min: 0.7, format: brief },
       lines,
-      bands: [1, 2, 3, 4, 5].map((n) => ({ from: start, to: Math.max(start, n * noise), colour: "--soft", alpha: 0.075 })),
+      bands: [1, 2, 3, 4, 5].map((n) => ({
+        from: start,
+        to: Math.max(start, n * noise),
+        colour: "--soft",
+        alpha: 0.075,
+      })),
     });
   }
   return { load: () => load(undefined), draw };
 }
 
 /**
- * Counts of bins that are finer than the steps of the stored values come as a comb: an empty bin shares with the last
+ * Counts of bins that are finer than the steps of the stored values come as a comb: an empty bin shares with the
+ *   last
  * one that is not.
  * @param {number[]} edges
  * @param {number[]} counts
@@ -72,7 +98,7 @@ export function histogramPanel(host, caption, app, onDrag) {
  */
 function evened(edges, counts, end) {
   const out = [...counts];
-  for (let from = 0; from < counts.length; ) {
+  for (let from = 0; from < counts.length;) {
     let to = from + 1;
     while (to < counts.length && counts[to] === 0 && edges[to] < end) to++;
     out.fill(counts[from] / (to - from), from, to);
@@ -81,7 +107,11 @@ function evened(edges, counts, end) {
   return out;
 }
 
-/** Noise in counts: where levels are multiples of it, the histogram's own is 1. @param {import("../lib/types.js").Session|null} session @param {{sigma: number}} known */
+/**
+ * Noise in counts: where levels are multiples of it, the histogram's own is 1.
+ * @param {import("../lib/types.js").Session|null} session
+ * @param {{sigma: number}} known
+ */
 function sigmaOf(session, known) {
   return session?.baseline?.sigma ?? known.sigma;
 }

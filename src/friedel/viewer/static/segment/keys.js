@@ -7,10 +7,16 @@ import { REASON_CLASSES } from "./reasons.js";
 
 /** @param {import("./page.js").SegmentPage} page */
 export function bindKeys(page) {
-  const bind = (/** @type {string} */ combos, /** @type {string} */ says, /** @type {() => void} */ run, /** @type {string|undefined} */ shown = undefined) =>
-    keys.bind("segment", combos, says, run, shown);
+  const bind = (
+    /** @type {string} */ combos,
+    /** @type {string} */ says,
+    /** @type {() => void} */ run,
+    /** @type {string|undefined} */ shown = undefined,
+  ) => keys.bind("segment", combos, says, run, shown);
   bind("x", "the other setting, A or B", () => page.slots.choose(page.slots.other()));
-  bind("w", "this sub-volume, or the whole scan", () => state.set({ scope: state.get().scope === "sub" ? "whole" : "sub" }));
+  bind("w", "this sub-volume, or the whole scan", () =>
+    state.set({ scope: state.get().scope === "sub" ? "whole" : "sub" }),
+  );
   bind("o", "outlines on or off", () => {
     page.outlined = !page.outlined;
     page.redraw();

@@ -40,18 +40,44 @@ export function buildLayout(host) {
   /** @type {Layout} */
   const layout = {
     readout: readout("Under the pointer, else under the cross"),
-    frame: part("picture"), row: part("xpsi"), col: part("ypsi"), line: part("line"), transport: part("transport"), legend: part("legend"),
-    chip: el("span.chip.top-left", { hidden: true }), notice: el("div.notice", { hidden: true, role: "alert" }),
-    result: part("result"), histogram: part("histogram"), noise: el("small"), form: el("div"), formNote: el("div.field-error"),
+    frame: part("picture"),
+    row: part("xpsi"),
+    col: part("ypsi"),
+    line: part("line"),
+    transport: part("transport"),
+    legend: part("legend"),
+    chip: el("span.chip.top-left", { hidden: true }),
+    notice: el("div.notice", { hidden: true, role: "alert" }),
+    result: part("result"),
+    histogram: part("histogram"),
+    noise: el("small"),
+    form: el("div"),
+    formNote: el("div.field-error"),
     card: el("section.leaf.blob", { data: { leaf: "blob" }, "aria-label": "Blob" }),
-    elbow: el("section.plot-section.elbow"), sizes: el("section.plot-section.distributions"), pairable: el("section.plot-section.pairable"), contrast: el("section.leaf.look", { data: { leaf: "look" } }),
+    elbow: el("section.plot-section.elbow"),
+    sizes: el("section.plot-section.distributions"),
+    pairable: el("section.plot-section.pairable"),
+    contrast: el("section.leaf.look", { data: { leaf: "look" } }),
     open,
   };
   layout.frame.append(layout.chip, layout.notice);
   const bar = el("div.toolbar", {}, layout.legend);
-  const curves = el("section.leaf.curves", { data: { leaf: "curves" }, "aria-label": "Curves" }, layout.pairable, layout.elbow, layout.sizes);
+  const curves = el(
+    "section.leaf.curves",
+    { data: { leaf: "curves" }, "aria-label": "Curves" },
+    layout.pairable,
+    layout.elbow,
+    layout.sizes,
+  );
   const tabs = segmented("Shown here", LEAVES, open);
-  const leaves = el("aside.leaves", { "aria-label": "Blob, curves, look" }, el("div.leaf-tabs", {}, tabs.element), layout.card, curves, layout.contrast);
+  const leaves = el(
+    "aside.leaves",
+    { "aria-label": "Blob, curves, look" },
+    el("div.leaf-tabs", {}, tabs.element),
+    layout.card,
+    curves,
+    layout.contrast,
+  );
   /** @param {string} name */
   function open(name) {
     leaves.dataset.open = name;
@@ -59,9 +85,21 @@ export function buildLayout(host) {
   }
   open("curves");
   host.append(
-    el("div.stage", {}, bar, el("div.pictures", {}, layout.frame, layout.col, layout.row, layout.readout.element, layout.line), layout.transport),
+    el(
+      "div.stage",
+      {},
+      bar,
+      el("div.pictures", {}, layout.frame, layout.col, layout.row, layout.readout.element, layout.line),
+      layout.transport,
+    ),
     leaves,
-    el("aside.side", { "aria-label": "Parameters" }, layout.result, el("section.voxels", {}, el("header", {}, el("h3", {}, "Voxels"), layout.noise), layout.histogram), el("section", {}, layout.form, layout.formNote)),
+    el(
+      "aside.side",
+      { "aria-label": "Parameters" },
+      layout.result,
+      el("section.voxels", {}, el("header", {}, el("h3", {}, "Voxels"), layout.noise), layout.histogram),
+      el("section", {}, layout.form, layout.formNote),
+    ),
   );
   return layout;
 }

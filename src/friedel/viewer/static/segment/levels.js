@@ -19,7 +19,11 @@ export function finite(value) {
   return value === "inf" || value === undefined || value === null ? Infinity : Number(value);
 }
 
-/** Counts that one unit of the thresholds stands for. @param {Pick<Segment, "unit">} segment @param {number} sigma */
+/**
+ * Counts that one unit of the thresholds stands for.
+ * @param {Pick<Segment, "unit">} segment
+ * @param {number} sigma
+ */
 export function unitOf(segment, sigma) {
   return segment.unit === "sigma" ? sigma || 1 : 1;
 }
@@ -40,7 +44,8 @@ export function levelsOf(segment, sigma, level) {
   const peak = local ? level * unit : level;
   const part = segment.tolerance * peak;
   const low = Math.max(floor, part);
-  if (segment.growth === "literal") return { seed, floor, ceiling, peak, part, low, high: Math.min(ceiling, peak), local };
+  if (segment.growth === "literal")
+    return { seed, floor, ceiling, peak, part, low, high: Math.min(ceiling, peak), local };
   return { seed, floor, ceiling, peak, part, low: Math.min(seed, Math.min(ceiling, low)), high: peak, local };
 }
 
@@ -62,7 +67,10 @@ export function rounded(v) {
  * @returns {Partial<Segment>} what to edit
  */
 export function changed(segment, name, value) {
-  const v = name === "grow_max" && !Number.isFinite(value) ? "inf" : rounded(Math.max(name === "seed_threshold" ? 1e-3 : 0, value));
+  const v =
+    name === "grow_max" && !Number.isFinite(value)
+      ? "inf"
+      : rounded(Math.max(name === "seed_threshold" ? 1e-3 : 0, value));
   if (name === "grow_min") return { grow_min: Math.min(Number(v), finite(segment.grow_max)) };
   if (name === "grow_max" && v !== "inf") return { grow_max: Math.max(Number(v), segment.grow_min) };
   return { [name]: v };
@@ -78,7 +86,12 @@ export function inUnit(segment, unit, sigma) {
   if (unit === segment.unit || !(sigma > 0)) return { unit };
   const factor = unit === "sigma" ? 1 / sigma : sigma;
   const turned = (/** @type {unknown} */ v) => (Number.isFinite(finite(v)) ? rounded(finite(v) * factor) : "inf");
-  return { unit, seed_threshold: turned(segment.seed_threshold), grow_min: turned(segment.grow_min), grow_max: turned(segment.grow_max) };
+  return {
+    unit,
+    seed_threshold: turned(segment.seed_threshold),
+    grow_min: turned(segment.grow_min),
+    grow_max: turned(segment.grow_max),
+  };
 }
 
 /** Ranges of the form's sliders. @param {Segment} segment @param {number} sigma */
@@ -97,7 +110,8 @@ export function rangesOf(segment, sigma) {
 }
 
 /**
- * @typedef {{name: "seed_threshold"|"grow_min"|"grow_max"|null, text: string, says: string, v: number, ink: string, dash: number[], even: boolean}} LevelLine
+ * @typedef {{name: "seed_threshold"|"grow_min"|"grow_max"|null, text: string, says: string, v: number, ink: string,
+ *   dash: number[], even: boolean}} LevelLine
  * says: before the number; even: the same for all pixels, whatever their noise
  */
 
@@ -114,8 +128,22 @@ export function linesOf(levels, maximum, known) {
   /** @type {(Omit<LevelLine, "v"> & {v: number|null})[]} */
   const rows = [
     { ...each, text: "M", v: maximum, ink: "--soft", dash: [1, 3], says: "", even: true },
-    { ...each, name: "seed_threshold", text: "T", v: levels.seed > 0 ? levels.seed : null, ink: "--warm", dash: [] },
-    { ...each, name: "grow_max", text: "c max", v: Number.isFinite(levels.ceiling) ? levels.ceiling : null, ink: "--teal", dash: [6, 3] },
+    {
+      ...each,
+      name: "seed_threshold",
+      text: "T",
+      v: levels.seed > 0 ? levels.seed : null,
+      ink: "--warm",
+      dash: [],
+    },
+    {
+      ...each,
+      name: "grow_max",
+      text: "c max",
+      v: Number.isFinite(levels.ceiling) ? levels.ceiling : null,
+      ink: "--teal",
+      dash: [6, 3],
+    },
     { ...each, text: "τM", v: levels.part, ink: "--soft" },
     { ...each, name: "grow_min", text: "c min", v: levels.floor, ink: "--teal", dash: [] },
   ];

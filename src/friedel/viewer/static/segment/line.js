@@ -1,6 +1,7 @@
-// The double threshold on one line (figure 9 of J. Bertoldo, "Segmentation for diffraction contrast tomography", 2021): counts along a row of the frame, and what was claimed there.
+// The double threshold on one line (figure 9 of J. Bertoldo, "Segmentation for diffraction contrast tomography",
+// 2021): counts along a row of the frame, and what was claimed there.
 
-import { contextOf } from "../lib/dom.js";
+import { atNextFrame, cleared, contextOf } from "../lib/dom.js";
 import { number } from "../lib/numbers.js";
 import { along, ticks, valueAt } from "../lib/scales.js";
 import * as state from "../lib/state.js";
@@ -41,8 +42,12 @@ export class LinePlot {
     this.chip = host.appendChild(Object.assign(document.createElement("span"), { className: "chip bottom-left" }));
     host.classList.add("chart");
     host.setAttribute("role", "img");
-    host.setAttribute("aria-label", "Counts along the row of the frame, with the thresholds and the voxels that blobs claimed");
-    this.planned = false;
+    host.setAttribute(
+      "aria-label",
+      "Counts along the row of the frame, with the thresholds and the voxels that blobs claimed",
+    );
+    /** Draw at the next frame of the display. */
+    this.draw = atNextFrame(() => this.#paint());
     this.box = { left: 0, top: 0, width: 1, height: 1 };
     /** @type {import("../lib/scales.js").Scale} */
     this.scale = { kind: "linear", min: 0, max: 1 };
@@ -62,24 +67,11 @@ export class LinePlot {
     this.draw();
   }
 
-  draw() {
-    if (this.planned) return;
-    this.planned = true;
-    requestAnimationFrame(() => {
-      this.planned = false;
-      this.#paint();
-    });
-  }
-
   #paint() {
     const { clientWidth: width, clientHeight: height } = this.host;
     const { ctx, line } = this;
     if (!width || !height || !line) return;
-    const ratio = devicePixelRatio;
-    const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
-    if (this.canvas.width !== w || this.canvas.height !== h) Object.assign(this.canvas, { width: w, height: h });
-    ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
-    ctx.clearRect(0, 0, width, height);
+    cleared(this.canvas, ctx, this.host);
     ctx.font = font(0.78);
     this.box = { left: 0, top: 0.4 * rem(), width: line.view.width, height: height - 0.8 * rem() };
     if (!this.held) this.scale = this.#scale(line);
@@ -109,11 +101,18 @@ export class LinePlot {
     return this.box.top + this.box.height * (1 - Math.min(1.02, Math.max(-0.02, along(this.scale, counts))));
   }
 
-  /** Lead the pen along a level; backwards where `to` is before `from`. @param {Line} line @param {number} v @param {number} from @param {number} to */
+  /**
+   * Lead the pen along a level; backwards where `to` is before `from`.
+   * @param {Line} line
+   * @param {number} v
+   * @param {number} from
+   * @param {number} to
+   */
   #along(line, v, from, to) {
     const { view } = line;
     const px = (/** @type {number} */ c) => (c - view.x0) * view.sx;
-    const step = Math.sign(to - from) * (line.noise ? Math.max(1, Math.round(1 / view.sx)) : Math.abs(to - from) || 1);
+    const step =
+      Math.sign(to - from) * (line.noise ? Math.max(1, Math.round(1 / view.sx)) : Math.abs(to - from) || 1);
     for (let c = from; step > 0 ? c < to : c > to; c += step) {
       const end = step > 0 ? Math.min(c + step, to) : Math.max(c + step, to);
       const y = this.#y(v * noiseOver(line, Math.min(c, end)));
@@ -122,7 +121,13 @@ export class LinePlot {
     }
   }
 
-  /** Fill between two levels. @param {Line} line @param {number} low @param {number} high @param {[number, number]} columns */
+  /**
+   * Fill between two levels.
+   * @param {Line} line
+   * @param {number} low
+   * @param {number} high
+   * @param {[number, number]} columns
+   */
   #band(line, low, high, [from, to]) {
     const { ctx } = this;
     ctx.beginPath();
@@ -244,7 +249,11 @@ export class LinePlot {
     });
   }
 
-  /** Over the picture's width: with the noise of each pixel, or straight. @param {Line} line @param {import("./levels.js").LevelLine} row */
+  /**
+   * Over the picture's width: with the noise of each pixel, or straight.
+   * @param {Line} line
+   * @param {import("./levels.js").LevelLine} row
+   */
   #level(line, { v, even, dash }) {
     const { ctx, box } = this;
     ctx.save();
@@ -296,7 +305,13 @@ export class LinePlot {
   }
 }
 
-/** Places of labels, in order and apart. @param {number[]} wanted @param {number} gap @param {number} top @param {number} bottom */
+/**
+ * Places of labels, in order and apart.
+ * @param {number[]} wanted
+ * @param {number} gap
+ * @param {number} top
+ * @param {number} bottom
+ */
 function spread(wanted, gap, top, bottom) {
   const order = wanted.map((y, i) => ({ y, i })).sort((a, b) => a.y - b.y);
   let last = top - gap;
@@ -309,7 +324,8 @@ function spread(wanted, gap, top, bottom) {
 }
 
 /**
- * The row under the pointer, else the one through the cross; with the levels of the blob there, else of the chosen one.
+ * The row under the pointer, else the one through the cross; with the levels of the blob there, else of the chosen
+ *   one.
  * @param {import("./page.js").SegmentPage} page
  * @returns {Line}
  */
@@ -319,7 +335,10 @@ export function lineOf(page) {
   const { segment, selection } = state.get();
   const { row, col } = page.hover?.side === "frame" ? page.hover.voxel : views.cursor();
   const covered = stretches(shown?.contours.get("frame"), row);
-  const under = covered.find((one) => col >= one.from && col < one.to)?.row ?? covered.find((one) => one.row === selection.blob)?.row ?? null;
+  const under =
+    covered.find((one) => col >= one.from && col < one.to)?.row ??
+    covered.find((one) => one.row === selection.blob)?.row ??
+    null;
   const peak = under === null ? null : (shown?.table.value("peak_level", under) ?? null);
   const { view, size } = views.picture;
   const sigma = page.sigma();
@@ -328,7 +347,14 @@ export function lineOf(page) {
     row,
     col,
     view: { x0: view.x0, sx: view.sx, width: size.width },
-    claimed: covered.filter((one) => legend.shown[shown?.table.classOf(one.row) ?? 0]).map((one) => ({ from: one.from, to: one.to, kind: shown?.table.classOf(one.row) ?? 0, main: one.row === under })),
+    claimed: covered
+      .filter((one) => legend.shown[shown?.table.classOf(one.row) ?? 0])
+      .map((one) => ({
+        from: one.from,
+        to: one.to,
+        kind: shown?.table.classOf(one.row) ?? 0,
+        main: one.row === under,
+      })),
     levels: levelsOf(segment, sigma, Number.isNaN(peak) ? null : peak),
     maximum: under === null ? null : (shown?.table.value("IMax_int", under) ?? null),
     sigma,

@@ -19,8 +19,10 @@ export class NoiseRows {
   }
 
   /**
-   * Counts by column; null where one number is the noise of all pixels. As long as they are not here they are those of
-   * the row before, so that what hangs on them does not jump from under the pointer (null as long as there is none).
+   * Counts by column; null where one number is the noise of all pixels. As long as they are not here they are those
+   *   of
+   * the row before, so that what hangs on them does not jump from under the pointer (null as long as there is
+   *   none).
    * @param {import("./solver.js").Answer|undefined} answer
    * @param {number} row
    * @returns {{noise: Float32Array|null, awaited: boolean}}  awaited: this row's own will come
@@ -48,12 +50,20 @@ export class NoiseRows {
   }
 }
 
-/** Columns that are seen. @param {{values: Float32Array, view: {x0: number, sx: number, width: number}}} line @returns {[number, number]} */
+/**
+ * Columns that are seen.
+ * @param {{values: Float32Array, view: {x0: number, sx: number, width: number}}} line
+ * @returns {[number, number]}
+ */
 export function columnsOf({ values, view }) {
   return [Math.max(0, Math.floor(view.x0)), Math.min(values.length, Math.ceil(view.x0 + view.width / view.sx))];
 }
 
-/** Noise of a column over that of the scan. @param {{noise: Float32Array|null, sigma: number}} line @param {number} col */
+/**
+ * Noise of a column over that of the scan.
+ * @param {{noise: Float32Array|null, sigma: number}} line
+ * @param {number} col
+ */
 export function noiseOver({ noise, sigma }, col) {
   const own = noise?.[Math.min(noise.length - 1, Math.max(0, col))];
   return own && Number.isFinite(own) ? own / sigma : 1;

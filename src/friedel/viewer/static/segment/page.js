@@ -31,7 +31,11 @@ const QUIET_MS = 900;
 /** @type {import("../lib/types.js").Mount} */
 export function mount(host, app) {
   if (state.get().session?.scan) return new SegmentPage(host, app);
-  return noScan(host, "No frames to look for blobs in", "The scan could not be opened; the line at the top says why.");
+  return noScan(
+    host,
+    "No frames to look for blobs in",
+    "The scan could not be opened; the line at the top says why.",
+  );
 }
 
 export class SegmentPage {
@@ -59,9 +63,15 @@ export class SegmentPage {
       onSlot: (name) => this.slots.choose(name),
     });
     this.legend = legendOf(layout.legend, () => this.redraw());
-    this.histogram = histogramPanel(layout.histogram, layout.noise, app, (name, value) => this.threshold(name, value));
+    this.histogram = histogramPanel(layout.histogram, layout.noise, app, (name, value) =>
+      this.threshold(name, value),
+    );
     this.form = thresholdForm(layout.form, layout.formNote);
-    this.elbow = elbowPanel(layout.elbow, (value) => this.threshold("seed_threshold", value), () => this.quiet());
+    this.elbow = elbowPanel(
+      layout.elbow,
+      (value) => this.threshold("seed_threshold", value),
+      () => this.quiet(),
+    );
     this.sizes = sizesPanel(layout.sizes);
     this.pairable = pairablePanel(layout.pairable, app, (values) => this.edit(values));
     this.contrast = contrastPanel(layout.contrast, { kind: () => "clean" });
@@ -275,7 +285,11 @@ export class SegmentPage {
     const { readout } = this.layout;
     if (!this.hover && !cursor) return;
     const cross = this.views.cursor();
-    readout.set(this.hover ? { ...this.hover.voxel, value: this.hover.value } : { frame, ...cross, value: this.views.valueAt(cross) });
+    readout.set(
+      this.hover
+        ? { ...this.hover.voxel, value: this.hover.value }
+        : { frame, ...cross, value: this.views.valueAt(cross) },
+    );
     readout.element.dataset.of = this.hover ? "pointer" : "cross";
   }
 

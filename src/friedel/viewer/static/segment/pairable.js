@@ -13,7 +13,13 @@ import * as state from "../lib/state.js";
 
 const QUIET_MS = 700;
 /** @type {Object<string, string>} */
-const NAMES = { seed_threshold: "seed T", tolerance: "tolerance", grow_min: "c min", grow_max: "c max", seed_min_voxels: "seed voxels" };
+const NAMES = {
+  seed_threshold: "seed T",
+  tolerance: "tolerance",
+  grow_min: "c min",
+  grow_max: "c max",
+  seed_min_voxels: "seed voxels",
+};
 
 /**
  * @param {HTMLElement} host
@@ -26,10 +32,33 @@ export function pairablePanel(host, app, onApply) {
   const meter = el("div.pair-meter", {}, foundBar, chanceBar);
   const text = el("p.pair-text");
   const button = el("button.button.small", { type: "button", onclick: () => start() }, "Propose");
-  const stop = el("button.button.small", { type: "button", hidden: true, onclick: () => api.post("api/propose", { stop: true }).catch(app.complain) }, "Stop");
+  const stop = el(
+    "button.button.small",
+    { type: "button", hidden: true, onclick: () => api.post("api/propose", { stop: true }).catch(app.complain) },
+    "Stop",
+  );
   const progress = el("div.meter", { hidden: true }, triedBar);
   const result = el("div.proposal", { hidden: true });
-  host.append(el("header", {}, el("h3", { title: "Friedel pairs found, against what scrambled angles give: good thresholds find many of the first and few of the second." }, "Pairable"), button, stop), meter, text, progress, result);
+  host.append(
+    el(
+      "header",
+      {},
+      el(
+        "h3",
+        {
+          title:
+            "Friedel pairs found, against what scrambled angles give: good thresholds find many of the first and few of the second.",
+        },
+        "Pairable",
+      ),
+      button,
+      stop,
+    ),
+    meter,
+    text,
+    progress,
+    result,
+  );
   let timer = 0;
   /** @type {Pairable|null} */
   let known = null;
@@ -38,19 +67,22 @@ export function pairablePanel(host, app, onApply) {
   /** The proposal that was applied or dismissed. */
   let done = "";
 
-  const ask = api.newest(async () => {
-    known = await api.post("api/pairable", { segment: state.get().segment });
-    host.classList.remove("stale");
-    text.classList.remove("bad");
-    draw();
-  }, (error) => {
-    known = null;
-    host.classList.remove("stale");
-    const refused = api.refusalOf(error).status === 422; // the field says why
-    text.textContent = refused ? "Waits for parameters that can be used." : api.messageOf(error);
-    text.classList.toggle("bad", !refused);
-    show(0, 0);
-  });
+  const ask = api.newest(
+    async () => {
+      known = await api.post("api/pairable", { segment: state.get().segment });
+      host.classList.remove("stale");
+      text.classList.remove("bad");
+      draw();
+    },
+    (error) => {
+      known = null;
+      host.classList.remove("stale");
+      const refused = api.refusalOf(error).status === 422; // the field says why
+      text.textContent = refused ? "Waits for parameters that can be used." : api.messageOf(error);
+      text.classList.toggle("bad", !refused);
+      show(0, 0);
+    },
+  );
 
   function start() {
     waited = "asked";
@@ -83,10 +115,16 @@ export function pairablePanel(host, app, onApply) {
       done = told;
       result.hidden = true;
     };
-    const parts = offer(search, state.get().segment, known, (values) => {
-      onApply(values);
-      close();
-    }, close);
+    const parts = offer(
+      search,
+      state.get().segment,
+      known,
+      (values) => {
+        onApply(values);
+        close();
+      },
+      close,
+    );
     result.hidden = !parts.length;
     result.replaceChildren(...parts);
   }
@@ -103,15 +141,15 @@ export function pairablePanel(host, app, onApply) {
       return;
     }
     drawSearch(now?.propose);
-    for (const apply of result.querySelectorAll(".primary")) /** @type {HTMLButtonElement} */ (apply).disabled = stop.disabled;
+    for (const apply of result.querySelectorAll(".primary"))
+      /** @type {HTMLButtonElement} */ (apply).disabled = stop.disabled;
     if (now?.sweep?.state !== "done") text.textContent = "Waits for the whole scan.";
     else if (known) {
       const { blobs } = known;
       const share = (/** @type {number} */ n) => (blobs ? (2 * n) / blobs : 0);
       show(share(known.pairs), share(known.null));
       text.textContent = `${number(100 * known.fraction, 3)} % of ${number(known.blobs, 9)} blobs beyond chance: ${number(known.pairs, 9)} pairs, ${number(known.null, known.null < 10 ? 2 : 3)} with scrambled angles`;
-    }
-    else if (!text.textContent || waited === null) text.textContent = "Counting pairs …";
+    } else if (!text.textContent || waited === null) text.textContent = "Counting pairs …";
     if (!known && now?.sweep?.state === "done" && waited === null) {
       waited = "first";
       changed();
@@ -141,7 +179,9 @@ function offer(search, segment, known, apply, dismiss) {
   const { best = null, text, state: is = "" } = search ?? {};
   const close = el("button.button.small", { type: "button", onclick: dismiss }, "Dismiss");
   if (best && known) {
-    const names = Object.keys(best.segment).filter((name) => JSON.stringify(best.segment[name]) !== JSON.stringify(segment[name]));
+    const names = Object.keys(best.segment).filter(
+      (name) => JSON.stringify(best.segment[name]) !== JSON.stringify(segment[name]),
+    );
     if (names.length && best.pairs - best.null > known.pairs - known.null) {
       const values = Object.fromEntries(names.map((name) => [name, best.segment[name]]));
       const button = el("button.button.small.primary", { type: "button", onclick: () => apply(values) }, "Apply");
@@ -153,16 +193,42 @@ function offer(search, segment, known, apply, dismiss) {
   return [el("p.pair-text", {}, says), el("div.row", {}, close)];
 }
 
-/** The proposal beside what is set. @param {NonNullable<Search["best"]>} best @param {string[]} names  what differs @param {Segment} segment @param {Pairable} known */
+/**
+ * The proposal beside what is set.
+ * @param {NonNullable<Search["best"]>} best
+ * @param {string[]} names  what differs
+ * @param {Segment} segment
+ * @param {Pairable} known
+ */
 function differences(best, names, segment, known) {
-  const row = (/** @type {string} */ kind, /** @type {string} */ name, /** @type {unknown} */ from, /** @type {unknown} */ to) =>
-     el(`tr${kind}`, {}, el("th", {}, name), el("td.n", {}, said(from)), el("td", {}, "→"), el("td.n.new", {}, said(to)));
-  const rows = names.map((name) => row("", NAMES[name] ?? name.replaceAll("_", " "), segment[name], best.segment[name]));
+  const row = (
+    /** @type {string} */ kind,
+    /** @type {string} */ name,
+    /** @type {unknown} */ from,
+    /** @type {unknown} */ to,
+  ) =>
+    el(
+      `tr${kind}`,
+      {},
+      el("th", {}, name),
+      el("td.n", {}, said(from)),
+      el("td", {}, "→"),
+      el("td.n.new", {}, said(to)),
+    );
+  const rows = names.map((name) =>
+    row("", NAMES[name] ?? name.replaceAll("_", " "), segment[name], best.segment[name]),
+  );
   rows.push(row(".sum", "pairs", known.pairs, best.pairs), row("", "by chance", known.null, best.null));
   return el("table", {}, el("tbody", {}, ...rows));
 }
 
 /** @param {unknown} v */
 function said(v) {
-  return typeof v === "number" ? number(v, 4) : v === "inf" ? "∞" : Array.isArray(v) ? v.join(", ") : String(v ?? "–");
+  return typeof v === "number"
+    ? number(v, 4)
+    : v === "inf"
+      ? "∞"
+      : Array.isArray(v)
+        ? v.join(", ")
+        : String(v ?? "–");
 }

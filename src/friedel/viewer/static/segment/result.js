@@ -9,17 +9,22 @@ import { CLASS_COLOURS, countsByClass, REASON_CLASSES, reasonText } from "./reas
 /**
  * @param {HTMLElement} host
  * @param {{onScope: (scope: string) => void, onSlot: (name: "A"|"B") => void}} hooks
- * @returns {{busy: (on: boolean) => void, late: (on: boolean) => void, draw: (shown: import("./solver.js").Shown|null) => void, fail: (text: string) => void}}
+ * @returns {{busy: (on: boolean) => void, late: (on: boolean) => void, draw: (shown:
+ *   import("./solver.js").Shown|null) => void, fail: (text: string) => void}}
  */
 export function resultPanel(host, hooks) {
   const kept = el("b.kept-count", {}, "–");
   const rest = el("span.rest");
   const busy = el("i.busy", { title: "Solving", hidden: true });
   const took = el("span.took");
-  const scope = segmented("What is solved", [
-    { value: "sub", text: "Sub-volume", title: "The frames around this one, at once" },
-    { value: "whole", text: "Whole scan", title: "Every frame of the scan" },
-  ], hooks.onScope);
+  const scope = segmented(
+    "What is solved",
+    [
+      { value: "sub", text: "Sub-volume", title: "The frames around this one, at once" },
+      { value: "whole", text: "Whole scan", title: "Every frame of the scan" },
+    ],
+    hooks.onScope,
+  );
   const span = el("span.span");
   const slots = compare(hooks.onSlot);
   const undo = tool("undo", "Undo (Ctrl Z)", () => state.undo());
@@ -68,7 +73,8 @@ export function resultPanel(host, hooks) {
 function spanText(shown, s) {
   const sweep = s.progress?.sweep;
   if (s.scope === "whole" && (sweep?.state !== "done" || shown?.answer.scope === "sub")) {
-    if (sweep?.state === "failed") return `The whole scan cannot be solved: ${sweep.text || "the sweep failed"}. Shown are the frames around this one.`;
+    if (sweep?.state === "failed")
+      return `The whole scan cannot be solved: ${sweep.text || "the sweep failed"}. Shown are the frames around this one.`;
     const share = sweep?.total ? `, ${Math.floor((100 * sweep.done) / sweep.total)} %` : "";
     return `Not ready: bright voxels of the whole scan are being collected${share}. Shown are the frames around this one.`;
   }
@@ -86,17 +92,31 @@ function tool(name, title, onclick) {
   return el("button.quiet", { type: "button", title, "aria-label": title, onclick }, icon(name));
 }
 
-/** A and B: two settings, each with its count; a key changes from one to the other. @param {(name: "A"|"B") => void} onSlot */
+/**
+ * A and B: two settings, each with its count; a key changes from one to the other.
+ * @param {(name: "A"|"B") => void} onSlot
+ */
 function compare(onSlot) {
   const make = (/** @type {"A"|"B"} */ name) => {
     const count = el("span.n");
-    const button = el("button.slot", { type: "button", "aria-pressed": "false", data: { slot: name }, onclick: () => onSlot(name) }, el("b", {}, name), count);
+    const button = el(
+      "button.slot",
+      { type: "button", "aria-pressed": "false", data: { slot: name }, onclick: () => onSlot(name) },
+      el("b", {}, name),
+      count,
+    );
     return { name, button, count };
   };
   const both = [make("A"), make("B")];
   const gain = el("span.difference");
   return {
-    element: el("div.slots", { role: "group", "aria-label": "Two settings to compare" }, both[0].button, both[1].button, gain),
+    element: el(
+      "div.slots",
+      { role: "group", "aria-label": "Two settings to compare" },
+      both[0].button,
+      both[1].button,
+      gain,
+    ),
     draw() {
       const { slots } = state.get();
       const others = state.lookingOn();
@@ -105,7 +125,11 @@ function compare(onSlot) {
         button.disabled = others;
         button.setAttribute("aria-pressed", String((slots.shown ?? "A") === name));
         count.textContent = slots[name] ? (kept === undefined ? "…" : `${number(kept, 9)}`) : "keep as it is";
-        button.title = others ? "Somebody else changes the recipe" : slots[name] ? `Setting ${name}. X changes between the two.` : `Begin a second setting ${name}, to compare with this one (X)`;
+        button.title = others
+          ? "Somebody else changes the recipe"
+          : slots[name]
+            ? `Setting ${name}. X changes between the two.`
+            : `Begin a second setting ${name}, to compare with this one (X)`;
       }
       const [a, b] = [slots.A?.kept, slots.B?.kept];
       const difference = a !== undefined && b !== undefined ? b - a : null;
@@ -119,13 +143,20 @@ function compare(onSlot) {
  * The legend: classes with their counts, which it shows and hides.
  * @param {HTMLElement} host
  * @param {(shown: boolean[]) => void} onChange
- * @returns {{shown: boolean[], draw: (answer: import("../lib/types.js").Answer) => void, toggle: (kind: number) => void}}
+ * @returns {{shown: boolean[], draw: (answer: import("../lib/types.js").Answer) => void, toggle: (kind: number) =>
+ *   void}}
  */
 export function legendOf(host, onChange) {
   const shown = REASON_CLASSES.map(() => true);
   const items = REASON_CLASSES.map((one, kind) => {
     const count = el("span.n", {}, "–");
-    const button = el("button.legend-item", { type: "button", "aria-pressed": "true", data: { kind: one.name }, onclick: () => toggle(kind) }, el("i.swatch", { style: { background: CLASS_COLOURS[kind] } }), el("span", {}, one.text), count);
+    const button = el(
+      "button.legend-item",
+      { type: "button", "aria-pressed": "true", data: { kind: one.name }, onclick: () => toggle(kind) },
+      el("i.swatch", { style: { background: CLASS_COLOURS[kind] } }),
+      el("span", {}, one.text),
+      count,
+    );
     return { button, count };
   });
   host.append(...items.map((item) => item.button));
@@ -147,7 +178,10 @@ export function legendOf(host, onChange) {
         const one = REASON_CLASSES[kind];
         count.textContent = number(counts[kind], 9);
         button.classList.toggle("none", counts[kind] === 0);
-        const parts = one.reasons.length > 1 ? one.reasons.map((reason) => `${reasonText(reason)}: ${answer.rejected[reason] ?? 0}`) : [];
+        const parts =
+          one.reasons.length > 1
+            ? one.reasons.map((reason) => `${reasonText(reason)}: ${answer.rejected[reason] ?? 0}`)
+            : [];
         button.title = [one.says, ...parts, "Click to hide or show."].join("\n");
       });
     },

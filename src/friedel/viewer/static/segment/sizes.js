@@ -1,4 +1,5 @@
-// How large and how bright the blobs are: two distributions that follow every change, with the other setting behind.
+// How large and how bright the blobs are: two distributions that follow every change, with the other setting
+// behind.
 
 import { Chart } from "../lib/chart.js";
 import { el } from "../lib/dom.js";
@@ -8,12 +9,18 @@ import { brief } from "../lib/numbers.js";
 
 /**
  * @param {HTMLElement} host
- * @returns {{draw: (answer: Answer|null, other: Answer|null) => void}}  other: the answer for the setting that is compared, or null
+ * @returns {{draw: (answer: Answer|null, other: Answer|null) => void}}  other: the answer for the setting that is
+ *   compared, or null
  */
 export function sizesPanel(host) {
-  const plots = /** @type {const} */ ([["sizes", "Sizes", "voxels"], ["intensities", "Intensities", "counts"]]).map(([key, title, unit]) => {
+  const plots = /** @type {const} */ ([
+    ["sizes", "Sizes", "voxels"],
+    ["intensities", "Intensities", "counts"],
+  ]).map(([key, title, unit]) => {
     const plot = el("div.plot");
-    host.append(el("div.sizes", {}, el("header", {}, el("h3", {}, title, el("small", {}, ` of kept blobs, ${unit}`))), plot));
+    host.append(
+      el("div.sizes", {}, el("header", {}, el("h3", {}, title, el("small", {}, ` of kept blobs, ${unit}`))), plot),
+    );
     return { key, chart: new Chart(plot, { label: `${title} of kept blobs` }) };
   });
   return {
@@ -23,9 +30,17 @@ export function sizesPanel(host) {
         const then = other?.[key];
         /** @type {import("../lib/marks.js").Series[]} */
         const series = [];
-        if (now?.counts?.length) series.push({ type: "bars", x: now.edges, y: now.counts, colour: "--kept", name: "blobs", width: 1 });
+        if (now?.counts?.length)
+          series.push({ type: "bars", x: now.edges, y: now.counts, colour: "--kept", name: "blobs", width: 1 });
         if (series.length && then?.counts?.length)
-          series.push({ type: "line", x: middles(then.edges), y: then.counts, colour: "--warm", name: "other", dashed: true });
+          series.push({
+            type: "line",
+            x: middles(then.edges),
+            y: then.counts,
+            colour: "--warm",
+            name: "other",
+            dashed: true,
+          });
         chart.set({ series, empty: "No blobs.", x: { kind: "log", format: brief }, y: { min: 0, format: brief } });
       }
     },

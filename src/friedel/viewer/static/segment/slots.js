@@ -11,11 +11,14 @@ import * as state from "../lib/state.js";
 /**
  * Keeps `state.slots`; setting A is what is edited at the beginning.
  * @param {import("../lib/types.js").App} app
- * @returns {{choose: (name: Name) => void, other: () => Name, edited: () => void, solved: (answer: Answer, segment: Segment) => void,
+ * @returns {{choose: (name: Name) => void, other: () => Name, edited: () => void, solved: (answer: Answer, segment:
+ *   Segment) => void,
  *   answerOf: (name: Name) => Answer|null}}
  */
 export function slotKeeper(app) {
-  /** @type {Map<Name, Answer|undefined>} answers by setting, for the counts and curves of the one that is not shown */
+  /**
+   * @type {Map<Name, Answer|undefined>} answers by setting, for the counts and curves of the one that is not shown
+   */
   const answers = new Map();
 
   const shown = () => state.get().slots.shown ?? "A";
@@ -23,7 +26,9 @@ export function slotKeeper(app) {
 
   /** @param {Name} name @param {Segment} segment @param {number} [kept] */
   function put(name, segment, kept) {
-    state.set({ slots: { ...state.get().slots, shown: shown(), [name]: { segment, ...(kept === undefined ? {} : { kept }) } } });
+    state.set({
+      slots: { ...state.get().slots, shown: shown(), [name]: { segment, ...(kept === undefined ? {} : { kept }) } },
+    });
   }
 
   return {

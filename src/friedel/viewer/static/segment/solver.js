@@ -19,7 +19,12 @@ export class Table {
     this.rows = shape[1];
     this.kept = /** @type {number} */ (meta.kept);
     this.reasons = /** @type {string[]} */ (meta.reasons ?? REASONS);
-    this.columns = new Map(/** @type {string[]} */ (meta.columns).map((name, i) => [name, data.subarray(i * shape[1], (i + 1) * shape[1])]));
+    this.columns = new Map(
+      /** @type {string[]} */ (meta.columns).map((name, i) => [
+        name,
+        data.subarray(i * shape[1], (i + 1) * shape[1]),
+      ]),
+    );
   }
 
   /** @param {string} column @param {number} row */
@@ -41,7 +46,8 @@ export class Table {
 
 /**
  * What is drawn: one answer with the parameters that it is of, its table, and the contours of the pictures.
- * @typedef {{answer: Answer, segment: import("../lib/types.js").Segment, table: Table, contours: Map<Side, Contours>, places: Map<Side, string>, wall: number}} Shown
+ * @typedef {{answer: Answer, segment: import("../lib/types.js").Segment, table: Table, contours: Map<Side,
+ *   Contours>, places: Map<Side, string>, wall: number}} Shown
  */
 
 export class LiveSolver {
@@ -54,8 +60,14 @@ export class LiveSolver {
     /** @type {Shown|null} */
     this.shown = null;
     this.sequence = Date.now();
-    this.solve = api.newest(() => this.#solve(), (error) => this.#failed(error));
-    this.refresh = api.newest(() => this.#refresh(), (error) => this.#failed(error));
+    this.solve = api.newest(
+      () => this.#solve(),
+      (error) => this.#failed(error),
+    );
+    this.refresh = api.newest(
+      () => this.#refresh(),
+      (error) => this.#failed(error),
+    );
   }
 
   async #solve() {
@@ -64,7 +76,8 @@ export class LiveSolver {
     this.hooks.onBusy(true);
     const began = performance.now();
     const answer = await this.#ask(segment);
-    const table = answer.solution === this.shown?.answer.solution ? this.shown.table : await this.#table(answer.solution);
+    const table =
+      answer.solution === this.shown?.answer.solution ? this.shown.table : await this.#table(answer.solution);
     const shown = { answer, segment, table, contours: new Map(), places: new Map(), wall: 0 };
     await Promise.all(this.hooks.places().map((place) => this.#outline(shown, place)));
     shown.wall = (performance.now() - began) / 1000;
@@ -76,10 +89,16 @@ export class LiveSolver {
     this.hooks.onShown(shown);
   }
 
-  /** The answer for the scope that is wanted; as long as the whole scan is not ready, for the frames around this one. @param {import("../lib/types.js").Segment} segment @returns {Promise<Answer>} */
+  /**
+   * The answer for the scope that is wanted; as long as the whole scan is not ready, for the frames around this
+   * one.
+   * @param {import("../lib/types.js").Segment} segment
+   * @returns {Promise<Answer>}
+   */
   async #ask(segment) {
     const { scope, frame, progress } = state.get();
-    const ask = (/** @type {string} */ what) => api.post("api/solve", { seq: ++this.sequence, segment, scope: what, frame });
+    const ask = (/** @type {string} */ what) =>
+      api.post("api/solve", { seq: ++this.sequence, segment, scope: what, frame });
     if (scope === "sub" || progress?.sweep?.state !== "done") return ask("sub");
     try {
       return await ask("whole");
@@ -91,7 +110,9 @@ export class LiveSolver {
 
   /** @param {string} solution */
   async #table(solution) {
-    return new Table(await api.getArray("api/table", { params: { solution, columns: "reason,IMax_int,peak_level" } }));
+    return new Table(
+      await api.getArray("api/table", { params: { solution, columns: "reason,IMax_int,peak_level" } }),
+    );
   }
 
   /** Outlines of pictures that have moved on since they were drawn. */
@@ -109,7 +130,10 @@ export class LiveSolver {
     const { side, at, start, stop } = place;
     const params = { solution: shown.answer.solution, [side]: at, ...(side === "frame" ? {} : { start, stop }) };
     const { data } = await api.getArray("api/outlines", { params });
-    shown.contours.set(side, contoursOf(/** @type {Int32Array} */ (data), (row) => shown.table.reason(row), side === "col"));
+    shown.contours.set(
+      side,
+      contoursOf(/** @type {Int32Array} */ (data), (row) => shown.table.reason(row), side === "col"),
+    );
     shown.places.set(side, keyOf(place));
     state.counters.outline++;
   }
@@ -160,6 +184,7 @@ export function rowAt(contours, line, at, classes, table) {
 export function stretches(contours, line) {
   const out = [];
   const runs = contours?.runs ?? [];
-  for (let i = 0; i < runs.length; i += 4) if (runs[i] === line) out.push({ from: runs[i + 1], to: runs[i + 1] + runs[i + 2], row: runs[i + 3] });
+  for (let i = 0; i < runs.length; i += 4)
+    if (runs[i] === line) out.push({ from: runs[i + 1], to: runs[i + 1] + runs[i + 2], row: runs[i + 3] });
   return out;
 }

@@ -24,18 +24,22 @@ export class SegmentViews {
    * @param {{frame: HTMLElement, row: HTMLElement, col: HTMLElement, chip: HTMLElement}} hosts
    * @param {import("../lib/types.js").App} app
    * @param {{contours: (side: Side) => import("./contours.js").Contours|undefined,
-   *   drawing: () => import("./contour_layer.js").Drawing|null, excluded: () => number[][], onHover: (hit: Hit|null) => void,
-   *   onPick: (hit: Hit) => void, onMoved: () => void, onView: () => void, onFrame: (frame: any, view: ImageView) => void}} hooks
+   *   drawing: () => import("./contour_layer.js").Drawing|null, excluded: () => number[][], onHover: (hit:
+   *   Hit|null) => void,
+   *   onPick: (hit: Hit) => void, onMoved: () => void, onView: () => void, onFrame: (frame: any, view: ImageView)
+   *   => void}} hooks
    *   onMoved: pictures show another place; onView: the frame's zoom changed; onFrame: a frame is on screen
    */
   constructor(hosts, app, hooks) {
     this.app = app;
     this.hooks = hooks;
     this.hosts = hosts;
-    const overlay = (/** @type {Side} */ side) => (/** @type {CanvasRenderingContext2D} */ ctx, /** @type {ImageView} */ view) => {
-      const [contours, drawing] = [hooks.contours(side), hooks.drawing()];
-      if (contours && drawing) drawContours(ctx, view, contours, drawing, side === "col");
-    };
+    const overlay =
+      (/** @type {Side} */ side) =>
+      (/** @type {CanvasRenderingContext2D} */ ctx, /** @type {ImageView} */ view) => {
+        const [contours, drawing] = [hooks.contours(side), hooks.drawing()];
+        if (contours && drawing) drawContours(ctx, view, contours, drawing, side === "col");
+      };
     this.picture = new ImageView(hosts.frame, {
       label: "Clean frame with the blobs that were found",
       overlays: [(ctx, view) => drawExcluded(ctx, view, hooks.excluded()), overlay("frame")],
@@ -44,15 +48,26 @@ export class SegmentViews {
       onView: () => this.#zoomed(),
     });
     this.cuts = sections({
-      x: hosts.row, y: hosts.col, picture: this.picture, kind: () => "clean",
-      overlaysX: [overlay("row")], overlaysY: [overlay("col")],
+      x: hosts.row,
+      y: hosts.col,
+      picture: this.picture,
+      kind: () => "clean",
+      overlaysX: [overlay("row")],
+      overlaysY: [overlay("col")],
       onError: app.complain,
       onSpan: () => {
         if (!this.deep) queueMicrotask(() => this.#followFrame());
         hooks.onView();
       },
       onCursor: (place) => hooks.onHover(place && { voxel: place, side: this.#sideOf(place), value: place.value }),
-      onClick: ({ frame, row, col }) => hooks.onPick(this.#hit(row === null ? "row" : "col", { frame, row: row ?? this.cursor().row, col: col ?? this.cursor().col })),
+      onClick: ({ frame, row, col }) =>
+        hooks.onPick(
+          this.#hit(row === null ? "row" : "col", {
+            frame,
+            row: row ?? this.cursor().row,
+            col: col ?? this.cursor().col,
+          }),
+        ),
     });
     this.source = frameSource((frame) => this.#shown(frame), app.complain);
   }
@@ -82,7 +97,11 @@ export class SegmentViews {
     const whole = frames <= 3 * PIECE;
     const start = whole ? 0 : Math.max(0, Math.floor(from / PIECE) * PIECE);
     const stop = whole ? frames : Math.min(frames, Math.ceil(to / PIECE) * PIECE);
-    return [{ side: "frame", at: frame, start: 0, stop: 0 }, { side: "row", at: row, start, stop }, { side: "col", at: col, start, stop }];
+    return [
+      { side: "frame", at: frame, start: 0, stop: 0 },
+      { side: "row", at: row, start, stop },
+      { side: "col", at: col, start, stop },
+    ];
   }
 
   /** Where the sections go through. */
@@ -90,7 +109,10 @@ export class SegmentViews {
     return state.get().cursor ?? { row: 0, col: 0 };
   }
 
-  /** Ask for all that the state wants to be seen. @param {{anew?: boolean, moving?: boolean}} [how]  anew: also what is here */
+  /**
+   * Ask for all that the state wants to be seen.
+   * @param {{anew?: boolean, moving?: boolean}} [how]  anew: also what is here
+   */
   load({ anew = false, moving = false } = {}) {
     const { frame } = state.get();
     if (anew) this.source.forget();
@@ -105,7 +127,11 @@ export class SegmentViews {
     const scan = state.scanShape();
     this.frame = frame;
     this.#takeZoom(); // before there is a picture, or it would be fitted and the zoom forgotten
-    this.picture.setArray(frame, { reduce: "max", origin: { step: frame.step }, extent: { width: scan.cols, height: scan.rows } });
+    this.picture.setArray(frame, {
+      reduce: "max",
+      origin: { step: frame.step },
+      extent: { width: scan.cols, height: scan.rows },
+    });
     const said = caveatOf(frame);
     this.hosts.chip.textContent = said;
     this.hosts.chip.hidden = !said;
@@ -138,7 +164,10 @@ export class SegmentViews {
     const { size, view } = this.picture;
     const { x, y } = this.picture.toScreen(col, row);
     const inside = x > 0.1 * size.width && x < 0.9 * size.width && y > 0.1 * size.height && y < 0.9 * size.height;
-    if (!inside) state.set({ zoom: { x0: col - size.width / view.sx / 2, y0: row - size.height / view.sy / 2, scale: view.sx } });
+    if (!inside)
+      state.set({
+        zoom: { x0: col - size.width / view.sx / 2, y0: row - size.height / view.sy / 2, scale: view.sx },
+      });
   }
 
   /** Sections of long scans begin with the frames around this one, and go along with it. */

@@ -21,7 +21,13 @@ export function restoreEdits() {
   sessionStorage.removeItem(NAME);
   const kept = text ? JSON.parse(text) : null;
   const { session, segment, preprocess } = state.get();
-  if (!kept || kept.of !== session?.recipe_path || !state.same(kept.segment, segment) || !state.same(kept.preprocess, preprocess)) return;
+  if (
+    !kept ||
+    kept.of !== session?.recipe_path ||
+    !state.same(kept.segment, segment) ||
+    !state.same(kept.preprocess, preprocess)
+  )
+    return;
   state.takeSteps(kept.steps);
   state.set({ slots: kept.slots });
 }

@@ -1,4 +1,5 @@
-// How far things are on the server, asked for all the time; when something has changed, the session is asked for too.
+// How far things are on the server, asked for all the time; when something has changed, the session is asked for
+// too.
 
 import * as api from "../lib/api.js";
 import * as state from "../lib/state.js";

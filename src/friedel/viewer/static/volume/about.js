@@ -10,7 +10,9 @@ export function aboutMap(host) {
   const facts = el("dl.facts");
   const plot = el("div.distribution");
   const chart = new Chart(plot, { label: "Diameters of the grains" });
-  const element = el("div.map-about", {},
+  const element = el(
+    "div.map-about",
+    {},
     el(
       "div.says",
       {},
@@ -21,16 +23,21 @@ export function aboutMap(host) {
       ),
       facts,
     ),
-    el("div", {}, el("h3", {}, "Diameter", el("small", {}, " µm")), plot));
+    el("div", {}, el("h3", {}, "Diameter", el("small", {}, " µm")), plot),
+  );
   host.append(element);
   return {
     element,
-    /** @param {{map: import("../lib/types.js").GrainMap, columns: import("../lib/types.js").Columns}} shown @param {number[]} counts  voxels by status */
+    /**
+     * @param {{map: import("../lib/types.js").GrainMap, columns: import("../lib/types.js").Columns}} shown
+     * @param {number[]} counts  voxels by status
+     */
     draw({ map, columns }, counts) {
       const size = [...map.shape].reverse().map((n) => number(n * map.voxel_um, 4));
       const all = counts[1] + counts[2] + counts[3];
       const said = [
-        ["grains", number(columns.id?.length ?? 0)], ["size", `${size.join(" × ")} µm`],
+        ["grains", number(columns.id?.length ?? 0)],
+        ["size", `${size.join(" × ")} µm`],
         ["voxels", `${number(map.voxel_um)} µm, ${number(all, 9)} filled`],
         ["measured", `${number((100 * counts[1]) / Math.max(1, all), 3)} %`],
       ];

@@ -3,8 +3,10 @@
 /** @typedef {{azimuth: number, elevation: number, zoom: number, pan: number[]}} Pose  angles in degrees */
 
 /**
- * @typedef {{start: number[], across: number[], upwards: number[], forward: number[], right: number[], up: number[],
- *   pixel: number, reach: number}} Rays  places and vectors (x, y, z) in voxels; pixel: voxels a pixel; reach: how long
+ * @typedef {{start: number[], across: number[], upwards: number[], forward: number[], right: number[], up:
+ *   number[],
+ *   pixel: number, reach: number}} Rays  places and vectors (x, y, z) in voxels; pixel: voxels a pixel; reach: how
+ *   long
  */
 
 /** @type {Pose} */
@@ -57,7 +59,11 @@ export class Camera {
     const { right, up, forward } = this.axes;
     const { pan } = this.pose;
     const start = this.size.map(
-      (n, k) => n / 2 - (this.reach / 2) * forward[k] + right[k] * (pan[0] - (width / 2) * scale) + up[k] * (pan[1] - (height / 2) * scale)
+      (n, k) =>
+        n / 2 -
+        (this.reach / 2) * forward[k] +
+        right[k] * (pan[0] - (width / 2) * scale) +
+        up[k] * (pan[1] - (height / 2) * scale),
     );
     return {
       start,

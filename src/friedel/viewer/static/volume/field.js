@@ -7,15 +7,20 @@ export const BLOCK = 4;
 
 /**
  * @typedef {{data: Uint16Array|Int32Array, status: Uint8Array, shape: number[]}} Labels  [z, y, x]; 0 is no grain
- * @typedef {{shown: Uint16Array|Int32Array, solid: Uint8Array, padded: number[], empty: Uint8Array, blocks: number[],
+ * @typedef {{shown: Uint16Array|Int32Array, solid: Uint8Array, padded: number[], empty: Uint8Array, blocks:
+ *   number[],
  *   count: number}} Field  `solid` and `empty` (in blocks) are padded; count: voxels shown
  */
 
-/** @typedef {{x: number, y: number, z: number, label: number, depth: number, axis: number}} Hit  axis: of the face that was met */
+/**
+ * @typedef {{x: number, y: number, z: number, label: number, depth: number, axis: number}} Hit  axis: of the face
+ *   that was met
+ */
 
 /**
  * @param {Labels} labels
- * @param {{statuses: boolean[], only: number}} choice  statuses: by code, which are shown; only: a label, or 0 for all
+ * @param {{statuses: boolean[], only: number}} choice  statuses: by code, which are shown; only: a label, or 0 for
+ *   all
  * @returns {Field}
  */
 export function fieldOf({ data, status, shape }, { statuses, only }) {
@@ -53,14 +58,19 @@ function smoothed(values, step, thin) {
   const out = new Uint8Array(values.length);
   const [a, b, c] = [step, 2 * step, 3 * step];
   // the map is padded: the ends of the array are empty
-  if (thin) for (let i = a, end = values.length - a; i < end; i++) out[i] = (
-    6 * values[i] + values[i - a] + values[i + a] + 4
-  ) >> 3;
+  if (thin)
+    for (let i = a, end = values.length - a; i < end; i++)
+      out[i] = (6 * values[i] + values[i - a] + values[i + a] + 4) >> 3;
   else
     for (let i = c, end = values.length - c; i < end; i++)
-      out[i] = (
-        20 * values[i] + 15 * (values[i - a] + values[i + a]) + 6 * (values[i - b] + values[i + b]) + values[i - c] + values[i + c] + 32
-      ) >> 6;
+      out[i] =
+        (20 * values[i] +
+          15 * (values[i - a] + values[i + a]) +
+          6 * (values[i - b] + values[i + b]) +
+          values[i - c] +
+          values[i + c] +
+          32) >>
+        6;
   return out;
 }
 
@@ -122,7 +132,10 @@ export function firstVoxel({ shown }, [depth, rows, cols], { from, way, low, hig
     }
     return { enter, leave, through, out };
   };
-  const box = slab(low.map((v) => Math.max(v, 0)), high.map((v, k) => Math.min(v, size[k])));
+  const box = slab(
+    low.map((v) => Math.max(v, 0)),
+    high.map((v, k) => Math.min(v, size[k])),
+  );
   const cut = slab(cutLow, cutHigh);
   let t = Math.max(box.enter, 0) + 1e-6;
   let axis = box.through;

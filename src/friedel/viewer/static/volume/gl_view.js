@@ -18,10 +18,12 @@ import { SHADE } from "./shade_program.js";
 export class GlView {
   /** @param {HTMLCanvasElement} canvas */
   constructor(canvas) {
-    const gl = canvas.getContext(
-      "webgl2",
-      { alpha: true, antialias: false, premultipliedAlpha: true, preserveDrawingBuffer: true },
-    );
+    const gl = canvas.getContext("webgl2", {
+      alpha: true,
+      antialias: false,
+      premultipliedAlpha: true,
+      preserveDrawingBuffer: true,
+    });
     if (!gl) throw new Error("no WebGL2");
     this.gl = gl;
     this.canvas = canvas;
@@ -91,7 +93,8 @@ export class GlView {
   /**
    * @param {import("./camera.js").Camera} camera
    * @param {Scene} scene
-   * @param {{fine: number, spread: number}} quality  rays a pixel along one side; how smooth boundaries are (0: voxels)
+   * @param {{fine: number, spread: number}} quality  rays a pixel along one side; how smooth boundaries are (0:
+   *   voxels)
    * @param {number} bands  parts of the picture; each step draws one, so that slow cards do not hold the page up
    */
   *draw(camera, scene, { fine, spread }, bands) {
@@ -167,15 +170,8 @@ export class GlView {
   /** Wait until the card is done: for timings. */
   finish() {
     const { gl } = this;
-    if (gl.getParameter(gl.FRAMEBUFFER_BINDING)) gl.readPixels(
-      0,
-      0,
-      1,
-      1,
-      gl.RGBA_INTEGER,
-      gl.UNSIGNED_INT,
-      new Uint32Array(4),
-    );
+    if (gl.getParameter(gl.FRAMEBUFFER_BINDING))
+      gl.readPixels(0, 0, 1, 1, gl.RGBA_INTEGER, gl.UNSIGNED_INT, new Uint32Array(4));
     else gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
   }
 
@@ -223,15 +219,17 @@ export class GlView {
 function plainly(gl, kind, filter) {
   gl.texParameteri(kind, gl.TEXTURE_MIN_FILTER, filter);
   gl.texParameteri(kind, gl.TEXTURE_MAG_FILTER, filter);
-  for (const wrap of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T, gl.TEXTURE_WRAP_R]) gl.texParameteri(kind, wrap, gl.CLAMP_TO_EDGE);
+  for (const wrap of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T, gl.TEXTURE_WRAP_R])
+    gl.texParameteri(kind, wrap, gl.CLAMP_TO_EDGE);
 }
 
 /** @param {WebGL2RenderingContext} gl @param {string} fragment */
 function program(gl, fragment) {
   const made = /** @type {WebGLProgram} */ (gl.createProgram());
-  for (const [type, source] of /** @type {[number, string][]} */ (
-    [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, fragment]]
-  )) {
+  for (const [type, source] of /** @type {[number, string][]} */ ([
+    [gl.VERTEX_SHADER, VERTEX],
+    [gl.FRAGMENT_SHADER, fragment],
+  ])) {
     const shader = /** @type {WebGLShader} */ (gl.createShader(type));
     gl.shaderSource(shader, source);
     gl.compileShader(shader);
@@ -252,7 +250,8 @@ function program(gl, fragment) {
     float: (/** @type {string} */ name, /** @type {number} */ v) => gl.uniform1f(place(name), v),
     vec3: (/** @type {string} */ name, /** @type {number[]} */ v) => gl.uniform3f(place(name), v[0], v[1], v[2]),
     rays: (/** @type {import("./camera.js").Rays} */ rays) => {
-      for (const name of /** @type {const} */ (["start", "across", "upwards", "forward", "right", "up"])) put.vec3(name, rays[name]);
+      for (const name of /** @type {const} */ (["start", "across", "upwards", "forward", "right", "up"]))
+        put.vec3(name, rays[name]);
       put.float("reachOfRay", rays.reach);
     },
   };

@@ -11,7 +11,8 @@ const MOST_DOTS = 400;
 /**
  * @typedef {import("../lib/types.js").Colours} Colours
  * @typedef {import("../lib/types.js").Columns} Columns
- * @typedef {{x: number, y: number, colour: string, chosen: boolean}} Dot  places as parts of the key's width and height
+ * @typedef {{x: number, y: number, colour: string, chosen: boolean}} Dot  places as parts of the key's width and
+ *   height
  */
 
 /**
@@ -71,7 +72,12 @@ function sector(host) {
   };
 }
 
-/** @param {HTMLCanvasElement} canvas @param {import("../lib/types.js").Key} key @param {number} margin @param {Dot[]} dots */
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {import("../lib/types.js").Key} key
+ * @param {number} margin
+ * @param {Dot[]} dots
+ */
 function drawSector(canvas, { image, edge }, margin, dots) {
   const { width, height } = image;
   const ctx = contextOf(canvas);

@@ -1,4 +1,5 @@
-// What the page is made of: the solid with its clipping, three slices and the key of colours, one grain or all below.
+// What the page is made of: the solid with its clipping, three slices and the key of colours, one grain or all
+// below.
 
 import { segmented, toggle } from "../lib/controls.js";
 import { el, icon } from "../lib/dom.js";
@@ -13,7 +14,10 @@ const STATUS = {
   title: "What is known about each voxel: measured, contested by two grains, or filled from beside",
 };
 const STATUS_SAYS = [
-  "", "One grain's projections say so", "Two grains wanted it; the denser one has it", "Filled up from beside",
+  "",
+  "One grain's projections say so",
+  "Two grains wanted it; the denser one has it",
+  "Filled up from beside",
 ];
 /** By code. */
 export const STATUS_NAMES = ["", "measured", "contested", "dilated"];
@@ -24,23 +28,26 @@ export const STATUS_NAMES = ["", "measured", "contested", "dilated"];
  * @param {HTMLElement} host
  * @param {import("../lib/types.js").App} app
  * @param {{paint: (value: string) => void, status: (code: number, on: boolean) => void, cut: (on: boolean) => void,
- *   only: (on: boolean) => void, crossed: (on: boolean) => void, reset: () => void, clip: (axis: number, low: number, high: number) => void}} on
+ *   only: (on: boolean) => void, crossed: (on: boolean) => void, reset: () => void, clip: (axis: number, low:
+ *   number, high: number) => void}} on
  */
 export function buildLayout(host, app, on) {
   const paints = segmented("Colour", [...PAINTS, STATUS], on.paint);
   const colours = ["", "#3f7fc4", "#ffa23c", "#a873d9"];
-  const statuses = [1, 2, 3].map(
-    (code) => toggle(
-      { text: STATUS_NAMES[code], title: STATUS_SAYS[code], swatch: colours[code], on: true },
-      (next) => on.status(code, next),
-    )
+  const statuses = [1, 2, 3].map((code) =>
+    toggle({ text: STATUS_NAMES[code], title: STATUS_SAYS[code], swatch: colours[code], on: true }, (next) =>
+      on.status(code, next),
+    ),
   );
   const cut = toggle(
     { text: "Cut corner", title: "Cut the corner towards you away, down to the crosshair (C)", on: true },
     on.cut,
   );
   const only = toggle({ text: "Only this grain", title: "The chosen grain alone (O)", on: false }, on.only);
-  const crossed = toggle({ text: "Crosshair", title: "Lines where the slices cut the surface", on: false }, on.crossed);
+  const crossed = toggle(
+    { text: "Crosshair", title: "Lines where the slices cut the surface", on: false },
+    on.crossed,
+  );
   const facts = el("small.map-facts");
   const resetButton = el(
     "button.quiet",
@@ -57,10 +64,9 @@ export function buildLayout(host, app, on) {
     facts,
     resetButton,
   );
-  const solid = el(
-    "div.solid-view",
-    { "aria-label": "The map in three dimensions: drag turns, shift-drag moves, the wheel zooms" },
-  );
+  const solid = el("div.solid-view", {
+    "aria-label": "The map in three dimensions: drag turns, shift-drag moves, the wheel zooms",
+  });
   const clips = ["x", "y", "z"].map((name, axis) => twoEnds(name, (low, high) => on.clip(axis, low, high)));
   const readout = el("div.map-readout", { role: "status", "aria-live": "off" });
   const clipBar = el("div.clip-bar", { role: "group", "aria-label": "Clip" }, ...clips.map((clip) => clip.element));
@@ -74,7 +80,17 @@ export function buildLayout(host, app, on) {
   const body = el("div.map-body", {}, left, el("div.map-right", {}, grid, card));
   host.append(bar, body, nothing.element);
   return {
-    paints, statuses, cut, only, crossed, solid, clips, readout, slices: grid, key, card,
+    paints,
+    statuses,
+    cut,
+    only,
+    crossed,
+    solid,
+    clips,
+    readout,
+    slices: grid,
+    key,
+    card,
     facts,
     /** There is no map. @param {boolean} is */
     empty(is) {
@@ -85,25 +101,27 @@ export function buildLayout(host, app, on) {
     explain(paint) {
       const what = ["status", "trust"].includes(paint) ? paint : "";
       legend.hidden = !what;
-      if (what === "status") legend.replaceChildren(
-        ...[1, 2, 3].map(
-          (code) => el(
-            "div",
+      if (what === "status")
+        legend.replaceChildren(
+          ...[1, 2, 3].map((code) =>
+            el(
+              "div",
+              {},
+              el("i.swatch", { style: { background: colours[code] } }),
+              el("span", {}, STATUS_NAMES[code], el("small", {}, STATUS_SAYS[code])),
+            ),
+          ),
+        );
+      if (what === "trust")
+        legend.replaceChildren(
+          el("div.ramp"),
+          el("div.ramp-ends", {}, el("small", {}, "trust least"), el("small", {}, "most")),
+          el(
+            "small",
             {},
-            el("i.swatch", { style: { background: colours[code] } }),
-            el("span", {}, STATUS_NAMES[code], el("small", {}, STATUS_SAYS[code])),
-          )
-        )
-      );
-      if (what === "trust") legend.replaceChildren(
-        el("div.ramp"),
-        el("div.ramp-ends", {}, el("small", {}, "trust least"), el("small", {}, "most")),
-        el(
-          "small",
-          {},
-          "Grains by rank, over all that is known about them. It compares grains and says nothing about the best being good.",
-        ),
-      );
+            "Grains by rank, over all that is known about them. It compares grains and says nothing about the best being good.",
+          ),
+        );
     },
   };
 }

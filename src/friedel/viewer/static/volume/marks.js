@@ -3,7 +3,10 @@
 import { contextOf } from "../lib/dom.js";
 import { colour, font } from "../lib/theme.js";
 
-/** The sample's axes and a scale: the picture has no perspective. @param {import("./solid_view.js").SolidView} view */
+/**
+ * The sample's axes and a scale: the picture has no perspective.
+ * @param {import("./solid_view.js").SolidView} view
+ */
 export function drawMarks(view) {
   const ctx = contextOf(view.top);
   const { width, height } = view;

@@ -23,7 +23,10 @@ export class VolumePage {
   constructor(host, app) {
     this.app = app;
     this.visible = false;
-    /** @type {{map: import("../lib/types.js").GrainMap, colours: import("../lib/types.js").Colours, columns: import("../lib/types.js").Columns}|null} */
+    /**
+     * @type {{map: import("../lib/types.js").GrainMap, colours: import("../lib/types.js").Colours, columns:
+     *   import("../lib/types.js").Columns}|null}
+     */
     this.shown = null;
     /** Signs along x, y, z of the corner that is cut away. */
     this.corner = [1, -1, 1];
@@ -52,7 +55,11 @@ export class VolumePage {
     this.card = grainCard(layout.card, app, {
       onGrain: (grain) => state.select({ grain }),
       actions: [
-        { text: "centre", title: "Move the crosshair to the grain's centre", run: (grain) => this.#centreOn(grain) },
+        {
+          text: "centre",
+          title: "Move the crosshair to the grain's centre",
+          run: (grain) => this.#centreOn(grain),
+        },
         { text: "spots", title: "Its spots, on the page Pairs & grains", run: () => app.open("grains") },
       ],
     });
@@ -116,7 +123,9 @@ export class VolumePage {
     solid.setStatusColours(colours.status.map((hex) => rgb(hex).map((v) => v / 255)));
     solid.setLabels(map, map.voxel_um);
     this.cuts.setMap(map);
-    layout.clips.forEach((clip, k) => clip.range(size[k], (v) => number(Math.round(map.origin_um[k] + v * map.voxel_um))));
+    layout.clips.forEach((clip, k) =>
+      clip.range(size[k], (v) => number(Math.round(map.origin_um[k] + v * map.voxel_um))),
+    );
     const counts = [0, 0, 0, 0];
     for (let i = 0; i < map.data.length; i++) if (map.data[i]) counts[map.status[i]]++;
     const all = counts[1] + counts[2] + counts[3] || 1;
@@ -163,7 +172,10 @@ export class VolumePage {
   }
 
   #applyChosen() {
-    const { selection: { grain }, paint } = state.get();
+    const {
+      selection: { grain },
+      paint,
+    } = state.get();
     const { solid, layout, shown } = this;
     const label = grain === null ? 0 : grain + 1;
     solid.setScene({ chosen: layout.only.on ? 0 : label });
@@ -214,7 +226,11 @@ export class VolumePage {
 
   // ---- what is done
 
-  /** Cut a corner at the crosshair away: the one towards the viewer. @param {boolean} on @param {number[]} [signs] */
+  /**
+   * Cut a corner at the crosshair away: the one towards the viewer.
+   * @param {boolean} on
+   * @param {number[]} [signs]
+   */
   #setCut(on, signs = this.solid.facingCorner()) {
     const { cross } = state.get();
     if (!this.shown || !cross) return;
@@ -222,7 +238,9 @@ export class VolumePage {
     const size = this.#size;
     const ends = (/** @type {boolean} */ lower) =>
       signs.map((sign, k) => (sign > 0 === lower ? cross[k] + 0.5 : lower ? -8 : size[k] + 8));
-    this.solid.setScene(on ? { cutLow: ends(true), cutHigh: ends(false) } : { cutLow: [0, 0, 0], cutHigh: [0, 0, 0] });
+    this.solid.setScene(
+      on ? { cutLow: ends(true), cutHigh: ends(false) } : { cutLow: [0, 0, 0], cutHigh: [0, 0, 0] },
+    );
   }
 
   toggleCut() {

@@ -39,16 +39,20 @@ export function listenTo(view) {
   host.addEventListener("pointerleave", () => view.hover(null));
   host.addEventListener("contextmenu", (event) => event.preventDefault());
   host.addEventListener("dblclick", () => view.reset());
-  host.addEventListener("wheel", (event) => {
-    event.preventDefault();
-    const at = place(event);
-    const scale = view.camera.scale(view.width, view.height);
-    const unit = event.deltaMode === 1 ? 30 : 1;
-    view.camera.zoom(
-      Math.exp(-Math.max(-120, Math.min(120, event.deltaY * unit)) / 300),
-      (at.x - view.width / 2) * scale,
-      (view.height / 2 - at.y) * scale,
-    );
-    view.moved();
-  }, { passive: false });
+  host.addEventListener(
+    "wheel",
+    (event) => {
+      event.preventDefault();
+      const at = place(event);
+      const scale = view.camera.scale(view.width, view.height);
+      const unit = event.deltaMode === 1 ? 30 : 1;
+      view.camera.zoom(
+        Math.exp(-Math.max(-120, Math.min(120, event.deltaY * unit)) / 300),
+        (at.x - view.width / 2) * scale,
+        (view.height / 2 - at.y) * scale,
+      );
+      view.moved();
+    },
+    { passive: false },
+  );
 }

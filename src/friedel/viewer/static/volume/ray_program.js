@@ -6,8 +6,10 @@ void main() {
   gl_Position = vec4(corner, 0.0, 1.0);
 }`;
 
-// Places are in voxels: voxel (i, j, k) covers [i, i+1) x [j, j+1) x [k, k+1). `solid` holds how full of grains a place
-// is (smoothed: the surface is at one half), `empty` how many blocks of 4 voxels around it are empty. Boundaries are
+// Places are in voxels: voxel (i, j, k) covers [i, i+1) x [j, j+1) x [k, k+1). `solid` holds how full of grains a
+// place
+// is (smoothed: the surface is at one half), `empty` how many blocks of 4 voxels around it are empty. Boundaries
+// are
 // where two grains have the same weight of a cubic B-spline over the voxels (Sigg & Hadwiger, GPU Gems 2, ch. 20).
 export const MEET = `#version 300 es
 precision highp float;

@@ -21,7 +21,8 @@ const SLICES = [
  */
 
 /**
- * @param {{onCross: (cross: number[]) => void, onPick: (voxel: number[]) => void, onHover: (voxel: number[]|null) => void}} hooks
+ * @param {{onCross: (cross: number[]) => void, onPick: (voxel: number[]) => void, onHover: (voxel: number[]|null)
+ *   => void}} hooks
  */
 export function slices(hooks) {
   /** @type {import("../lib/types.js").GrainMap|null} */
@@ -45,7 +46,8 @@ export function slices(hooks) {
       onDrag: (phase, point) => {
         if (phase === "down") pressed = { x: point.x, y: point.y };
         if (phase !== "up") move(slice, point);
-        else if (pressed && Math.hypot(point.x - pressed.x, point.y - pressed.y) < 4) hooks.onPick(voxelOf(slice, point));
+        else if (pressed && Math.hypot(point.x - pressed.x, point.y - pressed.y) < 4)
+          hooks.onPick(voxelOf(slice, point));
         return true;
       },
       onCursor: (point) => hooks.onHover(point && voxelOf(slice, point)),
@@ -143,7 +145,10 @@ export function slices(hooks) {
     }
     const size = sizes();
     const [left, right] = [box.low[slice.across], box.high[slice.across]];
-    const [top, bottom] = [size[slice.upwards] - box.high[slice.upwards], size[slice.upwards] - box.low[slice.upwards]];
+    const [top, bottom] = [
+      size[slice.upwards] - box.high[slice.upwards],
+      size[slice.upwards] - box.low[slice.upwards],
+    ];
     if (left > 0 || top > 0 || right < size[slice.across] || bottom < size[slice.upwards]) {
       ctx.strokeStyle = colour("--warm");
       ctx.lineWidth = 1.2 / scale;
@@ -197,10 +202,10 @@ function dimmed(colour_) {
  */
 function borders(label, wide, tall, only) {
   const path = new Path2D();
-  const at = (/** @type {number} */ row, /** @type {number} */ col) => (
-    row < 0 || col < 0 || row >= tall || col >= wide ? 0 : label[row * wide + col]
-  );
-  const between = (/** @type {number} */ a, /** @type {number} */ b) => a !== b && (only ? a === only || b === only : a > 0 && b > 0);
+  const at = (/** @type {number} */ row, /** @type {number} */ col) =>
+    row < 0 || col < 0 || row >= tall || col >= wide ? 0 : label[row * wide + col];
+  const between = (/** @type {number} */ a, /** @type {number} */ b) =>
+    a !== b && (only ? a === only || b === only : a > 0 && b > 0);
   const sweep = (
     /** @type {number} */ lines,
     /** @type {number} */ length,
@@ -219,13 +224,23 @@ function borders(label, wide, tall, only) {
       }
     }
   };
-  sweep(tall, wide, (row, col) => between(at(row - 1, col), at(row, col)), (row, from, to) => {
-    path.moveTo(from, row);
-    path.lineTo(to, row);
-  });
-  sweep(wide, tall, (col, row) => between(at(row, col - 1), at(row, col)), (col, from, to) => {
-    path.moveTo(col, from);
-    path.lineTo(col, to);
-  });
+  sweep(
+    tall,
+    wide,
+    (row, col) => between(at(row - 1, col), at(row, col)),
+    (row, from, to) => {
+      path.moveTo(from, row);
+      path.lineTo(to, row);
+    },
+  );
+  sweep(
+    wide,
+    tall,
+    (col, row) => between(at(row, col - 1), at(row, col)),
+    (col, from, to) => {
+      path.moveTo(col, from);
+      path.lineTo(col, to);
+    },
+  );
   return path;
 }

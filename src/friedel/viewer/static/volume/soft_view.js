@@ -5,7 +5,10 @@ import { firstVoxel, PAD } from "./field.js";
 
 /** @typedef {import("./field.js").Hit} Hit */
 
-const LIGHTS = [[-0.35, -0.6, 0.72, 0.5], [0.6, -0.75, 0.25, 0.38]];
+const LIGHTS = [
+  [-0.35, -0.6, 0.72, 0.5],
+  [0.6, -0.75, 0.25, 0.38],
+];
 const AMBIENT = 0.47;
 
 export class SoftView {
@@ -65,7 +68,9 @@ export class SoftView {
     const met = new Array(width * height);
     for (let row = 0; row < height; row++) {
       for (let col = 0; col < width; col++) {
-        const from = rays.start.map((v, k) => v + (col + 0.5) * rays.across[k] + (height - row - 0.5) * rays.upwards[k]);
+        const from = rays.start.map(
+          (v, k) => v + (col + 0.5) * rays.across[k] + (height - row - 0.5) * rays.upwards[k],
+        );
         met[row * width + col] = firstVoxel(field, shape, { from, way: rays.forward, ...scene });
       }
       if (bands > 1 && row % Math.ceil(height / bands) === 0) yield;

@@ -1,6 +1,6 @@
 // The 3D view of the map: turned, moved and zoomed by mouse and keys, drawn coarsely while that lasts.
 
-import { contextOf, el } from "../lib/dom.js";
+import { atNextFrame, contextOf, el } from "../lib/dom.js";
 import { onTheme } from "../lib/theme.js";
 import { Camera } from "./camera.js";
 import { fieldOf, firstVoxel } from "./field.js";
@@ -14,7 +14,9 @@ const SLOW_MS = 45;
 const SLICE_MS = 40;
 /** More rays are not worth their time: pixels are small then. */
 const MOST_RAYS = 14e6;
-/** Qualities of a drawing, the least first: rays a pixel along one side, width of the splines, part of the pixels. */
+/**
+ * Qualities of a drawing, the least first: rays a pixel along one side, width of the splines, part of the pixels.
+ */
 const QUALITIES = [
   { fine: 1, spread: 0, part: 0.5, coarse: 6 },
   { fine: 1, spread: 0, part: 0.75, coarse: 5 },
@@ -74,7 +76,7 @@ export class SolidView {
       accent: [1, 1, 1],
     };
     this.moving = this.renderer.software ? 0 : 2;
-    this.planned = false;
+    this.paintSoon = atNextFrame(() => this.#paint());
     this.settling = 0;
     /** @type {(number|typeof BEST)[]} */
     this.queue = [];
@@ -130,22 +132,18 @@ export class SolidView {
     window.clearTimeout(this.settling);
     const { software } = this.renderer;
     this.#plan(quickly || software ? [this.moving] : [BEST]);
-    if (quickly || software) this.settling = window.setTimeout(
-      () => this.#plan(software ? [...this.queue, MIDDLE, BEST] : [BEST]),
-      SETTLE_MS,
-    );
+    if (quickly || software)
+      this.settling = window.setTimeout(
+        () => this.#plan(software ? [...this.queue, MIDDLE, BEST] : [BEST]),
+        SETTLE_MS,
+      );
   }
 
   /** Draw these, one after the other, instead of all that was planned. @param {(number|typeof BEST)[]} queue */
   #plan(queue) {
     this.queue = queue;
     this.current = null;
-    if (this.planned) return;
-    this.planned = true;
-    requestAnimationFrame(() => {
-      this.planned = false;
-      this.#paint();
-    });
+    this.paintSoon();
   }
 
   #paint() {
@@ -193,10 +191,8 @@ export class SolidView {
   /** The finished picture takes the place of the one before. */
   #present() {
     const { canvas } = this.renderer;
-    if (this.canvas.width !== canvas.width || this.canvas.height !== canvas.height) Object.assign(
-      this.canvas,
-      { width: canvas.width, height: canvas.height },
-    );
+    if (this.canvas.width !== canvas.width || this.canvas.height !== canvas.height)
+      Object.assign(this.canvas, { width: canvas.width, height: canvas.height });
     this.context.clearRect(0, 0, canvas.width, canvas.height);
     this.context.drawImage(canvas, 0, 0);
   }
@@ -226,7 +222,10 @@ export class SolidView {
     return firstVoxel(this.field, this.labels.shape, { from, way: rays.forward, ...this.scene });
   }
 
-  /** The corner that is cut away when it shall be the one towards the viewer. @returns {number[]} signs along x, y, z */
+  /**
+   * The corner that is cut away when it shall be the one towards the viewer.
+   * @returns {number[]} signs along x, y, z
+   */
   facingCorner() {
     return this.camera.axes.forward.map((v) => (v < 0 ? 1 : -1));
   }

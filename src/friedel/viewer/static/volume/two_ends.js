@@ -12,7 +12,13 @@ export function twoEnds(name, onChange) {
   const high = el("input", { type: "range", "aria-label": `${name} to` });
   const says = el("output");
   const track = el("span.track");
-  const element = el("div.two-ends", { data: { axis: name } }, el("b", {}, name), el("div.ends", {}, track, low, high), says);
+  const element = el(
+    "div.two-ends",
+    { data: { axis: name } },
+    el("b", {}, name),
+    el("div.ends", {}, track, low, high),
+    says,
+  );
   let unit = (/** @type {number} */ v) => String(v);
   const show = () => {
     const [a, b, most] = [Number(low.value), Number(high.value), Number(low.max)];
