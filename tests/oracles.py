@@ -297,7 +297,7 @@ TWINS = (
     Twin(
         "",
         "unit/test_reporter_grains.py::test_rays_meet_a_ball_where_it_is",
-        "report.ray_casting.look",
+        "report.ray_casting.cast_rays",
     ),
     Twin(
         "",

@@ -97,8 +97,8 @@ def _on_surface(label: AnyArray, n: int) -> Indices:
 def _boundaries(grains: GrainTable, volume: GrainVolume, phases: Sequence[Phase]) -> dict[str, AnyArray]:
     """One row for each two grains that share a face, ordered by grain_a, then grain_b.
 
-    Areas by the Crofton formula: 2 * sum over 13 directions of weight * crossings * area of a line (Lehmann &
-    Legland 2012). A plane's area comes out within about 8 %, and right on average over its directions: faces of
+    Areas by the Crofton formula: 2 * sum over 13 directions of weight * crossings * area of a line (Lehmann
+    & Legland 2012). A plane's area comes out within about 8 %, and right on average over its directions: faces of
     voxels alone would count up to 1.7 times too much.
     """
     n = max(len(grains), 1)

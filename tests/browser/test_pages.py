@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 
-from friedel.explorer.look import Look
+from friedel.explorer.scan_state import ScanState
 from tests.browser.view import TABS
 
 PICTURES = {
@@ -103,13 +103,13 @@ def test_an_edit_that_is_not_saved_outlives_a_reload(view):
 
 
 def test_a_page_that_was_open_before_the_scan_was_measured_learns_what_was_found(copied, serve, monkeypatch):
-    measure, now = Look.at, threading.Event()
+    measure, now = ScanState.at, threading.Event()
 
     def late(*arguments):
         assert now.wait(60)
         return measure(*arguments)
 
-    monkeypatch.setattr(Look, "at", late)
+    monkeypatch.setattr(ScanState, "at", late)
     view = serve(copied / "s.toml", expected=(409,))
     assert view.state("session", "baseline") is None
     view.tab("segment")

@@ -247,7 +247,7 @@ def test_a_run_that_ends_between_pairs_and_grains_goes_on_rightly(changed, made,
     out = tmp_path / "out"
     shutil.copytree(changed, out)
     with monkeypatch.context() as patch:
-        patch.setattr("friedel.runner.grains.write_grains", fail)
+        patch.setattr("friedel.runner.grain_stages.write_grains", fail)
         with pytest.raises(OutputError, match="no space left"):
             run_quietly(made[0], out, WRONG_SENSE, from_stage="match")
     assert "index" not in read_run_record(out).stages

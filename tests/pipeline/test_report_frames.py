@@ -4,13 +4,13 @@ import numpy as np
 
 import friedel
 from friedel.io.clean_store import read_clean
-from friedel.reporter.frames import frame_looker
+from friedel.reporter.frames import run_frames
 from friedel.reporter.inputs import ReportInputs
 
 
 def test_clean_frames_of_the_report_are_the_runs_own_to_the_bit(recipe, tmp_path):
     out = friedel.run(recipe, tmp_path / "out", settings=["preprocess.keep_clean=true"])
-    looker = frame_looker(ReportInputs.open(out))
+    frames_of_run = run_frames(ReportInputs.open(out))
     for block in read_clean(out / "clean.h5"):
         for k in range(block.start, block.stop, 17):
-            np.testing.assert_array_equal(looker.clean(k), block.frames[k - block.start])
+            np.testing.assert_array_equal(frames_of_run.clean(k), block.frames[k - block.start])

@@ -102,7 +102,7 @@ def test_histogram_and_elbow_tell_what_thresholds_would_find(tmp_path, explored)
     scan = explored(write_recipe(tmp_path)).set(**LOOSE)
     found, curve = scan.histogram(), scan.elbow()
     assert len(found.edges) == len(found.counts) + 1 == len(found.noise) + 1
-    level = scan.clean(0, FRAMES)[:, ~scan._resegmenter().stencil.left_out]
+    level = scan.clean(0, FRAMES)[:, ~scan._resegmenter().frame_threshold.left_out]
     high = found.edges[:-1] > scan.params.grow_min
     assert found.counts[high].sum() == np.count_nonzero(level >= found.edges[:-1][high][0])
     assert curve.done == len(curve.thresholds) == len(curve.blobs)

@@ -12,7 +12,7 @@ from friedel.io.clean_store import read_clean
 from friedel.io.store import read_blobs
 from friedel.model.baseline import Baseline
 from friedel.model.stream import CleanBlock, Serial
-from friedel.runner.areas import Areas
+from friedel.runner.segment_images import SegmentImages
 from friedel.segment import SegmentParams, bright_voxels
 from friedel.viewer.project import Project
 from tests.explorer_source import spotty
@@ -99,7 +99,7 @@ def test_before_a_background_is_known_frames_are_previews(tmp_path, scan_pass_of
     recipe = write_recipe(tmp_path)
     scan_pass = scan_pass_of(recipe)
     exact = scan_pass.clean(0, FRAMES)
-    scan_pass.look.backgrounds._known[3:] = False  # as it is half-way
+    scan_pass.scan_state.backgrounds._known[3:] = False  # as it is half-way
     assert scan_pass.exact(0, 21)
     assert not scan_pass.exact(20, 22)
     np.testing.assert_array_equal(scan_pass.clean(0, 21), exact[:21])
@@ -109,33 +109,33 @@ def test_before_a_background_is_known_frames_are_previews(tmp_path, scan_pass_of
 
 def test_a_change_of_preprocessing_begins_another_pass_and_others_do_not(tmp_path, scan_pass_of):
     scan_pass = scan_pass_of(write_recipe(tmp_path))
-    look, generation = scan_pass.look, scan_pass.generation
+    scan_state, generation = scan_pass.scan_state, scan_pass.generation
     scan_pass.source.draft("segment", {"seed_threshold": 70.0})
     scan_pass.refresh()
     settled(scan_pass)
-    assert scan_pass.look is look
+    assert scan_pass.scan_state is scan_state
     assert scan_pass.generation == generation
     scan_pass.source.draft("preprocess", {"despeckle": 1})
     scan_pass.refresh()
     settled(scan_pass)
-    assert scan_pass.look is not look
-    assert scan_pass.look.params.despeckle == 1
+    assert scan_pass.scan_state is not scan_state
+    assert scan_pass.scan_state.params.despeckle == 1
     assert scan_pass.state == "done"
-    again = scan_pass.look
+    again = scan_pass.scan_state
     scan_pass.source.set_mask(np.ones_like(scan_pass.scan.mask) & (np.arange(80) < 3))
     scan_pass.refresh()
     settled(scan_pass)
-    assert scan_pass.look is not again
+    assert scan_pass.scan_state is not again
     assert not scan_pass.clean(9, 10)[0, :, :3].any()
 
 
 def test_lower_thresholds_are_collected_for_and_the_backgrounds_are_kept(tmp_path, scan_pass_of):
     scan_pass = scan_pass_of(write_recipe(tmp_path, "segment.grow_min=300", "segment.seed_threshold=400"))
     params = scan_pass.source.recipe.segment.replaced(grow_min=0.0, tolerance=0.0)
-    look = scan_pass.look
+    scan_state = scan_pass.scan_state
     scan_pass.collect_for(params, 0.0)
     settled(scan_pass)
-    assert scan_pass.look is look
+    assert scan_pass.scan_state is scan_state
     assert scan_pass.bright.floor > 0
     with pytest.raises(CapacityError, match="more voxels than can be kept"):
         scan_pass.collect_for(params, 0.0)
@@ -194,7 +194,7 @@ def test_the_floor_rises_until_the_voxels_fit(most_bytes, tmp_path):
         mask=np.zeros(volume.shape[1:], bool),
     )  # fmt: skip
     params = SegmentParams()
-    collector = Collector(scan, params, baseline, Areas(), 1.5, Serial(), most_bytes)
+    collector = Collector(scan, params, baseline, SegmentImages(), 1.5, Serial(), most_bytes)
     for block in blocks_of(volume):
         collector.take(block)
     found = collector.joined()
@@ -207,20 +207,20 @@ def test_the_floor_rises_until_the_voxels_fit(most_bytes, tmp_path):
 
 def test_sub_volumes_move_with_the_frame_and_share_what_they_hold(tmp_path, scan_pass_of):
     scan_pass = scan_pass_of(write_recipe(tmp_path))
-    look, exact = scan_pass.look, scan_pass.clean(0, FRAMES)
+    scan_state, exact = scan_pass.scan_state, scan_pass.clean(0, FRAMES)
     sub_volumes = SubVolumes(most_voxels=12 * 48 * 80)
     executor = scan_pass.source.executor
     seen = []
     for frame in [0, 3, 9, 10, 30, 34, 36, 59, 20]:
-        held = sub_volumes.around(frame, look, 1, executor)
+        held = sub_volumes.around(frame, scan_state, 1, executor)
         seen.append((held.start, held.stop))
         assert held.start <= frame < held.stop
         np.testing.assert_array_equal(held.frames, exact[held.start : held.stop])
-        whole = look.block(held.start, held.stop)
+        whole = scan_state.block(held.start, held.stop)
         np.testing.assert_array_equal(held.block.saturated, whole.saturated)
         np.testing.assert_array_equal(held.block.replaced, whole.replaced)
         assert held.block.start == held.start
         raw = held.raw(executor)
-        np.testing.assert_array_equal(raw, look.scan.frames.read(held.start, held.stop))
+        np.testing.assert_array_equal(raw, scan_state.scan.frames.read(held.start, held.stop))
     assert seen[:4] == [(0, 12), (0, 12), (3, 15), (3, 15)]
     assert seen[-2] == (48, 60)

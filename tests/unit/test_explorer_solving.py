@@ -67,12 +67,12 @@ def test_filtered_voxels_are_those_that_would_have_been_collected(data):
     before = data.draw(st.sampled_from([COUNTS, LOCAL])).replaced(exclude="none")
     source = MemorySource(volume, before, floor=0.1, mask=mask)
     after = data.draw(st.sampled_from([COUNTS, LOCAL])).replaced(grow_min=data.draw(st.sampled_from([0.5, 2.0])))
-    stencil = Solver(source, Serial()).resegmenter(after, "whole").stencil
-    if stencil.floor < source.collected.floor_in(stencil.noise, stencil.left_out):
+    frame_threshold = Solver(source, Serial()).resegmenter(after, "whole").frame_threshold
+    if frame_threshold.floor < source.collected.floor_in(frame_threshold.noise, frame_threshold.left_out):
         with pytest.raises(NotCollected):
-            source.collected.filtered(stencil)
+            source.collected.filtered(frame_threshold)
     else:
-        same_voxels(source.collected.filtered(stencil), source.bright(after))
+        same_voxels(source.collected.filtered(frame_threshold), source.bright(after))
 
 
 def test_one_parameter_after_the_other_gives_what_each_gives_alone():

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from friedel.describe import describe
 from friedel.io.store import read_blobs, write_grains, write_pairs, write_volume
-from friedel.kernels.report.ray_casting import look, smooth, vote
+from friedel.kernels.report.ray_casting import cast_rays, smooth, vote
 from friedel.model.colours import by_number, by_orientation
 from friedel.model.grains import GrainVolume
 from friedel.model.ipf_key import in_sector, unfolded
@@ -21,7 +21,7 @@ from friedel.reporter import write_report
 from friedel.reporter.boundaries import random_misorientations_deg
 from friedel.reporter.grains import brightest_blob, eta_omega_deg, trust_panel
 from friedel.reporter.inputs import ReportInputs
-from friedel.reporter.solid import halved, picture_of
+from friedel.reporter.map_rendering import halved, render_map
 from friedel.reporter.volume import _strokes, coverage
 from tests.grain_maps import AL, TI, grains_of, volume_of
 from tests.report_folder import make_folder
@@ -103,7 +103,7 @@ def plain(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def small_pictures(monkeypatch):
-    monkeypatch.setattr("friedel.reporter.solid.SIZE", 200)
+    monkeypatch.setattr("friedel.reporter.map_rendering.SIZE", 200)
 
 
 @pytest.fixture
@@ -263,7 +263,7 @@ def test_the_picture_shows_the_grains_that_face_the_viewer():
     z, y, x = np.mgrid[:24, :24, :24]
     label = np.where(z < 12, np.where(x + y < 24, 1, 2), 3)
     colours = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    picture, pixel_um = picture_of(volume_of(label), colours)
+    picture, pixel_um = render_map(volume_of(label), colours)
     rows, cols = picture.shape[:2]
     assert max(rows, cols) == pytest.approx(100, abs=2)
     assert 0.3 < pixel_um < 1.5
@@ -281,7 +281,7 @@ def test_a_quarter_of_the_upper_half_is_cut_away():
     inside = np.full((20, 20, 20), 1)
     inside[5:15, 5:15, 5:15] = 2
     colours = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-    picture, _ = picture_of(volume_of(inside), colours)
+    picture, _ = render_map(volume_of(inside), colours)
     assert (picture[..., 1] > 2 * picture[..., 0]).sum() > 50
 
 
@@ -293,11 +293,11 @@ def test_rays_meet_a_ball_where_it_is():
     out = np.zeros((1, 1, 5))
     step = np.zeros(3)
     arguments = (np.array([10.0, 10.0, -15.0]), step, step, np.array([0.0, 0.0, 1.0]), np.full(3, 1e9))
-    look((radius < 6.5).astype(np.int32), solid, distance, *arguments, out)
+    cast_rays((radius < 6.5).astype(np.int32), solid, distance, *arguments, out)
     assert out[0, 0, 0] == 1
     assert out[0, 0, 1] == pytest.approx(15 + 10 - 6, abs=0.02)
     assert out[0, 0, 2:] == pytest.approx([0, 0, -1], abs=1e-6)
-    look((radius < 6.5).astype(np.int32), solid, distance, np.array([0.0, 0.0, -15.0]), *arguments[1:], out)
+    cast_rays((radius < 6.5).astype(np.int32), solid, distance, np.array([0.0, 0.0, -15.0]), *arguments[1:], out)
     assert out[0, 0, 1] == np.inf
 
 

@@ -9,8 +9,7 @@ import pytest
 from friedel.model.blobs import Reason
 from friedel.reporter.example_blob import choose_blob, crops, look_at, peak
 from friedel.reporter.facts import duration
-from friedel.reporter.frames import frame_looker
-from friedel.reporter.ink import short
+from friedel.reporter.frames import run_frames
 from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.outline import border_segments, labels_at
 from friedel.reporter.overview import maximum_projection, parts
@@ -18,6 +17,7 @@ from friedel.reporter.pictures import pooled
 from friedel.reporter.preprocessing import histogram_panel, intensity_panel
 from friedel.reporter.segmentation import busiest_frame, threshold_panel
 from friedel.reporter.statistics import MEANINGS
+from friedel.reporter.svg_figure import short
 from tests.report_folder import make_folder
 
 
@@ -73,43 +73,43 @@ def test_voxels_are_looked_at_some_at_a_time(inputs, monkeypatch):
 
 
 def test_clean_frames_of_the_report_are_those_that_were_segmented(inputs):
-    looker, blobs = frame_looker(inputs), inputs.blobs
+    frames_of_run, blobs = run_frames(inputs), inputs.blobs
     for blob in range(len(blobs)):
         here = blobs.voxels.of(blob)
         frame = int(blobs.voxels.frame[here.start])
         at = np.flatnonzero(blobs.voxels.frame[here] == frame) + here.start
-        clean = looker.clean(frame)[blobs.voxels.row[at], blobs.voxels.col[at]]
+        clean = frames_of_run.clean(frame)[blobs.voxels.row[at], blobs.voxels.col[at]]
         np.testing.assert_allclose(clean, blobs.voxels.intensity[at], atol=0.01)
 
 
 def test_sections_courses_and_crops_agree_with_the_frames(inputs):
-    looker = frame_looker(inputs)
-    example = look_at(inputs, looker)
-    clean = looker.clean(example.frame)
+    frames_of_run = run_frames(inputs)
+    example = look_at(inputs, frames_of_run)
+    clean = frames_of_run.clean(example.frame)
     at = example.frame - example.section_start
     np.testing.assert_allclose(example.along_cols[at], clean[example.row], atol=1e-3)
     np.testing.assert_allclose(example.along_rows[at], clean[:, example.col], atol=1e-3)
-    normal = looker.cleaner.normalised(example.frame)[example.row, example.col]
+    normal = frames_of_run.cleaner.normalised(example.frame)[example.row, example.col]
     assert example.course[example.frame - example.start] == pytest.approx(normal)
-    numbers, images, (row, col) = crops(looker, inputs.blobs, example.blob)
+    numbers, images, (row, col) = crops(frames_of_run, inputs.blobs, example.blob)
     inside = images[numbers.index(example.frame)][2:-2, 2:-2]
     np.testing.assert_allclose(inside, clean[row + 2 :, col + 2 :][: inside.shape[0], : inside.shape[1]], atol=1e-3)
 
 
 def test_normalisation_is_called_good_only_where_the_scatter_fell(inputs):
-    looker = frame_looker(inputs)
-    example = look_at(inputs, looker)
+    frames_of_run = run_frames(inputs)
+    example = look_at(inputs, frames_of_run)
     assert example.glow_pixels > 100
-    assert intensity_panel(example, looker).verdict == "good"
+    assert intensity_panel(example, frames_of_run).verdict == "good"
     wave = 1 + 0.1 * np.sin(np.arange(len(example.glow_before)))
     level = np.full(len(wave), 200.0)
     for after, verdict in ((wave, ""), (0.7 * wave + 0.3, ""), (0.4 * wave + 0.6, "good"), (2 * wave, "")):
         changed = replace(example, glow_before=level * wave, glow_after=level * after)
-        assert intensity_panel(changed, looker).verdict == verdict
+        assert intensity_panel(changed, frames_of_run).verdict == verdict
     worse = replace(example, glow_before=level * wave, glow_after=level * (2 * wave - 1))
-    assert intensity_panel(worse, looker).verdict == "watch"
+    assert intensity_panel(worse, frames_of_run).verdict == "watch"
     steady = level + 0.01 * wave
-    assert intensity_panel(replace(example, glow_before=steady, glow_after=steady), looker).verdict == "good"
+    assert intensity_panel(replace(example, glow_before=steady, glow_after=steady), frames_of_run).verdict == "good"
 
 
 def in_units_of_the_noise(folder, noise="local"):
@@ -130,9 +130,9 @@ def test_thresholds_in_local_noise_are_drawn_where_they_were_compared(tmp_path):
     blob = 2
     assert inputs.grown_to(blob, 5, 47) == pytest.approx(8 * inputs.blobs["threshold"][blob])
     assert inputs.missing == []
-    panel = histogram_panel(inputs, frame_looker(inputs))
+    panel = histogram_panel(inputs, run_frames(inputs))
     assert "T stands 10.0 sigma above zero" in panel.caption
-    example = look_at(inputs, frame_looker(inputs))
+    example = look_at(inputs, run_frames(inputs))
     at_peak = short(10 * float(noise[example.row, example.col]))
     assert f"at or above T = {at_peak} are the seed" in threshold_panel(inputs, example, inputs.blobs).caption
 
@@ -142,7 +142,7 @@ def test_a_noise_image_that_has_gone_is_replaced_by_the_scans_noise_and_named(tm
     inputs = in_units_of_the_noise(folder, noise=str(tmp_path / "gone.tif"))
     assert any("image of the noise" in text for text in inputs.missing)
     assert inputs.in_counts_at(10.0, 5, 0) == pytest.approx(10 * inputs.sigma)
-    assert "T stands 10.0 sigma" in histogram_panel(inputs, frame_looker(inputs)).caption
+    assert "T stands 10.0 sigma" in histogram_panel(inputs, run_frames(inputs)).caption
 
 
 def test_frames_that_the_run_replaced_are_shown_as_it_took_them(tmp_path):
@@ -157,14 +157,14 @@ def test_frames_that_the_run_replaced_are_shown_as_it_took_them(tmp_path):
     too_dark = levels < 0.05 * measured["reference_level"]
     assert 0 < too_dark.sum() < 40
     good = np.flatnonzero(~too_dark)
-    for raw in frame_looker(ReportInputs(folder)).cleaner.read(0, 40):
+    for raw in run_frames(ReportInputs(folder)).cleaner.read(0, 40):
         meant = good[good <= raw.number][-1] if (good <= raw.number).any() else good[0]
         assert raw.replaced == too_dark[raw.number]
         np.testing.assert_array_equal(raw.image, stored[meant])
 
 
 def test_the_source_oscillates_less_after_normalisation(inputs):
-    example = look_at(inputs, frame_looker(inputs))
+    example = look_at(inputs, run_frames(inputs))
     before, after = (np.std(v) / np.mean(v) for v in (example.glow_before, example.glow_after))
     assert after < 0.5 * before
 

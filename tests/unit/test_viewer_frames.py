@@ -101,9 +101,9 @@ def test_the_course_of_a_pixel(page):
     assert course["frames"] == list(range(FRAMES))
     assert course["every"] == 1
     assert course["raw"] == frames[:, 6, 8].tolist()
-    look = page.session.scan_pass.look
-    assert course["normalised"][8] == look.cleaner.normalised(8)[6, 8]
-    assert course["median"][8] == look.backgrounds.image(1)[6, 8]
+    scan_state = page.session.scan_pass.scan_state
+    assert course["normalised"][8] == scan_state.cleaner.normalised(8)[6, 8]
+    assert course["median"][8] == scan_state.backgrounds.image(1)[6, 8]
 
 
 def test_the_course_of_a_long_scan_is_dense_around_the_frame(page, monkeypatch):

@@ -100,8 +100,8 @@ def test_grains_are_told_column_by_column_and_one_by_one(ask, facts):
     assert one["grain_id"] == 3
     assert one["blobs"] == len(one["spots"]["blob"]) == len(one["spots"]["hkl"]) == len(one["spots"]["residuals"])
     assert sum(one["status"].values()) == int((facts.results.volume.grain_id == 3).sum())
-    areas = [beside["area_um2"] for beside in one["beside"]]
-    assert areas == sorted(areas, reverse=True)
+    segment_images = [beside["area_um2"] for beside in one["beside"]]
+    assert segment_images == sorted(segment_images, reverse=True)
     assert {beside["id"] for beside in one["beside"]} == {1, 3}
     for id_ in (-1, 4, "x"):
         assert ask(f"grain?id={id_}").status_code in (409, 422)

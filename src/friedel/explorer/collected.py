@@ -33,24 +33,28 @@ class CollectedVoxels:
     bright: BrightVoxels
     noise: Image | None
 
-    def filtered(self, stencil: FrameThreshold) -> BrightVoxels:
-        """Just the voxels that `bright_voxels` would keep with this stencil.
+    def filtered(self, frame_threshold: FrameThreshold) -> BrightVoxels:
+        """Just the voxels that `bright_voxels` would keep with this frame_threshold.
 
         Raises `NotCollected` where not all of them are here, and `NoiseError`, as a run would, where a frame is too
         full of them.
         """
         bright = self.bright
-        if (bright.left_out & ~stencil.left_out).any():
+        if (bright.left_out & ~frame_threshold.left_out).any():
             rule = "must not look where nothing was collected: fewer pixels are left out than before"
-            raise NotCollected(stencil.floor, rule, None)
-        lowest = self.floor_in(stencil.noise, stencil.left_out)
-        if stencil.floor < lowest:
+            raise NotCollected(frame_threshold.floor, rule, None)
+        lowest = self.floor_in(frame_threshold.noise, frame_threshold.left_out)
+        if frame_threshold.floor < lowest:
             rule = f"must not need voxels below {lowest:.4g}, the floor of what was collected"
-            raise NotCollected(stencil.floor, rule, f"{stencil.floor:.4g}")
+            raise NotCollected(frame_threshold.floor, rule, f"{frame_threshold.floor:.4g}")
         found = filter_voxels(
-            bright, stencil.floor, stencil.left_out, stencil.noise, same_levels=self._same(stencil.noise)
+            bright,
+            frame_threshold.floor,
+            frame_threshold.left_out,
+            frame_threshold.noise,
+            same_levels=self._same(frame_threshold.noise),
         )
-        _check_fullness(found, stencil)
+        _check_fullness(found, frame_threshold)
         return found
 
     def floor_in(self, noise: Image | None, left_out: Mask) -> float:
@@ -113,22 +117,29 @@ def _inside(places: AnyArray, left_out: Mask) -> AnyArray:
     return places[~left_out.ravel()[places % left_out.size]] if len(places) else places
 
 
-def _check_fullness(bright: BrightVoxels, stencil: FrameThreshold) -> None:
+def _check_fullness(bright: BrightVoxels, frame_threshold: FrameThreshold) -> None:
     """Raise `NoiseError` for the first frame that is too full of bright voxels, as a run does."""
     count = np.bincount(bright.runs.frame, weights=bright.runs.length, minlength=1)
-    full = np.flatnonzero(count > stencil.limit)
+    full = np.flatnonzero(count > frame_threshold.limit)
     if not len(full):
         return
-    pixels, first = int(np.count_nonzero(~stencil.left_out)), int(full[0])
-    raise too_full(first, int(count[first]), pixels, most=stencil.limit, floor=stencil.floor, more=len(full) - 1)
+    pixels, first = int(np.count_nonzero(~frame_threshold.left_out)), int(full[0])
+    raise too_full(
+        first,
+        int(count[first]),
+        pixels,
+        most=frame_threshold.limit,
+        floor=frame_threshold.floor,
+        more=len(full) - 1,
+    )
 
 
 def with_thresholds(
-    stencil: FrameThreshold, params: SegmentParams, baseline: Baseline, pixels: int
+    frame_threshold: FrameThreshold, params: SegmentParams, baseline: Baseline, pixels: int
 ) -> FrameThreshold:
     """The same noise and pixels with the lowest level, and the fullness of a frame, that these parameters allow.
 
     `pixels` of a frame are not left out.
     """
     floor, limit = Thresholds.of(params, sigma_of(baseline)).floor, most_bright(params, pixels)
-    return replace(stencil, floor=floor, limit=limit, lowest_counts=None)
+    return replace(frame_threshold, floor=floor, limit=limit, lowest_counts=None)

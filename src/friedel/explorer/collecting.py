@@ -12,8 +12,8 @@ from friedel.kernels.segment.bright_runs import Runs, lowest_counts
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.model.stream import CleanBlock, Executor
-from friedel.runner.areas import Areas
 from friedel.runner.plan import usable_memory
+from friedel.runner.segment_images import SegmentImages
 from friedel.segment import SegmentParams
 from friedel.segment.bright import BrightVoxels, FrameThreshold, find_bright, join
 from friedel.segment.params import Thresholds, sigma_of
@@ -72,7 +72,7 @@ class Collector:
         scan: Scan,
         params: SegmentParams,
         baseline: Baseline,
-        areas: Areas,
+        segment_images: SegmentImages,
         floor: float,
         executor: Executor,
         most_bytes: int | None = None,
@@ -85,27 +85,27 @@ class Collector:
         self._unit = 1.0 if per_pixel(params) else baseline.sigma
         with warnings_heard():  # the thresholds are those of the draft
             params = params.replaced(max_bright_fraction=max(params.max_bright_fraction, MOST_BRIGHT))
-        excluded = areas.outside(params, baseline.beam)
+        excluded = segment_images.outside(params, baseline.beam)
 
-        def stencil(level: float) -> FrameThreshold:
+        def frame_threshold(level: float) -> FrameThreshold:
             return FrameThreshold.of(
                 scan.shape, params, baseline=baseline, exclude=excluded, mask=scan.mask,
-                noise_image=areas.noise, floor=level,
+                noise_image=segment_images.noise, floor=level,
             )  # fmt: skip
 
-        self._stencil_at = stencil
-        self._stencil = stencil(floor)
+        self._frame_threshold_at = frame_threshold
+        self._frame_threshold = frame_threshold(floor)
 
     @property
     def floor(self) -> float:
         """What is collected down to, now."""
-        return self._stencil.floor
+        return self._frame_threshold.floor
 
     def take(self, block: CleanBlock) -> None:
         """One more block."""
         while True:
             try:
-                part = find_bright(block, self._stencil, self._executor)
+                part = find_bright(block, self._frame_threshold, self._executor)
                 break
             except NoiseError:
                 if self.floor > 1e6 * max(float(np.nanmax(np.abs(block.frames))), 1.0):
@@ -126,10 +126,10 @@ class Collector:
     def joined(self) -> BrightVoxels:
         """All of them; the parts are given up."""
         parts, self._parts = self._parts, []
-        return join(parts, self._stencil)
+        return join(parts, self._frame_threshold)
 
     def _raise_floor(self) -> None:
-        self._stencil = self._stencil_at(max(self.floor * RAISE, self._unit))
+        self._frame_threshold = self._frame_threshold_at(max(self.floor * RAISE, self._unit))
         self._parts = [above_floor(part, self.floor) for part in self._parts]
         self._bytes = sum(map(bytes_of, self._parts))
 
@@ -150,20 +150,20 @@ def above_floor(bright: BrightVoxels, floor: float) -> BrightVoxels:
 
 
 def collect_sub_volume(
-    frames: FramesInMemory, stencil: FrameThreshold, baseline: Baseline, executor: Executor
+    frames: FramesInMemory, frame_threshold: FrameThreshold, baseline: Baseline, executor: Executor
 ) -> CollectedVoxels:
     """The bright voxels of some frames of a scan, as if it ended with the last of them.
 
-    They are collected down to a few sigma, or less where the stencil needs it.
+    They are collected down to a few sigma, or less where the frame_threshold needs it.
     """
-    unit = baseline.sigma if stencil.noise is None else 1.0
-    floor = min(stencil.floor, SUB_VOLUME_SIGMAS * unit)
-    _, rows, cols = stencil.shape
+    unit = baseline.sigma if frame_threshold.noise is None else 1.0
+    floor = min(frame_threshold.floor, SUB_VOLUME_SIGMAS * unit)
+    _, rows, cols = frame_threshold.shape
     wide = replace(
-        stencil,
+        frame_threshold,
         shape=(frames.stop, rows, cols),
         floor=floor,
         limit=rows * cols,
-        lowest_counts=None if stencil.noise is None else lowest_counts(floor, stencil.noise),
+        lowest_counts=None if frame_threshold.noise is None else lowest_counts(floor, frame_threshold.noise),
     )
-    return CollectedVoxels(join([find_bright(frames.block, wide, executor)], wide), stencil.noise)
+    return CollectedVoxels(join([find_bright(frames.block, wide, executor)], wide), frame_threshold.noise)

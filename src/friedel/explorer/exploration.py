@@ -24,8 +24,8 @@ from friedel.model.scan import Scan
 from friedel.output_folder.files import RECIPE
 from friedel.output_folder.reader import OutputFolder
 from friedel.recipe import Recipe, Settings, build_recipe, load_recipe
-from friedel.runner.areas import Areas
 from friedel.runner.executors import Alone, Threads, local_executor
+from friedel.runner.segment_images import SegmentImages
 from friedel.runner.stage_hashes import stage_hashes
 from friedel.segment import SegmentParams
 
@@ -46,7 +46,7 @@ class _ScanOfRecipe:
     def run_backgrounds(self) -> Backgrounds | None:
         """The background images of a finished run with these parameters, where there is one."""
         folder = OutputFolder(self.out)
-        wanted = stage_hashes(self.recipe, self.scan, Areas())["preprocess"]
+        wanted = stage_hashes(self.recipe, self.scan, SegmentImages())["preprocess"]
         done = folder.record is not None and folder.record.finished("preprocess", wanted, self.out)
         return folder.backgrounds if done else None  # what cannot be read is made again
 

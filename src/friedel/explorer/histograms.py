@@ -62,7 +62,7 @@ def histogram(again: Resegmenter, params: SegmentParams, frames: Frames) -> Hist
     [frame, row, col], clean frames of the scan. The moving median makes noise symmetric about 0, and spots are only
     above: what lies below 0 shows the noise.
     """
-    bright, sample = again.bright(), _sample(frames, again.stencil)
+    bright, sample = again.bright(), _sample(frames, again.frame_threshold)
     scale = again.voxels / max(len(sample), 1)
     top = max(float(bright.level.max(initial=0.0)), float(sample.max(initial=0.0)), 10 * again.sigma)
     edges = _edges(LOWEST * again.sigma, bright.floor, top)
@@ -81,15 +81,15 @@ def _edges(first: float, floor: float, top: float) -> Floats:
     return np.concatenate([below, above])
 
 
-def _sample(frames: Frames, stencil: FrameThreshold) -> AnyArray:
+def _sample(frames: Frames, frame_threshold: FrameThreshold) -> AnyArray:
     """Levels at some voxels, evenly spread, left-out pixels and what is not a number aside."""
-    inside = np.flatnonzero(~stencil.left_out.ravel())
+    inside = np.flatnonzero(~frame_threshold.left_out.ravel())
     flat = frames.reshape(len(frames), -1)
     step = max(len(frames) * len(inside) // SAMPLE, 1)
     parts = []
     for k, frame in enumerate(flat):
         pixels = inside[k % step :: step]
         values = frame[pixels]
-        parts.append(values if stencil.noise is None else values / stencil.noise.ravel()[pixels])
+        parts.append(values if frame_threshold.noise is None else values / frame_threshold.noise.ravel()[pixels])
     found = np.concatenate(parts) if parts else np.empty(0, np.float32)
     return found[np.isfinite(found)]

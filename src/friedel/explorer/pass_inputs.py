@@ -12,8 +12,8 @@ from friedel.io.fingerprint import HALF
 from friedel.model.scan import Scan
 from friedel.preprocess import PreprocessParams
 from friedel.recipe import Recipe
-from friedel.runner.areas import Areas, read_areas
 from friedel.runner.executors import Alone, Threads
+from friedel.runner.segment_images import SegmentImages, read_segment_images
 from friedel.segment import SegmentParams
 
 
@@ -42,7 +42,7 @@ class PassInputs:
     scan: Scan
     preprocess: PreprocessParams
     segment: SegmentParams
-    areas: Areas
+    segment_images: SegmentImages
     memory_gb: float
     frames_key: tuple[Any, ...]
 
@@ -56,7 +56,9 @@ def inputs_of(source: ScanAndRecipe, wanted: SegmentParams | None) -> PassInputs
     segment = wanted or recipe.segment
     clean = repr(recipe.preprocess.model_dump(exclude={"keep_clean"}))
     frames_key = (*_marks(scan), clean)
-    return PassInputs(scan, recipe.preprocess, segment, read_areas(segment, scan), recipe.run.memory_gb, frames_key)
+    return PassInputs(
+        scan, recipe.preprocess, segment, read_segment_images(segment, scan), recipe.run.memory_gb, frames_key
+    )
 
 
 def _marks(scan: Scan) -> tuple[Any, ...]:

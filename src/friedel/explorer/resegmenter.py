@@ -20,14 +20,14 @@ from friedel.segment.params import Thresholds
 class Resegmenter:
     """Segments the same voxels of frames [start, stop) again, with other thresholds and limits.
 
-    `stencil` is that of one of them: noise and excluded areas are the same for all. `whole` says that the frames
-    are the whole scan.
+    `frame_threshold` is that of one of them: noise and excluded areas are the same for all. `whole` says
+    that the frames are the whole scan.
     """
 
     scan: Scan
     baseline: Baseline
     collected: CollectedVoxels
-    stencil: FrameThreshold
+    frame_threshold: FrameThreshold
     start: int
     stop: int
     whole: bool
@@ -36,7 +36,7 @@ class Resegmenter:
     @property
     def pixels(self) -> int:
         """Pixels of a frame that are not left out."""
-        return int(np.count_nonzero(~self.stencil.left_out))
+        return int(np.count_nonzero(~self.frame_threshold.left_out))
 
     @property
     def voxels(self) -> int:
@@ -46,7 +46,7 @@ class Resegmenter:
     @property
     def floor(self) -> float:
         """All voxels with this level are known."""
-        return self.collected.floor_in(self.stencil.noise, self.stencil.left_out)
+        return self.collected.floor_in(self.frame_threshold.noise, self.frame_threshold.left_out)
 
     def unit(self, params: SegmentParams) -> float:
         """Levels that one unit of the thresholds is."""
@@ -56,12 +56,12 @@ class Resegmenter:
     @property
     def sigma(self) -> float:
         """The noise in levels: 1 where it is per pixel."""
-        return float(self.baseline.sigma) if self.stencil.noise is None else 1.0
+        return float(self.baseline.sigma) if self.frame_threshold.noise is None else 1.0
 
     def bright(self) -> BrightVoxels:
         """All voxels that are known."""
-        _, rows, cols = self.stencil.shape
-        return self.collected.filtered(replace(self.stencil, floor=self.floor, limit=rows * cols))
+        _, rows, cols = self.frame_threshold.shape
+        return self.collected.filtered(replace(self.frame_threshold, floor=self.floor, limit=rows * cols))
 
     def solved(self, params: SegmentParams) -> BlobTable:
         """The blobs, without voxels. Raises `NoiseError` where a run would."""
@@ -73,10 +73,10 @@ class Resegmenter:
 
     def runs(self, params: SegmentParams) -> BlobRuns:
         """The blobs, voxels in runs. Raises `NoiseError` where a run would."""
-        stencil = with_thresholds(self.stencil, params, self.baseline, self.pixels)
+        frame_threshold = with_thresholds(self.frame_threshold, params, self.baseline, self.pixels)
         with warnings_heard():
             components = components_of(
-                self.collected.filtered(stencil),
+                self.collected.filtered(frame_threshold),
                 params.connectivity,
                 wrap=self.whole and params.wraps(self.scan.full_turn),
                 seed_threshold=Thresholds.of(params, self.baseline.sigma).seed_threshold,

@@ -9,8 +9,8 @@ from friedel.explorer.backgrounds import NoBackgrounds, PassBackgrounds, StoredB
 from friedel.explorer.collected import CollectedVoxels
 from friedel.explorer.collecting import Around, Collector, floor_of
 from friedel.explorer.heard_warnings import warnings_heard
-from friedel.explorer.look import Look, first_guess
 from friedel.explorer.pass_inputs import PassInputs, ScanAndRecipe, inputs_of
+from friedel.explorer.scan_state import ScanState, first_guess
 from friedel.explorer.sub_volume import SubVolume, SubVolumes
 from friedel.io.sources import held_bytes
 from friedel.model.arrays import Frames, Image
@@ -36,7 +36,8 @@ class Cancelled(Exception):  # noqa: N818  (nothing went wrong)
 
 
 class ScanPass:
-    """Keeps a `Look` at a scan up to date: in a thread of its own once it is begun (`start`), else by `update`.
+    """Keeps a `ScanState` at a scan up to date: in a thread of its own once it is begun (`start`), else by
+    `update`.
 
     `state` is "waiting", "running", "done", "failed" or "stopped"; `done` of `total` frames; `error` says why it
     failed; `generation` grows whenever what it knows becomes another. `look` is None until the scan is measured.
@@ -46,7 +47,7 @@ class ScanPass:
         self.source = source
         self.state, self.error, self.text = "waiting", "", ""
         self.done, self.total, self.generation = 0, 0, 0
-        self.look: Look | None = None
+        self.scan_state: ScanState | None = None
         self.sub_volumes = SubVolumes()
         self._wanted: SegmentParams | None = None
         self._collected_for: SegmentParams | None = None
@@ -62,26 +63,26 @@ class ScanPass:
     @property
     def baseline(self) -> Baseline | None:
         """What one look at a few frames told; None before that."""
-        look = self.look
-        return None if look is None else look.baseline
+        scan_state = self.scan_state
+        return None if scan_state is None else scan_state.baseline
 
     @property
     def bright(self) -> BrightVoxels | None:
         """All bright voxels of the scan, once they are collected."""
-        look = self.look
-        return None if look is None else look.bright
+        scan_state = self.scan_state
+        return None if scan_state is None else scan_state.bright
 
     @property
     def warnings(self) -> list[str]:
         """What looking at the scan warned of."""
-        look = self.look
-        return [] if look is None else look.warnings
+        scan_state = self.scan_state
+        return [] if scan_state is None else scan_state.warnings
 
     @property
     def scan(self) -> Scan | None:
         """The scan that the pass goes over."""
-        look = self.look
-        return self.source.scan if look is None else look.scan
+        scan_state = self.scan_state
+        return self.source.scan if scan_state is None else scan_state.scan
 
     @property
     def collected(self) -> CollectedVoxels | None:
@@ -91,11 +92,11 @@ class ScanPass:
 
     def sub_volume(self, around: Around) -> SubVolume:
         """Clean frames around one, or just [start, stop), held in memory. Raises `FriedelError`s."""
-        look, executor = self.known(), self.source.executor
+        scan_state, executor = self.known(), self.source.executor
         if isinstance(around, int):
-            return self.sub_volumes.around(around, look, self.generation, executor)
+            return self.sub_volumes.around(around, scan_state, self.generation, executor)
         start, stop = around
-        return self.sub_volumes.exactly(start, stop, look, self.generation, executor)
+        return self.sub_volumes.exactly(start, stop, scan_state, self.generation, executor)
 
     def clean(self, start: int, stop: int) -> Frames:
         """Clean frames [start, stop), float32: the run's where `exact`, else a preview. Raises `FriedelError`."""
@@ -103,21 +104,21 @@ class ScanPass:
 
     def exact(self, start: int, stop: int) -> bool:
         """Whether clean frames [start, stop) are exactly those of the run."""
-        look = self.look
-        return look is not None and look.exact(start, stop)
+        scan_state = self.scan_state
+        return scan_state is not None and scan_state.exact(start, stop)
 
     @property
     def busy(self) -> bool:
         """Whether it works, or is about to."""
         return self.state == "running" or self._wake.is_set() or self._at_work
 
-    def known(self) -> Look:
+    def known(self) -> ScanState:
         """The look at the scan. Raises `FriedelError` where there is none yet."""
-        look = self.look
-        if look is None:
+        scan_state = self.scan_state
+        if scan_state is None:
             why = self.error or "the scan is being measured: a moment"
             raise FriedelError("clean frames", rule=f"are not there yet ({why})")
-        return look
+        return scan_state
 
     # -- what it is told
 
@@ -221,53 +222,53 @@ class ScanPass:
         again, self._again = self._again, False
         inputs = inputs_of(self.source, self._wanted)
         if inputs is None:
-            self.look, self._current, self.state, self.error = None, None, "waiting", ""
+            self.scan_state, self._current, self.state, self.error = None, None, "waiting", ""
             return
-        same = before is not None and before.frames_key == inputs.frames_key and self.look is not None
+        same = before is not None and before.frames_key == inputs.frames_key and self.scan_state is not None
         if same and not again and self.bright is not None:
             self.state = "done"
             return
         self._current = inputs
         self.state, self.error, self.done, self.total = "running", "", 0, inputs.scan.shape[0]
         with warnings_heard() as heard:
-            look = self._passed(inputs, same=same)
-        look.warnings += [text for text in heard if text not in look.warnings]
+            scan_state = self._passed(inputs, same=same)
+        scan_state.warnings += [text for text in heard if text not in scan_state.warnings]
         self.generation += 1
         self.state, self.text, self.done = "done", "", self.total
 
-    def _passed(self, inputs: PassInputs, *, same: bool) -> Look:
-        look = self.look
-        if not same or look is None:
-            self.text, self.look, self._collected_for = "measuring", None, None
+    def _passed(self, inputs: PassInputs, *, same: bool) -> ScanState:
+        scan_state = self.scan_state
+        if not same or scan_state is None:
+            self.text, self.scan_state, self._collected_for = "measuring", None, None
             self.generation += 1
-            look = Look.at(inputs.scan, inputs.preprocess, self.source.executor)
-            self._find_backgrounds(inputs, look)
-            self.look = look
+            scan_state = ScanState.at(inputs.scan, inputs.preprocess, self.source.executor)
+            self._find_backgrounds(inputs, scan_state)
+            self.scan_state = scan_state
             self.generation += 1
-        bright = self._collected_from(inputs, look)
-        self._noise = noise_per_pixel(inputs.segment, look.baseline, inputs.areas.noise)
+        bright = self._collected_from(inputs, scan_state)
+        self._noise = noise_per_pixel(inputs.segment, scan_state.baseline, inputs.segment_images.noise)
         self._collected_for = inputs.segment
-        look.bright = bright
-        return look
+        scan_state.bright = bright
+        return scan_state
 
-    def _find_backgrounds(self, inputs: PassInputs, look: Look) -> None:
+    def _find_backgrounds(self, inputs: PassInputs, scan_state: ScanState) -> None:
         """Those of a run with the same parameters, or room for new ones."""
         frames, rows, cols = inputs.scan.shape
         if inputs.preprocess.background == "none":
             return
         stored, count = self.source.run_backgrounds(), -(-frames // inputs.preprocess.step)
         if stored is not None and len(stored) == count:
-            look.backgrounds = StoredBackgrounds(stored)
+            scan_state.backgrounds = StoredBackgrounds(stored)
         else:
-            look.guess = first_guess(inputs.scan, self.source.executor)
-            look.backgrounds = PassBackgrounds(count, rows, cols)
+            scan_state.guess = first_guess(inputs.scan, self.source.executor)
+            scan_state.backgrounds = PassBackgrounds(count, rows, cols)
 
-    def _blocks(self, inputs: PassInputs, look: Look) -> Iterator[CleanBlock]:
+    def _blocks(self, inputs: PassInputs, scan_state: ScanState) -> Iterator[CleanBlock]:
         """The pass as a run does it, or with backgrounds that are known."""
         frames = inputs.scan.shape[0]
-        made = look.backgrounds
-        if isinstance(made, NoBackgrounds | StoredBackgrounds) or look.exact(0, frames):
-            return look.cleaner.blocks(0, frames, self._executor)
+        made = scan_state.backgrounds
+        if isinstance(made, NoBackgrounds | StoredBackgrounds) or scan_state.exact(0, frames):
+            return scan_state.cleaner.blocks(0, frames, self._executor)
         allowed = budget(inputs.memory_gb, usable_memory())
         held, threads = held_bytes(inputs.scan.frames), self._executor.threads
 
@@ -280,17 +281,19 @@ class ScanPass:
         return clean_blocks(
             inputs.scan,
             inputs.preprocess,
-            look.baseline,
+            scan_state.baseline,
             windows_per_block=plan.windows_per_block,
             executor=self._executor,
             observer=made,
         )
 
-    def _collected_from(self, inputs: PassInputs, look: Look) -> BrightVoxels:
+    def _collected_from(self, inputs: PassInputs, scan_state: ScanState) -> BrightVoxels:
         self.text = "looking at all frames"
-        floor = floor_of(inputs.segment, look.baseline)
-        collector = Collector(inputs.scan, inputs.segment, look.baseline, inputs.areas, floor, self._executor)
-        for block in self._blocks(inputs, look):
+        floor = floor_of(inputs.segment, scan_state.baseline)
+        collector = Collector(
+            inputs.scan, inputs.segment, scan_state.baseline, inputs.segment_images, floor, self._executor
+        )
+        for block in self._blocks(inputs, scan_state):
             if self._closed or self._stopped or self._held or (self._wake.is_set() and self._outdated(inputs)):
                 raise Cancelled
             collector.take(block)

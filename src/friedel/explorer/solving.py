@@ -28,8 +28,8 @@ from friedel.model.baseline import Baseline
 from friedel.model.blobs import BlobTable
 from friedel.model.scan import Scan
 from friedel.model.stream import Executor
-from friedel.runner.areas import read_areas
 from friedel.runner.executors import Alone, Threads
+from friedel.runner.segment_images import read_segment_images
 from friedel.segment import BlobRuns, Components, SegmentParams, components_of, solve
 from friedel.segment.bright import FrameThreshold
 
@@ -84,18 +84,19 @@ class _NewestRequests:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Request:
-    """One request: the parameters, the scan, and the stencil that its frames are looked at through.
+    """One request: the parameters, the scan, and the threshold that its frames are looked at through.
 
-    `stencil_key` tells stencils of another noise or other excluded pixels from this; `pixels` are not left out.
+    `frame_threshold_key` tells those of other noise or other excluded pixels from this; `pixels` are not left
+    out.
     """
 
     params: SegmentParams
     scan: Scan
     baseline: Baseline
     generation: int
-    stencil: FrameThreshold
+    frame_threshold: FrameThreshold
     pixels: int
-    stencil_key: Key
+    frame_threshold_key: Key
 
     def part(self, bright: Components, frames: int) -> float:
         """The part of the voxels of so many frames that is bright."""
@@ -115,7 +116,7 @@ class Solver:
         self._newest = _NewestRequests()
         self._times_collected = 0
         self._sub_volume: tuple[Key, FramesInMemory, CollectedVoxels] | None = None
-        self._stencil: tuple[Key, FrameThreshold, int] | None = None
+        self._frame_threshold: tuple[Key, FrameThreshold, int] | None = None
         self._components: tuple[Key, Components] | None = None
         self._solved_last: tuple[Key, BlobRuns] | None = None
 
@@ -151,7 +152,7 @@ class Solver:
                 collected = self._collected(frames, source, request)
                 start, stop, whole = frames.start, frames.stop, frames.stop - frames.start == request.scan.shape[0]
         return Resegmenter(
-            request.scan, request.baseline, collected, request.stencil, start, stop, whole, self._quiet
+            request.scan, request.baseline, collected, request.frame_threshold, start, stop, whole, self._quiet
         )
 
     def whole_scan_table(self, params: SegmentParams) -> BlobTable:
@@ -177,16 +178,21 @@ class Solver:
         if scan is None or baseline is None:
             raise NotReady("blobs", rule="cannot be looked for before the frames are")
         key = (generation, params.unit == "sigma" and params.noise, params.noise, params.excluded)
-        if self._stencil is None or self._stencil[0] != key:
-            areas = read_areas(params, scan)
-            outside = areas.outside(params, baseline.beam)
-            stencil = FrameThreshold.of(
-                scan.shape, params, baseline=baseline, exclude=outside, mask=scan.mask, noise_image=areas.noise
+        if self._frame_threshold is None or self._frame_threshold[0] != key:
+            segment_images = read_segment_images(params, scan)
+            outside = segment_images.outside(params, baseline.beam)
+            frame_threshold = FrameThreshold.of(
+                scan.shape,
+                params,
+                baseline=baseline,
+                exclude=outside,
+                mask=scan.mask,
+                noise_image=segment_images.noise,
             )
-            self._stencil = key, stencil, int(np.count_nonzero(~stencil.left_out))
-        _, stencil, pixels = self._stencil
-        stencil = with_thresholds(stencil, params, baseline, pixels)
-        return _Request(params, scan, baseline, generation, stencil, pixels, key)
+            self._frame_threshold = key, frame_threshold, int(np.count_nonzero(~frame_threshold.left_out))
+        _, frame_threshold, pixels = self._frame_threshold
+        frame_threshold = with_thresholds(frame_threshold, params, baseline, pixels)
+        return _Request(params, scan, baseline, generation, frame_threshold, pixels, key)
 
     def _whole(self, request: _Request) -> Solution:
         collected = self._whole_scan()
@@ -200,7 +206,7 @@ class Solver:
             raise
         known = self.solutions.find(name)
         runs = known.runs if known is not None else self._solved(bright, key, request)
-        noise, frames = request.stencil.noise, request.scan.shape[0]
+        noise, frames = request.frame_threshold.noise, request.scan.shape[0]
         return Solution(name, request.params, "whole", runs, request.part(bright, frames), 0, frames, noise=noise)
 
     def _of_sub_volume(self, request: _Request, around: Around) -> Solution:
@@ -219,7 +225,7 @@ class Solver:
         name = solution_id("sub", source, request.params)
         return Solution(
             name, request.params, "sub", runs, request.part(bright, frames.stop - frames.start), frames.start,
-            frames.stop, preview=not frames.exact, cut=not all_of_it, noise=request.stencil.noise,
+            frames.stop, preview=not frames.exact, cut=not all_of_it, noise=request.frame_threshold.noise,
         )  # fmt: skip
 
     def _collected(self, frames: FramesInMemory, source: Key, request: _Request) -> CollectedVoxels:
@@ -230,7 +236,7 @@ class Solver:
             self._sub_volume = (
                 source,
                 frames,
-                collect_sub_volume(frames, request.stencil, request.baseline, self._executor),
+                collect_sub_volume(frames, request.frame_threshold, request.baseline, self._executor),
             )
         return self._sub_volume[2]
 
@@ -239,10 +245,17 @@ class Solver:
     ) -> tuple[Components, Key]:
         """Filtered once for all parameters that need the same voxels, and what tells these voxels from others."""
         connectivity = request.params.connectivity
-        key = (*source, *request.stencil_key, request.stencil.floor, request.stencil.limit, connectivity, wrap)
+        key = (
+            *source,
+            *request.frame_threshold_key,
+            request.frame_threshold.floor,
+            request.frame_threshold.limit,
+            connectivity,
+            wrap,
+        )
         if self._components is None or self._components[0] != key:
             self._components = None  # its memory is needed
-            voxels = collected.filtered(request.stencil)
+            voxels = collected.filtered(request.frame_threshold)
             self._components = key, components_of(voxels, connectivity, wrap=wrap, executor=self._executor)
         return self._components[1], key
 

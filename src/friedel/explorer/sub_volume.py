@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from friedel.explorer.look import Look
+from friedel.explorer.scan_state import ScanState
 from friedel.model.arrays import AnyArray, Frames
 from friedel.model.stream import CleanBlock, Executor
 
@@ -23,7 +23,7 @@ class SubVolume:
     stop: int
     exact: bool
     generation: int
-    look: Look
+    scan_state: ScanState
     block: CleanBlock
     _raw: AnyArray | None = field(default=None, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -37,7 +37,7 @@ class SubVolume:
         """The raw frames as stored, read when first asked for."""
         with self._lock:
             if self._raw is None:
-                frames = list(executor.map(self.look.raw, range(self.start, self.stop)))
+                frames = list(executor.map(self.scan_state.raw, range(self.start, self.stop)))
                 self._raw = np.stack(frames)
             return self._raw
 
@@ -50,37 +50,50 @@ class SubVolumes:
         self._lock = threading.Lock()
         self._held: SubVolume | None = None
 
-    def around(self, frame: int, look: Look, generation: int, executor: Executor) -> SubVolume:
+    def around(self, frame: int, scan_state: ScanState, generation: int, executor: Executor) -> SubVolume:
         """The sub-volume that holds a frame, not at its edge unless the scan ends there. Raises `FriedelError`s."""
         with self._lock:
             held = self._held
-            if held is None or held.look is not look:
+            if held is None or held.scan_state is not scan_state:
                 held = None
-            start, stop = self._place(frame, look, held)
-            return self._get(start, stop, look, generation, executor, held)
+            start, stop = self._place(frame, scan_state, held)
+            return self._get(start, stop, scan_state, generation, executor, held)
 
-    def exactly(self, start: int, stop: int, look: Look, generation: int, executor: Executor) -> SubVolume:
+    def exactly(
+        self, start: int, stop: int, scan_state: ScanState, generation: int, executor: Executor
+    ) -> SubVolume:
         """The frames [start, stop). Raises `FriedelError`s."""
         with self._lock:
             held = self._held
             return self._get(
-                start, stop, look, generation, executor, held if held is not None and held.look is look else None
+                start,
+                stop,
+                scan_state,
+                generation,
+                executor,
+                held if held is not None and held.scan_state is scan_state else None,
             )
 
     def _get(
-        self, start: int, stop: int, look: Look, generation: int, executor: Executor, held: SubVolume | None
+        self,
+        start: int,
+        stop: int,
+        scan_state: ScanState,
+        generation: int,
+        executor: Executor,
+        held: SubVolume | None,
     ) -> SubVolume:
-        exact = look.exact(start, stop)
+        exact = scan_state.exact(start, stop)
         if held is not None and (held.start, held.stop) == (start, stop) and held.exact == exact:
             return held
         usable = held if held is not None and held.exact and exact else None
         self._held = None  # its memory is needed
-        block = _made(look, start, stop, usable, executor)
-        self._held = SubVolume(start, stop, exact, generation, look, block)
+        block = _made(scan_state, start, stop, usable, executor)
+        self._held = SubVolume(start, stop, exact, generation, scan_state, block)
         return self._held
 
-    def _place(self, frame: int, look: Look, held: SubVolume | None) -> tuple[int, int]:
-        count, rows, cols = look.scan.shape
+    def _place(self, frame: int, scan_state: ScanState, held: SubVolume | None) -> tuple[int, int]:
+        count, rows, cols = scan_state.scan.shape
         length = max(1, min(count, self._most // (rows * cols)))
         if held is not None:
             edge = max(1, length // 4)
@@ -93,18 +106,18 @@ class SubVolumes:
         return start, start + length
 
 
-def _made(look: Look, start: int, stop: int, held: SubVolume | None, executor: Executor) -> CleanBlock:
+def _made(scan_state: ScanState, start: int, stop: int, held: SubVolume | None, executor: Executor) -> CleanBlock:
     if held is None:
-        return look.block(start, stop, executor)
+        return scan_state.block(start, stop, executor)
     first, last = max(start, held.start), min(stop, held.stop)
     if first >= last:
-        return look.block(start, stop, executor)
+        return scan_state.block(start, stop, executor)
     parts = []
     if start < first:
-        parts.append(look.block(start, first, executor))
+        parts.append(scan_state.block(start, first, executor))
     parts.append(_part(held.block, first - held.start, last - held.start))
     if last < stop:
-        parts.append(look.block(last, stop, executor))
+        parts.append(scan_state.block(last, stop, executor))
     return _joined(start, parts)
 
 

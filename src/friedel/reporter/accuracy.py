@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from friedel.reporter.ink import BLUE, INK, SOFT, TEAL, WARM, Sheet
 from friedel.reporter.panel import Panel, Table
+from friedel.reporter.svg_figure import BLUE, INK, SOFT, TEAL, WARM, SvgFigure
 
 
 def truth_panels(blobs: Mapping[str, Any]) -> list[Panel]:
@@ -19,7 +19,7 @@ def truth_panels(blobs: Mapping[str, Any]) -> list[Panel]:
 
 def _scores(blobs: Mapping[str, Any]) -> Panel:
     levels = list(blobs["f1"])
-    with Sheet(540, 290) as sheet:
+    with SvgFigure(540, 290) as sheet:
         axes = sheet.axes()[0]
         for shift, (name, colour) in enumerate((("precision", SOFT), ("recall", TEAL), ("f1", BLUE))):
             values = [blobs[name][level] for level in levels]
@@ -46,7 +46,7 @@ def _scores(blobs: Mapping[str, Any]) -> Panel:
 
 def _by_snr(blobs: Mapping[str, Any]) -> Panel:
     recalls, numbers = blobs["recall_by_snr"], blobs.get("spots_by_snr", {})
-    with Sheet(540, 290) as sheet:
+    with SvgFigure(540, 290) as sheet:
         axes = sheet.axes()[0]
         place = np.arange(len(recalls))
         axes.bar(place, list(recalls.values()), 0.7, color=WARM, alpha=0.85)

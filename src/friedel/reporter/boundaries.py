@@ -8,9 +8,9 @@ from friedel.model.arrays import Floats
 from friedel.model.crystal import Phase
 from friedel.model.description import Description
 from friedel.model.grains import GrainTable
-from friedel.reporter.ink import BLUE, INK, SOFT, TEAL, WARM, Sheet
 from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.panel import Panel
+from friedel.reporter.svg_figure import BLUE, INK, SOFT, TEAL, WARM, SvgFigure
 
 RANDOM_PAIRS = 20000
 LOW_ANGLE_DEG = 15.0
@@ -29,7 +29,7 @@ def _sizes(description: Description) -> Panel:
     diameter, inner = diameter[diameter > 0], inner[description.grains["diameter_um"] > 0]
     neighbours = description.grains["neighbours"]
     edges = np.linspace(0, float(diameter.max(initial=1.0)) * 1.05, 26)
-    with Sheet(350, 290) as sheet:
+    with SvgFigure(350, 290) as sheet:
         axes = sheet.axes()[0]
         axes.stairs(*np.histogram(diameter, edges), fill=True, color=BLUE, alpha=0.4, label="all")
         axes.stairs(*np.histogram(diameter[inner], edges), fill=True, color=BLUE, alpha=0.8, label="inside")
@@ -64,7 +64,7 @@ def _misorientations(inputs: ReportInputs, grains: GrainTable, description: Desc
     top = max(float(random.max(initial=0)), float(angle.max(initial=1)))
     edges = np.arange(0, top + 3, 3.0)
     total = max(float(area.sum()), 1e-9)
-    with Sheet(350, 290) as sheet:
+    with SvgFigure(350, 290) as sheet:
         axes = sheet.axes()[0]
         axes.stairs(
             np.histogram(angle, edges, weights=area)[0] / total * 100, edges, fill=True, color=WARM, alpha=0.8
@@ -89,7 +89,7 @@ def _misorientations(inputs: ReportInputs, grains: GrainTable, description: Desc
 def _schmid(description: Description) -> Panel:
     factor, diameter = description.grains["schmid_factor"], description.grains["diameter_um"]
     axis = ", ".join(f"{part:g}" for part in description.load_axis)
-    with Sheet(350, 290) as sheet:
+    with SvgFigure(350, 290) as sheet:
         axes = sheet.axes()[0]
         axes.scatter(factor, diameter, s=26, color=TEAL, alpha=0.8, linewidths=0)
         low = float(np.nanmin(factor))

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from friedel.reporter.ink import INK, SOFT, TEAL, Sheet, short
 from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.panel import Panel, Table
+from friedel.reporter.svg_figure import INK, SOFT, TEAL, SvgFigure, short
 
 Look = Mapping[str, Any]
 FULL_BAR = 20.0
@@ -73,7 +73,7 @@ def _gain(look: Look) -> Panel:
     """Pairs and chance with either geometry; both are searched with the tolerances that fit the second."""
     pairs, chance = np.array(look["pairs"], float), np.array(look["null_pairs"], float)
     more, noise = gain_of(look)
-    with Sheet(350, 210) as sheet:
+    with SvgFigure(350, 210) as sheet:
         axes = sheet.axes()[0]
         place = np.array([1.0, 0.0])
         axes.barh(place, pairs, 0.5, color=TEAL, alpha=0.85)

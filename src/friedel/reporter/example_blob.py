@@ -6,7 +6,7 @@ import numpy as np
 
 from friedel.model.arrays import AnyArray, Floats, Frames, Image
 from friedel.model.blobs import BlobTable, Flag
-from friedel.reporter.frames import FrameLooker
+from friedel.reporter.frames import RunFrames
 from friedel.reporter.inputs import ReportInputs
 
 COURSE_FRAMES = 1500
@@ -62,21 +62,21 @@ def _unlike(values: AnyArray, wanted: float) -> Floats:
     return np.abs(np.log(np.maximum(values, 1e-9) / max(wanted, 1e-9)))
 
 
-def look_at(inputs: ReportInputs, looker: FrameLooker) -> ExampleBlob | None:
+def look_at(inputs: ReportInputs, frames_of_run: RunFrames) -> ExampleBlob | None:
     """Read the frames around the example blob once; None without blobs."""
     blobs = inputs.blobs
     if blobs is None or not len(blobs):
         return None
     blob = choose_blob(inputs, blobs)
     frame, row, col = peak(blobs, blob)
-    start, stop = looker.window(frame, COURSE_FRAMES)
+    start, stop = frames_of_run.window(frame, COURSE_FRAMES)
     first, last = max(start, frame - SECTION_FRAMES // 2), min(stop, frame + SECTION_FRAMES // 2)
-    cleaner, whole = looker.cleaner, slice(None)
+    cleaner, whole = frames_of_run.cleaner, slice(None)
     half = cleaner.params.despeckle // 2
     rows, cols = (slice(max(0, place - half), place + half + 1) for place in (row, col))
     pixel = slice(row, row + 1), slice(col, col + 1)
-    outside = _outside_the_beam(inputs, looker)
-    coarse = _coarse(looker.scan.shape)
+    outside = _outside_the_beam(inputs, frames_of_run)
+    coarse = _coarse(frames_of_run.scan.shape)
     course: list[float] = []
     before: list[float] = []
     after: list[float] = []
@@ -84,15 +84,15 @@ def look_at(inputs: ReportInputs, looker: FrameLooker) -> ExampleBlob | None:
     down: list[Image] = []
     for raw in cleaner.read(start, stop):
         course.append(float(cleaner.normalised(raw, pixel)[0, 0]))
-        level = np.asarray(raw.image[coarse], np.float32) - looker.scan.dark[coarse]
+        level = np.asarray(raw.image[coarse], np.float32) - frames_of_run.scan.dark[coarse]
         before.append(_quiet_mean(level[outside]))
         after.append(_quiet_mean(cleaner.normalised(raw, coarse)[outside]))
         if first <= raw.number < last:
-            across.append(looker.clean(raw, (rows, whole))[row - rows.start])
-            down.append(looker.clean(raw, (whole, cols))[:, col - cols.start])
+            across.append(frames_of_run.clean(raw, (rows, whole))[row - rows.start])
+            down.append(frames_of_run.clean(raw, (whole, cols))[:, col - cols.start])
     return ExampleBlob(
         blob=blob, frame=frame, row=row, col=col, start=start,
-        course=np.array(course), course_background=_background_course(looker, start, stop, row, col),
+        course=np.array(course), course_background=_background_course(frames_of_run, start, stop, row, col),
         glow_before=np.array(before), glow_after=np.array(after), glow_pixels=int(outside.sum()) // 2,
         section_start=first,
         along_cols=np.stack(across), along_rows=np.stack(down),
@@ -107,7 +107,7 @@ def peak(blobs: BlobTable, blob: int) -> tuple[int, int, int]:
 
 
 def crops(
-    looker: FrameLooker, blobs: BlobTable, blob: int, most: int = 9
+    frames_of_run: RunFrames, blobs: BlobTable, blob: int, most: int = 9
 ) -> tuple[list[int], Frames, tuple[int, int]]:
     """Clean surroundings of a blob on the frames around its peak: numbers, [frame, row, col], first (row, col)."""
     frame, _, _ = peak(blobs, blob)
@@ -119,15 +119,15 @@ def crops(
         for axis, size in (("row", blobs.shape[1]), ("col", blobs.shape[2]))
     ]
     rows, cols = (slice(*ends) for ends in box)
-    clean = np.stack([looker.clean(raw, (rows, cols)) for raw in looker.cleaner.read(start, stop)])
+    clean = np.stack([frames_of_run.clean(raw, (rows, cols)) for raw in frames_of_run.cleaner.read(start, stop)])
     return list(range(start, stop)), clean, (box[0][0], box[1][0])
 
 
-def _outside_the_beam(inputs: ReportInputs, looker: FrameLooker) -> AnyArray:
-    outside = ~looker.scan.mask
+def _outside_the_beam(inputs: ReportInputs, frames_of_run: RunFrames) -> AnyArray:
+    outside = ~frames_of_run.scan.mask
     if inputs.beam is not None:
         outside[inputs.beam.slices] = False
-    return outside[_coarse(looker.scan.shape)]
+    return outside[_coarse(frames_of_run.scan.shape)]
 
 
 def _quiet_mean(values: AnyArray) -> float:
@@ -141,8 +141,10 @@ def _coarse(shape: tuple[int, int, int]) -> tuple[slice, slice]:
     return slice(None, None, stride), slice(None, None, stride)
 
 
-def _background_course(looker: FrameLooker, start: int, stop: int, row: int, col: int) -> Floats:
-    if looker.backgrounds is None:
+def _background_course(frames_of_run: RunFrames, start: int, stop: int, row: int, col: int) -> Floats:
+    if frames_of_run.backgrounds is None:
         return np.zeros(stop - start)
-    values = looker.backgrounds.course(row, col)
-    return np.array([values[looker.backgrounds.index_of(frame)] for frame in range(start, stop)], dtype=np.float64)
+    values = frames_of_run.backgrounds.course(row, col)
+    return np.array(
+        [values[frames_of_run.backgrounds.index_of(frame)] for frame in range(start, stop)], dtype=np.float64
+    )

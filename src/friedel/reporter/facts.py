@@ -3,9 +3,9 @@
 import numpy as np
 
 from friedel.reporter.grain_tiles import grain_tiles
-from friedel.reporter.ink import short
 from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.panel import Panel, Table, Tile
+from friedel.reporter.svg_figure import short
 
 SHOWN_PARAMETERS = {
     "preprocess": ("normalise", "background", "half_window", "half_step", "wrap", "despeckle", "arithmetic"),

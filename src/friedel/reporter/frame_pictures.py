@@ -5,19 +5,19 @@ from matplotlib.colors import AsinhNorm
 
 from friedel.model.arrays import Image
 from friedel.preprocess.noise import robust_sigma
-from friedel.reporter.frames import FrameLooker
-from friedel.reporter.ink import DRIFT_MAP, FRAME_MAP, ON_IMAGE_BOX, ON_IMAGE_MARGIN, Sheet, short
+from friedel.reporter.frames import RunFrames
 from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.panel import Panel
 from friedel.reporter.pictures import colour_ramp, draw_box, label_pixels, show_image, stretched
+from friedel.reporter.svg_figure import DRIFT_MAP, FRAME_MAP, ON_IMAGE_BOX, ON_IMAGE_MARGIN, SvgFigure, short
 
 
-def frame_panels(inputs: ReportInputs, looker: FrameLooker, frame: int) -> list[Panel]:
+def frame_panels(inputs: ReportInputs, frames_of_run: RunFrames, frame: int) -> list[Panel]:
     """The same frame raw and clean."""
-    frame_as_read = looker.cleaner.raw(frame)
-    raw, clean = frame_as_read.image, looker.clean(frame_as_read)
+    frame_as_read = frames_of_run.cleaner.raw(frame)
+    raw, clean = frame_as_read.image, frames_of_run.clean(frame_as_read)
     size = 540, 500 * raw.shape[0] / raw.shape[1] + 70
-    with Sheet(*size, crop=True) as before:
+    with SvgFigure(*size, crop=True) as before:
         axes = before.axes()[0]
         low, middle, high = np.percentile(raw[np.isfinite(raw)], [0.5, 50, 99.95])
         shown = show_image(axes, raw - low, cmap=FRAME_MAP, norm=stretched(0, high - low, 2 * (middle - low)))
@@ -27,7 +27,7 @@ def frame_panels(inputs: ReportInputs, looker: FrameLooker, frame: int) -> list[
         for margin in inputs.margins:
             draw_box(axes, margin, ON_IMAGE_MARGIN, dashed=True)
         colour_ramp(before, axes, shown, f"raw counts above {low:.0f}")
-    with Sheet(*size, crop=True) as after:
+    with SvgFigure(*size, crop=True) as after:
         axes = after.axes()[0]
         shown = show_image(axes, clean, cmap=FRAME_MAP, norm=clean_scale(inputs, clean))
         label_pixels(axes)
@@ -43,20 +43,20 @@ def frame_panels(inputs: ReportInputs, looker: FrameLooker, frame: int) -> list[
         ),
         Panel(
             f"Frame {frame}, clean",
-            f"The same frame after {_steps(inputs, looker)}: spots are what is left. Good: flat between them, "
-            "right up to the beam. Bad: rings, streaks, a halo.",
+            f"The same frame after {_steps(inputs, frames_of_run)}: spots are what is left. "
+            "Good: flat between them, right up to the beam. Bad: rings, streaks, a halo.",
             after.svg,
             span=3,
         ),
     ]
 
 
-def _steps(inputs: ReportInputs, looker: FrameLooker) -> str:
+def _steps(inputs: ReportInputs, frames_of_run: RunFrames) -> str:
     """The steps that this run took, as one reads them."""
     taken = ["dark"]
     taken += ["normalisation"] if inputs.preprocess.normalise != "none" else []
-    taken += ["moving median"] if looker.backgrounds is not None else []
-    taken += ["2D median"] if looker.cleaner.params.despeckle > 1 else []
+    taken += ["moving median"] if frames_of_run.backgrounds is not None else []
+    taken += ["2D median"] if frames_of_run.cleaner.params.despeckle > 1 else []
     return " and ".join([", ".join(taken[:-1]), taken[-1]] if len(taken) > 1 else taken)
 
 
@@ -66,20 +66,20 @@ def clean_scale(inputs: ReportInputs, clean: Image) -> AsinhNorm:
     return stretched(-2 * sigma, max(float(clean.max()), 10 * sigma), 3 * sigma)
 
 
-def background_panel(looker: FrameLooker) -> Panel | None:
+def background_panel(frames_of_run: RunFrames) -> Panel | None:
     """First, middle and last background, and how much it drifted."""
-    backgrounds = looker.backgrounds
+    backgrounds = frames_of_run.backgrounds
     if backgrounds is None:
         return None
     numbers = sorted({0, len(backgrounds) // 2, len(backgrounds) - 1})
     images = [backgrounds.image(number) for number in numbers]
     drift = images[-1] - images[0]
-    drifts = np.abs(drift)[~looker.scan.mask]
+    drifts = np.abs(drift)[~frames_of_run.scan.mask]
     reach = max(float(np.percentile(drifts, 98)) if drifts.size else 0.0, 1e-3)
     low, middle, high = np.percentile(images[0], [0.5, 50, 99.9])
     scale = stretched(0, high - low, 2 * (middle - low))
     rows, cols = drift.shape
-    with Sheet(1120, 1120 / (len(images) + 1) * rows / cols + 90, crop=True) as sheet:
+    with SvgFigure(1120, 1120 / (len(images) + 1) * rows / cols + 90, crop=True) as sheet:
         axes = sheet.axes(1, len(images) + 1)
         for ax, image, number in zip(axes, images, numbers, strict=False):
             shown = show_image(ax, image - low, cmap=FRAME_MAP, norm=scale)

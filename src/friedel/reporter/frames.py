@@ -18,7 +18,7 @@ _BACKGROUNDS_HELD = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FrameLooker:
+class RunFrames:
     """The cleaner of a run's frames, and what the run recorded: `gains` float32 [frame, tile] and `backgrounds`.
 
     Without `backgrounds` nothing is subtracted.
@@ -46,7 +46,7 @@ class FrameLooker:
         return start, start + length
 
 
-def frame_looker(inputs: ReportInputs) -> FrameLooker | None:
+def run_frames(inputs: ReportInputs) -> RunFrames | None:
     """For the scan of an output folder; None where the scan has gone or is another one, or how it ran is not
     known."""
     scan = inputs.scan
@@ -61,7 +61,7 @@ def frame_looker(inputs: ReportInputs) -> FrameLooker | None:
     images, backgrounds = None, nothing_subtracted
     if stored is not None and len(stored) == -(-frames // params.step):
         images, backgrounds = stored, lru_cache(_BACKGROUNDS_HELD)(stored.image)
-    return FrameLooker(FrameCleaner.of(scan, params, _baseline(inputs), backgrounds), gains, images)
+    return RunFrames(FrameCleaner.of(scan, params, _baseline(inputs), backgrounds), gains, images)
 
 
 def _baseline(inputs: ReportInputs) -> Baseline:

@@ -11,11 +11,11 @@ from friedel.model.colours import by_number
 from friedel.model.figures_of_merit import figures_of_merit, mean_rank
 from friedel.model.grains import GrainTable
 from friedel.model.traceability import grain_of_blob, owners
-from friedel.reporter.ink import BLUE, INK, ON_IMAGE_BOX, SOFT, TEAL, WARM, Sheet
 from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.overview import projection_panel
 from friedel.reporter.panel import Panel, Table
 from friedel.reporter.pictures import draw_box, label_pixels, show_image
+from friedel.reporter.svg_figure import BLUE, INK, ON_IMAGE_BOX, SOFT, TEAL, WARM, SvgFigure
 
 LEAST_TRUSTED = 12
 NIGHT = np.array([0.02, 0.027, 0.05])
@@ -51,7 +51,7 @@ def spots_panel(inputs: ReportInputs, blobs: BlobTable, grains: GrainTable) -> P
     shade = (0.25 + 0.75 * level / np.arcsinh(8))[..., None]
     picture = np.where((blob >= 0)[..., None], colours[grain[np.maximum(blob, 0)]] * shade, NIGHT)
     share = float((grain >= 0).mean())
-    with Sheet(560, 560 * blobs.shape[1] / blobs.shape[2], crop=True) as sheet:
+    with SvgFigure(560, 560 * blobs.shape[1] / blobs.shape[2], crop=True) as sheet:
         axes = sheet.axes()[0]
         show_image(axes, picture)
         label_pixels(axes)
@@ -82,7 +82,7 @@ def brightest_blob(blobs: BlobTable) -> tuple[AnyArray, AnyArray]:
 
 def _completeness(grains: GrainTable) -> Panel:
     edges = np.linspace(0, 1, 51)
-    with Sheet(350, 330) as sheet:
+    with SvgFigure(350, 330) as sheet:
         axes = sheet.axes()[0]
         axes.stairs(*np.histogram(np.clip(grains.completeness, 0, 1), edges), fill=True, color=TEAL, alpha=0.8)
         if len(grains.null_completeness):
@@ -115,7 +115,7 @@ def _eta_omega(inputs: ReportInputs, grains: GrainTable) -> Panel:
     eta, omega = eta_omega_deg(inputs, grains)
     owner = owners(grains)
     order = np.random.default_rng(0).permutation(len(owner))[:12000]  # no grain covers another
-    with Sheet(740, 360) as sheet:
+    with SvgFigure(740, 360) as sheet:
         axes = sheet.axes()[0]
         pairs = inputs.pairs
         if pairs is not None:
@@ -151,7 +151,7 @@ def eta_omega_deg(inputs: ReportInputs, grains: GrainTable) -> tuple[Floats, Flo
 
 def _residuals(grains: GrainTable) -> Panel:
     labels = ("omega × |sin eta| / deg", "row / px", "col / px")
-    with Sheet(1120, 250) as sheet:
+    with SvgFigure(1120, 250) as sheet:
         parts = sheet.axes(1, 3)
         for ax, values, label, colour in zip(parts, grains.residuals.T, labels, (WARM, BLUE, TEAL), strict=True):
             middle = float(np.median(values))

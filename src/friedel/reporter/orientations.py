@@ -11,9 +11,9 @@ from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable
 from friedel.model.ipf_key import AXES, in_sector, make_ipf_key, stereographic
 from friedel.model.orientation import ipf_colours
-from friedel.reporter.ink import INK, SOFT, Sheet
 from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.panel import Panel
+from friedel.reporter.svg_figure import INK, SOFT, SvgFigure
 
 
 def draw_key(axes: Axes, phase: Phase, *, size: int = 220, font: int = 11, alpha: float = 1.0) -> None:
@@ -55,7 +55,7 @@ def orientation_panel(inputs: ReportInputs, grains: GrainTable, row: int, diamet
     size = np.full(len(U), 16.0) if diameter_um is None else _areas(diameter_um[mine])
     colours = by_orientation(grains, inputs.phases)[mine]
     keyed = has_key((phase,))
-    with Sheet(1120, 300, crop=True) as sheet:
+    with SvgFigure(1120, 300, crop=True) as sheet:
         parts = sheet.axes(1, 4 if keyed else 1)
         if keyed:
             for ax, (name, axis) in zip(parts, AXES.items(), strict=False):

@@ -6,7 +6,7 @@ from matplotlib.collections import LineCollection
 
 from friedel.model.arrays import AnyArray, Floats
 from friedel.model.blobs import BlobTable
-from friedel.reporter.ink import ON_IMAGE_BLOB
+from friedel.reporter.svg_figure import ON_IMAGE_BLOB
 
 
 def outline(

@@ -6,10 +6,10 @@ import numpy as np
 
 from friedel.model.arrays import AnyArray
 from friedel.model.blobs import BlobTable
-from friedel.reporter.ink import ON_IMAGE_BOX, TURN_MAP, Sheet
 from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.panel import Panel
 from friedel.reporter.pictures import colour_ramp, draw_box, label_pixels, ramp_of, show_image
+from friedel.reporter.svg_figure import ON_IMAGE_BOX, TURN_MAP, SvgFigure
 
 VOXELS_AT_A_TIME = 1 << 20
 
@@ -25,7 +25,7 @@ def projection_panel(inputs: ReportInputs) -> Panel | None:
     level = np.arcsinh(np.clip(brightest / top, 0, 1) * 6) / np.arcsinh(6)
     colour = TURN_MAP((when + 0.5) / frames)[..., :3] * (0.12 + 0.88 * level[..., None])
     colour = np.where(brightest[..., None] > 0, colour, np.array([0.02, 0.027, 0.05]))
-    with Sheet(600, 600 * blobs.shape[1] / blobs.shape[2] + 60, crop=True) as sheet:
+    with SvgFigure(600, 600 * blobs.shape[1] / blobs.shape[2] + 60, crop=True) as sheet:
         axes = sheet.axes()[0]
         show_image(axes, colour, pool="max")
         label_pixels(axes)

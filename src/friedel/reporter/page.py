@@ -13,7 +13,7 @@ from friedel.reporter.calibration import calibration_panels
 from friedel.reporter.example_blob import ExampleBlob, look_at
 from friedel.reporter.facts import input_panels, scan_path, tiles, timing_panels
 from friedel.reporter.frame_pictures import background_panel, frame_panels
-from friedel.reporter.frames import FrameLooker, frame_looker
+from friedel.reporter.frames import RunFrames, run_frames
 from friedel.reporter.grains import grain_panels, has_map, trust_panel
 from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.instrument import instrument_panels
@@ -38,14 +38,14 @@ from friedel.reporter.volume import slice_panels, solid_panel
 def render(inputs: ReportInputs) -> str:
     """The whole page as HTML, which refers to nothing outside itself."""
     missing = inputs.missing
-    looker = frame_looker(inputs)
-    if inputs.scan is not None and looker is None:
+    frames_of_run = run_frames(inputs)
+    if inputs.scan is not None and frames_of_run is None:
         missing.append(
             "the scan at the recipe's path is not the one that ran, or how it ran is not recorded, so there are no "
             "pictures of frames"
         )
     try:
-        sections = _sections(inputs, looker)
+        sections = _sections(inputs, frames_of_run)
     except ScanError as error:
         missing.append(f"the scan cannot be read any more ({error}), so there are no pictures of frames")
         sections = _sections(inputs, None)
@@ -91,8 +91,8 @@ def _hero(inputs: ReportInputs) -> Panel | None:
     return projection_panel(inputs)
 
 
-def _sections(inputs: ReportInputs, looker: FrameLooker | None) -> list[Section]:
-    example = look_at(inputs, looker) if looker is not None else None
+def _sections(inputs: ReportInputs, frames_of_run: RunFrames | None) -> list[Section]:
+    example = look_at(inputs, frames_of_run) if frames_of_run is not None else None
     evaluation = inputs.evaluation.get("blobs")
     return [
         Section(
@@ -105,13 +105,13 @@ def _sections(inputs: ReportInputs, looker: FrameLooker | None) -> list[Section]
             "preprocess",
             "Preprocess",
             "From raw frames to frames with nothing in them but spots.",
-            tuple(_preprocess_panels(inputs, looker, example)),
+            tuple(_preprocess_panels(inputs, frames_of_run, example)),
         ),
         Section(
             "segment",
             "Segment",
             "From clean frames to blobs in three dimensions, by the double threshold.",
-            tuple(_segment_panels(inputs, looker, example)),
+            tuple(_segment_panels(inputs, frames_of_run, example)),
         ),
         Section(
             "match",
@@ -134,36 +134,36 @@ def _sections(inputs: ReportInputs, looker: FrameLooker | None) -> list[Section]
 
 
 def _preprocess_panels(
-    inputs: ReportInputs, looker: FrameLooker | None, example: ExampleBlob | None
+    inputs: ReportInputs, frames_of_run: RunFrames | None, example: ExampleBlob | None
 ) -> Iterable[Panel]:
-    if looker is None:
+    if frames_of_run is None:
         return
-    middle = looker.scan.shape[0] // 2
+    middle = frames_of_run.scan.shape[0] // 2
     frame = (
         busiest_frame(inputs.blobs, example.frame - 200, example.frame + 200)
         if inputs.blobs and example
         else middle
     )
-    yield from frame_panels(inputs, looker, frame)
+    yield from frame_panels(inputs, frames_of_run, frame)
     if example is not None:
-        yield intensity_panel(example, looker)
-        yield course_panel(inputs, example, looker)
-    for panel in (background_panel(looker), histogram_panel(inputs, looker)):
+        yield intensity_panel(example, frames_of_run)
+        yield course_panel(inputs, example, frames_of_run)
+    for panel in (background_panel(frames_of_run), histogram_panel(inputs, frames_of_run)):
         if panel is not None:
             yield panel
 
 
 def _segment_panels(
-    inputs: ReportInputs, looker: FrameLooker | None, example: ExampleBlob | None
+    inputs: ReportInputs, frames_of_run: RunFrames | None, example: ExampleBlob | None
 ) -> Iterable[Panel]:
     blobs = inputs.blobs
     if blobs is None:
         return
-    if looker is not None and example is not None:
+    if frames_of_run is not None and example is not None:
         yield threshold_panel(inputs, example, blobs)
-        yield strip_panel(inputs, example, looker, blobs)
+        yield strip_panel(inputs, example, frames_of_run, blobs)
         for start, stop in ((0, blobs.shape[0] // 2), (blobs.shape[0] // 2, blobs.shape[0])):
-            yield outlined_panel(inputs, looker, blobs, busiest_frame(blobs, start, stop))
+            yield outlined_panel(inputs, frames_of_run, blobs, busiest_frame(blobs, start, stop))
         yield section_panel(inputs, example, blobs)
     if len(blobs):
         yield size_panel(inputs, blobs)

@@ -4,10 +4,10 @@ import numpy as np
 
 from friedel.model.families import family_two_theta_rad, used_reflections
 from friedel.model.pairs import PairTable
-from friedel.reporter.ink import BLUE, INK, SOFT, TEAL, WARM, Sheet
 from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.instrument import name_of
 from friedel.reporter.panel import Panel, Table
+from friedel.reporter.svg_figure import BLUE, INK, SOFT, TEAL, WARM, SvgFigure
 
 
 def pair_panels(inputs: ReportInputs, pairs: PairTable) -> list[Panel]:
@@ -36,7 +36,7 @@ def _two_theta(inputs: ReportInputs, pairs: PairTable) -> Panel:
     pad = 0.06 * (high - low) + 0.02
     edges = np.linspace(low - pad, high + pad, 420)
     counts = np.histogram(angle, edges)[0]
-    with Sheet(740, 300) as sheet:
+    with SvgFigure(740, 300) as sheet:
         axes = sheet.axes()[0]
         # a ring is so narrow that a bar would not show: lines have a width of their own
         at = np.flatnonzero(counts)
@@ -101,7 +101,7 @@ def _residuals(pairs: PairTable) -> list[Panel]:
     labels = {
         "omega_residual": "omega residual × |sin eta| / deg", "two_theta_residual": "2 theta off its line / deg",
     }  # fmt: skip
-    with Sheet(1120, 250) as sheet:
+    with SvgFigure(1120, 250) as sheet:
         parts = sheet.axes(1, len(names) + 1)
         for ax, name, colour in zip(parts, names, (WARM, TEAL), strict=False):
             values = pairs[name]

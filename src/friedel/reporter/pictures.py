@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from friedel.model.arrays import AnyArray
 from friedel.model.scan import Box
-from friedel.reporter.ink import Sheet, plain_numbers
+from friedel.reporter.svg_figure import SvgFigure, plain_numbers
 
 MOST_PIXELS = 760
 Pool = Literal["mean", "max"]
@@ -62,7 +62,7 @@ def stretched(low: float, high: float, knee: float) -> AsinhNorm:
 
 
 def colour_ramp(
-    sheet: Sheet, axes: Axes | list[Axes], shown: ScalarMappable, label: str, *, length: float = 0.5
+    sheet: SvgFigure, axes: Axes | list[Axes], shown: ScalarMappable, label: str, *, length: float = 0.5
 ) -> None:
     """A slim colour bar below one or several axes."""
     bar = sheet.figure.colorbar(shown, ax=axes, location="bottom", shrink=length, aspect=70 * length, pad=0.02)

@@ -6,22 +6,22 @@ from matplotlib.axes import Axes
 from friedel.model.arrays import AnyArray, Floats
 from friedel.preprocess.noise import robust_sigma
 from friedel.reporter.example_blob import ExampleBlob
-from friedel.reporter.frames import FrameLooker
-from friedel.reporter.ink import BLUE, INK, SOFT, WARM, Sheet, plain_numbers, short
+from friedel.reporter.frames import RunFrames
 from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.panel import Panel, Verdict
+from friedel.reporter.svg_figure import BLUE, INK, SOFT, WARM, SvgFigure, plain_numbers, short
 
 HISTOGRAM_FRAMES = 16
 """Frames whose clean values make the histogram."""
 
 
-def intensity_panel(example: ExampleBlob, looker: FrameLooker) -> Panel:
+def intensity_panel(example: ExampleBlob, frames_of_run: RunFrames) -> Panel:
     """The source over the rotation, before and after normalisation."""
     frames = example.start + np.arange(len(example.glow_before))
-    gains = looker.gains[frames].mean(axis=1)
+    gains = frames_of_run.gains[frames].mean(axis=1)
     before, after = _scatter(example.glow_before), _scatter(example.glow_after)
     normalised = bool(np.any(gains != 1))
-    with Sheet(540, 300) as sheet:
+    with SvgFigure(540, 300) as sheet:
         *above, glow = sheet.axes(2 if normalised else 1, 1, sharex=True)
         for source in above:
             source.plot(
@@ -35,7 +35,7 @@ def intensity_panel(example: ExampleBlob, looker: FrameLooker) -> Panel:
         glow.margins(y=0.3)
         glow.set_ylabel("glow / %")
         glow.set_xlabel("frame")
-    verdict, judged = _fell(example, looker, before, after)
+    verdict, judged = _fell(example, frames_of_run, before, after)
     told = (
         "Above: the source's level in the margin (1/gain). Below: a check on pixels that normalisation did not "
         f"use, the glow outside the beam; it scatters by {before:.2f} % before and {after:.2f} % after. "
@@ -47,7 +47,7 @@ def intensity_panel(example: ExampleBlob, looker: FrameLooker) -> Panel:
     )
 
 
-def _fell(example: ExampleBlob, looker: FrameLooker, before: float, after: float) -> tuple[Verdict, str]:
+def _fell(example: ExampleBlob, frames_of_run: RunFrames, before: float, after: float) -> tuple[Verdict, str]:
     """Whether normalisation did what it is for: at least half of the scatter is gone, or nothing but noise is left.
 
     The noise of the glow's mean, a lower limit: of so many pixels with one electron a count.
@@ -61,14 +61,14 @@ def _fell(example: ExampleBlob, looker: FrameLooker, before: float, after: float
     return "watch", "Look: it got worse; does the sample shadow the margin?"
 
 
-def course_panel(inputs: ReportInputs, example: ExampleBlob, looker: FrameLooker) -> Panel:
+def course_panel(inputs: ReportInputs, example: ExampleBlob, frames_of_run: RunFrames) -> Panel:
     """One pixel over the rotation with its moving median."""
     frames = example.start + np.arange(len(example.course))
     clean = example.course - example.course_background
-    with Sheet(540, 300) as sheet:
+    with SvgFigure(540, 300) as sheet:
         top, bottom = sheet.axes(2, 1, sharex=True)
         top.plot(frames, example.course, color=SOFT, lw=0.8, label="normalised")
-        if looker.backgrounds is not None:
+        if frames_of_run.backgrounds is not None:
             top.plot(frames, example.course_background, color=WARM, lw=1.8, label="moving median")
         quiet = np.percentile(example.course, [1, 90])
         top.set_ylim(quiet[0] - 2, max(quiet[1], quiet[0] + 6 * max(inputs.sigma, 1.0)) + 3 * np.ptp(quiet))
@@ -90,20 +90,20 @@ def course_panel(inputs: ReportInputs, example: ExampleBlob, looker: FrameLooker
         "Good: the median runs through the quiet parts and under every spot (whose tops are cut off above). Bad: "
         "it climbs into a spot: the window is too short for spots that long."
     )
-    if looker.backgrounds is None:
+    if frames_of_run.backgrounds is None:
         told = (
             "Its counts over the rotation; no background was taken away. Above, the tops of the spots are cut off."
         )
     return Panel(f"One pixel, row {example.row}, column {example.col}", told, sheet.svg, span=3)
 
 
-def histogram_panel(inputs: ReportInputs, looker: FrameLooker) -> Panel | None:
+def histogram_panel(inputs: ReportInputs, frames_of_run: RunFrames) -> Panel | None:
     """Clean values of some frames, with the thresholds: in counts, or over the noise where that is per pixel.
 
     None where no pixel is left to show.
     """
-    frames = np.unique(np.linspace(0, looker.scan.shape[0] - 1, HISTOGRAM_FRAMES).astype(int))
-    outside = ~looker.scan.mask
+    frames = np.unique(np.linspace(0, frames_of_run.scan.shape[0] - 1, HISTOGRAM_FRAMES).astype(int))
+    outside = ~frames_of_run.scan.mask
     if inputs.beam is not None:
         outside[inputs.beam.slices] = False
     noise = inputs.noise
@@ -112,7 +112,7 @@ def histogram_panel(inputs: ReportInputs, looker: FrameLooker) -> Panel | None:
     if not outside.any():
         return None
     unit = np.float32(1) if noise is None else noise[outside]
-    values = np.concatenate([looker.clean(int(frame))[outside] / unit for frame in frames])
+    values = np.concatenate([frames_of_run.clean(int(frame))[outside] / unit for frame in frames])
     segment = inputs.segment
     given = (None, None) if segment is None else (segment.seed_threshold, segment.grow_min)
     if noise is None:
@@ -123,7 +123,7 @@ def histogram_panel(inputs: ReportInputs, looker: FrameLooker) -> Panel | None:
         sigma, named, kind = 1.0, "one sigma of each pixel's own noise", "local sigma"
         levels = given
     threshold, floor = levels
-    with Sheet(1120, 290) as sheet:
+    with SvgFigure(1120, 290) as sheet:
         axes = sheet.axes()[0]
         _draw_histogram(axes, values, sigma, {"t": (floor, BLUE), "T": (threshold, WARM)})
         axes.set_xlabel(f"clean value / {kind}")

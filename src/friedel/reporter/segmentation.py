@@ -7,23 +7,23 @@ from friedel.model.arrays import AnyArray, Floats
 from friedel.model.blobs import BlobTable
 from friedel.reporter.example_blob import ExampleBlob, crops
 from friedel.reporter.frame_pictures import clean_scale
-from friedel.reporter.frames import FrameLooker
-from friedel.reporter.ink import (
+from friedel.reporter.frames import RunFrames
+from friedel.reporter.inputs import ReportInputs
+from friedel.reporter.outline import labels_at, outline
+from friedel.reporter.overview import parts
+from friedel.reporter.panel import Panel
+from friedel.reporter.pictures import colour_ramp, draw_box, label_pixels, show_image
+from friedel.reporter.svg_figure import (
     BLUE,
     FRAME_MAP,
     INK,
     ON_IMAGE_BOX,
     SOFT,
     WARM,
-    Sheet,
+    SvgFigure,
     plain_numbers,
     short,
 )
-from friedel.reporter.inputs import ReportInputs
-from friedel.reporter.outline import labels_at, outline
-from friedel.reporter.overview import parts
-from friedel.reporter.panel import Panel
-from friedel.reporter.pictures import colour_ramp, draw_box, label_pixels, show_image
 
 AROUND = 22
 """Pixels and frames shown on either side of the peak in a profile."""
@@ -36,7 +36,7 @@ def threshold_panel(inputs: ReportInputs, example: ExampleBlob, blobs: BlobTable
     at_frame = example.frame - example.section_start
     left, right = max(0, example.col - AROUND), example.col + AROUND + 1
     first, last = max(0, at_frame - AROUND), at_frame + AROUND + 1
-    with Sheet(1120, 300) as sheet:
+    with SvgFigure(1120, 300) as sheet:
         along_x, along_psi = sheet.axes(1, 2, sharey=True)
         cols = np.arange(left, min(right, labels.shape[1]))
         levels = _levels(inputs, example, cols)
@@ -91,13 +91,13 @@ def _profile(axes: Axes, place: AnyArray, values: AnyArray, own: AnyArray, level
     axes.yaxis.set_major_formatter(plain_numbers())
 
 
-def strip_panel(inputs: ReportInputs, example: ExampleBlob, looker: FrameLooker, blobs: BlobTable) -> Panel:
+def strip_panel(inputs: ReportInputs, example: ExampleBlob, frames_of_run: RunFrames, blobs: BlobTable) -> Panel:
     """The example blob frame by frame, outlined."""
-    numbers, images, origin = crops(looker, blobs, example.blob)
+    numbers, images, origin = crops(frames_of_run, blobs, example.blob)
     scale = clean_scale(inputs, images)
     rows, cols = images.shape[1:]
     width = 1120 / len(images)
-    with Sheet(1120, min(width * rows / cols, 300) + 36, crop=True) as sheet:
+    with SvgFigure(1120, min(width * rows / cols, 300) + 36, crop=True) as sheet:
         for axes, number, image in zip(sheet.axes(1, len(images)), numbers, images, strict=True):
             show_image(axes, image, origin=origin, cmap=FRAME_MAP, norm=scale)
             here = labels_at(blobs, frame=number)[origin[0] : origin[0] + rows, origin[1] : origin[1] + cols]
@@ -114,11 +114,11 @@ def strip_panel(inputs: ReportInputs, example: ExampleBlob, looker: FrameLooker,
     )
 
 
-def outlined_panel(inputs: ReportInputs, looker: FrameLooker, blobs: BlobTable, frame: int) -> Panel:
+def outlined_panel(inputs: ReportInputs, frames_of_run: RunFrames, blobs: BlobTable, frame: int) -> Panel:
     """All blobs of one clean frame."""
-    clean = looker.clean(frame)
+    clean = frames_of_run.clean(frame)
     labels = labels_at(blobs, frame=frame)
-    with Sheet(540, 500 * clean.shape[0] / clean.shape[1] + 70, crop=True) as sheet:
+    with SvgFigure(540, 500 * clean.shape[0] / clean.shape[1] + 70, crop=True) as sheet:
         axes = sheet.axes()[0]
         shown = show_image(axes, clean, cmap=FRAME_MAP, norm=clean_scale(inputs, clean))
         label_pixels(axes)
@@ -143,7 +143,7 @@ def section_panel(inputs: ReportInputs, example: ExampleBlob, blobs: BlobTable) 
         (f"y–ψ, column {example.col}", example.along_rows, labels_at(blobs, col=example.col)),
     ]
     start, count = example.section_start, len(example.along_cols)
-    with Sheet(1120, 400) as sheet:
+    with SvgFigure(1120, 400) as sheet:
         for axes, (title, image, labels) in zip(sheet.axes(1, 2), planes, strict=True):
             scale = clean_scale(inputs, image)
             show_image(axes, image, pool="max", origin=(start, 0), cmap=FRAME_MAP, norm=scale)

@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 
 from friedel.model.arrays import AnyArray
 from friedel.model.blobs import FLAG_MEANINGS, BlobTable, Reason
-from friedel.reporter.ink import BLUE, INK, TEAL, WARM, Sheet, plain_numbers, short
 from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.panel import Panel, Table
+from friedel.reporter.svg_figure import BLUE, INK, TEAL, WARM, SvgFigure, plain_numbers, short
 
 MEANINGS: Mapping[Reason, str] = {
     Reason.KEPT: "kept: a row of /peaks",
@@ -30,7 +30,7 @@ def size_panel(inputs: ReportInputs, blobs: BlobTable) -> Panel:
     """Extent in x, y and frames, and voxels."""
     segment = inputs.segment
     limits = () if segment is None else (segment.min_size, segment.max_size)
-    with Sheet(1120, 250) as sheet:
+    with SvgFigure(1120, 250) as sheet:
         axes = sheet.axes(1, 4)
         for number, (ax, axis, name) in enumerate(
             zip(axes, ("col", "row", "frame"), ("x / px", "y / px", "frames"), strict=False)
@@ -59,7 +59,7 @@ def size_panel(inputs: ReportInputs, blobs: BlobTable) -> Panel:
 
 def intensity_panel(blobs: BlobTable) -> Panel:
     """Integrated and maximum intensity."""
-    with Sheet(540, 270) as sheet:
+    with SvgFigure(540, 270) as sheet:
         left, right = sheet.axes(1, 2, sharey=True)
         _log_histogram(left, blobs["sum_intensity"], WARM)
         left.set_xlabel("integrated / counts")
@@ -77,7 +77,7 @@ def intensity_panel(blobs: BlobTable) -> Panel:
 
 def rotation_panel(blobs: BlobTable) -> Panel:
     """Blobs over omega."""
-    with Sheet(540, 270) as sheet:
+    with SvgFigure(540, 270) as sheet:
         axes = sheet.axes()[0]
         first, last = sorted(blobs.omega_start_deg + f * blobs.omega_step_deg for f in (0, blobs.shape[0]))
         counts, edges = np.histogram(blobs["omega"], np.linspace(first, last, min(73, blobs.shape[0] + 1)))

@@ -7,11 +7,11 @@ from matplotlib.patches import Patch
 from friedel.model.arrays import AnyArray
 from friedel.model.colours import STATUS_COLOURS, by_orientation, has_key
 from friedel.model.grains import GrainTable, GrainVolume, Status
-from friedel.reporter.ink import INK, SOFT, Sheet, short
 from friedel.reporter.inputs import ReportInputs
+from friedel.reporter.map_rendering import render_map, view_axes
 from friedel.reporter.orientations import draw_keys
 from friedel.reporter.panel import Panel
-from friedel.reporter.solid import picture_of, view_axes
+from friedel.reporter.svg_figure import INK, SOFT, SvgFigure, short
 
 STATUS_MEANINGS = {
     Status.MEASURED: "measured: one grain's projections say so",
@@ -29,10 +29,10 @@ def coverage(volume: GrainVolume) -> dict[Status, float]:
 
 def solid_panel(inputs: ReportInputs, grains: GrainTable, volume: GrainVolume) -> Panel:
     """The whole map from outside, a corner cut away, with the key of its colours."""
-    picture, pixel_um = picture_of(volume, by_orientation(grains, inputs.phases))
+    picture, pixel_um = render_map(volume, by_orientation(grains, inputs.phases))
     rows, cols = picture.shape[:2]
     keyed = has_key(inputs.phases) and bool(len(grains))
-    with Sheet(640, 640 * rows / cols * 0.8 + 40, crop=True) as sheet:
+    with SvgFigure(640, 640 * rows / cols * 0.8 + 40, crop=True) as sheet:
         axes = sheet.axes()[0]
         axes.imshow(picture, interpolation="none")
         axes.axis("off")
@@ -125,7 +125,7 @@ def _slices(
     x0, y0, z0 = np.asarray(volume.origin_um, float)
     starts = {"x": x0, "y": y0, "z": z0}
     tall = max(rows, depth) / sum(widths)
-    with Sheet(1120, min(560.0, 950 * tall + 60), crop=True) as sheet:
+    with SvgFigure(1120, min(560.0, 950 * tall + 60), crop=True) as sheet:
         wide = 0.26 * max(widths) if keyed is not None or legend else 0.01
         parts = sheet.axes(1, 4, width_ratios=[*widths, wide])
         for ax, (across, upwards, place) in zip(parts, cuts, strict=False):

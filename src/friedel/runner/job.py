@@ -7,9 +7,9 @@ from pathlib import Path
 from friedel.model.scan import Scan
 from friedel.model.stream import Executor
 from friedel.recipe import Recipe
-from friedel.runner.areas import Areas
 from friedel.runner.plan import Plan
 from friedel.runner.progress import Progress
+from friedel.runner.segment_images import SegmentImages
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,7 +22,7 @@ class Job:
 
     recipe: Recipe
     scan: Scan
-    areas: Areas
+    segment_images: SegmentImages
     out: Path
     plan: Plan
     executor: Executor

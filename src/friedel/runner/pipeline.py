@@ -14,15 +14,15 @@ from friedel.output_folder.files import LOG, STAGES
 from friedel.output_folder.record import RunRecord, new_record
 from friedel.preprocess import buffer_bytes
 from friedel.recipe import Recipe
-from friedel.runner.areas import read_areas
 from friedel.runner.executors import local_executor, usable_cores
 from friedel.runner.job import Job
 from friedel.runner.leftovers import earlier_record
 from friedel.runner.lock import locked
 from friedel.runner.plan import Plan, budget, plan_blocks, usable_memory
 from friedel.runner.progress import Progress, log, log_file
+from friedel.runner.segment_images import read_segment_images
 from friedel.runner.stage_hashes import stage_hashes
-from friedel.runner.stages import Keeper, do_stages, stages_for
+from friedel.runner.stages import RecordKeeper, do_stages, stages_for
 
 INTERRUPTED = "finished stages are kept, and the same command without --restart and --from goes on after them"
 
@@ -48,7 +48,7 @@ def run_pipeline(
     with clean_endings(INTERRUPTED):
         scan = open_scan(recipe.scan.frames, recipe.scan)
         plan = plan_for(recipe, scan)
-        areas = read_areas(recipe.segment, scan)
+        segment_images = read_segment_images(recipe.segment, scan)
         with locked(out):
             fresh = new_record(scan)
             earlier = earlier_record(out, scan, restart=restart)
@@ -56,18 +56,18 @@ def run_pipeline(
             with log_file(out / LOG), local_executor(recipe.run.threads) as executor:
                 log.info(f"{scan.name}: {' × '.join(map(str, scan.shape))} frames × rows × cols -> {out}")
                 log.debug(f"{executor.threads} threads, {plan.windows_per_block} windows a block, {plan}")
-                keeper = Keeper(recipe, out, record)
+                keeper = RecordKeeper(recipe, out, record)
                 if not record.stages:
                     keeper.write()
                 job = Job(
                     recipe,
                     scan,
-                    areas,
+                    segment_images,
                     out,
                     plan,
                     executor,
                     progress or Progress(),
-                    stage_hashes(recipe, scan, areas),
+                    stage_hashes(recipe, scan, segment_images),
                     keeper.begin_output,
                     tuple(warned),
                 )

@@ -7,10 +7,10 @@ from importlib.metadata import version
 from friedel.model.scan import Scan
 from friedel.output_folder.files import STAGES
 from friedel.recipe import Recipe
-from friedel.runner.areas import Areas
+from friedel.runner.segment_images import SegmentImages
 
 
-def stage_hashes(recipe: Recipe, scan: Scan, areas: Areas) -> dict[str, str]:
+def stage_hashes(recipe: Recipe, scan: Scan, segment_images: SegmentImages) -> dict[str, str]:
     """For each stage a hash of what its result depends on: version, input, parameters, stages before it.
 
     Of images that the parameters name the content counts as well. How it runs (threads, memory) and whether clean
@@ -21,7 +21,7 @@ def stage_hashes(recipe: Recipe, scan: Scan, areas: Areas) -> dict[str, str]:
             "scan": recipe.scan.model_dump(exclude={"frames"}),
             "preprocess": recipe.preprocess.model_dump(exclude={"keep_clean"}),
         },
-        "segment": {"segment": recipe.segment.model_dump(), "images": areas.digest},
+        "segment": {"segment": recipe.segment.model_dump(), "images": segment_images.digest},
         "match": {"setup": recipe.setup, "phase": recipe.phase, "match": recipe.match, "seed": recipe.run.seed},
         "index": {"index": recipe.index},
         "reconstruct": {"reconstruct": recipe.reconstruct},

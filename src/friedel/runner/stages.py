@@ -7,7 +7,7 @@ from friedel.io.store import atomic
 from friedel.output_folder.files import CLEAN, GRAIN_STAGES, RECIPE, STAGES
 from friedel.output_folder.record import RunRecord, StageRecord, write_run_record
 from friedel.recipe import Recipe, dump
-from friedel.runner.grains import StageInputs, covers_half_a_turn_at_most, run_stage
+from friedel.runner.grain_stages import StageInputs, covers_half_a_turn_at_most, run_stage
 from friedel.runner.job import Job
 from friedel.runner.leftovers import remove_results, remove_views
 from friedel.runner.passes import from_clean, from_raw
@@ -17,7 +17,7 @@ NO_GRAINS = "the recipe has no [setup] and [[phase]]: the run ends with the blob
 HALF_TURN = "half a turn holds no Friedel pairs, and grains are indexed from pairs: the run ends with the blobs"
 
 
-class Keeper:
+class RecordKeeper:
     """Holds what `run.json` says, and writes it: never ahead of the files, never behind them.
 
     Before a stage's files take their places, `run.json` ceases to vouch for those that stand there. A run that is
@@ -72,7 +72,7 @@ def stages_for(job: Job, wanted: tuple[str, ...], last: str | None) -> tuple[str
     return tuple(name for name in wanted if name not in GRAIN_STAGES)
 
 
-def do_stages(job: Job, keeper: Keeper, wanted: tuple[str, ...], *, again: str | None) -> None:
+def do_stages(job: Job, keeper: RecordKeeper, wanted: tuple[str, ...], *, again: str | None) -> None:
     """Do what is not done; `again` is the stage from which on nothing counts as done."""
     redo = STAGES[STAGES.index(again) :] if again is not None else ()
     blobs = wanted != ("preprocess",)
@@ -95,7 +95,7 @@ def _needed(name: str, wanted: tuple[str, ...]) -> bool:
     return bool(wanted) and STAGES.index(name) <= STAGES.index(wanted[-1])
 
 
-def _do_blobs(job: Job, keeper: Keeper, *, blobs: bool, redo: tuple[str, ...]) -> bool:
+def _do_blobs(job: Job, keeper: RecordKeeper, *, blobs: bool, redo: tuple[str, ...]) -> bool:
     """Preprocess and segment as far as they are not done; whether there was anything to do."""
     clean_done = "preprocess" not in redo and _finished(job, keeper.record, "preprocess")
     blobs_done = "segment" not in redo and clean_done and _finished(job, keeper.record, "segment")

@@ -77,7 +77,7 @@ class Pictures:
     def _forget_old(self) -> None:
         """Pictures of other parameters (with the lock)."""
         scan = self._pass.source.scan
-        now = (scan and scan.fingerprint, self._pass.look)
+        now = (scan and scan.fingerprint, self._pass.scan_state)
         if now != self._of:
             self._held.clear()
             self._contrast.clear()
@@ -129,13 +129,13 @@ class Pictures:
         scan = self._scan()
         if kind == "raw":
             return scan.frames.read(index, index + 1)[0], None, {"preview": False}
-        look = self._pass.known()
-        preview = not look.exact(index, index + 1)
+        scan_state = self._pass.known()
+        preview = not scan_state.exact(index, index + 1)
         if kind == "background":
-            quantum = None if preview else look.quantum
-            return look.cleaner.background(index), quantum, {"preview": preview}
-        block = look.block(index, index + 1)
-        return block.frames[0], look.quantum, {"preview": preview, "stand_in": bool(block.replaced[0])}
+            quantum = None if preview else scan_state.quantum
+            return scan_state.cleaner.background(index), quantum, {"preview": preview}
+        block = scan_state.block(index, index + 1)
+        return block.frames[0], scan_state.quantum, {"preview": preview, "stand_in": bool(block.replaced[0])}
 
     def _scan(self) -> Scan:
         scan = self._pass.source.scan

@@ -16,9 +16,9 @@ from friedel.output_folder.reader import OutputFolder
 from friedel.params import Params
 from friedel.recipe import Recipe, load_recipe
 from friedel.recipe.usable import load_usable
-from friedel.runner.areas import Areas, read_areas
 from friedel.runner.executors import Alone, Threads, local_executor
 from friedel.runner.lock import at_work
+from friedel.runner.segment_images import SegmentImages, read_segment_images
 from friedel.runner.stage_hashes import stage_hashes
 from friedel.viewer.drafts import paths_in, with_section
 
@@ -160,10 +160,10 @@ class Project:
             self.revision += 1
 
     @property
-    def areas(self) -> Areas:
+    def segment_images(self) -> SegmentImages:
         """Images that [segment] names. Raises `FriedelError`s."""
         recipe, scan = self.recipe, self.scan
-        return Areas() if recipe is None or scan is None else read_areas(recipe.segment, scan)
+        return SegmentImages() if recipe is None or scan is None else read_segment_images(recipe.segment, scan)
 
     @property
     def at_work(self) -> bool:
@@ -179,8 +179,8 @@ class Project:
         if recipe is None or scan is None or record is None or self.mask is not None:
             return False
         try:
-            areas = Areas() if stage == "preprocess" else self.areas
-            wanted = stage_hashes(recipe, scan, areas)[stage]
+            segment_images = SegmentImages() if stage == "preprocess" else self.segment_images
+            wanted = stage_hashes(recipe, scan, segment_images)[stage]
             if self.at_work:
                 return stage in record.stages and record.stages[stage].hash == wanted
             return record.finished(stage, wanted, self.out)

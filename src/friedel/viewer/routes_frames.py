@@ -68,7 +68,9 @@ def cut(
     about: dict[str, Any] = {
         "kind": kind, "axis": axis, "at": at,  "start": start, "stop": stop, "preview": not held.exact,
     }  # fmt: skip
-    encoded = clean_image(image, held.look.quantum, **about) if kind == "clean" else count_image(image, **about)
+    encoded = (
+        clean_image(image, held.scan_state.quantum, **about) if kind == "clean" else count_image(image, **about)
+    )
     return array_response(encoded, pack=pack)
 
 
@@ -78,12 +80,12 @@ def course(session: Session, row: int, col: int, near: int) -> dict[str, Any]:
     `raw` as stored, `normalised` without the dark and times the frame's gain, `median` the background there (None
     where it is not known yet).
     """
-    scan, look = session.scan, session.scan_pass.look
+    scan, scan_state = session.scan, session.scan_pass.scan_state
     count, rows, cols = scan.shape
     affordable = max(COURSE_BYTES // (rows * cols * scan.frames.dtype.itemsize), 32)
     every = -(-count // affordable)
     numbers = set(range(0, count, every))
-    if every > 1 and near >= 0 and look is not None:
+    if every > 1 and near >= 0 and scan_state is not None:
         held = session.sub_volume(near)
         numbers |= set(range(held.start, held.stop))
     frames = sorted(numbers)
@@ -94,7 +96,7 @@ def course(session: Session, row: int, col: int, near: int) -> dict[str, Any]:
         except FriedelError:
             return None, None
         value = float(image[row, col])
-        return value, None if look is None else look.normalised(image, row, col)
+        return value, None if scan_state is None else scan_state.normalised(image, row, col)
 
     both = list(session.project.executor.map(one, frames))
     return {
@@ -107,13 +109,13 @@ def course(session: Session, row: int, col: int, near: int) -> dict[str, Any]:
 
 
 def _medians(session: Session, frames: list[int], row: int, col: int) -> list[float | None]:
-    look = session.scan_pass.look
-    if look is None:
+    scan_state = session.scan_pass.scan_state
+    if scan_state is None:
         return [None] * len(frames)
     known: dict[int, float | None] = {}
-    for index in sorted({look.cleaner.background_of(frame) for frame in frames}):
-        known[index] = look.background_at(index, row, col)
-    return [known[look.cleaner.background_of(frame)] for frame in frames]
+    for index in sorted({scan_state.cleaner.background_of(frame) for frame in frames}):
+        known[index] = scan_state.background_at(index, row, col)
+    return [known[scan_state.cleaner.background_of(frame)] for frame in frames]
 
 
 def _number(value: float | None) -> float | None:

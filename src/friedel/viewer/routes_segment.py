@@ -162,10 +162,10 @@ class SegmentPage:
         """The frames of one row."""
         scan_pass = self._session.scan_pass
         made = film(self._solution(request), whole(request, "id"), scan_pass.clean)
-        look = scan_pass.known()
+        scan_state = scan_pass.known()
         encoded = clean_image(
             made.frames,
-            look.quantum,
+            scan_state.quantum,
             start=made.start,
             step=made.step,
             row0=made.row0,

@@ -116,7 +116,7 @@ def progress_facts(session: Session, client: str) -> dict[str, Any]:
                 "total": scan_pass.total,
                 "text": scan_pass.error or scan_pass.text,
                 "generation": scan_pass.generation,
-                "measured": scan_pass.look is not None,
+                "measured": scan_pass.scan_state is not None,
                 "bright": scan_pass.bright is not None,
             },
             "run": NOTHING_RUNS,

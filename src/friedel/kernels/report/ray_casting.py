@@ -23,7 +23,7 @@ REACH = 4
 
 
 @njit(cache=True, nogil=True)
-def look(
+def cast_rays(
     label: Any, solid: Any, distance: Any, start: Any, right: Any, down: Any, forward: Any, cut: Any, out: Any
 ) -> None:
     """Follow one ray a pixel; `out` [row, col, 5] gets label, depth, normal (z, y, x); depth inf for a miss.

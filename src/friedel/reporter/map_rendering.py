@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from friedel.kernels.report.ray_casting import look
+from friedel.kernels.report.ray_casting import cast_rays
 from friedel.model.arrays import AnyArray, Floats
 from friedel.model.grains import GrainVolume
 
@@ -30,7 +30,7 @@ def view_axes() -> tuple[Floats, Floats, Floats]:
     return right, np.cross(right, forward), forward
 
 
-def picture_of(volume: GrainVolume, colours: AnyArray) -> tuple[AnyArray, float]:
+def render_map(volume: GrainVolume, colours: AnyArray) -> tuple[AnyArray, float]:
     """RGBA [row, col, 4] in 0..1 on nothing, and the length of a pixel in micrometres.
 
     `colours` (grains, 3) in 0..1. Drawn twice as large and then halved, which smooths the edges. The corner towards
@@ -52,7 +52,7 @@ def picture_of(volume: GrainVolume, colours: AnyArray) -> tuple[AnyArray, float]
     cols, rows = (2 * max(1, round((high - low) / pixel / 2)) for low, high in spans[:2])
     start = right * spans[0][0] + up * spans[1][1] + forward * (spans[2][0] - 2.0)
     found = np.zeros((rows, cols, 5), np.float32)
-    look(label, solid, distance, start, right * pixel, -up * pixel, forward, cut, found)
+    cast_rays(label, solid, distance, start, right * pixel, -up * pixel, forward, cut, found)
     fine = _lit(found, np.vstack([np.zeros(3), colours]), (right, up, forward), pixel)
     return halved(fine), 2 * pixel * voxel_um
 

@@ -14,7 +14,7 @@ from friedel.segment import SegmentParams, excluded_area
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Areas:
+class SegmentImages:
     """`noise` float32 [row, col], and `excluded` [row, col], True where nobody shall look; None where not given."""
 
     noise: Image | None = None
@@ -36,7 +36,7 @@ class Areas:
         return digest.hexdigest()
 
 
-def read_areas(params: SegmentParams, scan: Scan) -> Areas:
+def read_segment_images(params: SegmentParams, scan: Scan) -> SegmentImages:
     """Read the images.
 
     Raises `ScanError` when one cannot be read, `RecipeError` when it does not fit the frames.
@@ -51,7 +51,7 @@ def read_areas(params: SegmentParams, scan: Scan) -> Areas:
     for path in params.excluded_images:
         area = _image("segment.exclude", path, scan) != 0
         excluded = area if excluded is None else excluded | area
-    return Areas(noise, excluded)
+    return SegmentImages(noise, excluded)
 
 
 def _image(key: str, path: str, scan: Scan) -> AnyArray:

@@ -17,7 +17,7 @@ from friedel.segment.bright import BrightVoxels
 
 
 @dataclass(eq=False)
-class Look:
+class ScanState:
     """What a pass has found out about a scan; a change of parameters begins another one.
 
     `guess` [row, col] in counts stands in for backgrounds that are not known yet: the median of the probe frames.

@@ -32,7 +32,7 @@ from friedel.reconstruct import reconstruct
 from friedel.runner.compiling import compiling
 from friedel.runner.job import Job
 from friedel.runner.progress import log, warnings_kept
-from friedel.runner.sample import sample_mask
+from friedel.runner.specimen import sample_mask
 
 Counts = dict[str, Any]
 

@@ -50,8 +50,8 @@ _drawing = threading.RLock()
 """matplotlib keeps its settings for the whole process; two reports at a time take turns."""
 
 
-class Sheet:
-    """A figure under way: `with Sheet(width, height) as sheet: axes = sheet.axes()[0] ...`, then `sheet.svg`.
+class SvgFigure:
+    """A figure under way: `with SvgFigure(width, height) as sheet: axes = sheet.axes()[0] ...`, then `sheet.svg`.
 
     `width` and `height` are in units of the page's pixels at its full size; `crop` cuts off what stays empty,
     for images, whose shape is given.
