@@ -142,40 +142,29 @@ def first_run(runs: Runs, low: int, high: int, col: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def reach_of(rows: Rows, g: int, h: int, where: int, connectivity: int) -> int:
-    """Columns within which voxels of the rows g and h are neighbours, h being beside g `where` (see `rows_beside`).
+def neighbours(runs: Runs, rows: Rows, r: int, q: int, connectivity: int, out: AnyArray) -> int:
+    """The neighbours of voxel q of run r, by runs; returns how many runs hold some (at most `MOST_RUNS_BESIDE`).
 
-    -1 where none are: rows that differ in frame and number, under 6 neighbours.
-    """
-    if h == g:
-        return 1
-    if where == 1 or rows.number[h] == rows.number[g]:
-        return 0 if connectivity == 6 else 1
-    return -1 if connectivity == 6 else (connectivity - 18) // 8
-
-
-@njit(cache=True, nogil=True)
-def neighbours(runs: Runs, rows: Rows, r: int, left: int, right: int, connectivity: int, out: AnyArray) -> int:
-    """The neighbours of columns `left` to `right` of run r, by runs; returns how many runs hold some.
-
-    `out` [i] gets the run, and the places of its first such voxel and of the one behind the last. The columns
-    themselves are among them. Of one voxel, there are at most `MOST_RUNS_BESIDE`.
+    `out` [i] gets the run, and the places of its first such voxel and of the one behind the last. The voxel itself
+    is among them.
     """
     n = 0
-    g = np.int64(rows.of_run[r])
+    g, c = np.int64(rows.of_run[r]), runs.col[r] + (q - runs.offset[r])
+    diagonal = -1 if connectivity == 6 else (connectivity - 18) // 8
     for where in range(3):
         h0, h1 = rows_beside(rows, g, where)
         for h in range(h0, h1):
-            reach = reach_of(rows, g, h, where, connectivity)
+            straight = where == 1 or rows.number[h] == rows.number[g]
+            reach = 1 if h == g else (0 if connectivity == 6 else 1) if straight else diagonal
             if reach < 0:
                 continue
-            for s in range(first_run(runs, rows.first[h], rows.first[h + 1], left - reach), rows.first[h + 1]):
+            for s in range(first_run(runs, rows.first[h], rows.first[h + 1], c - reach), rows.first[h + 1]):
                 start = np.int64(runs.col[s])
-                if start > right + reach:
+                if start > c + reach:
                     break
                 out[n, 0] = s
-                out[n, 1] = runs.offset[s] + max(left - reach - start, 0)
-                out[n, 2] = runs.offset[s] + min(right + reach + 1 - start, np.int64(runs.length[s]))
+                out[n, 1] = runs.offset[s] + max(c - reach - start, 0)
+                out[n, 2] = runs.offset[s] + min(c + reach + 1 - start, np.int64(runs.length[s]))
                 n += 1
     return n
 

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from friedel.kernels.segment.bright_runs import AnyArray, Runs
-from friedel.kernels.segment.components import MOST_RUNS_BESIDE, Rows, neighbours, reach_of, rows_beside
+from friedel.kernels.segment.components import MOST_RUNS_BESIDE, Rows, neighbours, rows_beside
 from friedel.kernels.segment.grow import Regions, claim_span, grow_region
 
 
@@ -66,11 +66,13 @@ def _find_higher_beside(
     runs: Runs, rows: Rows, first: AnyArray, level: AnyArray, connectivity: int, out: AnyArray
 ) -> None:
     """Whether the first maximum of each run has a neighbour in another row that comes before it."""
+    diagonal = -1 if connectivity == 6 else (connectivity - 18) // 8
     for g in range(rows.number.size):
         for where in range(2):
             h0, h1 = rows_beside(rows, g, where)
             for h in range(h0, h1 if where == 0 else g):
-                reach = reach_of(rows, g, h, where, connectivity)
+                straight = where == 1 or rows.number[h] == rows.number[g]
+                reach = (0 if connectivity == 6 else 1) if straight else diagonal
                 if reach >= 0:
                     _compare_rows(runs, rows.first[g], rows.first[g + 1], rows.first[h], rows.first[h + 1], reach,
                                   first, level, out)  # fmt: skip
@@ -121,8 +123,7 @@ def _is_highest_near(
 
     That is, along the rows without going below `least`.
     """
-    c = runs.col[r] + (q - runs.offset[r])
-    for i in range(neighbours(runs, rows, r, c, c, connectivity, beside)):
+    for i in range(neighbours(runs, rows, r, q, connectivity, beside)):
         t = beside[i, 0]
         higher = t != r and runs.peak[t] >= level[q]
         if higher and _higher_along(runs, t, beside[i, 1], beside[i, 2], q, level, least):

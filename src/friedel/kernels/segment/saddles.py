@@ -179,10 +179,10 @@ def _merge_at(
 def _higher_neighbours(
     runs: Runs, rows: Rows, r: int, q: int, connectivity: int, rank: AnyArray, beside: AnyArray, near: AnyArray
 ) -> int:
-    """Neighbours of voxel q of run r that come before it; returns how many."""
-    c = runs.col[r] + (q - runs.offset[r])
+    """Neighbours of voxel q of run r that come before it; returns how many. As a call, it takes seven times the
+    time."""
     count = 0
-    for i in range(neighbours(runs, rows, r, c, c, connectivity, beside)):
+    for i in range(neighbours(runs, rows, r, q, connectivity, beside)):
         for u in range(beside[i, 1], beside[i, 2]):
             if rank[u] > rank[q]:
                 near[count] = u

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from friedel.kernels.segment.bright_runs import AnyArray, Runs
-from friedel.kernels.segment.components import Rows, find, reach_of, rows_beside
+from friedel.kernels.segment.components import Rows, find, rows_beside
 
 
 @njit(cache=True, nogil=True)
@@ -14,13 +14,15 @@ def dilate(runs: Runs, rows: Rows, value: AnyArray, connectivity: int, out: AnyA
     The largest of three columns is formed once for all rows beside.
     """
     col, length, offset, first = runs.col, runs.length, runs.offset, rows.first
+    diagonal = -1 if connectivity == 6 else (connectivity - 18) // 8
     wide = np.empty(value.size + 2 * col.size, value.dtype)  # with the columns before and behind each run
     _widen(length, value, wide, out)
     for g in range(rows.number.size):
         for where in range(2):  # what is beside is so for both
             h0, h1 = rows_beside(rows, g, where)
             for h in range(h0, h1 if where == 0 else g):
-                reach = reach_of(rows, g, h, where, connectivity)
+                straight = where == 1 or rows.number[h] == rows.number[g]
+                reach = (0 if connectivity == 6 else 1) if straight else diagonal
                 a, b = first[g], first[h]
                 while reach >= 0 and a < first[g + 1] and b < first[h + 1]:
                     a_end, b_end = col[a] + length[a], col[b] + length[b]
