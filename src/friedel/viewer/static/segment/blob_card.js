@@ -54,7 +54,7 @@ export function blobCard(host, app, hooks) {
     const peak = peakOf(blob);
     head.replaceChildren(
       el("i.swatch", { style: { background: ink } }),
-      el("b", {}, `Blob ${number(blob.spot3d_id ?? blob.id, 9)}`),
+      el("b", {}, `Blob ${number(blob.id, 9)}`),
       el(
         "span.ledger",
         { title: "Its row in the ledger: every seed is kept, or says why not." },
