@@ -81,7 +81,7 @@ def extract_runs(
     first: int,
     floor: np.float32,
     noise: AnyArray | None,
-    dark: AnyArray | None,
+    lowest: AnyArray | None,
     left_out: AnyArray,
     states: AnyArray,
     limit: int,
@@ -93,7 +93,7 @@ def extract_runs(
     """Append the runs of `frames` [frame, row, col], float32, the first of which is number `first`.
 
     What is compared is the level: the value, or with an image `noise` [row, col] the float32 quotient
-    value / noise, `dark` being its `lowest_counts` values. Voxels with floor <= level <= largest float32 are
+    value / noise, `lowest` being its `lowest_counts`. Voxels with floor <= level <= largest float32 are
     bright; NaN, infinities and pixels of `left_out` are in nothing. Levels go to `level`, with `noise` also values
     to `intensity` (else None), runs to `runs` (not their offset). `invalid` [frame] counts the values that are not
     finite. Returns (runs, voxels, -1), or as third the index of the first frame with more than `limit` bright
@@ -115,7 +115,7 @@ def extract_runs(
                 start = b * BLOCK
                 stop = min(start + BLOCK, cols)
                 hits = np.int32(0)
-                if noise is None or dark is None:
+                if noise is None or lowest is None:
                     if stop - start == BLOCK:
                         piece = line[start : start + BLOCK]
                         for i in range(BLOCK):
@@ -125,12 +125,12 @@ def extract_runs(
                             hits += int(not (line[i] < floor))
                 elif stop - start == BLOCK:
                     piece = line[start : start + BLOCK]
-                    least = dark[j, start : start + BLOCK]
+                    least = lowest[j, start : start + BLOCK]
                     for i in range(BLOCK):
                         hits = np.int32(hits | np.int32(not (piece[i] < least[i])))
                 else:
                     for i in range(start, stop):
-                        hits += int(not (line[i] < dark[j, i]))
+                        hits += int(not (line[i] < lowest[j, i]))
                 if hits == 0:
                     continue
                 mixed = states[j, b] == MIXED
