@@ -16,7 +16,7 @@ from friedel.model.setup import SampleShape
 from friedel.model.shapes import GrainShape, SampleMask
 from friedel.model.traceability import VoxelTrace
 from friedel.reconstruct import ReconstructParams, reconstruct
-from friedel.simulator import SampleParams, simulate, small
+from friedel.simulator import SpecimenParams, simulate, small
 from tests.true_grains import with_hkl
 
 ANYWHERE = SampleShape()
@@ -173,7 +173,7 @@ def test_a_mask_is_read_on_another_grid():
 @pytest.fixture(scope="module", params=["cylinder", "box"])
 def lit(request):
     """A simulated scan of a strongly absorbing sample, tilted detector."""
-    sample = SampleParams(
+    sample = SpecimenParams(
         shape=request.param, radius_um=91.0, size_um=(140.0, 112.0, 112.0), height_um=112.0, absorption_per_um=0.003
     )
     return simulate(small(2).model_copy(update={"grains": 5, "sample": sample, "tilt_deg": (1.0, 2.0, -1.0)}))
@@ -209,7 +209,7 @@ def test_a_beam_without_light_or_sample_is_refused(lit):
 @pytest.fixture(scope="module")
 def mapped():
     simulation = simulate(
-        small(3).model_copy(update={"grains": 8, "sample": SampleParams(radius_um=91.0, height_um=112.0)})
+        small(3).model_copy(update={"grains": 8, "sample": SpecimenParams(radius_um=91.0, height_um=112.0)})
     )
     grains = with_hkl(simulation.truth)
     shapes = reconstruct(simulation.truth.blobs, grains, simulation.setup, simulation.phases, ReconstructParams())

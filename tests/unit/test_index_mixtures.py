@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from friedel.index import IndexParams, index
 from friedel.match import MatchParams, match
-from friedel.simulator import SampleParams, SimulationParams, sample, simulate
+from friedel.simulator import SimulationParams, SpecimenParams, sample, simulate
 from tests.oracles_index import pick, worth
 
 
@@ -23,7 +23,7 @@ def fan(grains, turn_deg, seed):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sample, "random_rotations", rotations)
-        shape = SampleParams(radius_um=85.0, height_um=140.0, voxel_um=7.0)
+        shape = SpecimenParams(radius_um=85.0, height_um=140.0, voxel_um=7.0)
         return simulate(SimulationParams(seed=seed, grains=grains, sample=shape))
 
 

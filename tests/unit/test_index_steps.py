@@ -24,7 +24,7 @@ from friedel.index.observations import make_observations
 from friedel.index.sub_grains import group_sub_grains
 from friedel.index.tolerances import IndexTolerances
 from friedel.kernels.index.blob_lookup import EXPECTED
-from friedel.simulator import SampleParams, SimulationParams, simulate
+from friedel.simulator import SimulationParams, SpecimenParams, simulate
 
 TOLERANCES = IndexTolerances(np.array([0.001, 0.5, 0.5]), 5.0, np.radians(0.3), 0.001, 0.0)
 PARAMS = IndexParams()
@@ -32,7 +32,7 @@ PARAMS = IndexParams()
 
 @cache
 def scan():
-    sample = SampleParams(radius_um=85.0, height_um=140.0, voxel_um=7.0)
+    sample = SpecimenParams(radius_um=85.0, height_um=140.0, voxel_um=7.0)
     return simulate(SimulationParams(grains=6, sample=sample))
 
 

@@ -9,7 +9,7 @@ from friedel.index import IndexParams, index
 from friedel.kernels import bragg
 from friedel.match import MatchParams, match
 from friedel.model.uncertainty import USUAL_LEVEL, cut_level
-from friedel.simulator import SampleParams, SimulationParams, simulate
+from friedel.simulator import SimulationParams, SpecimenParams, simulate
 from tests.oracles_index import pick, worth
 
 GRAIN = 7
@@ -19,7 +19,7 @@ SEEN_APART_PX = 6.0
 
 @cache
 def scan():
-    sample = SampleParams(radius_um=85.0, height_um=140.0, voxel_um=7.0)
+    sample = SpecimenParams(radius_um=85.0, height_um=140.0, voxel_um=7.0)
     return simulate(SimulationParams(grains=12, sample=sample))
 
 

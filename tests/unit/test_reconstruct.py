@@ -21,15 +21,19 @@ from friedel.reconstruct.projections import (
     to_detector,
 )
 from friedel.reconstruct.rays import DiffractionModel
-from friedel.reconstruct.sirt import Solver, spans_of, visual_hull
-from friedel.simulator import SampleParams, simulate, small
+from friedel.reconstruct.sirt import SirtSolver, spans_of, visual_hull
+from friedel.simulator import SpecimenParams, simulate, small
 from tests.oracles_project import image_of_blob, place_on_detector
 from tests.true_grains import with_hkl
 
 
 def simulated(**changes):
     params = small(1).model_copy(
-        update={"grains": 6, "sample": SampleParams(radius_um=91.0, height_um=112.0, mosaicity_deg=0.06), **changes}
+        update={
+            "grains": 6,
+            "sample": SpecimenParams(radius_um=91.0, height_um=112.0, mosaicity_deg=0.06),
+            **changes,
+        }
     )
     return simulate(params)
 
@@ -306,7 +310,7 @@ def test_spans_and_hull_of_a_ball():
     slope = np.zeros((12, 2, 2))
     slope[:, 0] = np.column_stack([np.sin(angle), np.cos(angle)])
     offset = np.column_stack([10 - slope[:, 0].sum(axis=1) * 4, np.full(12, 3.0)])
-    solver = Solver(slope, offset, np.ones((9, 9, 9), bool), (12, 21, 16))
+    solver = SirtSolver(slope, offset, np.ones((9, 9, 9), bool), (12, 21, 16))
     lit = (solver.forward(ball.astype(np.float32)) > 0).astype(np.float32)
     lit[3] = 0  # one that is wrong does no harm
     found = visual_hull(solver, lit, np.ones_like(lit), 0.8)
