@@ -171,22 +171,22 @@ TWINS = (
     ),
     Twin(
         "tests.oracles_match.candidates_by_hand",
-        "unit/test_pairs.py::test_candidates_equal_those_of_looking_at_every_pair",
+        "unit/test_match_kernels.py::test_candidates_equal_those_of_looking_at_every_pair",
         "match.friedel_pairs.find_candidates",
     ),
     Twin(
         "tests.oracles_match.line_by_turning",
-        "unit/test_pairs.py::test_lines_equal_those_of_carrying_both_spots_along_with_the_sample",
+        "unit/test_match_kernels.py::test_lines_equal_those_of_carrying_both_spots_along_with_the_sample",
         "match.friedel_pairs.friedel_lines",
     ),
     Twin(
         "",
-        "unit/test_pairs.py::test_best_first_and_every_spot_once",
+        "unit/test_match_kernels.py::test_best_first_and_every_spot_once",
         "match.friedel_pairs.take_best",
     ),
     Twin(
         "numpy.exp",
-        "unit/test_pairs.py::test_scores_of_rings_equal_a_sum_in_numpy",
+        "unit/test_match_kernels.py::test_scores_of_rings_equal_a_sum_in_numpy",
         "calibrate.ring_scores.ring_scores",
     ),
     Twin(
@@ -245,7 +245,7 @@ TWINS = (
         "index.assignment.assign_one_to_one index.assignment.first_choices",
     ),
     Twin(
-        "tests.oracles_project.matrix_of",
+        "tests.oracles_projectors.matrix_of",
         "unit/test_projectors.py::test_both_directions_equal_the_matrix_of_tents",
         "reconstruct.projectors.back_columns reconstruct.projectors.forward_columns",
     ),
@@ -291,7 +291,7 @@ TWINS = (
     ),
     Twin(
         "",
-        "unit/test_simulator_noise.py::test_an_exposure_has_offset_gain_read_noise_and_saturation",
+        "unit/test_random_numbers.py::test_an_exposure_has_offset_gain_read_noise_and_saturation",
         "simulate.random_numbers.expose",
     ),
     Twin(

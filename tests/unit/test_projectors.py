@@ -5,7 +5,7 @@ import pytest
 
 from friedel.kernels.reconstruct import spot_projections
 from friedel.kernels.reconstruct.projectors import back_any, back_columns, forward_any, forward_columns
-from tests.oracles_project import as_any, matrix_of
+from tests.oracles_projectors import as_any, matrix_of
 
 SHAPE, PIXELS = (5, 6, 9), (11, 14)
 

@@ -23,7 +23,7 @@ from friedel.reconstruct.projections import (
 from friedel.reconstruct.rays import DiffractionModel
 from friedel.reconstruct.sirt import SirtSolver, spans_of, visual_hull
 from friedel.simulator import SpecimenParams, simulate, small
-from tests.oracles_project import image_of_blob, place_on_detector
+from tests.oracles_projectors import image_of_blob, place_on_detector
 from tests.true_grains import with_hkl
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from friedel.model.blobs import Reason
-from friedel.reporter.example_blob import choose_blob, crops, look_at, peak
+from friedel.reporter.example_blob import choose_blob, crops, example_from, peak
 from friedel.reporter.facts import duration
 from friedel.reporter.frames import run_frames
 from friedel.reporter.inputs import ReportInputs
@@ -84,7 +84,7 @@ def test_clean_frames_of_the_report_are_those_that_were_segmented(inputs):
 
 def test_sections_courses_and_crops_agree_with_the_frames(inputs):
     frames_of_run = run_frames(inputs)
-    example = look_at(inputs, frames_of_run)
+    example = example_from(inputs, frames_of_run)
     clean = frames_of_run.clean(example.frame)
     at = example.frame - example.section_start
     np.testing.assert_allclose(example.along_cols[at], clean[example.row], atol=1e-3)
@@ -98,7 +98,7 @@ def test_sections_courses_and_crops_agree_with_the_frames(inputs):
 
 def test_normalisation_is_called_good_only_where_the_scatter_fell(inputs):
     frames_of_run = run_frames(inputs)
-    example = look_at(inputs, frames_of_run)
+    example = example_from(inputs, frames_of_run)
     assert example.glow_pixels > 100
     assert intensity_panel(example, frames_of_run).verdict == "good"
     wave = 1 + 0.1 * np.sin(np.arange(len(example.glow_before)))
@@ -132,7 +132,7 @@ def test_thresholds_in_local_noise_are_drawn_where_they_were_compared(tmp_path):
     assert inputs.missing == []
     panel = histogram_panel(inputs, run_frames(inputs))
     assert "T stands 10.0 sigma above zero" in panel.caption
-    example = look_at(inputs, run_frames(inputs))
+    example = example_from(inputs, run_frames(inputs))
     at_peak = short(10 * float(noise[example.row, example.col]))
     assert f"at or above T = {at_peak} are the seed" in threshold_panel(inputs, example, inputs.blobs).caption
 
@@ -164,7 +164,7 @@ def test_frames_that_the_run_replaced_are_shown_as_it_took_them(tmp_path):
 
 
 def test_the_source_oscillates_less_after_normalisation(inputs):
-    example = look_at(inputs, run_frames(inputs))
+    example = example_from(inputs, run_frames(inputs))
     before, after = (np.std(v) / np.mean(v) for v in (example.glow_before, example.glow_after))
     assert after < 0.5 * before
 

@@ -32,9 +32,9 @@ EXPORT_FILES: Mapping[str, tuple[str, ...]] = {
     "csv": ("blobs.csv", "blobs_grains.csv"),
 }
 """What each format of `friedel export` writes unless the user gives another name; the first is the main file."""
-VIEWS = (REPORT, EVALUATION, *(file for files in EXPORT_FILES.values() for file in files))
+DERIVED_FILES = (REPORT, EVALUATION, *(file for files in EXPORT_FILES.values() for file in files))
 """Made from the results by other commands: they must not outlive them."""
-OURS = (*RESULTS, *VIEWS, RECIPE, RECORD)
+OURS = (*RESULTS, *DERIVED_FILES, RECIPE, RECORD)
 
 
 def stage_of(file: str) -> str | None:

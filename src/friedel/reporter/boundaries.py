@@ -42,7 +42,7 @@ def _sizes(description: Description) -> Panel:
         "How large the grains are",
         "Diameter of the sphere of the same volume; strong colour: grains that the sample's surface does not cut. "
         f"Median {np.median(diameter) if len(diameter) else 0:.3g} µm (dashed), {np.mean(neighbours):.1f} "
-        "neighbours each. Bad: a pile of tiny grains, which are often pieces of others.",
+        "neighbours each. Bad: a crowd of tiny grains, which are often sub-grains of others.",
         sheet.svg,
         span=2,
     )

@@ -62,7 +62,7 @@ def _unlike(values: AnyArray, wanted: float) -> Floats:
     return np.abs(np.log(np.maximum(values, 1e-9) / max(wanted, 1e-9)))
 
 
-def look_at(inputs: ReportInputs, frames_of_run: RunFrames) -> ExampleBlob | None:
+def example_from(inputs: ReportInputs, frames_of_run: RunFrames) -> ExampleBlob | None:
     """Read the frames around the example blob once; None without blobs."""
     blobs = inputs.blobs
     if blobs is None or not len(blobs):

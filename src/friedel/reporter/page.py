@@ -10,7 +10,7 @@ from friedel.errors import ScanError
 from friedel.reporter.accuracy import truth_panels
 from friedel.reporter.boundaries import description_panels
 from friedel.reporter.calibration import calibration_panels
-from friedel.reporter.example_blob import ExampleBlob, look_at
+from friedel.reporter.example_blob import ExampleBlob, example_from
 from friedel.reporter.facts import input_panels, scan_path, tiles, timing_panels
 from friedel.reporter.frame_pictures import background_panel, frame_panels
 from friedel.reporter.frames import RunFrames, run_frames
@@ -92,7 +92,7 @@ def _hero(inputs: ReportInputs) -> Panel | None:
 
 
 def _sections(inputs: ReportInputs, frames_of_run: RunFrames | None) -> list[Section]:
-    example = look_at(inputs, frames_of_run) if frames_of_run is not None else None
+    example = example_from(inputs, frames_of_run) if frames_of_run is not None else None
     evaluation = inputs.evaluation.get("blobs")
     return [
         Section(

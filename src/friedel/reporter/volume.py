@@ -13,11 +13,6 @@ from friedel.reporter.orientations import draw_keys
 from friedel.reporter.panel import Panel
 from friedel.reporter.svg_figure import INK, SOFT, SvgFigure, short
 
-STATUS_MEANINGS = {
-    Status.MEASURED: "measured: one grain's projections say so",
-    Status.CONTESTED: "contested: two grains wanted it",
-    Status.DILATED: "dilated: filled up from beside",
-}
 LINES = "#12161d"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from friedel.errors import OutputError
 from friedel.io.fingerprint import same_frames
 from friedel.model.scan import Scan
-from friedel.output_folder.files import OURS, RECIPE, RESULTS, VIEWS
+from friedel.output_folder.files import DERIVED_FILES, OURS, RECIPE, RESULTS
 from friedel.output_folder.record import RunRecord, new_record, read_run_record
 
 
@@ -51,7 +51,7 @@ def _difference(record: RunRecord, scan: Scan) -> tuple[str, object]:
 
 def remove_views(out: Path) -> None:
     """Remove what other commands made from results that are about to be replaced."""
-    for name in VIEWS:
+    for name in DERIVED_FILES:
         (out / name).unlink(missing_ok=True)
 
 

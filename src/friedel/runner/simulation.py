@@ -19,8 +19,6 @@ from friedel.runner.progress import Progress, log, shown
 from friedel.simulator import Simulation, SimulationParams, simulate
 from friedel.survey import guess
 
-FRAMES = "entry/data/frames"
-
 
 @dataclass(frozen=True, slots=True)
 class SimulatedFiles:

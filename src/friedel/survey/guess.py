@@ -48,22 +48,22 @@ Found = dict[str, tuple[Any, str]]
 def guess(values: Mapping[str, Any], executor: Executor) -> tuple[Recipe, dict[str, str]]:
     """A recipe for the scan that `values` name, and notes by `section.key`.
 
-    `values` are plain recipe values that the user has settled (at least `scan.frames`); the others are measured
+    `values` are plain recipe values that the user gives (at least `scan.frames`); the others are measured
     on the scan or keep their defaults. Raises `ScanError` when the scan cannot be used.
     """
-    settled = build_recipe(values)
-    scan = open_scan(settled.scan.frames, settled.scan)
-    settled, fitted = _fitted(settled, scan, values.get("preprocess", {}))
-    baseline = measure_baseline(scan, settled.preprocess, executor)
+    given = build_recipe(values)
+    scan = open_scan(given.scan.frames, given.scan)
+    given, fitted = _fitted(given, scan, values.get("preprocess", {}))
+    baseline = measure_baseline(scan, given.preprocess, executor)
     for text in [*baseline.warnings, *_refusals(scan, baseline)]:
         if baseline.beam is None and text.startswith("preprocess.normalise"):
             continue  # the recipe will say "none"
         warnings.warn(text, FriedelWarning, stacklevel=2)
     guesses, notes = _from_scan(scan), _scan_notes(scan)
-    scale = RAW_SHARE[3] / RAW_SHARE[settled.preprocess.despeckle]  # the multiples of the noise are for 3 × 3
-    spots = measure_spots(scan, settled.preprocess, baseline, GROW_SIGMAS * scale * baseline.sigma, executor)
+    scale = RAW_SHARE[3] / RAW_SHARE[given.preprocess.despeckle]  # the multiples of the noise are for 3 × 3
+    spots = measure_spots(scan, given.preprocess, baseline, GROW_SIGMAS * scale * baseline.sigma, executor)
     unit = _unit(values.get("segment", {}))
-    for part in (fitted, _levels(baseline, settled), _thresholds(baseline, settled, spots, scale, unit)):
+    for part in (fitted, _levels(baseline, given), _thresholds(baseline, given, spots, scale, unit)):
         for key, (value, note) in part.items():
             section, name = key.split(".")
             guesses.setdefault(section, {})[name] = value
@@ -71,8 +71,8 @@ def guess(values: Mapping[str, Any], executor: Executor) -> tuple[Recipe, dict[s
     merged: dict[str, Any] = {**guesses, **values}
     for section, found in guesses.items():
         merged[section] = {**found, **values.get(section, {})}
-    given = {f"{section}.{name}" for section, part in values.items() if isinstance(part, Mapping) for name in part}
-    return build_recipe(merged), {key: note for key, note in notes.items() if key not in given}
+    stated = {f"{section}.{name}" for section, part in values.items() if isinstance(part, Mapping) for name in part}
+    return build_recipe(merged), {key: note for key, note in notes.items() if key not in stated}
 
 
 def _fitted(recipe: Recipe, scan: Scan, given: Mapping[str, Any]) -> tuple[Recipe, Found]:

@@ -40,7 +40,7 @@ def inspect_scan(params: ScanParams) -> Facts:
     if len(scan.tiles) > 1:
         facts["tiles"] = f"{len(scan.tiles)} read-outs a frame"
     facts["notes"] = list(scan.notes)
-    facts["problems"] = [*wrong.values(), *_oddities(scan, dark_known="dark" not in wrong, facts=facts)]
+    facts["problems"] = [*wrong.values(), *_problems(scan, dark_known="dark" not in wrong, facts=facts)]
     return {name: value for name, value in facts.items() if value != [] or name == "problems"}
 
 
@@ -68,7 +68,7 @@ def _stand_in(params: ScanParams, part: str) -> dict[str, Any]:
     return {}
 
 
-def _oddities(scan: Scan, *, dark_known: bool, facts: Facts) -> list[str]:
+def _problems(scan: Scan, *, dark_known: bool, facts: Facts) -> list[str]:
     """What a few frames show."""
     where = np.unique(np.linspace(0, scan.shape[0] - 1, INSPECTED_FRAMES).astype(int))
     found: dict[str, list[int]] = {}
@@ -80,7 +80,7 @@ def _oddities(scan: Scan, *, dark_known: bool, facts: Facts) -> list[str]:
             found.setdefault(f"cannot be read ({error})", []).append(frame)
             continue
         levels.append(float(np.nanmean(np.where(np.isfinite(image), image, np.nan))) if image.size else 0.0)
-        for text in _odd(image, scan):
+        for text in _problems_of_image(image, scan):
             found.setdefault(text, []).append(frame)
     if levels:
         facts["level"] = f"{min(levels):.1f} to {max(levels):.1f} counts, means of {len(levels)} frames"
@@ -90,7 +90,7 @@ def _oddities(scan: Scan, *, dark_known: bool, facts: Facts) -> list[str]:
     return problems
 
 
-def _odd(image: AnyArray, scan: Scan) -> list[str]:
+def _problems_of_image(image: AnyArray, scan: Scan) -> list[str]:
     problems = []
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         problems.append("hold values that are not numbers")

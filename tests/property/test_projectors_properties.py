@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from friedel.kernels.reconstruct.projectors import back_any, back_columns, forward_any, forward_columns
-from tests.oracles_project import as_any
+from tests.oracles_projectors import as_any
 from tests.strategies import SEEDS
 
 sizes = st.integers(1, 7)
