@@ -138,7 +138,7 @@ def repeated(page: Page, changes: list[list[str]], pause_ms: float = 400) -> lis
 
 def ready(page: Page) -> None:
     """Until the scan is swept: what comes then is measured undisturbed."""
-    until(page, "window.friedel.ready && friedel.state.get().progress.sweep.state === 'done'")
+    until(page, "window.friedel.ready && friedel.state.get().progress.pass.state === 'done'")
 
 
 def until(page: Page, condition: str) -> Any:

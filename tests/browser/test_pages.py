@@ -26,7 +26,7 @@ DRAWN = {
 
 
 def test_every_page_draws_all_its_pictures_in_light_and_in_dark(view):
-    view.until("friedel.state.get().progress?.sweep.state === 'done'")
+    view.until("friedel.state.get().progress?.pass.state === 'done'")
     for name in TABS:
         panel = view.tab(name)
         view.until(DRAWN[name])

@@ -46,7 +46,7 @@ class RawFrame:
 class FrameCleaner:
     """Reads, normalises and cleans frames of a scan one by one. Safe for several threads at a time.
 
-    `backgrounds` gives the images to subtract, from wherever they are known: a run's file, a sweep that is under
+    `backgrounds` gives the images to subtract, from wherever they are known: a run's file, a pass that is under
     way, a first guess. Methods take a frame by its number, or as what `read` gave; `crop` (rows, cols) is the part
     of it that is wanted, beyond whose edges despeckling sees the nearest pixel, as beyond those of the image.
     """

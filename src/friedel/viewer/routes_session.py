@@ -110,7 +110,7 @@ def progress_facts(session: Session, client: str) -> dict[str, Any]:
         {
             "revision": session.revision,
             "control": session.control.state(client),
-            "sweep": {
+            "pass": {
                 "state": scan_pass.state,
                 "done": scan_pass.done,
                 "total": scan_pass.total,

@@ -95,7 +95,7 @@ export function contrastPanel(host, { kind = () => state.get().kind } = {}) {
       limits = suited;
       const { low: a, high: b, auto: on } = state.contrastOf(kind());
       const off = Math.max((suited.high - suited.low) / (b - a || 1), (b - a) / (suited.high - suited.low || 1));
-      const measured = state.get().progress?.sweep?.measured !== false;
+      const measured = state.get().progress?.pass?.measured !== false;
       if (on && ((off > 2 && measured) || (a === 0 && b === 1))) setAuto();
       clearTimeout(waiting);
       waiting = window.setTimeout(() => {

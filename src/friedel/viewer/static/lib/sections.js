@@ -156,7 +156,7 @@ export function sections(options) {
       const { row, col } = here();
       const window = wanted();
       const key = `${window.start} ${window.stop} ${row} ${col} ${kind()}`;
-      const measured = state.get().progress?.sweep?.measured !== false;
+      const measured = state.get().progress?.pass?.measured !== false;
       if (measured && (key !== shown || force)) {
         shown = key;
         fetchBoth({ ...window, frame: state.get().frame, row, col, kind: kind() });

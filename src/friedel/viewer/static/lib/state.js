@@ -119,12 +119,12 @@ export function select(patch) {
   set({ selection: { ...current.selection, ...patch } });
 }
 
-/** Listen to the sweep over the whole scan: it begins anew, goes on, or has ended. @param {() => void} fn */
+/** Listen to the pass over the whole scan: it begins anew, goes on, or has ended. @param {() => void} fn */
 export function onSweep(fn) {
   let before = "";
   on("progress", ({ progress }) => {
-    const sweep = progress?.sweep;
-    const now = [sweep?.generation, sweep?.state, sweep?.measured].join();
+    const scanPass = progress?.pass;
+    const now = [scanPass?.generation, scanPass?.state, scanPass?.measured].join();
     if (now === before) return;
     before = now;
     fn();

@@ -82,7 +82,7 @@
 
 /**
  * @typedef {{state: string, done: number, total: number, text: string, generation: string, measured: boolean}}
- *   Sweep
+ *   ScanPass
  * @typedef {{state: string, stage: string, done: number, total: number, text: string}} Run
  * @typedef {{pairs: number, null: number, blobs: number, fraction: number}} Pairable  null: with scrambled angles
  * @typedef {{state: string, done: number, total: number, text?: string,
@@ -91,7 +91,7 @@
  * @typedef {Object} Progress  api/progress
  * @property {number} revision
  * @property {{mine: boolean, taken: boolean}} control
- * @property {Sweep} sweep
+ * @property {ScanPass} pass
  * @property {Run} run
  * @property {Search} propose
  */

@@ -29,7 +29,7 @@ export class NoiseRows {
    */
   row(answer, row) {
     if (!answer?.noise) return { noise: null, awaited: false };
-    const of = `${answer.noise} ${state.get().progress?.sweep?.generation}`;
+    const of = `${answer.noise} ${state.get().progress?.pass?.generation}`;
     if (of !== this.of) this.rows.clear();
     this.of = of;
     const known = this.rows.get(row);

@@ -171,11 +171,11 @@ export class SegmentPage {
   /** Ask for everything. @param {boolean} anew  also what is here: the server knows more than before */
   begin(anew) {
     const { session, progress } = state.get();
-    const measured = Boolean(session?.baseline) || progress?.sweep?.measured === true;
-    const failed = progress?.sweep?.state === "failed";
+    const measured = Boolean(session?.baseline) || progress?.pass?.measured === true;
+    const failed = progress?.pass?.state === "failed";
     this.layout.notice.hidden = measured;
     this.layout.notice.textContent = failed
-      ? progress.sweep.text
+      ? progress.pass.text
       : "The scan is being measured: noise, direct beam, a first background. A moment, please.";
     if (!measured) {
       this.drawControls();

@@ -133,7 +133,7 @@ export function pairablePanel(host, app, onApply) {
     const { session, progress: now } = state.get();
     const ready = Boolean(session?.has?.geometry);
     button.disabled = stop.disabled = state.lookingOn();
-    button.disabled ||= !ready || now?.sweep?.state !== "done";
+    button.disabled ||= !ready || now?.pass?.state !== "done";
     button.title = ready ? "Search for the thresholds that give the most pairs above chance" : "";
     host.classList.toggle("off", !ready);
     if (!ready) {
@@ -143,14 +143,14 @@ export function pairablePanel(host, app, onApply) {
     drawSearch(now?.propose);
     for (const apply of result.querySelectorAll(".primary"))
       /** @type {HTMLButtonElement} */ (apply).disabled = stop.disabled;
-    if (now?.sweep?.state !== "done") text.textContent = "Waits for the whole scan.";
+    if (now?.pass?.state !== "done") text.textContent = "Waits for the whole scan.";
     else if (known) {
       const { blobs } = known;
       const share = (/** @type {number} */ n) => (blobs ? (2 * n) / blobs : 0);
       show(share(known.pairs), share(known.null));
       text.textContent = `${number(100 * known.fraction, 3)} % of ${number(known.blobs, 9)} blobs beyond chance: ${number(known.pairs, 9)} pairs, ${number(known.null, known.null < 10 ? 2 : 3)} with scrambled angles`;
     } else if (!text.textContent || waited === null) text.textContent = "Counting pairs …";
-    if (!known && now?.sweep?.state === "done" && waited === null) {
+    if (!known && now?.pass?.state === "done" && waited === null) {
       waited = "first";
       changed();
     }
@@ -158,7 +158,7 @@ export function pairablePanel(host, app, onApply) {
 
   function changed() {
     const { session, progress: now } = state.get();
-    if (!session?.has?.geometry || now?.sweep?.state !== "done") return;
+    if (!session?.has?.geometry || now?.pass?.state !== "done") return;
     host.classList.add("stale");
     clearTimeout(timer);
     timer = window.setTimeout(() => ask(undefined), QUIET_MS);

@@ -71,11 +71,11 @@ export function resultPanel(host, hooks) {
 
 /** @param {import("./solver.js").Shown|null} shown @param {import("../lib/state.js").State} s */
 function spanText(shown, s) {
-  const sweep = s.progress?.sweep;
-  if (s.scope === "whole" && (sweep?.state !== "done" || shown?.answer.scope === "sub")) {
-    if (sweep?.state === "failed")
-      return `The whole scan cannot be solved: ${sweep.text || "the sweep failed"}. Shown are the frames around this one.`;
-    const share = sweep?.total ? `, ${Math.floor((100 * sweep.done) / sweep.total)} %` : "";
+  const scanPass = s.progress?.pass;
+  if (s.scope === "whole" && (scanPass?.state !== "done" || shown?.answer.scope === "sub")) {
+    if (scanPass?.state === "failed")
+      return `The whole scan cannot be solved: ${scanPass.text || "the pass failed"}. Shown are the frames around this one.`;
+    const share = scanPass?.total ? `, ${Math.floor((100 * scanPass.done) / scanPass.total)} %` : "";
     return `Not ready: bright voxels of the whole scan are being collected${share}. Shown are the frames around this one.`;
   }
   if (!shown) return "";

@@ -99,7 +99,7 @@ export class LiveSolver {
     const { scope, frame, progress } = state.get();
     const ask = (/** @type {string} */ what) =>
       api.post("api/solve", { seq: ++this.sequence, segment, scope: what, frame });
-    if (scope === "sub" || progress?.sweep?.state !== "done") return ask("sub");
+    if (scope === "sub" || progress?.pass?.state !== "done") return ask("sub");
     try {
       return await ask("whole");
     } catch (error) {

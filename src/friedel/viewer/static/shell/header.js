@@ -45,7 +45,7 @@ export function mountHeader(host, tabs, open) {
     next.focus();
     next.click();
   });
-  const sweep = sweepMeter();
+  const scanPass = passMeter();
   const control = controlBadge();
   const themeButton = el("button.quiet", { type: "button", onclick: turnTheme });
   const help = el(
@@ -62,7 +62,7 @@ export function mountHeader(host, tabs, open) {
     el("div.brand", {}, el("span.mark", { "aria-hidden": "true" }), el("b", {}, "friedel")),
     el("div.scan", {}, name, facts),
     list,
-    el("div.header-right", {}, sweep.element, control.element, themeButton, help),
+    el("div.header-right", {}, scanPass.element, control.element, themeButton, help),
   );
 
   function turnTheme() {
@@ -92,7 +92,7 @@ export function mountHeader(host, tabs, open) {
         button.setAttribute("aria-selected", String(chosen));
         button.tabIndex = chosen ? 0 : -1;
       });
-      sweep.update();
+      scanPass.update();
       control.update();
       showTheme();
     },
@@ -104,18 +104,18 @@ function anglesOf(scan) {
   return `omega from ${number(scan.omega_start_deg)}° in steps of ${number(scan.omega_step_deg)}°`;
 }
 
-function sweepMeter() {
+function passMeter() {
   const bar = el("i");
   const text = el("span");
-  const element = el("div.sweep", { role: "status", "aria-live": "off" }, text, el("div.meter", {}, bar));
+  const element = el("div.scan-pass", { role: "status", "aria-live": "off" }, text, el("div.meter", {}, bar));
   return {
     element,
     update() {
-      const sweep = state.get().progress?.sweep;
-      const share = sweep?.total ? sweep.done / sweep.total : 0;
-      element.dataset.state = sweep?.state ?? "waiting";
-      element.hidden = !sweep || sweep.state === "waiting";
-      bar.style.width = `${100 * (sweep?.state === "done" ? 1 : share)}%`;
+      const scanPass = state.get().progress?.pass;
+      const share = scanPass?.total ? scanPass.done / scanPass.total : 0;
+      element.dataset.state = scanPass?.state ?? "waiting";
+      element.hidden = !scanPass || scanPass.state === "waiting";
+      bar.style.width = `${100 * (scanPass?.state === "done" ? 1 : share)}%`;
       /** @type {Object<string, string>} */
       const says = {
         running: `Whole scan ${Math.floor(100 * share)} %`,
@@ -123,10 +123,10 @@ function sweepMeter() {
         failed: "Whole scan failed",
         stopped: "Whole scan stopped",
       };
-      text.textContent = says[sweep?.state ?? ""] ?? "";
+      text.textContent = says[scanPass?.state ?? ""] ?? "";
       element.title =
-        sweep?.text ||
-        (sweep?.state === "done"
+        scanPass?.text ||
+        (scanPass?.state === "done"
           ? "Every frame is clean and its bright voxels are known: changes answer for the whole scan."
           : "Backgrounds and bright voxels of the whole scan are found in the background.");
     },

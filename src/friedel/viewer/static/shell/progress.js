@@ -25,7 +25,7 @@ export async function poll() {
     const changed = revision !== -1 && (progress.revision !== revision || stage !== running);
     [revision, running] = [progress.revision, stage];
     // the scan may have been measured since the session was asked for, even before the first look at the progress
-    if (changed || progress.sweep?.generation !== state.get().session?.generation) await reload();
+    if (changed || progress.pass?.generation !== state.get().session?.generation) await reload();
   } catch (error) {
     if (++silent === 3) toast(api.messageOf(error), "bad");
   }
