@@ -10,7 +10,7 @@ import typer
 
 import friedel
 from friedel.errors import FriedelError
-from friedel.output_folder.files import EXPORT_FILES
+from friedel.output_folder.files import EXPORT_FILES, RECIPE
 
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """Of the command-line library that typer brings or depends on, whichever it is."""
@@ -99,7 +99,7 @@ def inspect(
 @app.command()
 def init(
     scan: Annotated[str, typer.Argument(metavar="SCAN", help="A file, file::/path, folder or pattern.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="The recipe to write.")] = Path("recipe.toml"),
+    out: Annotated[Path, typer.Option("-o", "--out", help="The recipe to write.")] = Path(RECIPE),
     settings: Settings = None,
     verbose: Verbose = 0,
     quiet: Quiet = False,
@@ -204,9 +204,7 @@ def calibrate(out: Output) -> None:
 @app.command("import-parameters")
 def import_parameters(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="ImageD11's .par, or ESRF DCT's parameters.h5.")],
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="RECIPE", help="The recipe to write.")] = Path(
-        "recipe.toml"
-    ),
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="RECIPE", help="The recipe to write.")] = Path(RECIPE),
 ) -> None:
     """Write a recipe with the geometry and crystals that another program wrote down."""
     typer.echo(_commands().import_parameters(file, out))

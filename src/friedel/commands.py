@@ -6,14 +6,13 @@
 
 import json
 import os
-import tomllib
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from friedel.errors import FriedelWarning, InputError, Interrupted, OutputError, RecipeError
+from friedel.errors import FriedelWarning, InputError, Interrupted, OutputError
 from friedel.io.atomic import replace_text
 from friedel.io.fingerprint import same_frames
 from friedel.io.import_parameters import import_parameters as read_parameters
@@ -22,8 +21,9 @@ from friedel.io.store import atomic, read_attributes, read_truth
 from friedel.output_folder.files import BLOBS, EVALUATION, EXPORT_FILES, RECIPE, RECORD, REPORT
 from friedel.output_folder.reader import OutputFolder
 from friedel.recipe import Settings, apply_settings, build_recipe, dump, load_recipe, relative_to
-from friedel.recipe.settings import absolute, absolute_paths
+from friedel.recipe.settings import absolute
 from friedel.recipe.text import as_toml
+from friedel.recipe.whole import read_values
 from friedel.runner.estimate import Estimate, estimate_run
 from friedel.runner.executors import local_executor
 from friedel.runner.pipeline import clean_endings, run_pipeline
@@ -84,7 +84,7 @@ def simulate(
     with _session(verbosity, "files that were complete are kept, the others were not written") as progress:
         values = presets[preset].model_dump()
         if config is not None:
-            values = _merged(values, absolute_paths(_toml(Path(config)), Path(config).absolute().parent))
+            values = _merged(values, read_values(Path(config), way_out=""))
         values = apply_settings(values, settings, Path.cwd())
         if seed is not None:
             values["seed"] = seed
@@ -100,7 +100,7 @@ def inspect(scan: Paths, *, settings: Settings = ()) -> Facts:
         return inspect_scan(build_recipe(_with_scan(scan, settings)).scan)
 
 
-def init(scan: Paths, out: Paths = "recipe.toml", *, settings: Settings = (), verbosity: int | None = None) -> Path:
+def init(scan: Paths, out: Paths = RECIPE, *, settings: Settings = (), verbosity: int | None = None) -> Path:
     """Look at a scan and write a commented recipe with guessed values; returns its path.
 
     A recipe of that name may have been edited by hand: it is kept beside the new one, as `recipe.toml.bak`.
@@ -239,7 +239,7 @@ def calibrate(out: Paths) -> tuple[str, ...]:
         return (*found.lines, f"detector = {as_toml(vectors)}")
 
 
-def import_parameters(file: Paths, out: Paths = "recipe.toml") -> Path:
+def import_parameters(file: Paths, out: Paths = RECIPE) -> Path:
     """Write a recipe with geometry and crystals from ImageD11's `.par` or ESRF DCT's `parameters.h5`; its path."""
     with _session(None):
         found = read_parameters(file)
@@ -329,15 +329,6 @@ def _default_folder(recipe: Path) -> Path:
 def _with_scan(scan: Paths, settings: Settings) -> dict[str, Any]:
     """Plain recipe values: the scan, and the settings, which overrule it."""
     return apply_settings({"scan": {"frames": absolute(str(scan), Path.cwd())}}, settings, Path.cwd())
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecipeError(str(path), rule="no such file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(str(path), rule=f"is not TOML: {error}") from None
 
 
 def _merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from friedel.calibrator import CalibrationRequest, choose_setup, same_geometry
-from friedel.calibrator.decision import STAYS
-from friedel.calibrator.from_pairs import CalibrateParams, calibrate
-from friedel.calibrator.from_spots import refine_setup
-from friedel.calibrator.geometry import in_words, moved
+from friedel.calibrator.decision import STAYS, is_clear_gain, is_shown
+from friedel.calibrator.from_pairs import CalibrateParams, fit_to_pairs
+from friedel.calibrator.from_spots import fit_to_spots
+from friedel.calibrator.geometry import detector_parameters, moved
 from friedel.calibrator.sense import choose_sense
 from friedel.errors import FriedelWarning, InputError
 from friedel.model.crystal import Phase
@@ -28,6 +28,10 @@ def wrong(setup, *step):
     return replace(setup, detector=moved(setup.detector, np.array(step, dtype=float)))
 
 
+def request_for(setup, calibrate="auto", **others):
+    return CalibrationRequest(setup, (AL,), calibrate, **others)
+
+
 @pytest.fixture(scope="module")
 def blobs():
     return spot_table(SETUP, [AL], 40, noise_px=0.3, noise_deg=0.03, dropped=0.1, false=0.1)
@@ -37,19 +41,19 @@ def blobs():
     "step", [(21, 0, 0, 0, 0), (-21, 0, 0, 0, 0), (0, 124, 0, 0, 0), (0, -124, 0, 0, 0), (-21, 124, 0.5, 0, -0.5)]
 )
 def test_six_pixels_and_four_percent_and_half_a_degree_come_back(blobs, step):
-    found = calibrate(blobs, wrong(SETUP, *step), [AL], CalibrateParams())
-    words = in_words(found.setup.detector)
-    assert found.accepted
-    assert words.centre_px == pytest.approx(255.5, abs=0.1)
-    assert words.distance_um == pytest.approx(3094.0, abs=3.0)
-    assert np.abs(words.tilt_deg[::2]).max() < 0.15
+    found = fit_to_pairs(blobs, wrong(SETUP, *step), [AL], CalibrateParams())
+    found_at = detector_parameters(found.setup.detector)
+    assert is_clear_gain(found)
+    assert found_at.centre_px == pytest.approx(255.5, abs=0.1)
+    assert found_at.distance_um == pytest.approx(3094.0, abs=3.0)
+    assert np.abs(found_at.tilt_deg[::2]).max() < 0.15
     assert found.pairs_after > 2 * found.pairs_before
     assert found.null_after < 0.2 * found.pairs_after
-    assert any("centre column" in line for line in found.lines)
+    assert any("centre column" in line for line in found.remarks)
 
 
 def test_errors_that_are_given_cover_the_truth(blobs):
-    found = calibrate(blobs, wrong(SETUP, 14, 60, 0.3, 0, 0.2), [AL], CalibrateParams())
+    found = fit_to_pairs(blobs, wrong(SETUP, 14, 60, 0.3, 0, 0.2), [AL], CalibrateParams())
     for change in found.changes:
         truth = {"centre column": 255.5, "distance": 3094.0}.get(change.name, 0.0)
         assert abs(change.after - truth) < 5 * change.uncertainty + 1e-3
@@ -57,11 +61,11 @@ def test_errors_that_are_given_cover_the_truth(blobs):
 
 
 def test_a_right_geometry_stays_bit_by_bit(blobs):
-    found = calibrate(blobs, SETUP, [AL], CalibrateParams())
-    assert found.setup is SETUP
-    assert not found.accepted
-    assert not found.changes
-    assert "stays" in found.lines[0]
+    assert not is_clear_gain(fit_to_pairs(blobs, SETUP, [AL], CalibrateParams()))
+    decision = choose_setup(blobs, request_for(SETUP, "off", asked=True))
+    assert decision.setup is SETUP
+    assert not decision.records[0]["changed"]
+    assert decision.lines[0].startswith("geometry stays: calibration is no clear gain: ")
 
 
 def test_a_clockwise_stage_and_a_flipped_detector_make_no_difference():
@@ -69,39 +73,45 @@ def test_a_clockwise_stage_and_a_flipped_detector_make_no_difference():
         SETUP, axis=Axis(-1), detector=Detector.from_distance(3094.0, 3.5, (255.5, 255.5), flip=("cols",))
     )
     table = spot_table(setup, [AL], 25)
-    found = calibrate(table, wrong(setup, 18, -90, 0, 0, 0), [AL], CalibrateParams())
-    words = in_words(found.setup.detector)
-    assert words.centre_px == pytest.approx(255.5, abs=0.1)
-    assert words.distance_um == pytest.approx(3094.0, abs=3.0)
+    found = fit_to_pairs(table, wrong(setup, 18, -90, 0, 0, 0), [AL], CalibrateParams())
+    assert is_clear_gain(found)
+    found_at = detector_parameters(found.setup.detector)
+    assert found_at.centre_px == pytest.approx(255.5, abs=0.1)
+    assert found_at.distance_um == pytest.approx(3094.0, abs=3.0)
     assert found.setup.axis.sign == -1
 
 
 def test_the_height_of_the_centre_is_left_alone_and_said(blobs):
-    found = calibrate(blobs, wrong(SETUP, 21, 0, 0, 0, 0), [AL], CalibrateParams(tilts=False))
+    found = fit_to_pairs(blobs, wrong(SETUP, 21, 0, 0, 0, 0), [AL], CalibrateParams(tilts=False))
     assert found.setup.detector.origin_um[2] == pytest.approx(SETUP.detector.origin_um[2])
-    assert "height of the centre" in found.lines[-1]
-    assert "sense" in found.lines[-1]
+    assert "height of the centre" in found.remarks[-1]
+    assert "sense" in found.remarks[-1]
 
 
 def test_scrambled_omega_changes_nothing(blobs):
     omega = np.random.default_rng(1).permutation(blobs["omega"])
     shuffled = replace(blobs, columns={**blobs.columns, "omega": omega})
-    found = calibrate(shuffled, wrong(SETUP, 10, 0, 0, 0, 0), [AL], CalibrateParams())
-    assert not found.accepted
-    assert not found.changes
+    found = fit_to_pairs(shuffled, wrong(SETUP, 10, 0, 0, 0, 0), [AL], CalibrateParams())
+    assert not is_clear_gain(found)
 
 
 def test_half_a_turn_cannot_be_calibrated():
     table = spot_table(SETUP, [AL], 2, shape=(1800, 512, 512), turn_deg=180.0)
     with pytest.raises(InputError, match="half a turn"):
-        calibrate(table, SETUP, [AL], CalibrateParams())
+        fit_to_pairs(table, SETUP, [AL], CalibrateParams())
 
 
-def test_too_few_blobs_leave_the_geometry():
-    table = spot_table(SETUP, [AL], 1, dropped=0.97)
-    found = calibrate(table, SETUP, [AL], CalibrateParams())
+@pytest.mark.parametrize("dropped", [0.97, 1.0])
+def test_too_few_blobs_or_none_leave_the_geometry(dropped):
+    table = spot_table(SETUP, [AL], 1, dropped=dropped)
+    found = fit_to_pairs(table, SETUP, [AL], CalibrateParams())
     assert found.setup is SETUP
-    assert "too few" in found.lines[0]
+    assert not found.changes
+    assert "too few" in found.summary
+    for how in ("auto", "on"):
+        decision = choose_setup(table, request_for(SETUP, how))
+        assert decision.setup is SETUP
+        assert decision.lines[0] == "geometry stays: too few pairs to calibrate with"
 
 
 @pytest.mark.parametrize(("plus", "minus", "sign"), [(40, 0, 1), (0, 40, -1), (0, 2, 1), (20, 30, 1), (0, 0, 1)])
@@ -115,12 +125,12 @@ def test_the_sense_changes_only_for_clearly_more_grains(plus, minus, sign):
 
 @pytest.mark.parametrize("tilt", [(0, 0, 0), (1.5, -2.0, 3.0)])
 @pytest.mark.parametrize("flip", [(), ("rows",), ("cols",)])
-def test_words_are_those_of_the_recipe(tilt, flip):
+def test_detector_parameters_are_those_of_the_recipe(tilt, flip):
     detector = Detector.from_distance(3000.0, 3.5, (250.0, 261.0), tilt_deg=tilt, flip=flip)
-    words = in_words(detector)
-    assert words.centre_px == pytest.approx(250.0)
-    assert words.distance_um == pytest.approx(3000.0)
-    np.testing.assert_allclose(words.tilt_deg, tilt, atol=1e-9)
+    found_at = detector_parameters(detector)
+    assert found_at.centre_px == pytest.approx(250.0)
+    assert found_at.distance_um == pytest.approx(3000.0)
+    np.testing.assert_allclose(found_at.tilt_deg, tilt, atol=1e-9)
 
 
 def assigned(truth):
@@ -137,12 +147,12 @@ def assigned(truth):
 def test_all_assigned_spots_bring_the_whole_detector_back(step):
     simulation = simulate(small(1))
     grains: GrainTable = assigned(simulation.truth)
-    found = refine_setup(simulation.truth.blobs, grains, wrong(simulation.setup, *step), simulation.phases)
-    truth, words = in_words(simulation.setup.detector), in_words(found.setup.detector)
-    assert found.accepted
-    assert words.centre_px == pytest.approx(truth.centre_px, abs=0.02)
-    assert words.distance_um == pytest.approx(truth.distance_um, abs=1.0)
-    np.testing.assert_allclose(words.tilt_deg, truth.tilt_deg, atol=0.05)
+    found = fit_to_spots(simulation.truth.blobs, grains, wrong(simulation.setup, *step), simulation.phases)
+    truth, found_at = detector_parameters(simulation.setup.detector), detector_parameters(found.setup.detector)
+    assert is_shown(found)
+    assert found_at.centre_px == pytest.approx(truth.centre_px, abs=0.02)
+    assert found_at.distance_um == pytest.approx(truth.distance_um, abs=1.0)
+    np.testing.assert_allclose(found_at.tilt_deg, truth.tilt_deg, atol=0.05)
 
 
 def test_no_grains_leave_the_geometry():
@@ -155,13 +165,10 @@ def test_no_grains_leave_the_geometry():
         hkl=grains.hkl[:0],
         blob_pointer=np.zeros(len(grains) + 1, int),
     )
-    found = refine_setup(simulation.truth.blobs, none, simulation.setup, simulation.phases)
+    found = fit_to_spots(simulation.truth.blobs, none, simulation.setup, simulation.phases)
     assert found.setup is simulation.setup
-    assert "too few" in found.lines[0]
-
-
-def request_for(setup, calibrate="auto", **others):
-    return CalibrationRequest(setup, (AL,), calibrate, **others)
+    assert not is_shown(found)
+    assert "too few" in found.summary
 
 
 def test_a_request_to_leave_the_geometry_alone_is_kept(blobs):
@@ -174,7 +181,7 @@ def test_pairs_change_the_setup_only_for_clearly_more_of_them(blobs):
     off = wrong(SETUP, 14, 60, 0, 0, 0)
     (record,) = (decision := choose_setup(blobs, request_for(off))).records
     assert (record["by"], record["changed"]) == ("pairs", True)
-    assert in_words(decision.setup.detector).centre_px == pytest.approx(255.5, abs=0.1)
+    assert detector_parameters(decision.setup.detector).centre_px == pytest.approx(255.5, abs=0.1)
     assert decision.lines[0].startswith("geometry calibrated")
     (record,) = (decision := choose_setup(blobs, request_for(SETUP))).records
     assert (record["by"], record["changed"]) == ("pairs", False)
@@ -193,7 +200,7 @@ def test_what_hardly_gives_more_pairs_is_taken_where_it_is_wanted_and_told_where
         choose_setup(blobs, request_for(near, "on")),
         choose_setup(blobs, request_for(near, "off", asked=True)),
     ):
-        assert in_words(taken.setup.detector).distance_um == pytest.approx(3094.0, abs=1.0)
+        assert detector_parameters(taken.setup.detector).distance_um == pytest.approx(3094.0, abs=1.0)
         assert taken.lines[0].startswith("geometry calibrated")
         assert taken.records[0]["changed"]
 

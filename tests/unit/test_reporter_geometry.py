@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from friedel.calibrator.decision import calibration_record, sense_record
-from friedel.calibrator.result import Calibration, Change
+from friedel.calibrator.evidence import Change, Evidence
 from friedel.model.setup import Detector, Setup
 from friedel.reporter import write_report
 from friedel.reporter.calibration import calibration_panels, gain_of
@@ -27,9 +27,10 @@ def looked(*, changed=True, pairs=(59, 583), null=(11.0, 8.0), fitted=(CENTRE, D
     """A record as a run leaves it."""
     setup = Setup(None, Detector.from_distance(3094.0, 7.0, (127.5, 127.5)))
     first = "geometry calibrated" if changed else "the geometry of the recipe stays"
-    lines = (first, *(change.line for change in fitted), "tilt x stays: the pairs show 0.003 +- 0.007 deg", BLIND)
-    found = Calibration(setup, fitted, *pairs, *null, changed, lines, fitted)
-    return json.loads(json.dumps(calibration_record(by, found, found.lines, changed=changed)))
+    remarks = (*(change.line for change in fitted), "tilt x stays: the pairs show 0.003 +- 0.007 deg", BLIND)
+    counts = dict(zip(("pairs_before", "pairs_after", "null_before", "null_after"), (*pairs, *null), strict=True))
+    found = Evidence(setup, "", remarks, fitted, **counts)
+    return json.loads(json.dumps(calibration_record(by, found, (first, *remarks), changed=changed)))
 
 
 def run_with(tmp_path, *looks, stage="match"):

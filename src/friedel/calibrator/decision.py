@@ -1,4 +1,12 @@
-"""Which set-up to go on with: the one place where a geometry is changed, and what is said about it."""
+"""Which set-up to go on with: the one place where a geometry is changed, and what is said about it.
+
+What a fit to the pairs found counts where it is a clear gain (`is_clear_gain`): clearly more pairs beyond chance,
+or no fewer with a change that is certain, since what hardly moves spots across the rings still matters for grains.
+By itself ("auto") a run takes a clear gain only where the pairs are also surely more (`is_sure_gain`). Where the
+recipe says "on", whatever could be fitted is taken; where a user asks, a clear gain is told, whatever the recipe
+says. What a fit to the spots of grains found is taken where one of its changes is shown (`is_shown`). Otherwise the
+geometry stays as it is, to the last bit.
+"""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -8,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from friedel.calibrator.from_pairs import CalibrateParams, calibrate
-from friedel.calibrator.from_spots import refine_setup
-from friedel.calibrator.result import Calibration
+from friedel.calibrator.evidence import Evidence
+from friedel.calibrator.from_pairs import CalibrateParams, fit_to_pairs
+from friedel.calibrator.from_spots import fit_to_spots
 from friedel.calibrator.sense import LEAST_GRAINS, choose_sense
 from friedel.errors import FriedelWarning
 from friedel.match import MatchParams
@@ -20,8 +28,14 @@ from friedel.model.grains import GrainTable
 from friedel.model.setup import Setup
 
 STAYS = "the geometry of the recipe stays: another one would not give clearly more pairs"
+CLEARLY = 5.0
+"""Pairs are clearly more by so many standard deviations of all four counts together."""
+CERTAIN = 10.0
+"""A change without more pairs counts when the fit to pairs shows it with so many standard deviations."""
 SURE = 3.0
-"""Standard deviations of the number of pairs, by which a better geometry must have more of them."""
+"""Pairs are surely more by so many standard deviations of the number of pairs before."""
+SHOWN = 3.0
+"""A change counts when the fit to spots shows it with so many standard deviations."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +44,7 @@ class CalibrationRequest:
 
     `calibrate` is "off" (nothing changes), "auto" (only for clearly more pairs than chance adds) or "on" (what the
     fit shows is taken). `match` and `seed` are those that pairs are matched with. `asked` means that a user wants
-    to know what blobs and grains say: then the fit's own judgement counts, whatever the recipe says.
+    to know what blobs and grains say: then a clear gain is told, whatever the recipe says.
     """
 
     given: Setup
@@ -73,16 +87,39 @@ def choose_setup(
     return _by_grains(blobs, request, setup, grains, index)
 
 
+def is_clear_gain(found: Evidence) -> bool:
+    """Whether pairs are clearly more, or no fewer where a change is certain and most pairs are not chance's."""
+    noise = np.sqrt(found.pairs_after + found.pairs_before + found.null_after + found.null_before)
+    certain = np.abs(found.step) > CERTAIN * found.error
+    no_loss = found.gain > -noise and found.pairs_after > 2.0 * found.null_after
+    return bool(found.gain > CLEARLY * noise or (certain.any() and no_loss))
+
+
+def is_sure_gain(found: Evidence) -> bool:
+    """Whether pairs are more than before by what their number may scatter."""
+    return bool(found.gain > SURE * max(found.pairs_before, 1) ** 0.5)
+
+
+def is_shown(found: Evidence) -> bool:
+    """Whether spots show any of the changes."""
+    return bool((np.abs(found.step) >= SHOWN * found.error).any())
+
+
 def _by_pairs(blobs: BlobTable, request: CalibrationRequest) -> Decision:
-    given = request.given
-    params = CalibrateParams(accept=request.calibrate == "on")
-    found = calibrate(blobs, given, request.phases, params, match_params=request.match, seed=request.seed)
-    clearly = found.gain > SURE * max(found.pairs_before, 1) ** 0.5
-    if found.fitted and not clearly and request.calibrate != "on" and not request.asked:
-        record = calibration_record("pairs", found, (STAYS, *found.lines[1:]), changed=False)
+    given, wanted = request.given, request.calibrate == "on"
+    found = fit_to_pairs(
+        blobs, given, request.phases, CalibrateParams(), match_params=request.match, seed=request.seed
+    )
+    if not found.changes:
+        lines = found.lines("geometry stays")
+        return Decision(given, (calibration_record("pairs", found, lines, changed=False),), lines)
+    if not (wanted or request.asked or is_sure_gain(found)):
+        record = calibration_record("pairs", found, (STAYS, *found.remarks), changed=False)
         return Decision(given, (record,), (STAYS,))
-    record = calibration_record("pairs", found, found.lines, changed=found.setup is not given)
-    return Decision(found.setup, (record,), found.lines)
+    taken = wanted or is_clear_gain(found)
+    lines = found.lines("geometry calibrated" if taken else "geometry stays: calibration is no clear gain")
+    record = calibration_record("pairs", found, lines, changed=taken)
+    return Decision(found.setup if taken else given, (record,), lines)
 
 
 def _by_grains(
@@ -100,9 +137,11 @@ def _by_grains(
     always = request.calibrate == "on" or request.asked
     if not len(grains) or not (always or not same_geometry(setup, request.given)):
         return Decision(setup, tuple(records))
-    found = refine_setup(blobs, grains, setup, request.phases)
-    record = calibration_record("spots", found, found.lines, changed=found.setup is not setup)
-    return Decision(found.setup, (*records, record), found.lines)
+    found = fit_to_spots(blobs, grains, setup, request.phases)
+    taken = is_shown(found)
+    lines = found.lines("geometry refined" if taken else "geometry stays")
+    record = calibration_record("spots", found, lines, changed=taken)
+    return Decision(found.setup if taken else setup, (*records, record), lines)
 
 
 def _with_sense(
@@ -123,16 +162,14 @@ def same_geometry(one: Setup, other: Setup) -> bool:
     return plane and one.beam == other.beam and one.axis == other.axis
 
 
-def calibration_record(
-    told_by: str, calibration: Calibration, lines: Sequence[str], *, changed: bool
-) -> dict[str, Any]:
+def calibration_record(told_by: str, found: Evidence, lines: Sequence[str], *, changed: bool) -> dict[str, Any]:
     """One look at the geometry for `run.json`: by "pairs" or "spots", with all that the fit found, taken or not."""
     return {
         "by": told_by,
         "changed": changed,
-        "quantities": [asdict(change) for change in calibration.fitted],
-        "pairs": [calibration.pairs_before, calibration.pairs_after],
-        "null_pairs": [calibration.null_before, calibration.null_after],
+        "quantities": [asdict(change) for change in found.changes],
+        "pairs": [found.pairs_before, found.pairs_after],
+        "null_pairs": [found.null_before, found.null_after],
         "lines": list(lines),
     }
 

@@ -9,15 +9,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from friedel.calibrator.geometry import STEPS, in_words, moved
-from friedel.calibrator.result import Calibration, Change
-from friedel.calibrator.robust import Fit, fit_rings
+from friedel.calibrator.evidence import Change, Evidence
+from friedel.calibrator.geometry import STEPS, detector_parameters, moved
+from friedel.calibrator.ring_fit import RingFit, fit_rings
 from friedel.kernels.calibrate.ring_scores import ring_scores
-from friedel.kernels.match import friedel_pairs
 from friedel.match import (
     MatchParams,
     best_pairs,
-    candidate_pairs,
+    candidates_of_unsure_detector,
     check_turn,
     measured_spots,
     scrambled,
@@ -36,10 +35,6 @@ LEAST_CANDIDATES, LEAST_ODDS = 20, 0.05
 """It takes so many candidates, and so many true ones; a candidate with lower odds is left out."""
 GRID_DEG = 0.06
 """How sharp rings are on the coarse grid; its steps are about as large."""
-CLEARLY = 5.0
-"""An improvement counts when it is so many standard deviations of the counts."""
-CERTAIN = 10.0
-"""A change without improvement counts when the fit shows it with so many standard deviations."""
 UNKNOWN = (
     "left alone, since pairs do not tell: the height of the centre along the axis (it moves the whole map), the "
     "sense of the rotation, and flips; the scale is the lattice's: distance and energy are "
@@ -50,9 +45,6 @@ UNKNOWN = (
 class CalibrateParams(Params):
     """The detector's place, from the pairs."""
 
-    accept: bool = parameter(
-        False, "Take the result even where the number of pairs does not improve significantly over the null."
-    )
     centre_range_px: float = parameter(10.0, "How far off the centre may be, across the axis.", unit="px", gt=0)
     distance_range: float = parameter(0.06, "How far off the distance may be, as a part of it.", gt=0, lt=0.5)
     tilts: bool = parameter(True, "Whether tilts are fitted too.")
@@ -62,7 +54,7 @@ class CalibrateParams(Params):
     rounds: int = parameter(2, "So often are pairs collected anew with the better geometry.", ge=1, le=10)
 
 
-def calibrate(
+def fit_to_pairs(
     blobs: BlobTable,
     setup: Setup,
     phases: Sequence[Phase],
@@ -70,8 +62,8 @@ def calibrate(
     *,
     match_params: MatchParams | None = None,
     seed: int = 0,
-) -> Calibration:
-    """The setup that puts most pairs on rings, within the ranges; the old one where that is no clear gain.
+) -> Evidence:
+    """The set-up that puts most pairs on rings, within the ranges, and how many pairs it gives.
 
     Raises `InputError` for a scan of half a turn or less.
     """
@@ -81,18 +73,18 @@ def calibrate(
     rng = np.random.default_rng([seed, 302])
     step, fit = np.zeros(len(STEPS)), None
     for number in range(params.rounds):
-        pool = collect(
+        candidates = collect(
             blobs, replace(setup, detector=moved(setup.detector, step)), rings, params, match_params, rng
         )
-        if pool is None:
-            return Calibration(setup, lines=("geometry stays: too few pairs to calibrate with", UNKNOWN))
+        if candidates is None:
+            return Evidence(setup, "too few pairs to calibrate with", (UNKNOWN,))
         if number == 0:
-            step[:2] = coarse(blobs, setup, rings, pool, params)
-        fit = fit_rings(blobs, setup.detector, rings, pool, step, params.tilts, params.least_sigma)
+            step[:2] = coarse(blobs, setup, rings, candidates, params)
+        fit = fit_rings(blobs, setup.detector, rings, candidates, step, params.tilts, params.least_sigma)
         step = fit.step
     if fit is None or not np.isfinite(fit.error).all():
-        return Calibration(setup, lines=("geometry stays: the pairs do not fit any rings", UNKNOWN))
-    return judge(blobs, setup, fit, rings, params, match_params, rng)
+        return Evidence(setup, "the pairs do not fit any rings", (UNKNOWN,))
+    return evidence_of_fit(blobs, setup, fit, rings, params, match_params, rng)
 
 
 def collect(
@@ -106,15 +98,7 @@ def collect(
     """Candidates on or off the rings: rows (m,2), and how likely (m) each is a true pair. None: too few."""
     measured = measured_spots(blobs, setup, rings, match_params)
     spread = params.centre_range_px * float(np.linalg.norm(setup.detector.u_um))
-    limits = measured.limits._replace(two_theta=np.inf, margin=measured.limits.margin + spread)
-    if limits.kind == friedel_pairs.ANYWHERE:
-        # the sample's shadow lies on the detector beside its spots: it fills at most half of it
-        half = 0.25 * np.ptp(measured.spots.position[:, 1:], axis=0) if len(blobs) else np.ones(2)
-        limits = limits._replace(
-            kind=friedel_pairs.CYLINDER, half_x=float(half[0]), half_y=float(half[0]), half_z=float(half[1])
-        )
-    columns = [0, *range(2, friedel_pairs.RESIDUALS)]
-    found = candidate_pairs(measured, limits, columns, rng, most=ASKED, least=LEAST_CANDIDATES)
+    found = candidates_of_unsure_detector(measured, spread, rng, most=ASKED, least=LEAST_CANDIDATES)
     if found is None:
         return None
     likely = np.flatnonzero(found.member > LEAST_ODDS)
@@ -124,21 +108,21 @@ def collect(
 
 
 def coarse(
-    blobs: BlobTable, setup: Setup, rings: Floats, pool: tuple[Indices, Floats], params: CalibrateParams
+    blobs: BlobTable, setup: Setup, rings: Floats, candidates: tuple[Indices, Floats], params: CalibrateParams
 ) -> Floats:
     """Sideways shift and change of distance (um) with most pairs on rings, on a grid."""
-    words = in_words(setup.detector)
+    detector = detector_parameters(setup.detector)
     position = setup.detector.position_um(blobs["sc"], blobs["fc"])
-    a, b = position[pool[0][:, 0]], position[pool[0][:, 1]]
+    a, b = position[candidates[0][:, 0]], position[candidates[0][:, 1]]
     direction = np.column_stack([a[:, 0] + b[:, 0], a[:, 1] + b[:, 1], a[:, 2] - b[:, 2]])
     width = np.radians(GRID_DEG)
-    reach = params.centre_range_px * words.pixel_um
-    across = _grid(reach, words.distance_um * width)
+    reach = params.centre_range_px * detector.pixel_um
+    across = _grid(reach, detector.distance_um * width)
     # 2 theta changes by sin(2 theta) cos(2 theta) times the relative change of distance
     slope = 0.5 * np.sin(2.0 * rings[-1])
-    along = _grid(params.distance_range * words.distance_um, words.distance_um * width / max(slope, 0.05))
+    along = _grid(params.distance_range * detector.distance_um, detector.distance_um * width / max(slope, 0.05))
     scores = np.empty((len(across), len(along)))
-    ring_scores(direction, pool[1], rings, across, along, width, scores)
+    ring_scores(direction, candidates[1], rings, across, along, width, scores)
     i, j = np.unravel_index(int(np.argmax(scores)), scores.shape)
     return np.array([across[i], along[j]])
 
@@ -148,16 +132,16 @@ def _grid(reach: float, step: float) -> Floats:
     return np.linspace(-reach, reach, 2 * count + 1)
 
 
-def judge(
+def evidence_of_fit(
     blobs: BlobTable,
     setup: Setup,
-    fit: Fit,
+    fit: RingFit,
     rings: Floats,
     params: CalibrateParams,
     match_params: MatchParams,
     rng: np.random.Generator,
-) -> Calibration:
-    """Count pairs with the old and the new geometry, both with the tolerances that fit the new one."""
+) -> Evidence:
+    """Pairs with the old and the new geometry, both counted with the tolerances that fit the new one."""
     after = replace(setup, detector=moved(setup.detector, fit.step))
     measured = measured_spots(blobs, after, rings, match_params)
     scale, _ = tolerance_scale(measured, rng)
@@ -169,36 +153,24 @@ def judge(
         null = [len(best_pairs(scrambled(spots, rng), rings, limits)[0]) for _ in range(match_params.null_repeats)]
         counts[name] = found, float(np.mean(null))
     (pairs_before, null_before), (pairs_after, null_after) = counts["before"], counts["after"]
-    gain = (pairs_after - null_after) - (pairs_before - null_before)
-    # what hardly moves spots across the rings may still be certain, and matters for grains
-    certain = np.abs(fit.step[fit.free]) > CERTAIN * fit.error[fit.free]
-    noise = np.sqrt(pairs_after + pairs_before + null_after + null_before)
-    clear = gain > CLEARLY * noise or (bool(certain.any()) and gain > -noise and pairs_after > 2.0 * null_after)
-    accepted = bool(clear or params.accept)
     changes = _changes(setup, after, fit)
-    verdict = "geometry calibrated" if accepted else "geometry stays: calibration is no clear gain"
-    lines = (
-        f"{verdict}: {pairs_before} pairs before ({null_before:.0f} by chance), {pairs_after} after "
+    return Evidence(
+        after,
+        f"{pairs_before} pairs before ({null_before:.0f} by chance), {pairs_after} after "
         f"({null_after:.0f} by chance)",
-        *(change.line for change in changes),
-        *fit.left_alone,
-        UNKNOWN,
-    )
-    return Calibration(
-        after if accepted else setup,
-        changes if accepted else (),
+        (*(change.line for change in changes), *fit.left_alone, UNKNOWN),
+        changes,
+        fit.step[fit.free],
+        fit.error[fit.free],
         pairs_before,
         pairs_after,
         null_before,
         null_after,
-        accepted,
-        lines,
-        changes,
     )
 
 
-def _changes(setup: Setup, after: Setup, fit: Fit) -> tuple[Change, ...]:
-    old, new = in_words(setup.detector), in_words(after.detector)
+def _changes(setup: Setup, after: Setup, fit: RingFit) -> tuple[Change, ...]:
+    old, new = detector_parameters(setup.detector), detector_parameters(after.detector)
     found = [
         Change(old.centre_name, old.centre_px, new.centre_px, float(fit.error[0]) / old.pixel_um, "px"),
         Change("distance", old.distance_um, new.distance_um, float(fit.error[1]), "um"),

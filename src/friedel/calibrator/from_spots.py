@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from friedel.calibrator.geometry import STEPS, in_words, moved
-from friedel.calibrator.result import Calibration, Change
+from friedel.calibrator.evidence import Change, Evidence
+from friedel.calibrator.geometry import NUDGE, STEPS, detector_parameters, moved
 from friedel.kernels import bragg
 from friedel.model.arrays import Floats, Indices, Mask
 from friedel.model.blobs import BlobTable
@@ -20,12 +20,12 @@ from friedel.model.setup import Detector, Setup
 from friedel.model.uncertainty import blob_uncertainty
 
 GRAIN_NUDGE = np.array([1e-4, 1e-4, 1e-4, 0.5, 0.5, 0.5])
-NUDGE = np.array([0.5, 0.5, 0.02, 0.02, 0.02])
 ROUNDS = 6
 CLIP = 3.0
 """Residuals beyond so many standard deviations count less (Huber)."""
 LEAST_SPOTS = 12
-SHOWN = 3.0
+LEAST_SIGMA = 3.0
+"""A tilt changes only when the spots show it with so many standard deviations."""
 UNKNOWN = (
     "left alone, since spots do not tell: the height of the centre along the axis, and flips; "
     "the scale is the lattice's"
@@ -43,25 +43,24 @@ class Assigned:
     col: Floats
 
 
-def refine_setup(blobs: BlobTable, grains: GrainTable, setup: Setup, phases: Sequence[Phase]) -> Calibration:
+def fit_to_spots(blobs: BlobTable, grains: GrainTable, setup: Setup, phases: Sequence[Phase]) -> Evidence:
     """The detector that fits all assigned spots best, grains moving along; lattices are trusted.
 
-    Cut, touching and shared spots are left out, and so are grains with fewer than 12 spots. Changes that are not
-    shown with three standard deviations are not made. `pairs_before` and the like stay zero.
+    Cut, touching and shared spots are left out, and so are grains with fewer than 12 spots. Tilts that are not
+    shown with three standard deviations stay.
     """
     spots = _assigned(blobs, grains, setup, phases)
     if len(spots.grain) < 3 * LEAST_SPOTS:
-        return Calibration(setup, lines=("geometry stays: too few assigned spots", UNKNOWN))
+        return Evidence(setup, "too few assigned spots", (UNKNOWN,))
     free = np.ones(len(STEPS), dtype=bool)
     while True:
         step, error, before, after = _fit(spots, grains, setup, free)
-        weak = [i for i in range(2, 5) if free[i] and not abs(step[i]) >= SHOWN * error[i]]
+        weak = [i for i in range(2, 5) if free[i] and not abs(step[i]) >= LEAST_SIGMA * error[i]]
         if not weak:
             break
         free[min(weak, key=lambda i: abs(step[i]) / error[i])] = False
     refined = replace(setup, detector=moved(setup.detector, step))
-    accepted = bool((np.abs(step[free]) >= SHOWN * error[free]).any())
-    old, new = in_words(setup.detector), in_words(refined.detector)
+    old, new = detector_parameters(setup.detector), detector_parameters(refined.detector)
     changes = [
         Change(old.centre_name, old.centre_px, new.centre_px, float(error[0]) / old.pixel_um, "px"),
         Change("distance", old.distance_um, new.distance_um, float(error[1]), "um"),
@@ -70,16 +69,12 @@ def refine_setup(blobs: BlobTable, grains: GrainTable, setup: Setup, phases: Seq
         if free[2 + i]:
             changes.append(Change(f"tilt {axis}", old.tilt_deg[i], new.tilt_deg[i], float(error[2 + i]), "deg"))
     shown = ", ".join(f"{b:.4f} -> {a:.4f} {u}" for b, a, u in zip(before, after, ("deg", "px", "px"), strict=True))
-    lines = (
-        f"geometry {'refined' if accepted else 'stays'}: {len(spots.grain)} spots of {len(np.unique(spots.grain))} "
-        f"grains; median residuals of omega, row, col {shown}",
-        *(change.line for change in changes),
-        UNKNOWN,
+    summary = (
+        f"{len(spots.grain)} spots of {len(np.unique(spots.grain))} grains; "
+        f"median residuals of omega, row, col {shown}"
     )
-    fitted = tuple(changes)
-    return Calibration(
-        refined if accepted else setup, fitted if accepted else (), accepted=accepted, lines=lines, fitted=fitted
-    )
+    remarks = (*(change.line for change in changes), UNKNOWN)
+    return Evidence(refined, summary, remarks, tuple(changes), step[free], error[free])
 
 
 def _assigned(blobs: BlobTable, grains: GrainTable, setup: Setup, phases: Sequence[Phase]) -> Assigned:

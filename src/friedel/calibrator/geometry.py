@@ -1,4 +1,4 @@
-"""The detector moved by a few numbers, and its position in the words of a recipe."""
+"""The detector moved by a few numbers, and its position as a recipe gives it."""
 
 from typing import NamedTuple
 
@@ -11,6 +11,8 @@ from friedel.model.setup import Detector, rotation
 
 STEPS = ("across", "distance", "tilt_x", "tilt_y", "tilt_z")
 """What can be moved: sideways (lab y, um), along the beam (um), turned about x, y, z of the lab (deg)."""
+NUDGE = np.array([0.5, 0.5, 0.02, 0.02, 0.02])
+"""How far each of `STEPS` is moved for a derivative: um and degrees."""
 
 
 def moved(detector: Detector, step: Floats) -> Detector:
@@ -32,8 +34,8 @@ def hit_point(detector: Detector) -> Floats:
     return detector.position_um(*hit)
 
 
-class Words(NamedTuple):
-    """A detector as a recipe says it: centre across the axis (px) and its name, distance, tilts."""
+class DetectorParameters(NamedTuple):
+    """A detector as a recipe gives it: centre across the axis (px) and its name, distance, tilts."""
 
     centre_px: float
     centre_name: str
@@ -42,7 +44,7 @@ class Words(NamedTuple):
     pixel_um: float
 
 
-def in_words(detector: Detector) -> Words:
+def detector_parameters(detector: Detector) -> DetectorParameters:
     """Centre column (row, where columns run along the axis), distance, tilts of R = Rx·Ry·Rz."""
     hit = beam_hit_px(detector)
     if hit is None:
@@ -60,7 +62,7 @@ def in_words(detector: Detector) -> Words:
             np.arctan2(-turn[0, 1], turn[0, 0]),
         ]
     )
-    return Words(
+    return DetectorParameters(
         hit[1] if by_cols else hit[0],
         "centre column" if by_cols else "centre row",
         float(hit_point(detector)[0]),

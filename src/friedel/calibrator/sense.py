@@ -13,11 +13,9 @@ LEAST_GRAINS = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sense:
-    """The setup with the better sense, how many grains either gives, and a line that says so."""
+    """The setup with the better sense, whether that is another one, and a line that gives the grains of both."""
 
     setup: Setup
-    grains: int
-    grains_otherwise: int
     changed: bool
     line: str
 
@@ -35,5 +33,5 @@ def choose_sense(setup: Setup, count_grains: Callable[[Setup], int]) -> Sense:
     counts = f"{names[setup.axis.sign]} gives {as_given} grains, {names[other.axis.sign]} {otherwise}"
     if otherwise >= LEAST_GRAINS and otherwise > MORE * as_given:
         line = f"rotation changed to {names[other.axis.sign]}: {counts}"
-        return Sense(other, otherwise, as_given, True, line)
-    return Sense(setup, as_given, otherwise, False, f"rotation stays: {counts}")
+        return Sense(other, True, line)
+    return Sense(setup, False, f"rotation stays: {counts}")

@@ -285,8 +285,6 @@ def measure(
     has, n = np.flatnonzero(assignment.blob_of_spot >= 0), len(grains)
     blob, grain, shared = assignment.blob_of_spot[has], spots.grain[has], assignment.shared[has]
     centroid = observations.lookup.centroid[blob]
-    off = spots.place[has, :3] - centroid
-    off[:, 0] = (np.mod(off[:, 0] + np.pi, 2 * np.pi) - np.pi) * spots.place[has, 3]
     counted = spots.state == EXPECTED
     log_volume = np.log(_counts(observations, blob) / spots.strength[has])
     whole = (observations.lookup.extra_error[blob].max(axis=1) == 0) & ~shared
@@ -302,8 +300,16 @@ def measure(
         counted=counted[has],
         overlapped=assignment.overlapped[has],
         centroid=centroid,
-        residual=off,
+        residual=predicted_minus_seen(spots.place[has], centroid),
     )
+
+
+def predicted_minus_seen(place: Floats, centroid: Floats) -> Floats:
+    """Residuals (m,3) in omega |sin eta| (rad), row and col (px) of predicted places (m,4), as `predict_spots`
+    gives them, and centroids (m,3) of the blobs."""
+    off = place[:, :3] - centroid
+    off[:, 0] = (np.mod(off[:, 0] + np.pi, 2 * np.pi) - np.pi) * place[:, 3]
+    return off
 
 
 def _medians(values: Floats, grain: Indices, n: int) -> Floats:

@@ -189,7 +189,7 @@ def no_grains(observations: Observations, params: IndexParams, notes: Sequence[s
 
 def why_no_pairs(blobs: BlobTable) -> str:
     """What to do where there are no Friedel pairs."""
-    if abs(blobs.shape[0] * blobs.omega_step_deg) <= 180.0 + 2 * abs(blobs.omega_step_deg):
+    if blobs.at_most_half_a_turn:
         return (
             "no Friedel pairs: the scan covers half a turn, and a partner comes half a turn later; "
             "indexing starts from pairs and cannot be done"

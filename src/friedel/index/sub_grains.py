@@ -16,7 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from friedel.index.assignment import LEAST_SPOTS, RefinedGrains
+from friedel.index.assignment import LEAST_SPOTS, RefinedGrains, predicted_minus_seen
 from friedel.index.candidates import Candidate
 from friedel.index.observations import Observations
 from friedel.index.params import IndexParams
@@ -277,7 +277,6 @@ def _measured(observations: Observations, one: RefinedGrains) -> RefinedGrains:
     spot = 2 * one.reflection + one.solution
     counted = np.zeros(len(spot), dtype=bool)
     counted[np.unique(spot, return_index=True)[1]] = True
-    off = place[spot, :3] - one.centroid
-    off[:, 0] = (np.mod(off[:, 0] + np.pi, 2 * np.pi) - np.pi) * place[spot, 3]
+    off = predicted_minus_seen(place[spot], one.centroid)
     expected = np.array([np.count_nonzero(state == EXPECTED)], dtype=np.int64)
     return replace(one, counted=counted & (state[spot] == EXPECTED), expected=expected, residual=off)

@@ -3,14 +3,14 @@
 from friedel.match.matching import best_pairs, match
 from friedel.match.measured_spots import MeasuredSpots, check_turn, measured_spots
 from friedel.match.params import MatchParams
-from friedel.match.tolerances import CandidatePairs, candidate_pairs, scrambled, tolerance_scale
+from friedel.match.tolerances import CandidatePairs, candidates_of_unsure_detector, scrambled, tolerance_scale
 
 __all__ = [
     "CandidatePairs",
     "MatchParams",
     "MeasuredSpots",
     "best_pairs",
-    "candidate_pairs",
+    "candidates_of_unsure_detector",
     "check_turn",
     "match",
     "measured_spots",

@@ -9,12 +9,12 @@ from friedel.kernels.match import friedel_pairs
 from friedel.match.params import MatchParams
 from friedel.model.arrays import Floats, Mask
 from friedel.model.blobs import BlobTable
+from friedel.model.scan import HALF_TURN_DEG
 from friedel.model.setup import Setup
 from friedel.model.uncertainty import blob_uncertainty
 
 LEAST_SIN_ETA = 0.1
 """Nearer to the axis omega says nothing."""
-HALF_TURN = 180.0
 TRUSTED_PX, TRUSTED_STEP = 0.05, 0.03
 """No centroid is trusted beyond this part of a pixel and of a frame, whatever the pairs say."""
 UNLIKE = np.array([0.7, 0.7, 0.35, 0.35, 0.25])
@@ -111,12 +111,11 @@ def _widest_limits(setup: Setup, params: MatchParams) -> friedel_pairs.PairLimit
 
 def check_turn(blobs: BlobTable) -> None:
     """Raise `InputError` where the scan is too short for any pair."""
-    covered = blobs.shape[0] * abs(blobs.omega_step_deg)
-    if covered <= HALF_TURN + 1e-6 + 2 * abs(blobs.omega_step_deg):
+    if blobs.at_most_half_a_turn:
         raise InputError(
             "Friedel pairs",
             rule="need a scan of more than half a turn",
-            got=f"{covered:g} deg",
+            got=f"{blobs.shape[0] * abs(blobs.omega_step_deg):g} deg",
             way_out="a spot's partner is 180 deg away: record a full turn, or stop after segment (--to segment)",
         )
 
@@ -124,4 +123,6 @@ def check_turn(blobs: BlobTable) -> None:
 def pairable_fraction(blobs: BlobTable) -> float:
     """The part of the scan whose partner angle was recorded too: 1 for a full turn, 0 for half of one."""
     covered = blobs.shape[0] * abs(blobs.omega_step_deg)
-    return float(np.clip(2.0 * (covered - HALF_TURN) / covered, 0.0, 1.0)) if covered < 2 * HALF_TURN else 1.0
+    if covered >= 2 * HALF_TURN_DEG:
+        return 1.0
+    return float(np.clip(2.0 * (covered - HALF_TURN_DEG) / covered, 0.0, 1.0))

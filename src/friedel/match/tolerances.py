@@ -81,6 +81,26 @@ def candidate_pairs(
     return CandidatePairs(whole[rows[:, :2]], mixture.member, mixture.scale)
 
 
+def candidates_of_unsure_detector(
+    measured: MeasuredSpots, off_um: float, rng: np.random.Generator, *, most: int, least: float
+) -> CandidatePairs | None:
+    """`candidate_pairs` of a detector that may be `off_um` (um) aside, and at another distance than is thought.
+
+    Their 2 theta is not limited and tells nothing; their lines pass the sample within `off_um` more. A sample of
+    unknown size is taken for a cylinder as large as half of where there are spots.
+    """
+    limits = measured.limits._replace(two_theta=np.inf, margin=measured.limits.margin + off_um)
+    if limits.kind == friedel_pairs.ANYWHERE:
+        # the sample's shadow lies on the detector beside its spots: it fills at most half of it
+        position = measured.spots.position
+        half = 0.25 * np.ptp(position[:, 1:], axis=0) if len(position) else np.ones(2)
+        limits = limits._replace(
+            kind=friedel_pairs.CYLINDER, half_x=float(half[0]), half_y=float(half[0]), half_z=float(half[1])
+        )
+    all_but_two_theta = [0, *range(2, friedel_pairs.RESIDUALS)]
+    return candidate_pairs(measured, limits, all_but_two_theta, rng, most=most, least=least)
+
+
 def enough_to_ask(
     spots: friedel_pairs.LabSpots,
     rings: Floats,

@@ -11,6 +11,7 @@ import numpy as np
 
 from friedel.errors import FriedelError
 from friedel.model.arrays import AnyArray, Mask
+from friedel.model.scan import at_most_half_a_turn
 
 
 class Column(NamedTuple):
@@ -204,6 +205,11 @@ class BlobTable:
     def kept(self) -> Mask:
         """True for kept blobs, over all rows."""
         return np.asarray(self.reason == Reason.KEPT)
+
+    @property
+    def at_most_half_a_turn(self) -> bool:
+        """Whether the scan is so short that no blob of it can have a partner half a turn away."""
+        return at_most_half_a_turn(self.shape[0], self.omega_step_deg)
 
     def counts_by_reason(self) -> dict[str, int]:
         """How many seeds were kept, and how many not, by reason."""

@@ -9,6 +9,17 @@ from friedel.errors import ScanError
 from friedel.model.arrays import AnyArray, Image, Mask
 
 FEWEST_FRAMES = 3
+HALF_TURN_DEG = 180.0
+
+
+def at_most_half_a_turn(frames: int, omega_step_deg: float) -> bool:
+    """Whether so many frames hold no Friedel pair: they cover half a turn or less, within two steps.
+
+    Two steps more than half a turn hold only partners that the ends of the scan cut. Steps are decimal fractions,
+    and their product may be off in the last digit: a millionth of a degree is allowed for that.
+    """
+    step = abs(omega_step_deg)
+    return frames * step <= HALF_TURN_DEG + 1e-6 + 2 * step
 
 
 class Box(NamedTuple):
@@ -122,6 +133,11 @@ class Scan:
         """Whether the last frame touches the first: the frames cover 360° within half a step."""
         step = abs(self.omega_step_deg)
         return abs(self.shape[0] * step - 360.0) < 0.5 * step
+
+    @property
+    def at_most_half_a_turn(self) -> bool:
+        """Whether no spot of it can have a partner half a turn away."""
+        return at_most_half_a_turn(self.shape[0], self.omega_step_deg)
 
     def omega_deg(self, frame: float) -> float:
         """Angle at a (fractional) frame: its nominal omega is the middle of the exposure."""

@@ -74,17 +74,20 @@ def _values(path: Path | str | None, settings: Settings, folder: Path) -> dict[s
     return apply_settings({} if path is None else read_values(Path(path)), settings, folder)
 
 
-def read_values(path: Path) -> dict[str, Any]:
-    """The plain values of a recipe file, paths absolute. Raises `RecipeError` where it is not there or no TOML."""
-    values: dict[str, Any] = absolute_paths(_read(path), path.absolute().parent)
+def read_values(path: Path, *, way_out: str = "`friedel init SCAN` writes a recipe") -> dict[str, Any]:
+    """The plain values of a recipe, or of another TOML file, paths absolute.
+
+    Raises `RecipeError` for one that is no TOML or is not there: then `way_out` says how to get it.
+    """
+    values: dict[str, Any] = absolute_paths(_read(path, way_out), path.absolute().parent)
     return values
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, way_out: str) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RecipeError(str(path), rule="no such file", way_out="`friedel init SCAN` writes a recipe") from None
+        raise RecipeError(str(path), rule="no such file", way_out=way_out) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = "not a text file" if isinstance(error, UnicodeDecodeError) else error.strerror
         raise RecipeError(str(path), rule=f"cannot be read: {reason}") from None

@@ -232,9 +232,3 @@ STAGE: Mapping[str, Callable[[StageInputs], Done]] = {
     "reconstruct": _reconstruct,
     "assemble": _assemble,
 }
-
-
-def covers_half_a_turn_at_most(job: Job) -> bool:
-    """Whether no spot of the scan can have a partner half a turn away."""
-    covered = job.scan.shape[0] * abs(job.scan.omega_step_deg)
-    return covered <= 180.0 + 2 * abs(job.scan.omega_step_deg)

@@ -7,7 +7,7 @@ from friedel.io.store import atomic
 from friedel.output_folder.files import CLEAN, GRAIN_STAGES, RECIPE, STAGES
 from friedel.output_folder.record import RunRecord, StageRecord, write_run_record
 from friedel.recipe import Recipe, dump
-from friedel.runner.grain_stages import StageInputs, covers_half_a_turn_at_most, run_stage
+from friedel.runner.grain_stages import StageInputs, run_stage
 from friedel.runner.job import Job
 from friedel.runner.leftovers import remove_results, remove_views
 from friedel.runner.passes import from_clean, from_raw
@@ -64,7 +64,7 @@ def stages_for(job: Job, wanted: tuple[str, ...], last: str | None) -> tuple[str
             raise RecipeError(
                 f"--to {last}", rule="needs [setup] and [[phase]] in the recipe", way_out="--to segment"
             )
-    elif last is None and covers_half_a_turn_at_most(job):
+    elif last is None and job.scan.at_most_half_a_turn:
         why = HALF_TURN
     if not why:
         return wanted

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from friedel.calibrator.geometry import STEPS, moved
+from friedel.calibrator.geometry import NUDGE, STEPS, moved
 from friedel.model.arrays import Floats, Indices, Mask
 from friedel.model.blobs import BlobTable
 from friedel.model.setup import Detector
 
-NUDGE = np.array([0.5, 0.5, 0.02, 0.02, 0.02])
-"""Differences for derivatives: um and degrees."""
 WIDEST = np.array([100.0, 1000.0, 1.0, 1.0, 1.0])
 """Weak prior: standard deviations that no parameter exceeds in one step without reason (um, deg)."""
 ROUNDS = 25
@@ -20,13 +18,12 @@ LEAST_DEG = 1e-4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fit:
-    """The best `step` (5, as in geometry.STEPS), standard deviations `error`, which were `free`, width of rings."""
+class RingFit:
+    """The best `step` (5, as in geometry.STEPS), standard deviations `error`, which were `free`."""
 
     step: Floats
     error: Floats
     free: Mask
-    width_deg: float
     left_alone: tuple[str, ...]
 
 
@@ -34,13 +31,13 @@ def fit_rings(
     blobs: BlobTable,
     detector: Detector,
     rings: Floats,
-    pool: tuple[Indices, Floats],
+    candidates: tuple[Indices, Floats],
     start: Floats,
     tilts: bool,
     least_sigma: float,
-) -> Fit:
+) -> RingFit:
     """Move the detector until the pairs' 2 theta lie on rings; tilts that pairs do not show stay."""
-    places = [np.asarray(blobs[name], dtype=np.float64)[pool[0]] for name in ("sc", "fc")]
+    places = [np.asarray(blobs[name], dtype=np.float64)[candidates[0]] for name in ("sc", "fc")]
 
     def two_theta(step: Floats) -> Floats:
         position = moved(detector, step).position_um(*places)
@@ -51,11 +48,11 @@ def fit_rings(
     free = np.array([True, True, tilts, tilts, tilts])
     left_alone: list[str] = []
     while True:
-        step, error, width = _gauss_newton(two_theta, rings, pool[1], start, free)
+        step, error = _gauss_newton(two_theta, rings, candidates[1], start, free)
         sure = np.abs(step) / np.maximum(error, 1e-12)
         weak = [i for i in range(2, 5) if free[i] and not sure[i] >= least_sigma]
         if not weak:
-            return Fit(step, error, free, width, tuple(left_alone))
+            return RingFit(step, error, free, tuple(left_alone))
         worst = min(weak, key=lambda i: sure[i])
         free[worst] = False
         start = step.copy()
@@ -67,7 +64,7 @@ def fit_rings(
 
 def _gauss_newton(
     two_theta: Callable[[Floats], Floats], rings: Floats, likely: Floats, start: Floats, free: Mask
-) -> tuple[Floats, Floats, float]:
+) -> tuple[Floats, Floats]:
     """Steps with weights that are the odds of a pair against an even background; rings narrow on the way."""
     step, width = start.copy(), np.radians(START_DEG)
     error = np.full(len(step), np.inf)
@@ -95,7 +92,7 @@ def _gauss_newton(
         width = max(min(max(1.2 * spread, 0.5 * width), width), np.radians(LEAST_DEG))
         if number > 4 and np.all(np.abs(change) < 1e-3 * error[free]):
             break
-    return step, error, float(np.degrees(width))
+    return step, error
 
 
 def nearest_ring(rings: Floats, angle: Floats) -> Floats:
