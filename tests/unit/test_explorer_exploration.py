@@ -87,7 +87,7 @@ def test_the_blobs_of_a_few_frames_are_those_of_a_run_to_the_byte(frames, tmp_pa
 def test_an_output_folder_is_explored_like_its_recipe(tmp_path, explored):
     out = run(write_recipe(tmp_path), to_stage="segment")
     scan = explored(out)
-    assert scan._source.run_backgrounds() is not None
+    assert scan._source.finished("preprocess")
     assert same_bytes(read_as_stored(scan.blobs()), friedel.read_blobs(out / "blobs.h5"))
 
 

@@ -34,8 +34,8 @@ def test_without_blobs_a_distribution_is_empty(of):
 @pytest.mark.parametrize("params", [COUNTS, LOCAL])
 def test_voxels_above_the_floor_are_counted_exactly_and_noise_is_mirrored(params):
     source = MemorySource(spotty((12, 60, 70), spots=30), params, floor=3.0)
-    again = Solver(source, Serial()).resegmenter(params, "whole")
-    found = histogram(again, params, source.volume)
+    resegmenter = Solver(source, Serial()).resegmenter(params, "whole")
+    found = histogram(resegmenter, params, source.volume)
     noise = source.collected.noise
     level = source.volume if noise is None else source.volume / noise
     for low, high, count, mirrored in zip(
@@ -47,11 +47,11 @@ def test_voxels_above_the_floor_are_counted_exactly_and_noise_is_mirrored(params
     assert found.edges[:-1][found.counts > 0].max() <= level.max() < found.edges[-1]
 
 
-def test_a_histogram_of_many_voxels_is_made_from_a_sample(monkeypatch):
-    monkeypatch.setattr("friedel.explorer.histograms.SAMPLE", 5000)
+def test_a_histogram_of_many_voxels_is_made_from_a_probe(monkeypatch):
+    monkeypatch.setattr("friedel.explorer.histograms.PROBE_VOXELS", 5000)
     source = MemorySource(spotty((12, 60, 70), spots=30), COUNTS, floor=3.0)
-    again = Solver(source, Serial()).resegmenter(COUNTS, "whole")
-    found = histogram(again, COUNTS, source.volume)
+    resegmenter = Solver(source, Serial()).resegmenter(COUNTS, "whole")
+    found = histogram(resegmenter, COUNTS, source.volume)
     exact = np.histogram(source.volume, found.edges)[0]
     low = found.edges[1:] <= 3.0
     assert found.counts[low].sum() == pytest.approx(exact[low].sum(), rel=0.1)
@@ -61,17 +61,17 @@ def test_a_histogram_of_many_voxels_is_made_from_a_sample(monkeypatch):
 @pytest.mark.parametrize("params", [COUNTS, LOCAL, COUNTS.replaced(unit="sigma", seed_threshold=9.0, grow_min=3.0)])
 def test_an_elbow_tells_what_each_threshold_would_find(params):
     source = MemorySource(spotty(spots=60), params, floor=2.5)
-    again = Solver(source, Serial()).resegmenter(params, "whole")
-    *_, found = elbow(again, params)
+    resegmenter = Solver(source, Serial()).resegmenter(params, "whole")
+    *_, found = elbow(resegmenter, params)
     assert found.done == THRESHOLDS
     for k in (0, 7, 23):
         threshold = float(found.thresholds[k])
-        lowest = max(params.grow_min, 2.5 * (1 + 1e-9) / again.unit(params))
+        lowest = max(params.grow_min, 2.5 * (1 + 1e-9) / resegmenter.unit(params))
         with warnings_heard():
             table = source.run(params.replaced(seed_threshold=threshold, grow_min=lowest))
         assert (found.seeds[k], found.blobs[k]) == (len(table.reason), len(table))
         level = source.volume if source.collected.noise is None else source.volume / source.collected.noise
-        assert found.bright_fraction[k] == pytest.approx((level >= threshold * again.unit(params)).mean())
+        assert found.bright_fraction[k] == pytest.approx((level >= threshold * resegmenter.unit(params)).mean())
 
 
 def test_the_suggested_threshold_is_where_noise_makes_no_more_seeds():
@@ -94,8 +94,8 @@ def test_nothing_is_suggested_where_seeds_only_become_fewer():
 def test_thresholds_that_a_run_would_refuse_have_no_numbers():
     source = MemorySource(spotty(spots=60), COUNTS, floor=0.5)
     params = COUNTS.replaced(max_bright_fraction=0.2, grow_min=0.6, tolerance=0.0)
-    again = Solver(source, Serial()).resegmenter(params, "whole")
-    *_, last = elbow(again, params.replaced(tolerance=1.0))
+    resegmenter = Solver(source, Serial()).resegmenter(params, "whole")
+    *_, last = elbow(resegmenter, params.replaced(tolerance=1.0))
     found = last.plain()
     assert found["blobs"][0] is found["seeds"][0] is None
     assert found["blobs"][-1] is not None
@@ -104,15 +104,15 @@ def test_thresholds_that_a_run_would_refuse_have_no_numbers():
 
 def test_a_curve_grows_while_it_is_asked_for_and_high_thresholds_come_first():
     source = MemorySource(spotty(spots=60), COUNTS, floor=2.5)
-    again = Solver(source, Serial()).resegmenter(COUNTS, "whole")
+    resegmenter = Solver(source, Serial()).resegmenter(COUNTS, "whole")
     tried = []
 
     class Counting:
-        voxels, bright, unit = again.voxels, again.bright, again.unit
+        voxels, bright, unit = resegmenter.voxels, resegmenter.bright, resegmenter.unit
 
         def solved(self, params):
             tried.append(params.seed_threshold)
-            return again.solved(params)
+            return resegmenter.solved(params)
 
     def begin():
         return elbow(Counting(), COUNTS)

@@ -11,7 +11,7 @@ from friedel.model.arrays import AnyArray, Image, Mask
 from friedel.model.baseline import Baseline
 from friedel.segment import BrightVoxels
 from friedel.segment.bright import FrameThreshold
-from friedel.segment.fullness import most_bright, too_full
+from friedel.segment.fullness import check_fullness, most_bright
 from friedel.segment.params import SegmentParams, Thresholds, sigma_of
 
 ROUNDING = 1.0 + 1e-6
@@ -54,7 +54,9 @@ class CollectedVoxels:
             frame_threshold.noise,
             same_levels=self._same(frame_threshold.noise),
         )
-        _check_fullness(found, frame_threshold)
+        check_fullness(
+            found.runs, frame_threshold.left_out, most=frame_threshold.limit, floor=frame_threshold.floor
+        )
         return found
 
     def floor_in(self, noise: Image | None, left_out: Mask) -> float:
@@ -115,23 +117,6 @@ def _with_offsets(runs: Runs) -> Runs:
 def _inside(places: AnyArray, left_out: Mask) -> AnyArray:
     """Flat indices into the scan, those in pixels that are left out taken away."""
     return places[~left_out.ravel()[places % left_out.size]] if len(places) else places
-
-
-def _check_fullness(bright: BrightVoxels, frame_threshold: FrameThreshold) -> None:
-    """Raise `NoiseError` for the first frame that is too full of bright voxels, as a run does."""
-    count = np.bincount(bright.runs.frame, weights=bright.runs.length, minlength=1)
-    full = np.flatnonzero(count > frame_threshold.limit)
-    if not len(full):
-        return
-    pixels, first = int(np.count_nonzero(~frame_threshold.left_out)), int(full[0])
-    raise too_full(
-        first,
-        int(count[first]),
-        pixels,
-        most=frame_threshold.limit,
-        floor=frame_threshold.floor,
-        more=len(full) - 1,
-    )
 
 
 def with_thresholds(

@@ -51,19 +51,19 @@ class Elbow(NamedTuple):
         return {**lists, "suggested": self.suggested, "done": self.done}
 
 
-def elbow(again: Resegmenter, params: SegmentParams) -> Iterator[Elbow]:
+def elbow(resegmenter: Resegmenter, params: SegmentParams) -> Iterator[Elbow]:
     """Solve with `THRESHOLDS` seed thresholds, from the floor of what was collected up.
 
     Growth never goes below that floor. First comes the curve without a number of blobs, then one with one more
     threshold each, high ones first since they have fewer blobs.
     """
-    bright, unit = again.bright(), again.unit(params)
+    bright, unit = resegmenter.bright(), resegmenter.unit(params)
     lowest = bright.floor / unit * (1 + 1e-9)
     top = float(bright.level.max(initial=0.0)) / unit
     thresholds = np.geomspace(lowest, max(min(top, HIGHEST * lowest), 2 * lowest), THRESHOLDS)
     above = np.array([np.count_nonzero(bright.level >= threshold * unit) for threshold in thresholds])
     seeds, blobs = np.full((2, THRESHOLDS), np.nan)
-    known = Elbow(thresholds, above / max(again.voxels, 1), seeds, blobs, None, 0)
+    known = Elbow(thresholds, above / max(resegmenter.voxels, 1), seeds, blobs, None, 0)
     yield known._replace(seeds=seeds.copy(), blobs=blobs.copy())
     grow_min = max(params.grow_min, lowest)
     for done, k in enumerate(_coarse_first(THRESHOLDS), start=1):
@@ -71,7 +71,7 @@ def elbow(again: Resegmenter, params: SegmentParams) -> Iterator[Elbow]:
             "seed_threshold": float(thresholds[k]), "grow_min": grow_min, "grow_max": max(params.grow_max, grow_min)
         }  # fmt: skip
         with warnings_heard(), suppress(NoiseError):
-            table = again.solved(params.replaced(**changed))
+            table = resegmenter.solved(params.replaced(**changed))
             seeds[k], blobs[k] = len(table.reason), len(table)
         found = suggested(thresholds, seeds, params.grow_min) if done == THRESHOLDS else None
         yield known._replace(seeds=seeds.copy(), blobs=blobs.copy(), suggested=found, done=done)

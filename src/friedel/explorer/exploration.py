@@ -10,14 +10,14 @@ from typing import Any, Self, TypeVar
 from friedel.errors import FriedelWarning, InputError
 from friedel.explorer.collected import NotCollected
 from friedel.explorer.elbow import Elbow, elbow
+from friedel.explorer.finished_run import is_finished
 from friedel.explorer.histograms import Histogram, histogram
-from friedel.explorer.pairable import PairCount, PairCounter, ThresholdSearch, TriedThresholds
+from friedel.explorer.pairable import CalibratedCounter, PairCount, PairCounter, ThresholdSearch, TriedThresholds
 from friedel.explorer.resegmenter import Resegmenter
 from friedel.explorer.scan_pass import ScanPass
 from friedel.explorer.solution import Solution
 from friedel.explorer.solving import Solver
 from friedel.io import open_scan
-from friedel.io.background_reader import Backgrounds
 from friedel.model.arrays import Frames
 from friedel.model.blobs import BlobTable
 from friedel.model.scan import Scan
@@ -25,8 +25,6 @@ from friedel.output_folder.files import RECIPE
 from friedel.output_folder.reader import OutputFolder
 from friedel.recipe import Recipe, Settings, build_recipe, load_recipe
 from friedel.runner.executors import Alone, Threads, local_executor
-from friedel.runner.segment_images import SegmentImages
-from friedel.runner.stage_hashes import stage_hashes
 from friedel.segment import SegmentParams
 
 Result = TypeVar("Result")
@@ -35,7 +33,7 @@ Range = tuple[int, int]
 
 @dataclass(eq=False)
 class _ScanOfRecipe:
-    """A scan with its recipe, and the folder where a run of it may have left its backgrounds."""
+    """A scan with its recipe, and the folder where a run of it may have left its results."""
 
     recipe: Recipe
     scan: Scan
@@ -43,12 +41,18 @@ class _ScanOfRecipe:
     executor: Threads | Alone
     lock: threading.RLock = field(default_factory=threading.RLock)
 
-    def run_backgrounds(self) -> Backgrounds | None:
-        """The background images of a finished run with these parameters, where there is one."""
-        folder = OutputFolder(self.out)
-        wanted = stage_hashes(self.recipe, self.scan, SegmentImages())["preprocess"]
-        done = folder.record is not None and folder.record.finished("preprocess", wanted, self.out)
-        return folder.backgrounds if done else None  # what cannot be read is made again
+    def __post_init__(self) -> None:
+        self._results = OutputFolder(self.out)
+
+    @property
+    def results(self) -> OutputFolder:
+        """What the output folder holds now: another object when a run has changed it."""
+        self._results = self._results.renewed()
+        return self._results
+
+    def finished(self, stage: str) -> bool:
+        """Whether the output folder holds the result of this stage, of these parameters and this scan."""
+        return is_finished(stage, self.recipe, self.scan, self.results)
 
 
 class Exploration:
@@ -73,7 +77,7 @@ class Exploration:
         self._source = _ScanOfRecipe(recipe, scan, out, executor)
         self._pass = ScanPass(self._source, executor=executor)
         self._solver = Solver(self._pass, executor, executor)
-        self._counter: PairCounter | None = None
+        self._counter = CalibratedCounter()
         self._told: set[str] = set()
 
     @classmethod
@@ -117,35 +121,37 @@ class Exploration:
     def histogram(self) -> Histogram:
         """Voxels by value in the unit of the thresholds, and as many as noise alone would have.
 
-        Those above the floor of what was collected are all counted, the others are a sample of them.
+        Those above the floor of what was collected are all counted, the others in a probe of them.
         """
-        again = self._resegmenter()
+        resegmenter = self._resegmenter()
         middle = self._pass.sub_volume(self.scan.shape[0] // 2)
-        return histogram(again, self.params, middle.frames)
+        return histogram(resegmenter, self.params, middle.frames)
 
     def elbow(self) -> Elbow:
         """Seeds and blobs of the whole scan with other seed thresholds, all other parameters being the same."""
-        again = self._resegmenter()
-        *_, curve = elbow(again, self.params)
+        resegmenter = self._resegmenter()
+        *_, curve = elbow(resegmenter, self.params)
         return curve
 
     def pairable(self) -> PairCount:
         """Friedel pairs among the blobs, those by chance, and the fraction of blobs in pairs beyond chance.
 
-        Needs [setup] and [[phase]] in the recipe; the geometry is calibrated once, as a run would. Raises
-        `FriedelError`, and `InputError` for scans of half a turn.
+        Needs [setup] and [[phase]] in the recipe. The geometry is that of a run with the same [setup] in the output
+        folder; without one it is calibrated once, as a run would. Raises `FriedelError`, and `InputError` for scans
+        of half a turn.
         """
-        counter = self._counter or PairCounter.of(self.recipe)
-        blobs = self._collected(lambda: self._solver.whole_scan_table(self.params))
-        self._counter = counter.calibrated_by(blobs)
-        return self._counter.count(blobs)
+
+        def solved() -> BlobTable:
+            return self._collected(lambda: self._solver.whole_scan_table(self.params))
+
+        return self._counter.count(self.recipe, self._source.results, solved)
 
     def propose(self) -> TriedThresholds | None:
         """The thresholds with the most Friedel pairs beyond chance, found by trying some 30; None without any.
 
-        They are not set: `scan.set(**found.changes)` does.
+        They are not set: `scan.set(**found.changes)` does. The geometry is chosen as in `pairable`.
         """
-        counter = self._counter or PairCounter.of(self.recipe)
+        counter = PairCounter.of_run(self.recipe, self._source.results)
         *_, best = ThresholdSearch(self._resegmenter(), self.params, counter).steps()
         return best
 

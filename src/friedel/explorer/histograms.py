@@ -13,7 +13,7 @@ from friedel.segment.bright import FrameThreshold
 PER_DECADE = 24
 LOWEST = 0.25
 """The first edge of a histogram of values, in sigma."""
-SAMPLE = 1_000_000
+PROBE_VOXELS = 1_000_000
 """Values below the floor that are looked at: the others are like them."""
 
 
@@ -55,22 +55,22 @@ class Histogram(NamedTuple):
     noise: Floats
 
 
-def histogram(again: Resegmenter, params: SegmentParams, frames: Frames) -> Histogram:
+def histogram(resegmenter: Resegmenter, params: SegmentParams, frames: Frames) -> Histogram:
     """Voxels by value in the unit of the thresholds.
 
     Above the floor of what was collected they are counted, below it they are like those of `frames`
     [frame, row, col], clean frames of the scan. The moving median makes noise symmetric about 0, and spots are only
     above: what lies below 0 shows the noise.
     """
-    bright, sample = again.bright(), _sample(frames, again.frame_threshold)
-    scale = again.voxels / max(len(sample), 1)
-    top = max(float(bright.level.max(initial=0.0)), float(sample.max(initial=0.0)), 10 * again.sigma)
-    edges = _edges(LOWEST * again.sigma, bright.floor, top)
+    bright, probe = resegmenter.bright(), _probe_voxels(frames, resegmenter.frame_threshold)
+    scale = resegmenter.voxels / max(len(probe), 1)
+    top = max(float(bright.level.max(initial=0.0)), float(probe.max(initial=0.0)), 10 * resegmenter.sigma)
+    edges = _edges(LOWEST * resegmenter.sigma, bright.floor, top)
     low = edges[:-1] < bright.floor
-    counts = np.histogram(sample, edges)[0] * scale
+    counts = np.histogram(probe, edges)[0] * scale
     counts[~low] = np.histogram(bright.level, edges)[0][~low]
-    noise = np.histogram(-sample, edges)[0] * scale
-    return Histogram(edges / again.unit(params), counts, noise)
+    noise = np.histogram(-probe, edges)[0] * scale
+    return Histogram(edges / resegmenter.unit(params), counts, noise)
 
 
 def _edges(first: float, floor: float, top: float) -> Floats:
@@ -81,11 +81,11 @@ def _edges(first: float, floor: float, top: float) -> Floats:
     return np.concatenate([below, above])
 
 
-def _sample(frames: Frames, frame_threshold: FrameThreshold) -> AnyArray:
+def _probe_voxels(frames: Frames, frame_threshold: FrameThreshold) -> AnyArray:
     """Levels at some voxels, evenly spread, left-out pixels and what is not a number aside."""
     inside = np.flatnonzero(~frame_threshold.left_out.ravel())
     flat = frames.reshape(len(frames), -1)
-    step = max(len(frames) * len(inside) // SAMPLE, 1)
+    step = max(len(frames) * len(inside) // PROBE_VOXELS, 1)
     parts = []
     for k, frame in enumerate(flat):
         pixels = inside[k % step :: step]

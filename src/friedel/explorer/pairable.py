@@ -17,12 +17,14 @@ import numpy as np
 
 from friedel.calibrator import CalibrationRequest, choose_setup
 from friedel.errors import FriedelError, NoiseError
+from friedel.explorer.finished_run import calibrated_setup
 from friedel.explorer.heard_warnings import warnings_heard
 from friedel.explorer.resegmenter import Resegmenter
 from friedel.match import MatchParams, match
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.setup import Setup
+from friedel.output_folder.reader import OutputFolder
 from friedel.recipe import Recipe
 from friedel.runner.executors import give_way
 from friedel.segment import SegmentParams
@@ -83,6 +85,14 @@ class PairCounter:
         way = recipe.setup.calibrate if calibrated is None else "off"
         return cls(calibrated or recipe.setup.setup(), phases, recipe.match, recipe.run.seed, way)
 
+    @classmethod
+    def of_run(cls, recipe: Recipe, folder: OutputFolder) -> "PairCounter":
+        """By a recipe, with the geometry of a run with the same [setup] where the folder holds one.
+
+        Raises `FriedelError`s.
+        """
+        return cls.of(recipe, calibrated_setup(recipe, folder))
+
     def count(self, blobs: BlobTable) -> PairCount:
         """Pairs among the kept blobs. Raises `InputError` for scans of half a turn."""
         with warnings_heard():
@@ -96,6 +106,31 @@ class PairCounter:
         request = CalibrationRequest(self.setup, self.phases, self.calibrate, self.params, self.seed)
         with warnings_heard():
             return replace(self, setup=choose_setup(blobs, request).setup, calibrate="off")
+
+
+class CalibratedCounter:
+    """Counts pairs with one geometry as long as recipe and output folder stay: that of the blobs counted first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: tuple[tuple[object, ...], PairCounter] | None = None
+
+    def count(self, recipe: Recipe, folder: OutputFolder, solved: Callable[[], BlobTable]) -> PairCount:
+        """Pairs among the blobs that `solved` gives. Raises `FriedelError`s, before solving where it can."""
+        counter, blobs = PairCounter.of_run(recipe, folder), solved()
+        key = pairing_key(recipe, folder)
+        with self._lock:
+            known = self._known
+        if known is None or known[0] != key:
+            known = key, counter.calibrated_by(blobs)
+            with self._lock:
+                self._known = known
+        return known[1].count(blobs)
+
+
+def pairing_key(recipe: Recipe, folder: OutputFolder) -> tuple[object, ...]:
+    """With the same key, pairs are counted in the same way."""
+    return recipe.setup, recipe.phase, recipe.match, recipe.run.seed, folder
 
 
 @dataclass(frozen=True, slots=True)

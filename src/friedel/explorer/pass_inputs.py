@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from friedel.io.background_reader import Backgrounds
 from friedel.io.fingerprint import HALF
 from friedel.model.scan import Scan
+from friedel.output_folder.reader import OutputFolder
 from friedel.preprocess import PreprocessParams
 from friedel.recipe import Recipe
 from friedel.runner.executors import Alone, Threads
@@ -31,8 +31,12 @@ class ScanAndRecipe(Protocol):
     def scan(self) -> Scan | None:
         """The scan, where it can be opened."""
 
-    def run_backgrounds(self) -> Backgrounds | None:
-        """The background images of a finished run with these parameters, where there is one."""
+    @property
+    def results(self) -> OutputFolder:
+        """What the output folder holds now: another object when a run has changed it."""
+
+    def finished(self, stage: str) -> bool:
+        """Whether the output folder holds the result of this stage, of these parameters and this scan."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,7 @@ from friedel.model.baseline import Baseline
 from friedel.model.blobs import BlobTable
 from friedel.model.scan import Scan
 from friedel.model.stream import Executor
-from friedel.segment import BlobRuns, BrightVoxels, SegmentParams, components_of, solve
+from friedel.segment import BlobRuns, BrightVoxels, Components, SegmentParams, components_of, solve
 from friedel.segment.bright import FrameThreshold
 from friedel.segment.params import Thresholds
 
@@ -74,20 +74,38 @@ class Resegmenter:
     def runs(self, params: SegmentParams) -> BlobRuns:
         """The blobs, voxels in runs. Raises `NoiseError` where a run would."""
         frame_threshold = with_thresholds(self.frame_threshold, params, self.baseline, self.pixels)
+        seed_threshold = Thresholds.of(params, self.baseline.sigma).seed_threshold
         with warnings_heard():
-            components = components_of(
-                self.collected.filtered(frame_threshold),
-                params.connectivity,
-                wrap=self.whole and params.wraps(self.scan.full_turn),
-                seed_threshold=Thresholds.of(params, self.baseline.sigma).seed_threshold,
-                executor=self.executor,
-            )
-            runs = solve(
-                components,
-                params,
-                omega_start_deg=float(self.scan.omega_start_deg),
-                omega_step_deg=self.scan.omega_step_deg,
-                sigma=self.baseline.sigma,
-                executor=self.executor,
-            )
+            components = self.components(params, frame_threshold, seed_threshold=seed_threshold)
+            runs = self.solve(components, params)
         return cut_at_ends(runs, self.start, self.stop, self.scan)
+
+    def components(
+        self, params: SegmentParams, frame_threshold: FrameThreshold, *, seed_threshold: float | None = None
+    ) -> Components:
+        """Connected components, `frame_threshold` being that of the parameters; see `components_of`.
+
+        Raises `NoiseError` where a run would, and `NotCollected`.
+        """
+        return components_of(
+            self.collected.filtered(frame_threshold),
+            params.connectivity,
+            wrap=self.wraps(params),
+            seed_threshold=seed_threshold,
+            executor=self.executor,
+        )
+
+    def wraps(self, params: SegmentParams) -> bool:
+        """Whether the last frame touches the first."""
+        return self.whole and params.wraps(self.scan.full_turn)
+
+    def solve(self, components: Components, params: SegmentParams) -> BlobRuns:
+        """The blobs of these components as if the scan began and ended with the frames (see `cut_at_ends`)."""
+        return solve(
+            components,
+            params,
+            omega_start_deg=float(self.scan.omega_start_deg),
+            omega_step_deg=self.scan.omega_step_deg,
+            sigma=self.baseline.sigma,
+            executor=self.executor,
+        )

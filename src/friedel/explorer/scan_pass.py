@@ -256,7 +256,8 @@ class ScanPass:
         frames, rows, cols = inputs.scan.shape
         if inputs.preprocess.background == "none":
             return
-        stored, count = self.source.run_backgrounds(), -(-frames // inputs.preprocess.step)
+        stored = self.source.results.backgrounds if self.source.finished("preprocess") else None
+        count = -(-frames // inputs.preprocess.step)
         if stored is not None and len(stored) == count:
             scan_state.backgrounds = StoredBackgrounds(stored)
         else:

@@ -30,7 +30,7 @@ from friedel.model.scan import Scan
 from friedel.model.stream import Executor
 from friedel.runner.executors import Alone, Threads
 from friedel.runner.segment_images import read_segment_images
-from friedel.segment import BlobRuns, Components, SegmentParams, components_of, solve
+from friedel.segment import BlobRuns, Components, SegmentParams
 from friedel.segment.bright import FrameThreshold
 
 LIMITS = {"min_size", "max_size", "reject_edge", "reject_touching_excluded"}
@@ -102,6 +102,15 @@ class _Request:
         """The part of the voxels of so many frames that is bright."""
         return len(bright) / max(self.pixels * frames, 1)
 
+    def sub_volume_key(self, frames: FramesInMemory) -> Key:
+        """What tells these frames in memory from others."""
+        return "sub", self.generation, frames.start, frames.stop, frames.exact
+
+    def resegmenter(self, collected: CollectedVoxels, start: int, stop: int, executor: Executor) -> Resegmenter:
+        """What segments frames [start, stop), whose voxels were collected."""
+        whole = stop - start == self.scan.shape[0]
+        return Resegmenter(self.scan, self.baseline, collected, self.frame_threshold, start, stop, whole, executor)
+
 
 class Solver:
     """Solves one request at a time, the newest of each channel; keeps the last solutions.
@@ -144,16 +153,8 @@ class Solver:
         with self._lock:
             request = self._request(params)
             if scope == "whole":
-                collected = self._whole_scan()
-                start, stop, whole = 0, request.scan.shape[0], True
-            else:
-                frames = self._source.sub_volume(around)
-                source = ("sub", request.generation, frames.start, frames.stop, frames.exact)
-                collected = self._collected(frames, source, request)
-                start, stop, whole = frames.start, frames.stop, frames.stop - frames.start == request.scan.shape[0]
-        return Resegmenter(
-            request.scan, request.baseline, collected, request.frame_threshold, start, stop, whole, self._quiet
-        )
+                return self._of_whole_scan(request, self._quiet)
+            return self._of_frames(request, self._source.sub_volume(around), self._quiet)
 
     def whole_scan_table(self, params: SegmentParams) -> BlobTable:
         """The blobs of the whole scan as a run writes them; whoever asks for others meanwhile need not wait."""
@@ -167,11 +168,14 @@ class Solver:
             self._source.collect_for(params, error.floor)
             raise
 
-    def _whole_scan(self) -> CollectedVoxels:
+    def _of_whole_scan(self, request: _Request, executor: Executor) -> Resegmenter:
         collected = self._source.collected
         if collected is None:
             raise NotReady("the whole scan", rule="is still being looked through for bright voxels")
-        return collected
+        return request.resegmenter(collected, 0, request.scan.shape[0], executor)
+
+    def _of_frames(self, request: _Request, frames: FramesInMemory, executor: Executor) -> Resegmenter:
+        return request.resegmenter(self._collected(frames, request), frames.start, frames.stop, executor)
 
     def _request(self, params: SegmentParams) -> _Request:
         scan, baseline, generation = self._source.scan, self._source.baseline, self._source.generation
@@ -195,41 +199,40 @@ class Solver:
         return _Request(params, scan, baseline, generation, frame_threshold, pixels, key)
 
     def _whole(self, request: _Request) -> Solution:
-        collected = self._whole_scan()
+        resegmenter = self._of_whole_scan(request, self._executor)
         source = ("whole", request.generation)
         name = solution_id("whole", source, request.params)
-        wrap = request.params.wraps(request.scan.full_turn)
         try:
-            bright, key = self._filtered(collected, request, source, wrap=wrap)
+            bright, key = self._filtered(resegmenter, request, source)
         except NotCollected as error:
             self._source.collect_for(request.params, error.floor)
             raise
         known = self.solutions.find(name)
-        runs = known.runs if known is not None else self._solved(bright, key, request)
+        runs = known.runs if known is not None else self._solved(resegmenter, bright, key, request.params)
         noise, frames = request.frame_threshold.noise, request.scan.shape[0]
         return Solution(name, request.params, "whole", runs, request.part(bright, frames), 0, frames, noise=noise)
 
     def _of_sub_volume(self, request: _Request, around: Around) -> Solution:
         frames = self._source.sub_volume(around)
-        all_of_it = frames.stop - frames.start == request.scan.shape[0]
-        source = ("sub", request.generation, frames.start, frames.stop, frames.exact)
-        collected = self._collected(frames, source, request)
-        wrap = request.params.wraps(request.scan.full_turn) and all_of_it
+        source = request.sub_volume_key(frames)
+        resegmenter = self._of_frames(request, frames, self._executor)
         try:
-            bright, key = self._filtered(collected, request, (*source, self._times_collected), wrap=wrap)
+            bright, key = self._filtered(resegmenter, request, (*source, self._times_collected))
         except NotCollected:
             self._sub_volume = None
-            collected = self._collected(frames, source, request)
-            bright, key = self._filtered(collected, request, (*source, self._times_collected), wrap=wrap)
-        runs = cut_at_ends(self._solved(bright, key, request), frames.start, frames.stop, request.scan)
+            resegmenter = self._of_frames(request, frames, self._executor)
+            bright, key = self._filtered(resegmenter, request, (*source, self._times_collected))
+        solved = self._solved(resegmenter, bright, key, request.params)
+        runs = cut_at_ends(solved, frames.start, frames.stop, request.scan)
         name = solution_id("sub", source, request.params)
         return Solution(
             name, request.params, "sub", runs, request.part(bright, frames.stop - frames.start), frames.start,
-            frames.stop, preview=not frames.exact, cut=not all_of_it, noise=request.frame_threshold.noise,
+            frames.stop, preview=not frames.exact, cut=not resegmenter.whole, noise=request.frame_threshold.noise,
         )  # fmt: skip
 
-    def _collected(self, frames: FramesInMemory, source: Key, request: _Request) -> CollectedVoxels:
+    def _collected(self, frames: FramesInMemory, request: _Request) -> CollectedVoxels:
         """The bright voxels of the frames in memory, collected once."""
+        source = request.sub_volume_key(frames)
         if self._sub_volume is None or self._sub_volume[0] != source or self._sub_volume[1] is not frames:
             self._sub_volume = None  # its memory is needed
             self._times_collected += 1
@@ -240,38 +243,27 @@ class Solver:
             )
         return self._sub_volume[2]
 
-    def _filtered(
-        self, collected: CollectedVoxels, request: _Request, source: Key, *, wrap: bool
-    ) -> tuple[Components, Key]:
+    def _filtered(self, resegmenter: Resegmenter, request: _Request, source: Key) -> tuple[Components, Key]:
         """Filtered once for all parameters that need the same voxels, and what tells these voxels from others."""
-        connectivity = request.params.connectivity
+        params = request.params
         key = (
             *source,
             *request.frame_threshold_key,
             request.frame_threshold.floor,
             request.frame_threshold.limit,
-            connectivity,
-            wrap,
+            params.connectivity,
+            resegmenter.wraps(params),
         )
         if self._components is None or self._components[0] != key:
             self._components = None  # its memory is needed
-            voxels = collected.filtered(request.frame_threshold)
-            self._components = key, components_of(voxels, connectivity, wrap=wrap, executor=self._executor)
+            self._components = key, resegmenter.components(params, request.frame_threshold)
         return self._components[1], key
 
-    def _solved(self, bright: Components, voxels: Key, request: _Request) -> BlobRuns:
+    def _solved(self, resegmenter: Resegmenter, bright: Components, voxels: Key, params: SegmentParams) -> BlobRuns:
         """The blobs; where only limits have changed, the last one's rows are judged anew."""
-        params = request.params
         key = (*voxels, params.model_dump_json(exclude=LIMITS))
         if self._solved_last is not None and self._solved_last[0] == key:
             return self._solved_last[1].limited(params)
-        runs = solve(
-            bright,
-            params,
-            omega_start_deg=float(request.scan.omega_start_deg),
-            omega_step_deg=request.scan.omega_step_deg,
-            sigma=request.baseline.sigma,
-            executor=self._executor,
-        )
+        runs = resegmenter.solve(bright, params)
         self._solved_last = key, runs
         return runs

@@ -1,11 +1,11 @@
 """Bright voxels: those of clean frames that any blob can hold, as runs."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from friedel.errors import FriedelError, NoiseError
+from friedel.errors import FriedelError
 from friedel.kernels.segment.bright_runs import (
     Runs,
     beside_invalid,
@@ -19,7 +19,7 @@ from friedel.model.arrays import AnyArray, Frames, Image, Indices, Mask
 from friedel.model.baseline import Baseline
 from friedel.model.stream import CleanBlock, Executor, Serial
 from friedel.segment.exclude import left_out, noise_per_pixel
-from friedel.segment.fullness import most_bright, too_full
+from friedel.segment.fullness import check_fullness, most_bright
 from friedel.segment.params import SegmentParams, Thresholds, sigma_of
 
 TASK_VOXELS = 1 << 20
@@ -187,8 +187,10 @@ def _extract(block: CleanBlock, begin: int, end: int, threshold: FrameThreshold)
         frames, first, smallest_float32(threshold.floor), threshold.noise, threshold.lowest_counts,
         threshold.left_out, threshold.states, threshold.limit, runs, level, intensity, invalid,
     )  # fmt: skip
-    if too_bright >= 0:
-        raise _too_bright(frames[too_bright], first + too_bright, threshold)
+    if too_bright >= 0:  # its voxels were counted up to the limit: the error tells of all of them
+        whole = replace(threshold, limit=threshold.left_out.size)
+        runs = _extract(block, begin + too_bright, begin + too_bright + 1, whole).runs
+        check_fullness(runs, threshold.left_out, most=threshold.limit, floor=threshold.floor)
     runs, level = runs.take(slice(0, n_runs)), level[:n_voxels]
     beside, at_side = _beside_invalid(frames, first, runs, invalid, threshold)
     return BrightVoxels(
@@ -229,12 +231,3 @@ def _beside_invalid(
         found.append(out[:n] + (first + k) * frames[k].size)
         sides.append(side[:n])
     return _concatenated(found, np.int64), _concatenated(sides, np.bool_)
-
-
-def _too_bright(frame: Image, number: int, threshold: FrameThreshold) -> NoiseError:
-    level = (
-        frame if threshold.noise is None else frame / np.where(threshold.left_out, np.float32(1), threshold.noise)
-    )
-    inside = ~threshold.left_out
-    bright, pixels = np.count_nonzero(inside & (level >= threshold.floor)), np.count_nonzero(inside)
-    return too_full(number, int(bright), int(pixels), most=threshold.limit, floor=threshold.floor)

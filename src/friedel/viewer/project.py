@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from friedel.errors import FriedelError, RecipeError
+from friedel.explorer.finished_run import is_finished
 from friedel.explorer.heard_warnings import warnings_heard
 from friedel.io import open_scan
-from friedel.io.background_reader import Backgrounds
 from friedel.model.arrays import Mask
 from friedel.model.scan import Scan
 from friedel.output_folder.files import GRAIN_STAGES, RECIPE, STAGES
@@ -19,7 +19,6 @@ from friedel.recipe.usable import load_usable
 from friedel.runner.executors import Alone, Threads, local_executor
 from friedel.runner.lock import at_work
 from friedel.runner.segment_images import SegmentImages, read_segment_images
-from friedel.runner.stage_hashes import stage_hashes
 from friedel.viewer.drafts import paths_in, with_section
 
 
@@ -171,25 +170,11 @@ class Project:
         return bool(at_work(self.out))
 
     def finished(self, stage: str) -> bool:
-        """Whether OUT holds the result of this stage, of the draft's parameters and this scan.
-
-        While a run is at work files come before they are recorded: what it recorded holds.
-        """
-        recipe, scan, record = self.recipe, self._opened, self.results.record
-        if recipe is None or scan is None or record is None or self.mask is not None:
+        """Whether OUT holds the result of this stage, of the draft's parameters and this scan."""
+        recipe, scan = self.recipe, self._opened
+        if recipe is None or scan is None or self.mask is not None:
             return False
-        try:
-            segment_images = SegmentImages() if stage == "preprocess" else self.segment_images
-            wanted = stage_hashes(recipe, scan, segment_images)[stage]
-            if self.at_work:
-                return stage in record.stages and record.stages[stage].hash == wanted
-            return record.finished(stage, wanted, self.out)
-        except (FriedelError, OSError):
-            return False
-
-    def run_backgrounds(self) -> Backgrounds | None:
-        """The background images of OUT, where a run with the draft's parameters made them."""
-        return self.results.backgrounds if self.finished("preprocess") else None
+        return is_finished(stage, recipe, scan, self.results)
 
     @property
     def warnings(self) -> list[str]:

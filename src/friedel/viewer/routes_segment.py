@@ -15,10 +15,16 @@ from friedel.explorer.display import clean_image
 from friedel.explorer.elbow import THRESHOLDS, ElbowCache, elbow
 from friedel.explorer.histograms import Histogram, histogram
 from friedel.explorer.outlines import Outlines
-from friedel.explorer.pairable import PairCounter, Proposer, ThresholdSearch
+from friedel.explorer.pairable import (
+    CalibratedCounter,
+    PairCount,
+    PairCounter,
+    Proposer,
+    ThresholdSearch,
+    pairing_key,
+)
 from friedel.explorer.solution import Overtaken, Scope, Solution
 from friedel.model.blobs import Reason
-from friedel.output_folder.files import PAIRS
 from friedel.recipe import Recipe
 from friedel.runner.executors import give_way
 from friedel.segment import SegmentParams
@@ -96,6 +102,7 @@ class SegmentPage:
         self._lock = threading.Lock()
         self._known: dict[str, tuple[object, Any]] = {}
         self._elbows = ElbowCache()
+        self._counter = CalibratedCounter()
         self.proposer = Proposer()
         self.newest: str | None = None
         self._quiet = ThreadPoolExecutor(1, thread_name_prefix="friedel-aside", initializer=give_way)
@@ -178,18 +185,18 @@ class SegmentPage:
         """Values of the draft's scan: of all of it where that was looked through, else of the sub-volume."""
         params, held = self._draft().segment, self._session.sub_volume(whole(request, "frame", self._middle()))
         scope: Scope = "whole" if self._session.scan_pass.bright is not None else "sub"
-        again = self._solver.resegmenter(params, scope, around=held.start)
-        key = (*self._look(params), held.start, held.stop, held.exact, again.floor)
+        resegmenter = self._solver.resegmenter(params, scope, around=held.start)
+        key = (*self._look(params), held.start, held.stop, held.exact, resegmenter.floor)
 
         def made() -> Histogram:
-            return self._in_quiet_thread(lambda: histogram(again, params, held.frames))
+            return self._in_quiet_thread(lambda: histogram(resegmenter, params, held.frames))
 
         found: Histogram = self._once("histogram", key, made)
         return {
             "edges": found.edges.tolist(),
             "counts": found.counts.tolist(),
             "noise": found.noise.tolist(),
-            "sigma": again.sigma / again.unit(params),
+            "sigma": resegmenter.sigma / resegmenter.unit(params),
             "unit": params.unit,
             "scope": scope,
         }
@@ -198,48 +205,34 @@ class SegmentPage:
         """The curve for the draft's other parameters: with more than `known` thresholds, or all of them."""
         scope = _scope(one_of(request, "scope", ("whole", "sub")))
         params, known = self._draft().segment, whole(request, "known", THRESHOLDS)
-        again = self._solver.resegmenter(params, scope, around=whole(request, "frame", self._middle()))
+        resegmenter = self._solver.resegmenter(params, scope, around=whole(request, "frame", self._middle()))
         alike = params.model_dump_json(exclude={"seed_threshold"})
-        key = (scope, *self._look(params), again.start, again.stop, again.floor, alike)
+        key = (scope, *self._look(params), resegmenter.start, resegmenter.stop, resegmenter.floor, alike)
         found = self._in_quiet_thread(
-            lambda: self._elbows.after(key, lambda: elbow(again, params), known, _ELBOW_S)
+            lambda: self._elbows.after(key, lambda: elbow(resegmenter, params), known, _ELBOW_S)
         )
         return {**found.plain(), "unit": params.unit}
 
     def pairable(self, body: dict[str, Any]) -> dict[str, Any]:
         """Pairs of the whole scan with these parameters."""
-        params, counter = self._params(body), self._pair_counter()
+        params, recipe, results = self._params(body), self._draft(), self._session.project.results
 
-        def counted() -> dict[str, Any]:
-            blobs = self._solver.whole_scan_table(params)
-            calibrated: PairCounter = self._once(
-                "pairing", self._pairing_key(), lambda: counter.calibrated_by(blobs)
-            )
-            return calibrated.count(blobs).plain()
+        def counted() -> PairCount:
+            return self._counter.count(recipe, results, lambda: self._solver.whole_scan_table(params))
 
-        key = (*self._pairing_key(), self._session.scan_pass.generation, params)
-        found: dict[str, Any] = self._once("pairable", key, counted)
-        return found
+        key = (*pairing_key(recipe, results), self._session.scan_pass.generation, params)
+        found: PairCount = self._once("pairable", key, counted)
+        return found.plain()
 
     def propose(self, body: dict[str, Any]) -> None:
         """Begin or stop the search."""
         if body.get("stop"):
             self.proposer.stop()
             return
-        params, counter = self._draft().segment, self._pair_counter()
-        again = self._solver.resegmenter(params, "whole")
-        self.proposer.start(lambda: ThresholdSearch(again, params, counter))
-
-    def _pair_counter(self) -> PairCounter:
-        """Geometry and crystals of the draft; where a run of the same has calibrated it, that."""
-        recipe, results = self._draft(), self._session.project.results
-        ran = results.recipe
-        same = ran is not None and ran.setup == recipe.setup and results.has(PAIRS)
-        return PairCounter.of(recipe, results.setup if same else None)
-
-    def _pairing_key(self) -> tuple[object, ...]:
         recipe = self._draft()
-        return recipe.setup, recipe.phase, recipe.match, recipe.run.seed, self._session.project.results
+        params, counter = recipe.segment, PairCounter.of_run(recipe, self._session.project.results)
+        resegmenter = self._solver.resegmenter(params, "whole")
+        self.proposer.start(lambda: ThresholdSearch(resegmenter, params, counter))
 
     def _look(self, params: SegmentParams) -> tuple[object, ...]:
         """What is looked at, and through what."""
