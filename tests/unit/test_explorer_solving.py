@@ -126,6 +126,7 @@ def test_a_frame_too_full_of_bright_voxels_is_refused_as_a_run_does():
     with pytest.raises(NoiseError) as solved_again:
         Solver(source, Serial()).solve(params, "whole")
     assert (solved_again.value.what, solved_again.value.rule) == (from_run.value.what, from_run.value.rule)
+    assert str(solved_again.value.got).startswith(str(from_run.value.got))  # and how many more there are
 
 
 @pytest.mark.parametrize("params", [COUNTS, LOCAL])
