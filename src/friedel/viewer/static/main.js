@@ -134,6 +134,7 @@ async function start() {
   state.on([...address.KEPT], address.writeAddress);
   window.addEventListener("hashchange", address.readAddress);
   window.addEventListener("pagehide", goodbye);
+  window.addEventListener("pointerdown", state.endStep, { capture: true }); // two drags are two steps of undo
   poll();
   await showTab();
   friedel.ready = true;

@@ -158,7 +158,7 @@ let future = [];
 
 /**
  * Change values of one section of the draft recipe. Changes of the same key shortly after one another (a dragged
- * slider) are one step of undo.
+ * slider) are one step of undo, up to `endStep`.
  * @param {Section} section
  * @param {Object<string, unknown>} values
  */
@@ -174,6 +174,12 @@ export function edit(section, values) {
   else past = [...past.slice(-199), { section, before, after, keys, at: now }];
   future = [];
   set({ [section]: after });
+}
+
+/** What comes now is another step of undo, however shortly after the last: the pointer was pressed anew. */
+export function endStep() {
+  const last = past.at(-1);
+  if (last && "at" in last) last.at = -Infinity;
 }
 
 /** Something that is not a value of the recipe was changed, and can be taken back. @param {Deed} deed */
