@@ -17,7 +17,7 @@ from friedel.errors import FriedelWarning, RecipeError
 from friedel.index import index
 from friedel.io.setup_record import load_setup, setup_record, setup_with
 from friedel.io.shape_store import write_shapes
-from friedel.io.store import read_blobs, read_pairs, write_grains, write_pairs, write_volume
+from friedel.io.store import write_grains, write_pairs, write_volume
 from friedel.match import match
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
@@ -73,7 +73,8 @@ class StageInputs:
     def blobs(self) -> BlobTable:
         """The blobs of `blobs.h5`."""
         if self._blobs is None:
-            self._blobs = read_blobs(self.job.out / BLOBS)
+            folder = OutputFolder(self.job.out)
+            self._blobs = folder.needed(folder.blobs, BLOBS)
         return self._blobs
 
     def setup(self, file: str) -> Setup:
@@ -88,7 +89,8 @@ class StageInputs:
     def pairs(self, setup: Setup) -> PairTable:
         """The pairs with a set-up: those of `pairs.h5` where they were matched with it, else matched anew."""
         if same_geometry(setup, self.setup(PAIRS)):
-            return read_pairs(self.job.out / PAIRS)
+            folder = OutputFolder(self.job.out)
+            return folder.needed(folder.pairs, PAIRS)
         return self.match(setup)
 
     def match(self, setup: Setup) -> PairTable:
