@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.browser.view import given_back
+
 
 @pytest.fixture
 def frames(view):
@@ -63,6 +65,25 @@ def test_pixels_are_painted_erased_and_forgotten(frames):
     frames.until("document.querySelector('#panel-frames').textContent.includes('No pixel is masked')")
 
 
+def test_what_is_painted_before_the_mask_has_come_stays(view):
+    late = []
+    view.page.route("**/api/mask?*", lambda route: late.append(route))  # noqa: PLW0108  (Playwright marks it)
+    panel = view.tab("frames")
+    view.until("friedel.counters.frame > 0 && friedel.state.get().cursor")
+    view.page.keyboard.press("p")
+    view.drag(view.place("frames", 20, 20), view.place("frames", 40, 20))
+    masked = panel.get_by_text("pixels masked")
+    painted = masked.text_content()
+    view.page.unroute("**/api/mask?*")
+    for one in late:
+        one.continue_()
+    view.until("performance.getEntriesByType('resource').filter(one => one.name.endsWith('api/mask')).length > 1")
+    view.settled()
+    assert masked.text_content() == painted
+    view.page.keyboard.press("Control+z")
+    view.until("document.querySelector('#panel-frames').textContent.includes('No pixel is masked')")
+
+
 def test_a_click_puts_the_cross_there_and_sections_and_course_follow(frames):
     sections, courses = frames.counter("section"), frames.counter("course")
     frames.page.mouse.click(*frames.place("frames", 33.5, 88.5))
@@ -121,3 +142,20 @@ def test_the_wheel_zooms_a_drag_pans_and_a_double_click_fits(frames):
     assert panned["x0"] == pytest.approx(zoomed["x0"] - 30 / zoomed["scale"], abs=0.2)
     frames.page.mouse.dblclick(*at)
     frames.until("friedel.state.get().zoom === null")
+
+
+def test_an_edit_taken_back_at_once_is_not_sent_and_takes_no_control(frames, another):
+    before = frames.state("preprocess", "margin")
+    frames.page.keyboard.press("m")
+    frames.drag(frames.place("frames", 10, 12), frames.place("frames", 20, 30))
+    frames.page.keyboard.press("Delete")
+    assert frames.state("preprocess", "margin") == before
+    frames.settled()
+    another.open("tab=frames").until("friedel.counters.frame > 0")
+    another.settled()
+    another.page.keyboard.press("p")
+    another.drag(another.place("frames", 20, 20), another.place("frames", 40, 20))
+    another.panel("frames").get_by_text("pixels masked").wait_for()
+    another.page.keyboard.press("Control+z")
+    another.until("document.querySelector('#panel-frames').textContent.includes('No pixel is masked')")
+    given_back(another)

@@ -11,7 +11,7 @@ import { mountHeader } from "./shell/header.js";
 import { showHelp } from "./shell/help.js";
 import { keepEdits, restoreEdits } from "./shell/kept_edits.js";
 import { poll } from "./shell/progress.js";
-import { reload, sendDrafts } from "./shell/session.js";
+import { reload, sendDrafts, unsent } from "./shell/session.js";
 import { complain, toast } from "./shell/toasts.js";
 
 /** @typedef {import("./lib/types.js").Page} Page */
@@ -26,7 +26,7 @@ const PAGES = [
   { name: "save", title: "Save" },
 ];
 
-const friedel = { ready: false, counters: state.counters, timings: state.timings, state };
+const friedel = { ready: false, counters: state.counters, timings: state.timings, state, unsent };
 Object.assign(window, { friedel });
 
 /** @type {import("./lib/types.js").App} */
@@ -112,8 +112,7 @@ function bindKeys() {
 
 function goodbye() {
   keepEdits();
-  if (state.get().progress?.control?.mine)
-    api.post("api/control", { release: true }, { keepalive: true }).catch(() => {});
+  api.post("api/control", { release: true }, { keepalive: true }).catch(() => {}); // nothing, where it has none
 }
 
 async function start() {

@@ -73,7 +73,7 @@ export function boxTool(tool) {
   /** @param {Point} p */
   function begin(p) {
     if (!tool() || !view) return false;
-    const list = boxes();
+    const list = [...boxes()];
     const found = hit(p);
     const at = view.toPicture(p.x, p.y);
     if (found) chosen = found.i;

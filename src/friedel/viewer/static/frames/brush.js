@@ -36,6 +36,20 @@ export function brush({ tool, onChange, onError }) {
   let last = null;
   /** @type {{x: number, y: number}|null} */
   let pointer = null;
+  // A mask asked for before a stroke was drawn or sent may lack it: it is asked for again.
+  let changes = 0;
+  let open = 0;
+  let outdated = false;
+  const begins = () => (changes++, open++);
+  const ends = () => (changes++, open--);
+
+  /** The sheet, as large as a frame; false where none is known. */
+  function laid() {
+    if (rows) return true;
+    ({ rows, cols } = state.scanShape());
+    Object.assign(sheet, { width: cols, height: rows });
+    return rows > 0;
+  }
 
   /** @param {Run[]} runs @param {boolean} on */
   function stamp(runs, on) {
@@ -83,9 +97,12 @@ export function brush({ tool, onChange, onError }) {
    * @returns {Promise<{painted: Run[], erased: Run[]}|null>} what it changed
    */
   async function send(op, runs) {
+    begins();
+    const sent = api.post("api/mask", { op, runs }).finally(ends);
     try {
-      const { masked, painted, erased } = await api.post("api/mask", { op, runs });
+      const { masked, painted, erased } = await sent;
       onChange(masked);
+      if (outdated) load().catch(onError);
       return { painted, erased };
     } catch (error) {
       onError(error);
@@ -108,10 +125,14 @@ export function brush({ tool, onChange, onError }) {
     state.did({ back, again });
   }
 
+  /** @returns {Promise<void>} */
   async function load() {
     const scan = state.get().session?.scan;
     if (!scan) return;
+    const before = changes;
     const { data, shape } = await api.getArray("api/mask", { channel: "mask" });
+    outdated = open > 0 || changes !== before;
+    if (outdated) return open ? undefined : load();
     [rows, cols] = shape;
     sheet.width = cols;
     sheet.height = rows;
@@ -145,14 +166,18 @@ export function brush({ tool, onChange, onError }) {
     },
     drag(phase, p) {
       if (phase === "down") {
-        if (!tool() || !rows) return false;
+        if (!tool() || !laid()) return false;
+        begins();
         stroke = [];
         last = null;
         extend(p);
         return true;
       }
       if (phase === "move") extend(p);
-      else change(tool() ?? "paint", merged(stroke));
+      else {
+        ends();
+        change(tool() ?? "paint", merged(stroke));
+      }
       pointer = p;
       return true;
     },

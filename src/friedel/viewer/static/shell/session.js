@@ -10,8 +10,16 @@ import { complain } from "./toasts.js";
 /** So long after the last edit the draft is sent. */
 const WAIT_MS = 250;
 
-/** @type {Map<Section, number>} */
+/** Timers of drafts that wait or are on their way. @type {Map<Section, number>} */
 const pending = new Map();
+
+/** Those of them that are on their way. @type {Map<Section, number>} */
+const leaving = new Map();
+
+/** Whether an edit has not reached the server yet. */
+export function unsent() {
+  return pending.size > 0;
+}
 
 /** Grows with every edit, and with every draft that the server took. */
 let edits = 0;
@@ -40,9 +48,18 @@ export function sendDrafts() {
       const known = s.session?.recipe?.[section];
       if (changed.has("session")) return;
       if (!state.same(known, s[section])) sendDraft(section);
-      else if (s.draftError?.section === section) state.set({ draftError: null }); // taken back
+      else takenBack(section);
     });
   }
+}
+
+/** What the server has is what is wanted: nothing needs to be sent. @param {Section} section */
+function takenBack(section) {
+  if (!leaving.has(section)) {
+    window.clearTimeout(pending.get(section));
+    pending.delete(section);
+  }
+  if (state.get().draftError?.section === section) state.set({ draftError: null });
 }
 
 /** @param {Section} section */
@@ -51,6 +68,7 @@ function sendDraft(section) {
   window.clearTimeout(pending.get(section));
   const timer = window.setTimeout(async () => {
     const values = state.get()[section];
+    leaving.set(section, timer);
     try {
       const { recipe } = await api.post("api/draft", { section, values }, { channel: `draft-${section}` });
       edits++; // a session that is on its way was asked for before this was known
@@ -66,6 +84,8 @@ function sendDraft(section) {
         takeBack(section);
         return;
       }
+    } finally {
+      if (leaving.get(section) === timer) leaving.delete(section);
     }
     if (pending.get(section) !== timer) return; // a newer one is on its way
     pending.delete(section);
