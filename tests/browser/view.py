@@ -13,7 +13,8 @@ SETTLED = """
 (() => {
   const {state} = friedel, s = state.get();
   const busy = document.querySelector('#panel-segment .result .busy');
-  return !friedel.unsent() && ['preprocess', 'segment'].every(name => state.same(s[name], s.session.recipe[name]) || s.draftError)
+  return !friedel.unsent()
+    && ['preprocess', 'segment'].every(name => state.same(s[name], s.session.recipe[name]) || s.draftError)
     && ['done', 'failed', 'stopped'].includes(s.progress?.pass.state) && s.progress.revision === s.session.revision
     && (s.tab !== 'segment' || (s.solution && busy.hidden && !document.querySelector('.line[data-drawn="false"]')));
 })()
