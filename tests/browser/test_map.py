@@ -26,7 +26,7 @@ def stored(scanned):
 def map_page(request, browser, address):
     """The map, drawn by WebGL2 and without it."""
     with looking(browser, address + ("" if request.param == "webgl" else "&gl=0")) as view:
-        view.open("tab=volume&grain=0")
+        view.open("tab=volume&grain=1")
         view.until("friedel.solid?.bestDone")
         name = view.js("friedel.solid.renderer.name")
         assert (name == "Canvas2D") == (request.param == "canvas")

@@ -57,7 +57,7 @@ def test_imaged11_reads_our_grains(tmp_path):
         np.testing.assert_allclose(grain.ubi, GRAINS.UBI[i], rtol=1e-14)
         np.testing.assert_allclose(grain.translation, GRAINS.position_um[i], rtol=1e-14)
         np.testing.assert_allclose(grain.U, GRAINS.U[i], atol=1e-9)
-        assert grain.name.strip() == f"{i}:{GRAINS.phases[GRAINS.phase[i]]}"
+        assert grain.name.strip() == f"{i + 1}:{GRAINS.phases[GRAINS.phase[i]]}"
         assert int(grain.npks) == np.diff(GRAINS.blob_pointer)[i]
 
 

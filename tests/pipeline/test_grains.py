@@ -1,5 +1,6 @@
 """From a raw scan to the map through the pipeline: what it finds, what it refuses to find, and what it resumes."""
 
+import csv
 import json
 import shutil
 import warnings
@@ -105,6 +106,76 @@ def test_a_finished_run_has_nothing_to_do_and_later_stages_run_alone(made, out, 
 def test_every_format_is_exported(out, tmp_path, format_name):
     path = friedel.export(out, format_name, tmp_path / EXPORT_FILES[format_name][0])
     assert path.stat().st_size > 100
+
+
+def test_one_number_names_a_grain_in_every_file(out, tmp_path):
+    """The voxels of a number lie about the place that every export gives under that number."""
+    from ImageD11.columnfile import columnfile
+    from ImageD11.grain import read_grain_file
+    from pyarrow import parquet
+
+    volume, blobs = read_volume(out / "volume.h5"), friedel.read_blobs(out / "blobs.h5")
+    with h5py.File(out / "grains.h5") as file:
+        number, place = file["grains/grain_id"][()], file["grains/position_um"][()]
+        first, second = (file[f"boundaries/grain_id_{end}"][()] for end in "ab")
+    assert number.tolist() == list(range(1, len(place) + 1))
+    centre = {n: _centre(volume, n) for n in number.tolist()}
+    for n, at in zip(number.tolist(), place, strict=True):
+        assert min(number.tolist(), key=lambda m, at=at: np.linalg.norm(at - centre[m])) == n
+    label = volume.grain_id
+    touching = {
+        tuple(sorted((int(a), int(b))))
+        for axis in range(3)
+        for a, b in zip(np.delete(label, -1, axis).ravel(), np.delete(label, 0, axis).ravel(), strict=True)
+        if a != b and a and b
+    }
+    assert set(zip(first.tolist(), second.tolist(), strict=True)) == touching
+
+    friedel.export(out, "csv", tmp_path / "b.csv")
+    with (tmp_path / "b_grains.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["grain_id"]) for row in rows] == number.tolist()
+    assert [float(row["position_um_x"]) for row in rows] == place[:, 0].tolist()
+    friedel.export(out, "parquet", tmp_path / "b.parquet")
+    table = parquet.read_table(tmp_path / "b_grains.parquet")
+    assert table["grain_id"].to_pylist() == number.tolist()
+    np.testing.assert_array_equal(table["position_um_z"].to_numpy(), place[:, 2])
+    spots = parquet.read_table(tmp_path / "b.parquet").to_pydict()
+    grains = friedel.read_grains(out / "grains.h5")
+    for row in range(len(grains)):
+        mine = grains.blobs[grains.blob_pointer[row] : grains.blob_pointer[row + 1]]
+        alone = ~grains.shared[grains.blob_pointer[row] : grains.blob_pointer[row + 1]]
+        assert {spots["grain_id"][blob] for blob in mine[alone]} == {row + 1}
+        # the planes that a blob is labelled with diffract to where the blob is: a pixel is .17 deg
+        g = np.linalg.inv(grains.UBI[row]) @ [[spots[axis][blob] for blob in mine[alone]] for axis in "hkl"]
+        bragg = 2 * np.degrees(np.arcsin(np.linalg.norm(g, axis=0) * 12.39842 / 40.0 / 2))
+        off = np.abs(np.array(spots["two_theta"])[mine[alone]] - bragg)
+        assert np.median(off) < 0.03
+        assert off.max() < 0.5
+        order = np.argsort(bragg)
+        rings = np.array(spots["ring"])[mine[alone]][order]
+        assert rings[0] >= 1
+        assert (np.diff(rings) >= 0).all()
+
+    friedel.export(out, "imaged11", tmp_path / "grains.map")
+    for row, grain in enumerate(read_grain_file(str(tmp_path / "grains.map"))):
+        assert int(grain.name.split(":")[0]) == number[row]
+        np.testing.assert_allclose(grain.translation, place[row])
+    peaks = columnfile(str(tmp_path / "grains.flt"))
+    assert peaks.nrows == len(blobs)
+    np.testing.assert_array_equal(peaks.grain_id, spots["grain_id"][: len(blobs)])
+    np.testing.assert_array_equal(peaks.labels, peaks.grain_id - 1)
+    friedel.export(out, "dream3d", tmp_path / "map.dream3d")
+    with h5py.File(tmp_path / "map.dream3d") as file:
+        found = {}
+        file.visititems(lambda name, item: found.update({name.rsplit("/", 1)[-1]: item}))
+        np.testing.assert_array_equal(found["FeatureIds"][()][..., 0], volume.grain_id)
+        np.testing.assert_allclose(found["Centroids"][()][number], place, rtol=1e-6)
+
+
+def _centre(volume, number):
+    where = np.argwhere(volume.grain_id == number)[:, ::-1]
+    return volume.origin_um + (where.mean(axis=0) + 0.5) * volume.voxel_um
 
 
 def test_the_same_grains_for_any_number_of_threads(made, out, tmp_path):

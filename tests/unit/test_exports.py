@@ -155,7 +155,7 @@ def test_a_table_of_no_grains_has_its_heading(tmp_path):
     )
     assert rows_of(tmp_path / "full.csv") == []
     heading = (tmp_path / "full.csv").read_text().strip().split(",")
-    assert {"grain", "rodrigues_x", "axes_22", "slip_plane_0"} <= set(heading)
+    assert {"grain_id", "rodrigues_x", "axes_22", "slip_plane_0"} <= set(heading)
 
 
 def test_a_table_of_grains_can_be_parquet_and_nothing_else(tmp_path):

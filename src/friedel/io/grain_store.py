@@ -72,8 +72,10 @@ def read_description(path: str | Path) -> Description | None:
 
 
 def write_grains_group(file: h5py.Group, table: GrainTable) -> None:
-    """Put /grains into an open file: one dataset for each array of `GrainTable`."""
-    write_record(file.create_group("grains"), table, _UNITS)
+    """Put /grains into an open file: one dataset for each array of `GrainTable`, and the grains' numbers."""
+    group = file.create_group("grains")
+    write_record(group, table, _UNITS)
+    group.create_dataset("grain_id", data=table.grain_id).attrs["meaning"] = "number of the grain, as in the map"
 
 
 def read_grains_group(group: h5py.Group) -> GrainTable:

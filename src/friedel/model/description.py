@@ -24,8 +24,8 @@ GRAIN_COLUMNS: tuple[Column, ...] = (
     Column("slip_vector", "f8", "", "unit vector of that direction, sample frame"),
 )
 BOUNDARY_COLUMNS: tuple[Column, ...] = (
-    Column("grain_a", "i8", "", "row of the grain table"),
-    Column("grain_b", "i8", "", "row of the grain table, larger than grain_a"),
+    Column("grain_id_a", "i8", "", "number of a grain"),
+    Column("grain_id_b", "i8", "", "number of a grain, larger than grain_id_a"),
     Column("misorientation_deg", "f8", "deg", "between the two lattices; nan between phases"),
     Column("area_um2", "f8", "um^2", "area, from crossings along 13 directions"),
     Column("faces", "i8", "", "faces between voxels of the two"),

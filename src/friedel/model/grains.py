@@ -74,6 +74,11 @@ class GrainTable:
     def __len__(self) -> int:
         return len(self.position_um)
 
+    @property
+    def grain_id(self) -> Indices:
+        """Numbers (n) of the grains, as the map, files, exports and the page say them: row + 1; 0 is no grain."""
+        return np.arange(1, len(self) + 1)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GrainVolume:

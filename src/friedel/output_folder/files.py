@@ -27,8 +27,8 @@ EXPORT_FILES: Mapping[str, tuple[str, ...]] = {
     "vtkhdf": ("map.vtkhdf",),
     "xdmf": ("map.xdmf", "map.xdmf.h5"),
     "dream3d": ("map.dream3d",),
-    "imaged11": ("grains.map", "grains.par"),
-    "parquet": ("blobs.parquet",),
+    "imaged11": ("grains.map", "grains.par", "grains.flt"),
+    "parquet": ("blobs.parquet", "blobs_grains.parquet"),
     "csv": ("blobs.csv", "blobs_grains.csv"),
 }
 """What each format of `friedel export` writes unless the user gives another name; the first is the main file."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from friedel.calibrator import CalibrationRequest, Decision, choose_setup
 from friedel.errors import RecipeError
@@ -12,10 +12,13 @@ from friedel.io.export import (
     export_grain_map,
     export_grains,
     export_parameters,
+    export_peaks,
     export_table,
     export_vtkhdf,
     export_xdmf,
 )
+from friedel.model.arrays import AnyArray
+from friedel.model.blob_labels import blob_labels
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable, GrainVolume
 from friedel.model.truth import Truth
@@ -70,25 +73,39 @@ def _map_of(folder: OutputFolder) -> tuple[GrainVolume, GrainTable, tuple[Phase,
     return volume, grains, _phases(folder)
 
 
+def _table(folder: OutputFolder, target: Path, kind: Literal["parquet", "csv"]) -> None:
+    """The blobs with what is known about them, and beside them the grains where there are some."""
+    grains = folder.undamaged(folder.grains, GRAINS)
+    export_table(folder.needed(folder.blobs, BLOBS), target, kind, _labels(folder))
+    if grains is not None:
+        about = folder.undamaged(folder.description, GRAINS)
+        export_grains(grains, target.with_name(f"{target.stem}_grains.{kind}"), kind, description=about)
+
+
+def _labels(folder: OutputFolder) -> dict[str, AnyArray]:
+    """Grain, planes, angles and ring of each blob; nothing for a run without geometry."""
+    setup, grains = folder.setup, folder.undamaged(folder.grains, GRAINS)
+    pairs = folder.undamaged(folder.pairs, PAIRS)
+    if setup is None or not folder.phases or (grains is None and pairs is None):
+        return {}
+    return blob_labels(folder.needed(folder.blobs, BLOBS), grains, pairs, setup, folder.phases)
+
+
 def _parquet(folder: OutputFolder, target: Path) -> None:
-    export_table(folder.needed(folder.blobs, BLOBS), target, "parquet")
+    _table(folder, target, "parquet")
 
 
 def _csv(folder: OutputFolder, target: Path) -> None:
-    """The blobs, and beside them the grains where there are some."""
-    export_table(folder.needed(folder.blobs, BLOBS), target, "csv")
-    grains = folder.undamaged(folder.grains, GRAINS)
-    if grains is not None:
-        about = folder.undamaged(folder.description, GRAINS)
-        export_grains(grains, target.with_name(f"{target.stem}_grains.csv"), description=about)
+    _table(folder, target, "csv")
 
 
 def _imaged11(folder: OutputFolder, target: Path) -> None:
-    """The grain file, and beside it the geometry as `.par`."""
+    """The grain file, and beside it the geometry as `.par` and the labelled peaks as `.flt`."""
     grains, phases = folder.needed(folder.grains, GRAINS), _phases(folder)
-    setup = folder.needed(folder.setup, GRAINS)
+    setup, blobs = folder.needed(folder.setup, GRAINS), folder.needed(folder.blobs, BLOBS)
     export_grain_map(target, grains)
     export_parameters(target.with_suffix(".par"), setup, phases[0])
+    export_peaks(target.with_suffix(".flt"), blobs, _labels(folder))
 
 
 def _vtkhdf(folder: OutputFolder, target: Path) -> None:

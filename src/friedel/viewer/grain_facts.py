@@ -128,7 +128,7 @@ class GrainFacts:
         """Everything about one grain. Raises `FriedelError` where there is none of that number."""
         grains = self.grains
         if grains is None or not 0 <= number < len(grains):
-            raise FriedelError(f"grain {number}", rule="there is no such grain")
+            raise FriedelError(f"grain {number + 1}", rule="there is no such grain")
         one = slice(number, number + 1)
         U = grains.U[one]
         columns = self.table["columns"]
@@ -188,9 +188,10 @@ class GrainFacts:
         if description is None:
             return []
         columns = description.boundaries
-        rows = np.flatnonzero((columns["grain_a"] == number) | (columns["grain_b"] == number))
+        a, b = columns["grain_id_a"] - 1, columns["grain_id_b"] - 1
+        rows = np.flatnonzero((a == number) | (b == number))
         rows = rows[np.argsort(-columns["area_um2"][rows], kind="stable")]
-        other = columns["grain_a"][rows] + columns["grain_b"][rows] - number
+        other = a[rows] + b[rows] - number
         return [
             {"id": int(beside), "misorientation_deg": angle, "area_um2": area}
             for beside, angle, area in zip(

@@ -30,13 +30,13 @@ def export_grains(
     *,
     description: Description | None = None,
 ) -> None:
-    """Write one row a grain: phase, position, orientation in four forms, UBI, trust, and what the map says.
+    """Write one row a grain: number (as in the map), phase, position, orientation in four forms, UBI, trust, map.
 
     Vectors become columns with endings (`position_um_x`, `UBI_00`, `slip_plane_0`). Bunge's angles are in degrees.
     Raises `InputError` for another format, `OutputError` when the disk cannot take the file.
     """
     n = len(table)
-    values: dict[str, AnyArray] = {"grain": np.arange(n), "phase": np.asarray(table.phase)}
+    values: dict[str, AnyArray] = {"grain_id": table.grain_id, "phase": np.asarray(table.phase)}
     if table.phases:
         values["phase_name"] = np.array(table.phases)[table.phase] if n else np.array([], dtype=str)
     values |= _spread("position_um", table.position_um, "xyz")

@@ -1,5 +1,6 @@
-"""Grains and geometry for ImageD11: a text file of UBI matrices and positions, and a `.par` file."""
+"""Grains, peaks and geometry for ImageD11: a text file of UBI matrices and positions, `.flt` and `.par`."""
 
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from scipy.spatial.transform import Rotation
 
 from friedel.errors import InputError
 from friedel.io.atomic import atomic
-from friedel.model.arrays import Floats
+from friedel.model.arrays import AnyArray, Floats
+from friedel.model.blobs import COLUMNS, BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable
 from friedel.model.setup import Setup
@@ -20,7 +22,7 @@ def export_grain_map(path: str | Path, grains: GrainTable, *, phase: int | None 
     """Write what `ImageD11.grain.read_grain_file` reads: UBI, translation (um), name and number of peaks.
 
     The file knows no phases: `phase` (a row of the phase list) picks the grains of one. A name is
-    `row:phase`. Raises `OutputError`.
+    `grain_id:phase`, with the number that the map has. Raises `OutputError`.
     """
     counts = np.diff(grains.blob_pointer)
     lines: list[str] = []
@@ -31,7 +33,7 @@ def export_grain_map(path: str | Path, grains: GrainTable, *, phase: int | None 
         name = grains.phases[kind] if kind < len(grains.phases) else str(kind)
         lines += [
             "#translation: " + _numbers(grains.position_um[row]),
-            f"#name {row}:{name}",
+            f"#name {int(grains.grain_id[row])}:{name}",
             f"#npks {int(counts[row])}",
             "#UBI:",
             *map(_numbers, grains.UBI[row]),
@@ -39,6 +41,22 @@ def export_grain_map(path: str | Path, grains: GrainTable, *, phase: int | None 
         ]
     with atomic(path) as partial:
         partial.write_text("\n".join([*lines, ""]), encoding="ascii", errors="replace")
+
+
+def export_peaks(path: str | Path, blobs: BlobTable, labels: Mapping[str, AnyArray]) -> None:
+    """Write the kept blobs as `ImageD11.columnfile` reads them (`.flt`), with the columns `LABEL_COLUMNS`.
+
+    Two-theta is `tth` there. `labels` is the place of the grain in the grain file from 0, -1 for none, as ImageD11
+    counts; `grain_id` is the number that the map has. Raises `OutputError`.
+    """
+    kept = len(blobs)
+    columns = {column.name: blobs[column.name] for column in COLUMNS}
+    columns |= {{"two_theta": "tth"}.get(name, name): values[:kept] for name, values in labels.items()}
+    columns["labels"] = labels["grain_id"][:kept] - 1
+    with atomic(path) as partial, partial.open("w", encoding="ascii") as file:
+        file.write("#  " + "  ".join(columns) + "\n")
+        for row in zip(*(np.asarray(values).tolist() for values in columns.values()), strict=True):
+            file.write("  ".join(map(repr, row)) + "\n")
 
 
 def export_parameters(path: str | Path, setup: Setup, phase: Phase | None = None) -> None:

@@ -10,13 +10,21 @@ import numpy as np
 from friedel.errors import InputError
 from friedel.io.atomic import atomic
 from friedel.model.arrays import AnyArray
+from friedel.model.blob_labels import LABEL_COLUMNS
 from friedel.model.blobs import COLUMN, COLUMNS, TRUTH_COLUMNS, BlobTable, Column, Reason
 
 _ROWS_AT_A_TIME = 65536
 
 
-def export_table(table: BlobTable, path: str | Path, format: Literal["parquet", "csv"]) -> None:  # noqa: A002
+def export_table(
+    table: BlobTable,
+    path: str | Path,
+    format: Literal["parquet", "csv"],  # noqa: A002
+    labels: Mapping[str, AnyArray] | None = None,
+) -> None:
     """Write all rows, kept and rejected, with the columns of `blobs.h5` and `reason` ("kept" for the kept ones).
+
+    `labels` are the columns `LABEL_COLUMNS`, where a run has grains.
 
     CSV has a header line, and numbers in the shortest form that reads back to the same value. Parquet has unit
     and meaning of each column in its field's metadata. Raises `InputError` for another format, or when pyarrow is
@@ -24,8 +32,9 @@ def export_table(table: BlobTable, path: str | Path, format: Literal["parquet", 
     """
     values = {column.name: np.asarray(table.columns[column.name], column.dtype) for column in COLUMNS}
     values |= {name: np.asarray(array) for name, array in table.extra.items()}
+    values |= labels or {}
     values["reason"] = np.array([reason.text for reason in Reason])[table.reason]
-    known = {**COLUMN, **{column.name: column for column in TRUTH_COLUMNS}}
+    known = {**COLUMN, **{column.name: column for column in (*TRUTH_COLUMNS, *LABEL_COLUMNS)}}
     known["threshold"] = known["threshold"]._replace(unit=table.threshold_unit)
     write_table(Path(path), values, format, known)
 

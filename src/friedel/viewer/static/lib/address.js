@@ -82,8 +82,12 @@ const parts = new Map(
         read: (text, s) => ({ selection: { ...s.selection, blob: Number(text) } }),
       },
       grain: {
-        write: (s) => s.selection.grain?.toString(),
-        read: (text, s) => ({ selection: { ...s.selection, grain: Number(text) } }),
+        // the grain's number, as everywhere; within the page a grain is a row of its table
+        write: ({ selection: { grain } }) => (grain === null ? null : String(grain + 1)),
+        read: (text, s) => {
+          const grain = Number(text) - 1;
+          return { selection: { ...s.selection, grain: grain >= 0 ? grain : null } };
+        },
       },
       scope: {
         write: (s) => (s.scope === "sub" ? null : s.scope),
