@@ -29,10 +29,8 @@ _HOMES = {
         "friedel.commands",
     ),
     "open_scan": "friedel.io",
-    "read_blobs": "friedel.io.store",
-    "read_grains": "friedel.io.store",
+    **dict.fromkeys(("read_blobs", "read_grains", "read_pairs", "read_volume"), "friedel.output_folder.tables"),
     "read_truth": "friedel.io.store",
-    "read_volume": "friedel.io.store",
     "Recipe": "friedel.recipe",
     "Scan": "friedel.model.scan",
     "BlobTable": "friedel.model.blobs",
@@ -40,7 +38,8 @@ _HOMES = {
     "FriedelWarning": "friedel.errors",
 }
 
-__all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604
+__all__ = ["__version__", *sorted(_HOMES.keys() - {"inspect"})]  # noqa: PLE0604
+"""What `from friedel import *` gives: nothing that Python's own library has too."""
 
 
 def __getattr__(name: str) -> Any:
@@ -50,4 +49,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return ["__version__", *sorted(_HOMES)]

@@ -7,12 +7,17 @@ import difflib
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticUndefined
 
 from friedel.errors import RecipeError
+
+if TYPE_CHECKING:  # mypy wants the name, which pydantic keeps to itself
+    from pydantic._internal._model_construction import ModelMetaclass as _MetaOfModels
+else:
+    _MetaOfModels = type(BaseModel)
 
 
 class ParameterInfo(NamedTuple):
@@ -36,7 +41,17 @@ def parameter(default: Any = PydanticUndefined, sentence: str = "", *, unit: str
     return Field(description=sentence, json_schema_extra={"unit": unit} if unit else None, **rules)
 
 
-class Params(BaseModel):
+class _OneLine(_MetaOfModels):
+    """Calling a class of parameters says what is wrong as a recipe does."""
+
+    def __call__(self, *args: Any, **values: Any) -> Any:
+        try:
+            return super().__call__(*args, **values)
+        except ValidationError as error:
+            raise _translate(cast("type[Params]", self), error, "", values) from None
+
+
+class Params(BaseModel, metaclass=_OneLine):
     """Base of all parameter classes: frozen, closed (unknown keys are errors), validated when built.
 
     Numbers are finite; a parameter for which infinity makes sense says `allow_inf_nan=True`.

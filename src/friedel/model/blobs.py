@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
 from friedel.errors import FriedelError
 from friedel.model.arrays import AnyArray, Mask
+from friedel.model.row_table import RowTable, row_of
 from friedel.model.scan import at_most_half_a_turn
 
 
@@ -143,7 +144,7 @@ class Voxels:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class BlobTable:
+class BlobTable(RowTable):
     """Blobs of one scan, kept ones first, then the rejected; each part by first voxel in (frame, row, col).
 
     A blob is named by its row: `spot3d_id` counts 0, 1, 2, ... through the kept ones and on into the rejected, and
@@ -183,8 +184,18 @@ class BlobTable:
         """Number of kept blobs."""
         return int(np.count_nonzero(self.reason == Reason.KEPT))
 
-    def __getitem__(self, name: str) -> AnyArray:
-        """One column of the kept blobs. Raises `KeyError` that names the nearest column."""
+    @overload
+    def __getitem__(self, name: str) -> AnyArray: ...
+    @overload
+    def __getitem__(self, name: int) -> dict[str, Any]: ...
+
+    def __getitem__(self, name: str | int) -> AnyArray | dict[str, Any]:
+        """One column of the kept blobs by its name, or one of them by its row.
+
+        Raises `KeyError` that names the nearest column, `IndexError` for a row beyond the kept ones.
+        """
+        if not isinstance(name, str):
+            return row_of(self.flat_columns(), name, len(self))
         try:
             values = self.columns[name] if name in self.columns else self.extra[name]
         except KeyError:
@@ -192,6 +203,10 @@ class BlobTable:
             hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join([*self.columns, *self.extra])}"
             raise KeyError(f"no column {name!r}: {hint}") from None
         return values[: len(self)]
+
+    def flat_columns(self) -> dict[str, AnyArray]:
+        """All columns of the kept blobs."""
+        return {name: values[: len(self)] for name, values in {**self.columns, **self.extra}.items()}
 
     def __repr__(self) -> str:
         frames, rows, cols = self.shape

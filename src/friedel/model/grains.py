@@ -1,12 +1,17 @@
 """Grains and the volume they fill, in the sample frame (rotation axis at x = y = 0)."""
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
 from friedel.errors import FriedelError
 from friedel.model.arrays import AnyArray, Floats, Indices
+from friedel.model.orientation import bunge_angles, quaternions, rodrigues
+from friedel.model.row_table import RowTable, row_of
 
 
 class Status(IntEnum):
@@ -18,8 +23,25 @@ class Status(IntEnum):
     DILATED = 3
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class GrainTable:
+OF_EACH = (
+    "completeness",
+    "orientation_error_deg",
+    "position_error_um",
+    "volume_um3",
+    "expected",
+    "null_completeness",
+    "null_limit",
+)
+"""Fields with one number a grain, some of them empty where nobody knows."""
+NINE = tuple(f"{i}{j}" for i in range(3) for j in range(3))
+"""Endings of the columns of a 3 x 3 matrix."""
+_OF_ALL = ("blob_pointer", "phases", "notes")
+OF_EACH_BLOB = ("blobs", "shared", "hkl", "residuals")
+"""Fields with one row for every blob of every grain."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class GrainTable(RowTable):
     """Grains, one row each.
 
     `U` (n,3,3) takes crystal to sample, `B` of the phase is Busing-Levy without 2 pi, `UBI` (n,3,3) = inv(U B)
@@ -74,13 +96,52 @@ class GrainTable:
     def __len__(self) -> int:
         return len(self.position_um)
 
+    def __getitem__(self, row: int) -> dict[str, Any]:
+        """All that is known about one grain, by row: its fields, and those of its blobs. Raises `IndexError`."""
+        n = len(self)
+        fields = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
+        own = {name: values for name, values in fields.items() if name not in (*OF_EACH_BLOB, *_OF_ALL)}
+        found = row_of({"grain_id": self.grain_id, **{k: v for k, v in own.items() if len(v) == n}}, row, n)
+        part = slice(*self.blob_pointer[[row % n, row % n + 1]])
+        return found | {name: fields[name][part] for name in OF_EACH_BLOB}
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.phases) or "no phase"
+        return f"<GrainTable: {len(self)} grains of {names}, {len(self.blobs)} blobs>"
+
+    def flat_columns(self) -> dict[str, AnyArray]:
+        """Number (as in the map), phase, position, blobs, trust, orientation in four forms, UBI, strain.
+
+        Vectors are columns with endings: `position_um_x`, `UBI_00`. Bunge's angles are in degrees.
+        """
+        n = len(self)
+        values: dict[str, AnyArray] = {"grain_id": self.grain_id, "phase": np.asarray(self.phase)}
+        if self.phases:
+            values["phase_name"] = np.array(self.phases)[self.phase] if n else np.array([], dtype=str)
+        values |= spread("position_um", self.position_um, "xyz")
+        values["blobs"] = np.diff(self.blob_pointer)
+        values |= {name: column for name in OF_EACH if len(column := np.asarray(getattr(self, name))) == n}
+        values |= spread("rodrigues", rodrigues(self.U), "xyz")
+        values |= spread("quaternion", quaternions(self.U), "wxyz")
+        names = ("phi1_deg", "Phi_deg", "phi2_deg")
+        values |= dict(zip(names, np.degrees(bunge_angles(self.U)).T, strict=True))
+        values |= spread("UBI", self.UBI.reshape(n, 9), NINE)
+        if len(self.strain) == n:
+            values |= spread("strain", self.strain, ("xx", "yy", "zz", "yz", "xz", "xy"))
+        return values
+
     @property
     def grain_id(self) -> Indices:
         """Numbers (n) of the grains, as the map, files, exports and the page say them: row + 1; 0 is no grain."""
         return np.arange(1, len(self) + 1)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+def spread(name: str, columns: AnyArray, endings: Sequence[str]) -> dict[str, AnyArray]:
+    """A vector (n,m) as m columns."""
+    return {f"{name}_{ending}": columns[:, i] for i, ending in enumerate(endings)}
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class GrainVolume:
     """The map: `grain_id` int32 [z,y,x] (0 = none, else row of the grain table + 1) on a regular grid.
 
@@ -99,3 +160,11 @@ class GrainVolume:
             raise FriedelError("grain volume", rule="layers must have one shape", got=self.grain_id.shape)
         if not self.voxel_um > 0:
             raise FriedelError("voxel_um", rule="must be positive", got=self.voxel_um)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> AnyArray:
+        """The numbers of the grains [z,y,x]."""
+        return np.array(self.grain_id, dtype=dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        z, y, x = self.grain_id.shape
+        return f"<GrainVolume: {z} × {y} × {x} voxels (z, y, x) of {self.voxel_um:g} µm>"

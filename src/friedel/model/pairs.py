@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, overload
 
 from friedel.errors import FriedelError
 from friedel.model.arrays import AnyArray
 from friedel.model.blobs import Column
+from friedel.model.row_table import RowTable, row_of
 
 PAIR_COLUMNS: tuple[Column, ...] = (
     Column("blob_a", "i8", "", "spot3d_id of the first blob"),
@@ -44,8 +46,8 @@ class PairTolerances:
     tuned: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PairTable:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PairTable(RowTable):
     """Pairs, one row each, by `blob_a`; `null_pairs` is how many are found when omega is scrambled (mean).
 
     `omega` is the angle of the equations (the stage's, with its sense applied), in [0, 360). `candidates` counts
@@ -72,8 +74,21 @@ class PairTable:
     def __len__(self) -> int:
         return len(self.columns["blob_a"])
 
-    def __getitem__(self, name: str) -> AnyArray:
-        return self.columns[name]
+    @overload
+    def __getitem__(self, name: str) -> AnyArray: ...
+    @overload
+    def __getitem__(self, name: int) -> dict[str, Any]: ...
+
+    def __getitem__(self, name: str | int) -> AnyArray | dict[str, Any]:
+        """One column by its name, or one pair by its row. Raises `KeyError`, `IndexError`."""
+        return self.columns[name] if isinstance(name, str) else row_of(self.columns, name, len(self))
+
+    def __repr__(self) -> str:
+        return f"<PairTable: {self.message}>"
+
+    def flat_columns(self) -> Mapping[str, AnyArray]:
+        """All columns."""
+        return self.columns
 
     @property
     def message(self) -> str:

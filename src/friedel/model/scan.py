@@ -86,7 +86,7 @@ class ArrayFrames:
         return self.array[start:stop]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Scan:
     """One rotation scan: raw frames [frame, row, col], their angles, and the images that belong to them.
 
@@ -127,6 +127,27 @@ class Scan:
     def shape(self) -> tuple[int, int, int]:
         """(frames, rows, cols)."""
         return self.frames.shape
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return self.shape[0]
+
+    def __getitem__(self, frames: int | slice) -> AnyArray:
+        """A raw frame [row, col], or the frames [frame, row, col] of a slice. Raises `IndexError`, `ScanError`."""
+        if isinstance(frames, slice):
+            start, stop, step = frames.indices(len(self))
+            if step != 1:
+                raise IndexError("frames are read one after another: the step of a slice must be 1")
+            return self.frames.read(start, max(start, stop))
+        index = range(len(self))[frames]
+        return np.asarray(self.frames.read(index, index + 1)[0])
+
+    def __repr__(self) -> str:
+        frames, rows, cols = self.shape
+        return (
+            f"<Scan {self.name}: {frames} frames × {rows} rows × {cols} cols, {self.frames.dtype}, "
+            f"{self.omega_start_deg:g}° in steps of {self.omega_step_deg:g}°>"
+        )
 
     @property
     def full_turn(self) -> bool:
