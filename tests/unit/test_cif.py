@@ -152,6 +152,7 @@ def test_rhombohedral_axes_give_the_same_spacings_and_intensities(symbol):
     given = phase_from_cif(cif(RHOMBIC, sites, symbol=symbol))
     hexagonal = phase_from_cif(cif(HEXAGONAL, CORUNDUM, operations=operations_of("R -3 c:H")))
     assert (len(given.cell_atoms), given.crystal_system, given.laue_class) == (10, "trigonal", "-3m")
+    assert (given.keyed_system, hexagonal.keyed_system) == ("", "trigonal")
     here, there = given.reflections(1.0), hexagonal.reflections(1.0)
     np.testing.assert_allclose(here.multiplicity, there.multiplicity)
     first = np.searchsorted(here.family, np.arange(len(here.representative)))

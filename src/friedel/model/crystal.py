@@ -96,6 +96,17 @@ class Phase:
         """`cubic`, `hexagonal`, ..."""
         return self.space_group.crystal_system
 
+    @cached_property
+    def keyed_system(self) -> str:
+        """`crystal_system`, as keys of pole figures are drawn; none where its main axis is not z, as in
+        rhombohedral axes."""
+        system = self.crystal_system
+        if system not in ("trigonal", "hexagonal", "tetragonal"):
+            return system
+        z = np.array([0.0, 0.0, 1.0])
+        stays = [np.trace(turn) > -0.5 and not np.allclose(turn, np.eye(3)) for turn in self.symmetry]
+        return system if np.allclose(self.symmetry[stays] @ z, z, atol=1e-3) else ""
+
     @property
     def centring(self) -> str:
         """Letter of the lattice's centring."""
