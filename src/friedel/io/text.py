@@ -14,6 +14,9 @@ MARKS = (
 )
 LARGEST = 64_000_000
 """Bytes; a text that a person could have written is shorter."""
+NO_TEXT = frozenset(map(chr, range(32))) - frozenset("\t\n\v\f\r\x1a")
+"""Characters that no text holds; the last one that may be there is how DOS ends a file."""
+LONGEST_LINE = 100_000
 
 
 def read_text(path: Path, *, kind: type[InputError] = InputError) -> str:
@@ -38,12 +41,21 @@ def read_text(path: Path, *, kind: type[InputError] = InputError) -> str:
     return text
 
 
+def line_end(path: Path) -> str:
+    r"""How lines end in a file: "\r\n" where the first one does in an 8-bit text, else "\n"."""
+    try:
+        with path.open("rb") as file:
+            return "\r\n" if file.readline(LONGEST_LINE).endswith(b"\r\n") else "\n"
+    except OSError:
+        return "\n"
+
+
 def decoded(data: bytes) -> str | None:
     """The text that bytes stand for; None where they are no text."""
     text = _without_mark(data)
-    if text is None or "\0" in text:
+    if text is None or NO_TEXT & set(text):
         return None
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.removesuffix("\x1a").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _without_mark(data: bytes) -> str | None:
@@ -51,7 +63,8 @@ def _without_mark(data: bytes) -> str | None:
         if data.startswith(mark):
             return _decode(data[len(mark) :], encoding)
     if b"\0" in data:
-        return _decode(data, "utf-16-be" if data[:1] == b"\0" else "utf-16-le")
+        text = _decode(data, "utf-16-be" if data[:1] == b"\0" else "utf-16-le")
+        return text if text is not None and sum(map(str.isascii, text)) > len(text) / 2 else None
     text = _decode(data, "utf-8")
     if text is not None:
         return text
