@@ -159,7 +159,7 @@ def test_other_files_are_refused(tmp_path):
         file["data"] = np.zeros(3)
     (tmp_path / "parameters.mat").write_bytes(b"MATLAB 5.0 MAT-file")
     (tmp_path / "text.par").write_text("a poem\nand more\n")
-    (tmp_path / "image.par").write_bytes(b"\xff\xfe\x00\x01")
+    (tmp_path / "image.par").write_bytes(b"\xff\xfe\x00\x01\x02")
     for name, rule in (
         ("scan.h5", r"must be parameters\.h5"),
         ("parameters.mat", "is a MATLAB file"),

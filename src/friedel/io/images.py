@@ -9,6 +9,7 @@ from friedel.io.edf import read_edf_images
 from friedel.io.hdf5 import read_dataset, read_only_dataset
 from friedel.io.npy import load_array
 from friedel.io.paths import EDF, HDF5, TIFF, ImageFiles, locate
+from friedel.io.text import read_text
 from friedel.io.tiff import read_tiff_images
 from friedel.model.arrays import AnyArray, Floats, Image, Mask
 
@@ -101,6 +102,7 @@ def _read(where: ImageFiles) -> AnyArray:
 
 def _text_column(file: Path) -> Floats:
     try:
-        return np.loadtxt(file, dtype=np.float64, delimiter="," if file.suffix == ".csv" else None)
+        lines = read_text(file, kind=ScanError).split("\n")
+        return np.loadtxt(lines, dtype=np.float64, delimiter="," if file.suffix == ".csv" else None)
     except (OSError, ValueError) as error:
         raise ScanError(str(file), rule="must hold one angle a line", got=str(error).splitlines()[0]) from error

@@ -32,7 +32,7 @@ def by_orientation(
     colours = by_number(len(grains))
     for row, phase in enumerate(phases):
         mine = grains.phase == row
-        if phase.crystal_system in TRIANGLES and mine.any():
+        if phase.keyed_system in TRIANGLES and mine.any():
             colours[mine] = softened(ipf_colours(grains.U[mine], phase, axis) / 255.0)
     return colours
 
@@ -45,4 +45,4 @@ def softened(colours: Floats) -> AnyArray:
 
 def has_key(phases: Sequence[Phase]) -> bool:
     """Whether all colours by orientation have a key."""
-    return bool(phases) and all(phase.crystal_system in TRIANGLES for phase in phases)
+    return bool(phases) and all(phase.keyed_system in TRIANGLES for phase in phases)

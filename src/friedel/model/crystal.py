@@ -1,8 +1,8 @@
 """The crystal: lattice, atoms, reflections in families, symmetry. Tables and space groups come from gemmi."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,10 +10,11 @@ import gemmi
 import numpy as np
 
 from friedel.errors import SetupError
-from friedel.model.arrays import AnyArray, Floats, Indices
+from friedel.model.arrays import Floats
+from friedel.model.atoms import B_ISO, CellAtoms, Site, is_element
+from friedel.model.reflections import Reflections, list_families, representatives
+from friedel.model.space_group import SpaceGroup, find_space_group, other_origins
 
-B_ISO = 0.5
-"""Isotropic Debye-Waller factor (Angstrom^2) where nobody says: near most metals' at room temperature."""
 ABSENT = 1e-6
 """|F|^2 below this part of the strongest counts as absent."""
 ELEMENT_SITES: dict[str, tuple[float, float, float]] = {
@@ -25,70 +26,14 @@ ELEMENT_SITES: dict[str, tuple[float, float, float]] = {
 """Where the atoms of a phase sit that is only called by its element: fcc, bcc, simple cubic, hcp. Others say it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """An atom of the asymmetric unit: element, fractional coordinates, occupancy, B in Angstrom^2."""
-
-    element: str
-    xyz: tuple[float, float, float]
-    occupancy: float = 1.0
-    b_iso: float = B_ISO
-
-    def __post_init__(self) -> None:
-        if not _is_element(self.element):
-            raise SetupError("atom", rule="must be a chemical element", got=self.element)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Reflections:
-    """All reflections to a limit, both of each Friedel pair, by family in order of |g|.
-
-    `hkl` (n,3), `family` (n) row of `representative` (m,3), `g_length` (n) in 1/Angstrom, `f_squared` (n) in
-    electrons^2 per cell. `multiplicity` (m) counts the reflections of each family.
-    """
-
-    hkl: Indices
-    family: Indices
-    g_length: Floats
-    f_squared: Floats
-    representative: Indices
-    multiplicity: Indices
-
-    def __len__(self) -> int:
-        return len(self.hkl)
-
-    @property
-    def family_f_squared(self) -> Floats:
-        """|F|^2 of each family (m)."""
-        first = np.searchsorted(self.family, np.arange(len(self.representative)))
-        return np.asarray(self.f_squared[first])
-
-    def only(self, families: Sequence[Sequence[int]]) -> "Reflections":
-        """Those of the families that hold the given hkl, in order of |g|.
-
-        Raises `SetupError` for an hkl that is absent or beyond the limit.
-        """
-        rows = {tuple(hkl): int(row) for hkl, row in zip(self.hkl.tolist(), self.family, strict=True)}
-        missing = [list(hkl) for hkl in families if tuple(hkl) not in rows]
-        if missing:
-            raise SetupError("families", rule="must be reflections of the phase that can diffract", got=missing)
-        wanted = sorted({rows[int(h), int(k), int(l)] for h, k, l in families})  # noqa: E741  (Miller's letter)
-        keep = np.isin(self.family, wanted)
-        return Reflections(
-            self.hkl[keep],
-            np.searchsorted(wanted, self.family[keep]),
-            self.g_length[keep],
-            self.f_squared[keep],
-            self.representative[wanted],
-            self.multiplicity[wanted],
-        )
-
-
 @dataclass(frozen=True, eq=False)
 class Phase:
     """One kind of crystal. `lattice` is a, b, c (Angstrom), alpha, beta, gamma (deg).
 
-    `families` are the hkl that the user wants to be used; empty means that the stages choose.
+    `families` are the hkl that the user wants to be used; empty means that the stages choose. `operations` are the
+    crystal's own symmetry operations where it has some; else `spacegroup` says them. Without `sites` the atoms are
+    not known: then all families that the space group allows are equally strong, unless `strengths` says better.
+    `notes` are what the file that it comes from left open.
     """
 
     name: str
@@ -96,6 +41,9 @@ class Phase:
     spacegroup: str
     sites: tuple[Site, ...]
     families: tuple[tuple[int, int, int], ...] = field(default=())
+    operations: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = field(default=())
+    strengths: Mapping[tuple[int, ...], float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         lengths, angles = self.lattice[:3], self.lattice[3:]
@@ -103,16 +51,17 @@ class Phase:
             raise SetupError(f"lattice of {self.name}", rule="lengths > 0, angles in (0, 180)", got=self.lattice)
         if not (math.isfinite(self._cell.volume) and self._cell.volume > 0):
             raise SetupError(f"lattice of {self.name}", rule="angles must close a cell", got=self.lattice)
-        self._check_lattice()  # which also asks gemmi for the space group
-        if not self.sites:
-            raise SetupError(f"atoms of {self.name}", rule="must not be empty")
+        if not self.space_group.fits(self.lattice):
+            raise SetupError(
+                f"lattice of {self.name}", rule=f"must have the symmetry of {self.spacegroup}", got=self.lattice
+            )
 
     @classmethod
     def from_lattice(
         cls,
         name: str,
         lattice: Sequence[float],
-        spacegroup: str,
+        spacegroup: str | int,
         *,
         atoms: Sequence[Sequence[Any]] = (),
         families: Sequence[Sequence[int]] = (),
@@ -120,38 +69,23 @@ class Phase:
     ) -> "Phase":
         """A phase by lattice and space group; atoms are rows [element, x, y, z].
 
-        Without atoms, `name` must be an element and the space group one of `ELEMENT_SITES` (fcc, bcc, simple
-        cubic, hcp). Raises `SetupError` for what cannot be.
+        Without atoms they are those of an element of that name in one of `ELEMENT_SITES` (fcc, bcc, simple cubic,
+        hcp), else unknown. Raises `SetupError` for what cannot be.
         """
         a, b, c, alpha, beta, gamma = (float(value) for value in lattice)
-        group = _group(spacegroup, name)
-        rows = list(atoms) or _element_atoms(name, group)
+        group = find_space_group(spacegroup, lattice, name)
+        rows = list(atoms) or _element_atoms(name, group.symbol)
         sites = tuple(Site(str(row[0]), (float(row[1]), float(row[2]), float(row[3])), 1.0, b_iso) for row in rows)
         wanted = tuple((int(f[0]), int(f[1]), int(f[2])) for f in families)
-        return cls(name, (a, b, c, alpha, beta, gamma), group.xhm(), sites, wanted)
-
-    @classmethod
-    def from_cif(cls, text: str, name: str = "", *, families: Sequence[Sequence[int]] = ()) -> "Phase":
-        """A phase from the text of a CIF. Raises `SetupError` when it lacks a cell, a group or atoms."""
-        try:
-            block = gemmi.cif.read_string(text).sole_block()
-        except (ValueError, RuntimeError) as error:
-            raise SetupError("cif", rule="must be one readable crystal", got=str(error)) from None
-        small = gemmi.make_small_structure_from_block(block)
-        name = name or block.name or "phase"
-        symbol = small.spacegroup_hm or str(small.spacegroup_number or "")
-        if not symbol or not small.sites or small.cell.volume <= 1:
-            raise SetupError(f"cif of {name}", rule="must hold a cell, a space group and atoms")
-        sites = tuple(
-            Site(site.element.name, (site.fract.x, site.fract.y, site.fract.z), site.occ, _b_iso(site.u_iso))
-            for site in small.sites
-        )
-        wanted = tuple((int(f[0]), int(f[1]), int(f[2])) for f in families)
-        return cls(name, small.cell.parameters, _group(symbol, name).xhm(), sites, wanted)
+        phase = cls(name, (a, b, c, alpha, beta, gamma), group.symbol, sites, wanted)
+        return replace(phase, notes=phase.notes_about_origins(spacegroup))
 
     @cached_property
-    def _group(self) -> Any:
-        return _group(self.spacegroup, self.name)
+    def space_group(self) -> SpaceGroup:
+        """The symmetry operations."""
+        if self.operations:
+            return SpaceGroup(self.spacegroup, self.operations)
+        return find_space_group(self.spacegroup, self.lattice, self.name)
 
     @cached_property
     def _cell(self) -> Any:
@@ -160,17 +94,33 @@ class Phase:
     @property
     def crystal_system(self) -> str:
         """`cubic`, `hexagonal`, ..."""
-        return str(self._group.crystal_system_str())
+        return self.space_group.crystal_system
+
+    @cached_property
+    def keyed_system(self) -> str:
+        """`crystal_system`, as keys of pole figures are drawn; none where its main axis is not z, as in
+        rhombohedral axes."""
+        system = self.crystal_system
+        if system not in ("trigonal", "hexagonal", "tetragonal"):
+            return system
+        z = np.array([0.0, 0.0, 1.0])
+        stays = [np.trace(turn) > -0.5 and not np.allclose(turn, np.eye(3)) for turn in self.symmetry]
+        return system if np.allclose(self.symmetry[stays] @ z, z, atol=1e-3) else ""
 
     @property
     def centring(self) -> str:
         """Letter of the lattice's centring."""
-        return str(self._group.centring_type())
+        return self.space_group.centring
 
     @property
     def laue_class(self) -> str:
         """`m-3m`, `6/mmm`, ..."""
-        return str(self._group.laue_str())
+        return self.space_group.laue_class
+
+    @property
+    def knows_atoms(self) -> bool:
+        """Whether intensities follow from the atoms; else they are those of the scan."""
+        return bool(self.sites)
 
     @property
     def cell_volume(self) -> float:
@@ -195,29 +145,61 @@ class Phase:
     def symmetry(self) -> Floats:
         """Proper rotations of the Laue class (n,3,3), crystal frame of `B`; the identity first."""
         inverse = np.linalg.inv(self.B)
-        found = {tuple(np.rint(_proper(op)).astype(int).ravel()) for op in _rotations(self._group)}
-        ordered = sorted(found, key=lambda flat: (flat != (1, 0, 0, 0, 1, 0, 0, 0, 1), flat))
-        return np.array([self.B @ np.reshape(flat, (3, 3)) @ inverse for flat in ordered])
+        return np.array([self.B @ rotation @ inverse for rotation in self.space_group.rotations])
 
     def reflections(self, d_min: float) -> Reflections:
-        """All reflections with d >= d_min (Angstrom) that the structure does not extinguish."""
-        if not d_min > 0:
-            raise SetupError("d_min", rule="must be positive", got=d_min)
-        unique = gemmi.make_miller_array(self._cell, self._group, d_min * (1 - 1e-9), 0.0, True)
-        strength = np.array([self.f_squared(hkl) for hkl in unique.tolist()])
-        keep = strength > ABSENT * strength.max(initial=0.0)
-        lengths = np.linalg.norm(unique @ self.B.T, axis=1)
-        rotations = np.array([np.rint(_proper(op)).astype(np.int64) for op in _rotations(self._group)])
-        families = []
-        for hkl, f2, length in zip(unique[keep], strength[keep], lengths[keep], strict=True):
-            members = np.unique(np.concatenate([rotations @ hkl, -(rotations @ hkl)]), axis=0)
-            families.append((round(float(length), 9), _familiar(members), members, float(f2), float(length)))
-        families.sort(key=lambda entry: (entry[0], entry[1]))
-        return _reflections(families)
+        """All reflections with d >= d_min (Angstrom) that the structure does not extinguish.
+
+        Raises `SetupError` where they are more than anything could use.
+        """
+        found = list_families(self.B, self.space_group, d_min, f"phase {self.name}")
+        strength = np.array([self.f_squared(hkl) for hkl in found.representative.tolist()], dtype=np.float64)
+        seen = strength > ABSENT * strength.max(initial=0.0)
+        row, keep = np.cumsum(seen) - 1, seen[found.family]
+        family = found.family[keep]
+        return Reflections(
+            found.hkl[keep],
+            row[family],
+            found.length[family],
+            strength[family],
+            found.representative[seen],
+            np.bincount(row[family], minlength=int(seen.sum())).astype(np.int64),
+        )
 
     def f_squared(self, hkl: Sequence[int]) -> float:
-        """|F|^2 in electrons^2 per cell: IT92 form factors, isotropic Debye-Waller factors, no anomalous part."""
+        """|F|^2 in electrons^2 per cell: IT92 form factors, isotropic Debye-Waller factors, no anomalous part.
+
+        Of unknown atoms: the strength of the family as far as it is known, else that of the usual one, or 1.
+        """
+        if not self.sites:
+            usual = float(np.median(list(self.strengths.values()))) if self.strengths else 1.0
+            return self.strengths.get(self.family_of(hkl), usual) if self.strengths else usual
         return float(abs(self._calculator.calculate_sf_from_small_structure(self._atoms, list(hkl))) ** 2)
+
+    def family_of(self, hkl: Sequence[int]) -> tuple[int, ...]:
+        """What the family {hkl} is called by."""
+        return tuple(representatives(np.array([hkl], dtype=np.int64), self.space_group.rotations)[0].tolist())
+
+    def oddities(self) -> tuple[str, ...]:
+        """What is odd about the crystal, or what is not known of it."""
+        found = [*self.notes]
+        if self.sites:
+            found += self.cell_atoms.oddities(self._orthogonal, self.cell_volume)
+        else:
+            found.append("its atoms are not known: one strength for each family is taken from the scan")
+        return tuple(f"phase {self.name}: {text}" for text in found)
+
+    def notes_about_origins(self, symbol: str | int) -> tuple[str, ...]:
+        """A note where a symbol leaves the origin open and another one would give other intensities."""
+        for other in other_origins(symbol) if self.sites else ():
+            moved = replace(self, spacegroup=other, operations=())
+            few = list_families(self.B, self.space_group, min(self.lattice[:3]) / 3, self.name).representative[:20]
+            for hkl in few.tolist():
+                here, there = self.f_squared(hkl), moved.f_squared(hkl)
+                if abs(here - there) > 1e-3 * max(here, there, 1.0):
+                    text = f'{symbol} has two origins: {self.spacegroup} is taken; write "{other}" if that is meant'
+                    return (text,)
+        return ()
 
     def misorientation_deg(self, U1: Floats, U2: Floats) -> Floats:
         """Smallest angle between orientations U1 and U2 [..., 3, 3] over the crystal's symmetry, in degrees."""
@@ -234,89 +216,30 @@ class Phase:
         return gemmi.StructureFactorCalculatorX(self._cell)
 
     @cached_property
+    def cell_atoms(self) -> CellAtoms:
+        """Every atom of one cell."""
+        return CellAtoms.of(self.sites, self.space_group, self._orthogonal)
+
+    @cached_property
+    def _orthogonal(self) -> Floats:
+        return np.array(self._cell.orth.mat.tolist())
+
+    @cached_property
     def _atoms(self) -> Any:
         """Every atom of the cell, in P 1: nothing is left to a convention about special positions."""
         structure = gemmi.SmallStructure()
         structure.cell = self._cell
-        for site in self.sites:
-            for xyz in _equivalent(site.xyz, self._group):
-                atom = gemmi.SmallStructure.Site()
-                atom.element = gemmi.Element(site.element)
-                atom.fract = gemmi.Fractional(*xyz)
-                atom.occ, atom.u_iso = site.occupancy, site.b_iso / (8 * math.pi**2)
-                structure.add_site(atom)
+        atoms = self.cell_atoms
+        for row, xyz in zip(atoms.site.tolist(), atoms.xyz.tolist(), strict=True):
+            site = self.sites[row]
+            atom = gemmi.SmallStructure.Site()
+            atom.element = gemmi.Element(site.element)
+            atom.fract = gemmi.Fractional(*xyz)
+            atom.occ, atom.u_iso = site.occupancy, site.b_iso / (8 * math.pi**2)
+            structure.add_site(atom)
         return structure
 
-    def _check_lattice(self) -> None:
-        # a rotation of the group must keep lengths: it does so only when the lattice has the group's symmetry
-        drift = np.abs(self.symmetry @ np.swapaxes(self.symmetry, -1, -2) - np.eye(3)).max()
-        if drift > 1e-4:
-            raise SetupError(
-                f"lattice of {self.name}", rule=f"must have the symmetry of {self.spacegroup}", got=self.lattice
-            )
 
-
-def _group(symbol: str, name: str) -> Any:
-    text = symbol.strip()
-    group = gemmi.find_spacegroup_by_number(int(text)) if text.isdigit() else gemmi.find_spacegroup_by_name(text)
-    if group is None:
-        raise SetupError(f"spacegroup of {name}", rule="must be a Hermann-Mauguin symbol or number", got=symbol)
-    return group
-
-
-def _element_atoms(name: str, group: Any) -> list[list[Any]]:
-    if not _is_element(name) or group.hm not in ELEMENT_SITES:
-        raise SetupError(
-            f"atoms of {name}",
-            rule=f"are known only for an element in {', '.join(ELEMENT_SITES)}",
-            got=group.hm,
-            way_out="give a cif or atoms",
-        )
-    return [[name, *ELEMENT_SITES[group.hm]]]
-
-
-def _is_element(name: str) -> bool:
-    # gemmi reads just the first letters of a longer word
-    element = gemmi.Element(name)
-    return bool(element.atomic_number > 0 and element.name == name)
-
-
-def _b_iso(u_iso: float) -> float:
-    return 8 * math.pi**2 * u_iso if u_iso > 0 else B_ISO
-
-
-def _rotations(group: Any) -> list[AnyArray]:
-    """Rotation parts that act on hkl as columns: the transposes of those that act on coordinates."""
-    return [np.array(op.rot, dtype=np.float64).T / 24.0 for op in group.operations().sym_ops]
-
-
-def _proper(matrix: AnyArray) -> AnyArray:
-    return matrix if np.linalg.det(matrix) > 0 else -matrix
-
-
-def _equivalent(xyz: tuple[float, float, float], group: Any) -> list[tuple[float, ...]]:
-    found: list[AnyArray] = []
-    for op in group.operations():
-        new = np.mod(op.apply_to_xyz(list(xyz)), 1.0)
-        apart = [np.abs((new - old + 0.5) % 1.0 - 0.5).max() for old in found]
-        if min(apart, default=1.0) > 1e-3:
-            found.append(new)
-    return [tuple(position.tolist()) for position in found]
-
-
-def _familiar(members: AnyArray) -> tuple[int, ...]:
-    """The member that people would write: few minus signs, large indices first."""
-    return max((tuple(hkl) for hkl in members.tolist()), key=lambda hkl: (-sum(i < 0 for i in hkl), hkl))
-
-
-def _reflections(families: list[tuple[float, Any, Any, float, float]]) -> Reflections:
-    sizes = np.array([len(entry[2]) for entry in families], dtype=np.int64)
-    hkl = np.concatenate([entry[2] for entry in families]) if families else np.empty((0, 3))
-    return Reflections(
-        hkl.astype(np.int64),
-        np.repeat(np.arange(len(families)), sizes),
-        np.repeat([entry[4] for entry in families], sizes).astype(np.float64),
-        np.repeat([entry[3] for entry in families], sizes).astype(np.float64),
-        np.array([entry[1] for entry in families], dtype=np.int64).reshape(-1, 3),
-        sizes,
-    )
+def _element_atoms(name: str, symbol: str) -> list[list[Any]]:
+    known = is_element(name) and symbol in ELEMENT_SITES
+    return [[name, *ELEMENT_SITES[symbol]]] if known else []

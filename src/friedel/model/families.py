@@ -6,7 +6,8 @@ import numpy as np
 
 from friedel.errors import SetupError
 from friedel.model.arrays import Floats, Indices
-from friedel.model.crystal import Phase, Reflections
+from friedel.model.crystal import Phase
+from friedel.model.reflections import Reflections
 from friedel.model.setup import Detector, Setup
 
 MOST_FAMILIES = 8

@@ -47,7 +47,7 @@ def ipf_colours(U: Floats, phase: Phase, axis: tuple[float, float, float] = (0.0
     """
     along = np.asarray(axis, dtype=np.float64)
     d = np.abs(np.swapaxes(U, -1, -2) @ (along / np.linalg.norm(along)))
-    system = phase.crystal_system
+    system = phase.keyed_system
     if system == "cubic":
         small, middle, large = np.sort(d, axis=-1).T
         parts = [large - middle, (middle - small) * np.sqrt(2.0), small * np.sqrt(3.0)]

@@ -1,9 +1,8 @@
 """The recipe's sections [[phase]]: one crystal each."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from friedel.errors import SetupError
 from friedel.params import Params, parameter
@@ -19,14 +18,25 @@ class PhaseParams(Params):
     lattice: tuple[float, float, float, float, float, float] | None = parameter(
         None, "a, b, c, alpha, beta, gamma.", unit="Angstrom and deg"
     )
-    spacegroup: str | None = parameter(None, "Hermann-Mauguin symbol or number as text.")
-    cif: str | None = parameter(None, "A CIF file, in place of lattice and spacegroup.")
+    spacegroup: str | None = parameter(
+        None, "Hermann-Mauguin symbol or number; :1, :2, :H, :R after it name a setting."
+    )
+    cif: str | None = parameter(
+        None, "A CIF file, in place of lattice and spacegroup; file.cif::block is one crystal of several."
+    )
     atoms: tuple[tuple[str, float, float, float], ...] = parameter(
-        (), "Rows [element, x, y, z]; not needed for an element named so in fcc, bcc, simple cubic or hcp."
+        (),
+        "Rows [element, x, y, z]; not needed for an element named so in fcc, bcc, simple cubic or hcp. Of unknown "
+        "atoms the strengths of the families are taken from the scan.",
     )
     families: tuple[tuple[int, int, int], ...] | None = parameter(
         None, "Reflections to use; default: the eight strongest inside the detector's inscribed circle."
     )
+
+    @field_validator("spacegroup", mode="before")
+    @classmethod
+    def _number_as_text(cls, value: object) -> object:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -44,11 +54,9 @@ class PhaseParams(Params):
 
         families = self.families or ()
         if self.cif is not None:
-            try:
-                text = Path(self.cif).read_text(encoding="utf-8", errors="replace")
-            except OSError as error:
-                raise SetupError(f"phase.cif {self.cif}", rule=f"cannot be read: {error.strerror}") from None
-            return Phase.from_cif(text, self.name, families=families)
+            from friedel.io.cif import read_cif
+
+            return read_cif(self.cif, self.name, families=families)
         if self.lattice is None or self.spacegroup is None:  # the validator excludes it
             raise SetupError(f"phase {self.name}", rule="needs lattice and spacegroup, or cif")
         return Phase.from_lattice(self.name, self.lattice, self.spacegroup, atoms=self.atoms, families=families)

@@ -9,6 +9,7 @@ from friedel.assemble import AssembleParams
 from friedel.errors import RecipeError
 from friedel.index import IndexParams
 from friedel.io.scan_params import ScanParams
+from friedel.io.text import read_text
 from friedel.match import MatchParams
 from friedel.params import Params, parameter
 from friedel.preprocess import PreprocessParams
@@ -85,12 +86,9 @@ def read_values(path: Path, *, way_out: str = "`friedel init SCAN` writes a reci
 
 def _read(path: Path, way_out: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(path, kind=RecipeError))
     except FileNotFoundError:
         raise RecipeError(str(path), rule="no such file", way_out=way_out) from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = "not a text file" if isinstance(error, UnicodeDecodeError) else error.strerror
-        raise RecipeError(str(path), rule=f"cannot be read: {reason}") from None
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(str(path), rule=f"is not TOML: {error}") from None
 

@@ -8,7 +8,8 @@ import numpy as np
 from friedel.kernels import bragg
 from friedel.kernels.simulate.spot_images import SPOT, ProjectionModel, extents
 from friedel.model.arrays import AnyArray, Floats, Indices
-from friedel.model.crystal import Phase, Reflections
+from friedel.model.crystal import Phase
+from friedel.model.reflections import Reflections
 from friedel.model.setup import Setup
 from friedel.model.stream import Executor
 from friedel.simulator.params import SimulationParams

@@ -2,7 +2,7 @@
 
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from friedel.params import Params, parameter
 
@@ -16,13 +16,18 @@ class SimulatedPhase(Params):
     lattice: tuple[float, float, float, float, float, float] = parameter(
         (4.0495, 4.0495, 4.0495, 90.0, 90.0, 90.0), "a, b, c, alpha, beta, gamma.", unit="Angstrom and deg"
     )
-    spacegroup: str = parameter("F m -3 m", "Hermann-Mauguin symbol or number as text.")
+    spacegroup: str = parameter("F m -3 m", "Hermann-Mauguin symbol or number.")
     atoms: tuple[tuple[str, float, float, float], ...] = parameter(
         (), "Rows [element, x, y, z]; an element in fcc, bcc, simple cubic or hcp needs none."
     )
     cif: str = parameter("", "A CIF file in place of lattice, spacegroup and atoms.")
     b_iso: float = parameter(0.5, "Debye-Waller factor of the atoms.", unit="Angstrom^2", ge=0)
     fraction: float = parameter(1.0, "Its share of the grains, relative to the other phases'.", gt=0)
+
+    @field_validator("spacegroup", mode="before")
+    @classmethod
+    def _number_as_text(cls, value: object) -> object:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 class SpecimenParams(Params):

@@ -83,7 +83,7 @@ def colours_of(facts: GrainFacts) -> dict[str, Any]:
     keys = []
     for row, phase in enumerate(phases):
         mine = np.flatnonzero(grains.phase == row)
-        keyed = phase.crystal_system in TRIANGLES
+        keyed = phase.keyed_system in TRIANGLES
         keys.append({"phase": phase.name, "system": phase.crystal_system, "keyed": keyed, "grains": len(mine)})
         if not keyed:
             continue
@@ -103,7 +103,7 @@ def key_image(results: OutputFolder, phase: int, size: int) -> ScaledArray:
     Raises `FriedelError` where there is none.
     """
     phases = results.phases
-    if not 0 <= phase < len(phases) or phases[phase].crystal_system not in TRIANGLES:
+    if not 0 <= phase < len(phases) or phases[phase].keyed_system not in TRIANGLES:
         raise FriedelError(f"phase {phase}", rule="has no key of orientations")
     key = make_ipf_key(phases[phase], size)
     image = np.ascontiguousarray(np.rint(255 * key.image[::-1]), np.uint8)

@@ -9,6 +9,7 @@ from friedel.errors import FriedelError, RecipeError
 from friedel.explorer.finished_run import is_finished
 from friedel.explorer.heard_warnings import warnings_heard
 from friedel.io import open_scan
+from friedel.io.text import read_text
 from friedel.model.arrays import Mask
 from friedel.model.scan import Scan
 from friedel.output_folder.files import GRAIN_STAGES, RECIPE, STAGES
@@ -200,7 +201,7 @@ class Project:
                 raise RecipeError(
                     str(self.path), rule="no such recipe or folder", way_out="`friedel init SCAN` writes a recipe"
                 )
-            self.text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+            self.text = read_text(path, kind=RecipeError) if path.is_file() else ""
             with warnings_heard() as heard:
                 recipe = load_recipe(path)
             self._recipe_warnings = heard

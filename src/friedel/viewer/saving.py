@@ -15,10 +15,11 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT, Comment, Item, SingleKey, Table, Trivia
 
-from friedel.errors import FriedelError, OutputError, RecipeError
+from friedel.errors import FriedelError, InputError, OutputError, RecipeError
 from friedel.explorer.heard_warnings import warnings_heard
 from friedel.io.atomic import replace_text
 from friedel.io.mask_file import write_mask
+from friedel.io.text import line_end, read_text
 from friedel.model.arrays import Mask
 from friedel.params import Params
 from friedel.recipe import Recipe, build_recipe, dump, relative_to
@@ -112,7 +113,8 @@ def save(saving: Saving, mask: Mask | None, *, ours: str = "") -> Path | None:
     """
     if saving.mask_path is not None and mask is not None:
         write_mask(saving.mask_path, mask)
-    return replace_text(saving.path, saving.text, keep=_text_of(saving.path) != ours)
+    text = saving.text.replace("\n", line_end(saving.path))
+    return replace_text(saving.path, text, keep=_text_of(saving.path) != ours)
 
 
 def run_command(path: Path, out: Path) -> str:
@@ -254,6 +256,6 @@ def _reads_as(text: str, draft: Recipe, folder: Path) -> bool:
 def _text_of(path: Path) -> str:
     """The file's text; empty where there is none. Raises `OutputError` where it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8") if path.exists() else ""
-    except (OSError, UnicodeDecodeError) as error:
+        return read_text(path) if path.exists() else ""
+    except (OSError, InputError) as error:
         raise OutputError(f"cannot read {path}", rule=str(error)) from None

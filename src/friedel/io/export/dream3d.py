@@ -93,7 +93,11 @@ def _write(
 
 
 def _ensembles(phases: Sequence[Phase]) -> dict[str, AnyArray]:
-    structures = [_STRUCTURES.get(phase.laue_class, UNKNOWN_STRUCTURE) for phase in phases]
+    # DREAM.3D's structures have their main axis along z
+    structures = [
+        _STRUCTURES.get(phase.laue_class, UNKNOWN_STRUCTURE) if phase.keyed_system else UNKNOWN_STRUCTURE
+        for phase in phases
+    ]
     return {
         "CrystalStructures": np.array([UNKNOWN_STRUCTURE, *structures], dtype="u4"),
         "PhaseTypes": np.array([UNKNOWN_TYPE, *[PRIMARY for _ in phases]], dtype="u4"),
