@@ -1,6 +1,5 @@
 """All sections together, and the way from a file to values and back."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -8,12 +7,13 @@ from typing import Any, Literal
 from friedel.assemble import AssembleParams
 from friedel.errors import RecipeError
 from friedel.index import IndexParams
+from friedel.io.foreign import text_of
 from friedel.io.scan_params import ScanParams
 from friedel.match import MatchParams
 from friedel.params import Params, parameter
 from friedel.preprocess import PreprocessParams
 from friedel.recipe.phase import PhaseParams
-from friedel.recipe.settings import Settings, absolute_paths, apply_settings, relative_paths
+from friedel.recipe.settings import Settings, absolute_paths, apply_settings, relative_paths, toml_of
 from friedel.recipe.setup import SetupParams
 from friedel.recipe.text import section_text
 from friedel.reconstruct import ReconstructParams
@@ -85,14 +85,13 @@ def read_values(path: Path, *, way_out: str = "`friedel init SCAN` writes a reci
 
 def _read(path: Path, way_out: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = text_of(path)
     except FileNotFoundError:
         raise RecipeError(str(path), rule="no such file", way_out=way_out) from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = "not a text file" if isinstance(error, UnicodeDecodeError) else error.strerror
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text file"
         raise RecipeError(str(path), rule=f"cannot be read: {reason}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(str(path), rule=f"is not TOML: {error}") from None
+    return toml_of(text, str(path))
 
 
 def dump(recipe: Recipe, notes: Mapping[str, str] | None = None, *, head: str = "", comments: bool = True) -> str:
