@@ -21,6 +21,9 @@ def blob_table(kept: int = 4, rejected: int = 3, *, truth: bool = False, seed: i
         c.name: rng.integers(0, 100, n) if c.dtype == "i8" else rng.random(n) * 100 for c in COLUMNS
     }
     columns["spot3d_id"] = np.arange(n)
+    for name, count in (("frame", 20), ("row", 30), ("col", 40)):
+        columns[f"{name}_start"] = rng.integers(0, count, n)
+        columns[f"{name}_stop"] = rng.integers(columns[f"{name}_start"] + 1, count + 1)
     reason = np.zeros(n, np.uint8)
     reason[kept:] = rng.integers(1, len(Reason), rejected)
     pointer = np.concatenate([[0], np.cumsum(rng.integers(1, 6, n))]).astype(np.int64)

@@ -6,8 +6,9 @@ from typing import Self
 
 import numpy as np
 
-from friedel.errors import InputError
-from friedel.io.hdf5_file import message_of, opened
+from friedel.errors import FriedelError, InputError
+from friedel.io.columns import checked
+from friedel.io.hdf5_file import numbers, opened
 from friedel.model.arrays import Image, Indices
 
 
@@ -26,12 +27,21 @@ class Backgrounds:
     @classmethod
     def open(cls, path: str | Path) -> Self:
         """Read all but the images. Raises `InputError` when the file is not one of ours."""
-        with opened(path, InputError) as file:
-            try:
-                noise = file["entry/noise"][()] if "entry/noise" in file else None
-                return cls(Path(path), file["entry/data/centres"][()], file["entry/gains"][()], noise)
-            except KeyError as error:
-                raise InputError(str(path), rule="is not a file of backgrounds", got=message_of(error)) from error
+        with opened(path, InputError, rule="is not a file of backgrounds") as file:
+            centres = checked(numbers(file["entry/data/centres"], (1,)), "centres", "i8", ())
+            gains = checked(numbers(file["entry/gains"], (2,)), "gains", "f4")
+            noise = numbers(file["entry/noise"], (2,)) if "entry/noise" in file else None
+            frames = file["entry/data/frames"]
+            if (
+                frames.ndim != 3
+                or len(frames) != len(centres)
+                or frames.dtype.kind not in "iuf"
+                or not len(centres)
+            ):
+                raise FriedelError("frames", rule=f"must be {len(centres)} images", got=f"shape {frames.shape}")
+            if noise is not None:
+                noise = checked(noise, "noise", "f4", frames.shape[2:])
+            return cls(Path(path), centres, gains, noise)
 
     def __len__(self) -> int:
         return len(self.centres)
@@ -43,13 +53,10 @@ class Backgrounds:
 
     def image(self, index: int) -> Image:
         """One background, counts [row, col]. Raises `InputError` when it cannot be read."""
-        with opened(self.path, InputError) as file:
-            try:
-                return np.asarray(file["entry/data/frames"][index], dtype=np.float32)
-            except OSError as error:
-                raise InputError(str(self.path), rule="is damaged", got=message_of(error)) from error
+        with opened(self.path, InputError, rule="is damaged") as file:
+            return np.asarray(file["entry/data/frames"][index], dtype=np.float32)
 
     def course(self, row: int, col: int) -> Image:
         """One pixel of every background, counts [image]."""
-        with opened(self.path, InputError) as file:
+        with opened(self.path, InputError, rule="is damaged") as file:
             return np.asarray(file["entry/data/frames"][:, row, col], dtype=np.float32)

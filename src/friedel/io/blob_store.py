@@ -9,11 +9,13 @@ import h5py
 import numpy as np
 
 from friedel.errors import FriedelError, InputError
+from friedel.io.columns import check_pointer, check_range, checked, read_column, read_columns
 from friedel.io.h5_output import h5_output
-from friedel.io.hdf5_file import message_of, opened
+from friedel.io.hdf5_file import numbers, opened
 from friedel.model.arrays import AnyArray
 from friedel.model.blobs import COLUMNS, FLAG_MEANINGS, TRUTH_COLUMNS, BlobTable, Column, Reason, Voxels
 
+NO_BLOBS = "is not a table of blobs"
 _VOXEL_UNITS = {"blob_ptr": "", "frame": "frames", "row": "px", "col": "px", "intensity": "counts"}
 _REASON_TYPE = f"S{max(len(reason.text) for reason in Reason)}"
 _BY_TEXT = {reason.text: int(reason) for reason in Reason}
@@ -37,18 +39,15 @@ def read_blobs(path: str | Path) -> BlobTable:
     path = Path(path)
     if path.is_dir():
         path /= "blobs.h5"
-    with opened(path, InputError) as file:
-        return read_blobs_group(file, str(path))
+    with opened(path, InputError, rule=NO_BLOBS) as file:
+        return read_blobs_group(file)
 
 
 def count_blobs(path: str | Path) -> int:
     """How many blobs a file holds, which are not read. Raises `InputError` that names it when it is not one of
     ours."""
-    with opened(path, InputError) as file:
-        try:
-            return len(file["peaks/spot3d_id"])
-        except KeyError as error:
-            raise InputError(str(path), rule="is not a table of blobs", got=message_of(error)) from error
+    with opened(path, InputError, rule=NO_BLOBS) as file:
+        return len(file["peaks/spot3d_id"])
 
 
 def read_attributes(path: str | Path) -> dict[str, Any]:
@@ -85,31 +84,87 @@ def write_blobs_group(file: h5py.Group, table: BlobTable, attributes: Mapping[st
         file.attrs[name] = json.dumps(value, default=str) if isinstance(value, Mapping) else value
 
 
-def read_blobs_group(file: h5py.Group, name: str) -> BlobTable:
-    """Read /peaks, /rejected and /voxels from an open file."""
-    try:
-        peaks, rejected, voxels = file["peaks"], file["rejected"], file["voxels"]
-        known = {column.name for column in COLUMNS}
-        columns = {title: np.concatenate([peaks[title][()], rejected[title][()]]) for title in peaks}
-        codes = [_BY_TEXT[text.decode()] for text in rejected["reason"][()]]
-        kept, shape = len(peaks["spot3d_id"]), file.attrs["shape"]
-        return BlobTable(
-            columns={column.name: columns[column.name] for column in COLUMNS},
-            extra={title: values for title, values in columns.items() if title not in known},
-            reason=np.array([int(Reason.KEPT)] * kept + codes, dtype=np.uint8),
-            voxels=Voxels(*(voxels[title][()] for title in _VOXEL_UNITS)),
-            shape=(int(shape[0]), int(shape[1]), int(shape[2])),
-            omega_start_deg=float(file.attrs["omega_start_deg"]),
-            omega_step_deg=float(file.attrs["omega_step_deg"]),
-            wrapped=bool(file.attrs["wrapped"]),
-            threshold_unit=str(peaks["threshold"].attrs["units"]),
-        )
-    except KeyError as error:
-        raise InputError(name, rule="is not a table of blobs", got=message_of(error)) from error
-    except FriedelError as error:
-        raise InputError(name, rule="is not a table of blobs", got=error) from error
-    except OSError as error:
-        raise InputError(name, rule="is damaged", got=message_of(error)) from error
+def read_blobs_group(file: h5py.Group) -> BlobTable:
+    """Read /peaks, /rejected and /voxels from an open file.
+
+    Raises `KeyError` for what is missing, `FriedelError` for columns of another type and numbers that cannot be.
+    """
+    peaks, rejected = file["peaks"], file["rejected"]
+    parts = [read_columns(group, COLUMNS) for group in (peaks, rejected)]
+    shape = _shape(file)
+    reason = [int(Reason.KEPT)] * len(parts[0]["spot3d_id"]) + _reasons(rejected)
+    columns = {column.name: np.concatenate([part[column.name] for part in parts]) for column in COLUMNS}
+    table = BlobTable(
+        columns=columns,
+        extra=_extra_columns(peaks, rejected),
+        reason=np.array(reason, dtype=np.uint8),
+        voxels=_voxels(file["voxels"], len(reason), shape),
+        shape=shape,
+        omega_start_deg=_number(file, "omega_start_deg"),
+        omega_step_deg=_number(file, "omega_step_deg"),
+        wrapped=bool(file.attrs["wrapped"]),
+        threshold_unit=str(peaks["threshold"].attrs["units"]),
+    )
+    _check_boxes(table)
+    return table
+
+
+def _shape(file: h5py.Group) -> tuple[int, int, int]:
+    shape = checked(np.asarray(file.attrs["shape"]), "attribute shape", "i8")
+    if shape.shape != (3,) or shape.min() < 1:
+        raise FriedelError("attribute shape", rule="must be three numbers above 0", got=shape.tolist())
+    return int(shape[0]), int(shape[1]), int(shape[2])
+
+
+def _number(file: h5py.Group, name: str) -> float:
+    value = float(file.attrs[name])
+    if not np.isfinite(value):
+        raise FriedelError(f"attribute {name}", rule="must be a finite number", got=value)
+    return value
+
+
+def _reasons(rejected: h5py.Group) -> list[int]:
+    """Codes of the texts."""
+    texts = [text.decode() for text in rejected["reason"][()]]
+    unknown = [text for text in texts if text not in _BY_TEXT]
+    if unknown:
+        raise FriedelError("rejected/reason", rule=f"must be one of {', '.join(_BY_TEXT)}", got=repr(unknown[0]))
+    return [_BY_TEXT[text] for text in texts]
+
+
+def _extra_columns(peaks: h5py.Group, rejected: h5py.Group) -> dict[str, AnyArray]:
+    """Columns that the schema does not have, in the types that they are stored in."""
+    known = {column.name for column in COLUMNS}
+    wanted = {column.name: column.dtype for column in TRUTH_COLUMNS}
+    extra = {}
+    for name in peaks:
+        if name not in known:
+            kind = wanted.get(name) or numbers(peaks[name]).dtype.str
+            extra[name] = np.concatenate([read_column(group, name, kind, ()) for group in (peaks, rejected)])
+    return extra
+
+
+def _voxels(group: h5py.Group, blobs: int, shape: tuple[int, int, int]) -> Voxels:
+    """The voxels, in the types that they are stored in: all inside the scan."""
+    arrays = {name: numbers(group[name], (1,)) for name in _VOXEL_UNITS}
+    for name, values in arrays.items():
+        checked(values, f"voxels/{name}", "f4" if name == "intensity" else "i8", ())
+    lengths = {len(values) for name, values in arrays.items() if name != "blob_ptr"}
+    if len(lengths) > 1:
+        raise FriedelError("voxels", rule="columns must be of one length", got=sorted(lengths))
+    check_pointer(arrays["blob_ptr"], blobs, len(arrays["frame"]), "voxels/blob_ptr")
+    for name, count in zip(("frame", "row", "col"), shape, strict=True):
+        check_range(arrays[name], 0, count, f"voxels/{name}")
+    return Voxels(*arrays.values())
+
+
+def _check_boxes(table: BlobTable) -> None:
+    """Boxes lie on the detector and hold something: whoever draws a blob makes an array of its box."""
+    columns, (frames, rows, cols) = table.columns, table.shape
+    for name, low, high in (("frame", -frames, 2 * frames), ("row", 0, rows), ("col", 0, cols)):
+        start, stop = columns[f"{name}_start"], columns[f"{name}_stop"]
+        check_range(start, low, high, f"{name}_start")
+        check_range(stop - start, 1, (frames if name == "frame" else high) + 1, f"{name}_stop - {name}_start")
 
 
 def _write_column(group: h5py.Group, column: Column, values: AnyArray, unit: str) -> None:

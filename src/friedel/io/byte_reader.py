@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from friedel.errors import ScanError
+from friedel.io.foreign import parsing
 
 Bytes = NDArray[np.uint8]
 
@@ -26,21 +26,21 @@ class ByteReader:
 
     def read(self, offset: int, size: int) -> Bytes:
         """`size` bytes from `offset`; fewer at the end of the file. Raises `ScanError` when it cannot be read."""
-        data = np.empty(size, np.uint8)
-        return data[: self.read_into(data, offset)]
+        with parsing(self.path):
+            there = os.fstat(self._open()).st_size - offset  # a size that was read from a file may be anything
+            data = np.empty(max(0, min(size, there)), np.uint8)
+            return data[: self.read_into(data, offset)]
 
     def read_into(self, out: Bytes, offset: int) -> int:
         """Fill `out` from `offset` on; how many bytes there were. Raises `ScanError` when it cannot be read."""
         view, done = out.data, 0
-        try:
+        with parsing(self.path):
             handle = self._open()
             while done < len(view):  # the system gives two gigabytes at a time at most
                 got = self._once(handle, view[done:], offset + done)
                 if got == 0:
                     break
                 done += got
-        except OSError as error:
-            raise ScanError(str(self.path), rule="cannot be read", got=error.strerror) from error
         return done
 
     def _once(self, handle: int, view: memoryview, offset: int) -> int:

@@ -7,8 +7,9 @@ from types import TracebackType
 import numpy as np
 
 from friedel.errors import InputError
+from friedel.io.columns import checked
 from friedel.io.h5_frames import h5_frames
-from friedel.io.hdf5_file import message_of, opened
+from friedel.io.hdf5_file import numbers, opened
 from friedel.io.writers import CleanWriter
 from friedel.model.arrays import Image, Indices, Mask
 from friedel.model.stream import CleanBlock, Executor, Serial
@@ -52,13 +53,13 @@ class CleanStore(CleanWriter):
 def read_clean(path: str | Path, executor: Executor | None = None) -> Iterator[CleanBlock]:
     """The blocks of a `clean.h5`, float32 counts. Raises `InputError` when it is not one of ours."""
     executor = executor or Serial()
-    with opened(path, InputError) as file:
-        try:
-            dataset = file["entry/data/frames"]
-            scale = np.float32(dataset.attrs["scale"])
-            saturated, invalid, replaced = (file[f"entry/{name}"][()] for name in ("saturated", "void", "bridged"))
-        except KeyError as error:
-            raise InputError(str(path), rule="is not a file of clean frames", got=message_of(error)) from None
+    with opened(path, InputError, rule="is not a file of clean frames") as file:
+        dataset = file["entry/data/frames"]
+        scale = np.float32(dataset.attrs["scale"])
+        saturated, invalid, replaced = (
+            checked(numbers(file[f"entry/{name}"], (1,)), name, kind, ())
+            for name, kind in (("saturated", "i8"), ("void", "i8"), ("bridged", "?"))
+        )
         source = h5_frames(dataset)
     frames, rows, cols = source.shape
     size = rows * cols

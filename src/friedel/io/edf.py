@@ -15,6 +15,7 @@ import numpy as np
 
 from friedel.errors import ScanError
 from friedel.io.angles import Angles
+from friedel.io.foreign import check_size, parsing
 from friedel.io.paths import natural
 from friedel.io.stored_scan import StoredScan
 from friedel.model.arrays import AnyArray
@@ -106,7 +107,7 @@ def edf_frames(path: Path) -> Iterator[EdfFrame]:
     if path.suffix != ".edf":
         yield from _frames_by_fabio(path)
         return
-    try:
+    with parsing(path, rule="cannot be read as EDF"):
         size, offset, number = path.stat().st_size, 0, 0
         with path.open("rb") as file:
             while offset < size:
@@ -124,8 +125,6 @@ def edf_frames(path: Path) -> Iterator[EdfFrame]:
                 number += 1
         if number == 0:
             raise ScanError(str(path), rule="holds no frame")
-    except (OSError, ValueError) as error:
-        raise ScanError(str(path), rule="cannot be read as EDF", got=str(error).splitlines()[0]) from error
 
 
 def _header(file: BinaryIO, path: Path) -> tuple[dict[str, str], int]:
@@ -155,31 +154,24 @@ def _frame(path: Path, number: int, header: dict[str, str], offset: int) -> EdfF
 
 def _plain(frame: EdfFrame, dtype: np.dtype[np.generic]) -> AnyArray:
     count = frame.shape[0] * frame.shape[1]
-    try:
+    with parsing(frame.label):
         data = np.fromfile(frame.path, dtype, count, offset=frame.offset)
-    except OSError as error:
-        raise ScanError(frame.label, rule="cannot be read", got=error.strerror) from error
     if data.size != count:
         raise ScanError(frame.label, rule="is cut off", got=f"{data.size} pixels of {count}")
     return data.reshape(frame.shape)
 
 
 def _frames_by_fabio(path: Path) -> Iterator[EdfFrame]:
-    try:
-        with fabio.open(str(path)) as image:
-            for number in range(image.nframes):
-                frame = image.get_frame(number)
-                yield EdfFrame(path, number, dict(frame.header), 0, frame.shape, None)
-    except (OSError, ValueError, IndexError, KeyError, TypeError, RuntimeError) as error:
-        raise ScanError(str(path), rule="cannot be read as EDF", got=str(error)) from error
+    with parsing(path, rule="cannot be read as EDF"), fabio.open(str(path)) as image:
+        for number in range(image.nframes):
+            frame = image.get_frame(number)
+            yield EdfFrame(path, number, dict(frame.header), 0, frame.shape, None)
 
 
 def _by_fabio(frame: EdfFrame) -> AnyArray:
-    try:
-        with fabio.open(str(frame.path)) as image:
-            return np.asarray(image.get_frame(frame.number).data)
-    except (OSError, ValueError, IndexError, EOFError, RuntimeError) as error:
-        raise ScanError(frame.label, rule="cannot be read as EDF", got=str(error)) from error
+    with parsing(frame.label, rule="cannot be read as EDF"), fabio.open(str(frame.path)) as image:
+        check_size(frame.shape, "u1", frame.path)
+        return np.asarray(image.get_frame(frame.number).data)
 
 
 def _angles(frames: list[EdfFrame]) -> Angles | None:

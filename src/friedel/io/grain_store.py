@@ -9,8 +9,9 @@ import h5py
 import numpy as np
 
 from friedel.errors import InputError
+from friedel.io.columns import check_finite, check_pointer, check_range, checked, read_columns
 from friedel.io.h5_output import h5_output
-from friedel.io.hdf5_file import message_of, opened
+from friedel.io.hdf5_file import opened
 from friedel.io.record import read_record, write_record
 from friedel.model.arrays import AnyArray
 from friedel.model.blobs import Column
@@ -24,6 +25,27 @@ _UNITS = {
     "position_error_um": "um",
     "volume_um3": "um^3",
 }
+
+_ARRAYS: Mapping[str, tuple[str, tuple[int, ...]]] = {
+    "U": ("f8", (3, 3)),
+    "UBI": ("f8", (3, 3)),
+    "position_um": ("f8", (3,)),
+    "completeness": ("f8", ()),
+    "phase": ("i8", ()),
+    "blob_pointer": ("i8", ()),
+    "blobs": ("i8", ()),
+    "shared": ("?", ()),
+    "orientation_error_deg": ("f8", ()),
+    "position_error_um": ("f8", ()),
+    "volume_um3": ("f8", ()),
+    "hkl": ("i8", (3,)),
+    "residuals": ("f8", (3,)),
+    "expected": ("i8", ()),
+    "null_completeness": ("f8", ()),
+    "null_limit": ("f8", ()),
+    "strain": ("f8", (6,)),
+}
+"""Type and shape of an entry of each array of a `GrainTable`."""
 
 
 def write_grains(
@@ -47,28 +69,22 @@ def write_grains(
 
 def read_grains(path: str | Path) -> GrainTable:
     """Read the grains of `grains.h5`. Raises `InputError` that names the file when it is not one of ours."""
-    with opened(path, InputError) as file:
-        try:
-            return read_grains_group(file["grains"])
-        except (KeyError, OSError) as error:
-            raise InputError(str(path), rule="is not a table of grains", got=message_of(error)) from error
+    with opened(path, InputError, rule="is not a table of grains") as file:
+        return read_grains_group(file["grains"])
 
 
 def read_description(path: str | Path) -> Description | None:
     """Read what the map says about the grains of `grains.h5`, None where nobody asked it. Raises `InputError`."""
-    with opened(path, InputError) as file:
+    with opened(path, InputError, rule="holds half a description") as file:
         if "boundaries" not in file:
             return None
-        try:
-            grains, boundaries = file["grains"], file["boundaries"]
-            x, y, z = boundaries.attrs["load_axis"].tolist()
-            return Description(
-                {column.name: grains[column.name][()] for column in GRAIN_COLUMNS},
-                {column.name: boundaries[column.name][()] for column in BOUNDARY_COLUMNS},
-                (x, y, z),
-            )
-        except (KeyError, OSError) as error:
-            raise InputError(str(path), rule="holds half a description", got=message_of(error)) from error
+        grains = read_columns(file["grains"], GRAIN_COLUMNS)
+        boundaries = read_columns(file["boundaries"], BOUNDARY_COLUMNS)
+        for name in ("grain_a", "grain_b"):
+            check_range(boundaries[name], 0, len(grains["n_voxels"]), f"boundaries/{name}")
+        axis = checked(np.asarray(file["boundaries"].attrs["load_axis"]), "attribute load_axis", "f8")
+        x, y, z = axis.tolist()
+        return Description(grains, boundaries, (x, y, z))
 
 
 def write_grains_group(file: h5py.Group, table: GrainTable) -> None:
@@ -79,8 +95,20 @@ def write_grains_group(file: h5py.Group, table: GrainTable) -> None:
 
 
 def read_grains_group(group: h5py.Group) -> GrainTable:
-    """The grains of an open file. Raises `KeyError` for a field that is missing."""
-    return GrainTable(**read_record(group, GrainTable))
+    """The grains of an open file.
+
+    Raises `KeyError` for a field that is missing, `FriedelError` for one of another type or that cannot be.
+    """
+    values = read_record(group, GrainTable)
+    for name, (dtype, tail) in _ARRAYS.items():
+        if name in values:
+            values[name] = checked(np.asarray(values[name]), f"{group.name}/{name}", dtype, tail)
+    table = GrainTable(**values)
+    check_pointer(table.blob_pointer, len(table), len(table.blobs), f"{group.name}/blob_pointer")
+    check_range(table.blobs, 0, np.iinfo(np.int64).max, f"{group.name}/blobs")
+    check_range(table.phase, 0, max(len(table.phases), 1) if table.phases else 1000, f"{group.name}/phase")
+    check_finite({name: values[name] for name in ("U", "UBI", "position_um", "completeness")}, str(group.name))
+    return table
 
 
 def write_columns(group: h5py.Group, columns: Mapping[str, AnyArray], schema: Iterable[Column]) -> None:

@@ -49,19 +49,12 @@ def images_in(file: h5py.File, dimensions: tuple[int, ...] = (3,), *, all_names:
     """All images or stacks, links followed, each once; those named as darks, flats or masks only if asked for."""
     found: Stacks = {}
     seen = set()
-
-    def walk(group: h5py.Group, prefix: str, depth: int) -> None:
-        for name in group:
-            item = group.get(name)
-            if isinstance(item, h5py.Group) and depth < _DEEPEST:
-                walk(item, f"{prefix}/{name}", depth + 1)
-            elif isinstance(item, h5py.Dataset) and item.ndim in dimensions and item.dtype.kind in "uif":
-                place = (item.file.filename, h5py.h5o.get_info(item.id).addr)
-                if place not in seen and (all_names or not _NOT_FRAMES.search(name)):
-                    seen.add(place)
-                    found[f"{prefix}/{name}"] = item
-
-    walk(file, "", 0)
+    for path, item, _ in _members(file):
+        if isinstance(item, h5py.Dataset) and item.ndim in dimensions and item.dtype.kind in "uif":
+            place = _place(item)
+            if place not in seen and (all_names or not _NOT_FRAMES.search(path.rpartition("/")[2])):
+                seen.add(place)
+                found[path] = item
     return found
 
 
@@ -80,11 +73,34 @@ def _default_signal(file: h5py.File) -> Stacks:
     return {}
 
 
-def broken_links(group: h5py.Group, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
-    """Soft and external links whose target is missing, and what they point to."""
-    for name in group:
-        link, item = group.get(name, getlink=True), group.get(name)
-        if item is None and not isinstance(link, h5py.HardLink):
-            yield f"{prefix}/{name}", f"{getattr(link, 'filename', '')}{link.path}"
-        elif isinstance(item, h5py.Group) and depth < _DEEPEST:
-            yield from broken_links(item, f"{prefix}/{name}", depth + 1)
+def broken_links(group: h5py.Group) -> Iterator[tuple[str, str]]:
+    """Soft and external links whose target is missing or goes round in a circle, and what they point to."""
+    for path, item, parent in _members(group):
+        if item is None:
+            link = parent.get(path.rpartition("/")[2], getlink=True)
+            if not isinstance(link, h5py.HardLink):
+                yield path, f"{getattr(link, 'filename', '')}{link.path}"
+
+
+def _members(file: h5py.Group) -> Iterator[tuple[str, object, h5py.Group]]:
+    """(path, what is there or None, the group that it is in) of everything below a group, links followed.
+
+    Each group is entered once, by whatever name it is met first: links may lead back to where they come from.
+    """
+    entered = {_place(file)}
+
+    def walk(group: h5py.Group, prefix: str, depth: int) -> Iterator[tuple[str, object, h5py.Group]]:
+        for name in group:
+            item = group.get(name)
+            yield f"{prefix}/{name}", item, group
+            if isinstance(item, h5py.Group) and depth < _DEEPEST and _place(item) not in entered:
+                entered.add(_place(item))
+                yield from walk(item, f"{prefix}/{name}", depth + 1)
+
+    yield from walk(file, "", 0)
+
+
+def _place(item: h5py.Group | h5py.Dataset) -> tuple[int, int]:
+    """What tells one object from another, whatever links lead to it."""
+    about = h5py.h5o.get_info(item.id)
+    return about.fileno, about.addr

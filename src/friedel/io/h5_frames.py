@@ -11,7 +11,8 @@ from friedel.errors import ScanError
 from friedel.io.byte_reader import ByteReader
 from friedel.io.chunk_cache import ChunkCache
 from friedel.io.chunks import ContiguousFrames, Place, direct_frames
-from friedel.io.hdf5_file import message_of, open_h5, opened
+from friedel.io.foreign import check_frames, parsing
+from friedel.io.hdf5_file import open_h5, opened
 from friedel.io.sources import JoinedFrames, SelectedFrames
 from friedel.model.arrays import AnyArray
 from friedel.model.scan import FrameSource
@@ -33,6 +34,7 @@ def h5_frames(dataset: h5py.Dataset, depth: int = 0, cache: ChunkCache | None = 
             rule="frames must be numbers in three dimensions [frame, row, col]",
             got=f"{dataset.dtype} of shape {dataset.shape}",
         )
+    check_frames(dataset.shape, dataset.dtype, f"{dataset.file.filename}::{dataset.name}")
     if dataset.is_virtual:
         return _virtual_frames(dataset, depth, cache)
     if dataset.external is not None:
@@ -63,16 +65,13 @@ class PlainFrames:
     def read(self, start: int, stop: int) -> AnyArray:
         """Frames [start, stop). Raises `ScanError` that names the file, the dataset and the frame."""
         try:
-            frames = self._dataset()[start:stop]
-        except OSError as error:
-            reason = message_of(error)
+            with parsing(f"frame {start} of {self._path}::{self._name}"):
+                return np.asarray(self._dataset()[start:stop], dtype=self.dtype)
+        except ScanError:
             if stop - start > 1:
                 for frame in range(start, stop):  # to name the one
                     self.read(frame, frame + 1)
-            raise ScanError(
-                f"frame {start} of {self._path}::{self._name}", rule="cannot be read", got=reason
-            ) from error
-        return np.asarray(frames, dtype=self.dtype)
+            raise
 
     def _dataset(self) -> h5py.Dataset:
         with self._lock:

@@ -9,9 +9,10 @@ import numpy as np
 from friedel.errors import ScanError
 from friedel.io.angles import Angles, Steps
 from friedel.io.bliss import bliss_stacks, read_bliss, scan_of
+from friedel.io.foreign import parsing
 from friedel.io.h5_find import broken_links, find_frames, images_in
 from friedel.io.h5_frames import h5_frames
-from friedel.io.hdf5_file import message_of, opened
+from friedel.io.hdf5_file import check_believable, numbers, opened
 from friedel.io.nexus import nxtomo_stacks, read_nxtomo
 from friedel.io.stored_scan import MOST_DARKS, StoredScan
 from friedel.model.arrays import AnyArray
@@ -38,10 +39,8 @@ def read_dataset(path: Path, inner: str) -> AnyArray:
         dataset = _item(file, inner)
         if not isinstance(dataset, h5py.Dataset):
             raise ScanError(f"{path}::{inner}", rule="is a group, not a dataset", way_out=_hint(file))
-        try:
-            return np.asarray(dataset[()])
-        except OSError as error:
-            raise ScanError(f"{path}::{inner}", rule="cannot be read", got=message_of(error)) from error
+        with parsing(f"{path}::{inner}"):
+            return numbers(dataset)
 
 
 def read_only_dataset(path: Path) -> AnyArray:
@@ -101,7 +100,7 @@ def _angles(file: h5py.File, path: str, stack: h5py.Dataset) -> Angles | Steps |
         return Steps(float(stack.attrs.get("omega_start_deg", 0.0)), float(stack.attrs["omega_step_deg"]))
     for name, item in _in_groups_above(file, path, _ANGLES):
         if item.ndim == 1 and item.dtype.kind in "iuf" and len(item) > 1:
-            return Angles(item[()], f"{file.filename}::{name}")
+            return Angles(numbers(item), f"{file.filename}::{name}")
     return None
 
 
@@ -112,7 +111,9 @@ def _dark(file: h5py.File, path: str, stack: h5py.Dataset) -> tuple[AnyArray, st
     if not found:
         return None
     name, item = found[0]
-    return np.asarray(item[:MOST_DARKS] if item.ndim == 3 else item[()]), name
+    with parsing(f"{file.filename}::{name}"):
+        check_believable(item)
+        return np.asarray(item[:MOST_DARKS] if item.ndim == 3 else item[()]), name
 
 
 def _in_groups_above(file: h5py.File, path: str, names: tuple[str, ...]) -> Iterator[tuple[str, h5py.Dataset]]:

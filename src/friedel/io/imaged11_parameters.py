@@ -12,6 +12,7 @@ import gemmi
 import numpy as np
 
 from friedel.errors import InputError
+from friedel.io.foreign import parsing
 from friedel.io.text import read_text
 from friedel.model.setup import KEV_ANGSTROM, rotation
 
@@ -63,10 +64,8 @@ def read_par(path: Path) -> dict[str, Any]:
 
 
 def _values(path: Path) -> dict[str, str]:
-    try:
+    with parsing(path, InputError, rule="is not a text of names and values"):
         lines = read_text(path).split("\n")
-    except (OSError, InputError):
-        raise InputError(str(path), rule="is not a text of names and values") from None
     parts = (line.split(None, 1) for line in lines if not line.lstrip().startswith("#"))
     return {part[0].replace("-", "_"): part[1].strip() for part in parts if len(part) == 2}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from friedel.errors import InputError
 from friedel.io.esrf_parameters import read_esrf
+from friedel.io.foreign import parsing
 from friedel.io.imaged11_parameters import read_par
 
 
@@ -31,10 +32,11 @@ def import_parameters(path: str | Path) -> ImportedParameters:
     wedge or chi, an axis that is not along z, a beam that is not along x.
     """
     where = Path(path)
-    if not where.is_file():
-        raise InputError(str(where), rule="no such file")
-    with where.open("rb") as file:
-        start = file.read(8)
+    with parsing(where, InputError):
+        if not where.is_file():
+            raise InputError(str(where), rule="no such file")
+        with where.open("rb") as file:
+            start = file.read(8)
     if start == b"\x89HDF\r\n\x1a\n":
         return ImportedParameters(**read_esrf(where))
     if start.startswith(b"MATLAB"):

@@ -1,14 +1,19 @@
 """Frames in numpy files: `.npy` mapped into memory, `.npz` (`::key` where it holds several) read at once."""
 
+import math
+import warnings
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from friedel.errors import ScanError
+from friedel.io.foreign import check_size, parsing
 from friedel.io.stored_scan import StoredScan
 from friedel.model.arrays import AnyArray
 from friedel.model.scan import ArrayFrames
+
+_HEADER_1, _HEADER_2 = np.lib.format.read_array_header_1_0, np.lib.format.read_array_header_2_0
 
 
 def read_npy(path: Path, key: str | None) -> StoredScan:
@@ -22,15 +27,27 @@ def load_array(path: Path, key: str | None, dimensions: tuple[int, ...] = (2, 3)
 
     Raises `ScanError` when the file is not numpy's, is cut off, or holds no such array, or several.
     """
-    try:
+    with parsing(path, rule="is not a whole numpy file"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what numpy thinks of a header that Python 2 wrote
+        if path.suffix == ".npz":
+            _check_sizes(path)
         stored = np.load(path, mmap_mode="r" if path.suffix == ".npy" else None, allow_pickle=False)
         if isinstance(stored, np.ndarray):
             return _numbers(stored, path, dimensions)
         with stored:
             return _numbers(stored[_key(stored, path, key, dimensions)], path, dimensions)
-    except (ValueError, EOFError, zipfile.BadZipFile, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else "no array"
-        raise ScanError(str(path), rule="is not a whole numpy file", got=reason) from error
+
+
+def _check_sizes(path: Path) -> None:
+    """Raise `ValueError` where a header in an archive asks for more than there is: numpy would allocate it."""
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            with archive.open(member) as file:
+                first = np.lib.format.read_magic(file) == (1, 0)
+                shape, _, dtype = (_HEADER_1 if first else _HEADER_2)(file)
+            check_size(shape, dtype, path)
+            if math.prod(shape) * dtype.itemsize > member.file_size:
+                raise ValueError(f"{member.filename} is to hold {shape} numbers, which are not in the file")
 
 
 def _key(stored: np.lib.npyio.NpzFile, path: Path, key: str | None, dimensions: tuple[int, ...]) -> str:

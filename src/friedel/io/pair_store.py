@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from friedel.errors import InputError
+from friedel.io.columns import check_range, read_columns
 from friedel.io.grain_store import write_columns
 from friedel.io.h5_output import h5_output
-from friedel.io.hdf5_file import message_of, opened
+from friedel.io.hdf5_file import opened
 from friedel.io.record import read_record, write_record
 from friedel.model.pairs import PAIR_COLUMNS, RESIDUAL_COLUMNS, PairTable
 
@@ -29,11 +32,9 @@ def write_pairs(path: str | Path, table: PairTable, attributes: Mapping[str, Any
 
 def read_pairs(path: str | Path) -> PairTable:
     """Read what `write_pairs` wrote. Raises `InputError` that names the file when it is not one of ours."""
-    with opened(path, InputError) as file:
-        try:
-            group = file["pairs"]
-            columns = {column.name: group[column.name][()] for column in PAIR_COLUMNS}
-            columns |= {column.name: group[column.name][()] for column in RESIDUAL_COLUMNS if column.name in group}
-            return PairTable(columns, **read_record(group, PairTable, leave_out=("columns",)))
-        except (KeyError, OSError) as error:
-            raise InputError(str(path), rule="is not a table of pairs", got=message_of(error)) from error
+    with opened(path, InputError, rule="is not a table of pairs") as file:
+        group = file["pairs"]
+        columns = read_columns(group, [*PAIR_COLUMNS, *(one for one in RESIDUAL_COLUMNS if one.name in group)])
+        for name in ("blob_a", "blob_b", "phase", "family"):
+            check_range(columns[name], 0, np.iinfo(np.int64).max, f"pairs/{name}")
+        return PairTable(columns, **read_record(group, PairTable, leave_out=("columns",)))

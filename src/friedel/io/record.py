@@ -8,6 +8,9 @@ from typing import Any, get_type_hints
 import h5py
 import numpy as np
 
+from friedel.errors import FriedelError
+from friedel.io.hdf5_file import numbers
+
 
 def write_record(group: h5py.Group, record: Any, units: Mapping[str, str], leave_out: tuple[str, ...] = ()) -> None:
     """Put the fields of a dataclass into `group`; a field that is None is not written."""
@@ -28,20 +31,43 @@ def write_record(group: h5py.Group, record: Any, units: Mapping[str, str], leave
 
 
 def read_record(group: h5py.Group, kind: type, leave_out: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The fields of a dataclass `kind` that are in `group`. Raises `KeyError` for one that must be there."""
+    """The fields of a dataclass `kind` that are in `group`, in the types that it declares.
+
+    Raises `KeyError` for one that must be there, `FriedelError` for one of another type.
+    """
     found: dict[str, Any] = {}
+    hints = get_type_hints(kind)
     for field in fields(kind):
         if field.name in leave_out:
             continue
         if field.name in group:
-            found[field.name] = group[field.name][()]
+            found[field.name] = numbers(group[field.name])
         elif field.name in group.attrs:
-            value = _value(group.attrs[field.name])
-            inner = get_type_hints(kind)[field.name]
-            found[field.name] = inner(**value) if is_dataclass(inner) and isinstance(inner, type) else value
+            name = f"{group.name}, attribute {field.name}"
+            found[field.name] = _typed(_value(group.attrs[field.name]), hints[field.name], name)
         elif field.default is MISSING and field.default_factory is MISSING:
             raise KeyError(f"no {field.name} in {group.name}")
     return found
+
+
+def _typed(value: Any, hint: Any, name: str) -> Any:
+    """A value as its annotation has it: number, truth value, texts or a dataclass. Raises `FriedelError`."""
+    if isinstance(hint, type) and is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            raise FriedelError(name, rule="must be a table", got=repr(value))
+        hints = get_type_hints(hint)
+        return hint(**{part: _typed(one, hints.get(part), f"{name}.{part}") for part, one in value.items()})
+    truth = isinstance(value, bool)
+    fits = {
+        float: isinstance(value, int | float) and not truth,
+        int: isinstance(value, int) and not truth,
+        bool: truth,
+        tuple[str, ...]: isinstance(value, tuple) and all(isinstance(part, str) for part in value),
+    }
+    if not fits.get(hint, False):
+        rule = f"must be of type {hint.__name__ if isinstance(hint, type) else hint}"
+        raise FriedelError(name, rule=rule, got=repr(value))
+    return value
 
 
 def _value(stored: Any) -> Any:

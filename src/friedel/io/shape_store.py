@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from friedel.errors import InputError
+from friedel.errors import FriedelError, InputError
+from friedel.io.columns import check_pointer, read_column
 from friedel.io.h5_output import h5_output
-from friedel.io.hdf5_file import message_of, opened
+from friedel.io.hdf5_file import opened
 from friedel.model.arrays import AnyArray
 from friedel.model.shapes import GrainShape
 
@@ -37,14 +38,29 @@ def write_shapes(path: str | Path, shapes: Sequence[GrainShape]) -> None:
 
 def read_shapes(path: str | Path) -> list[GrainShape]:
     """Read what `write_shapes` wrote. Raises `InputError` that names the file when it is not one of ours."""
-    with opened(path, InputError) as file:
-        try:
-            group = file["shapes"]
-            whole: Mapping[str, Any] = {name: item[()] for name, item in group.items()}
-            voxel = float(group.attrs["voxel_um"])
-            return [_shape(whole, i, voxel) for i in range(len(whole["grain"]))]
-        except (KeyError, OSError) as error:
-            raise InputError(str(path), rule="holds no shapes of grains", got=message_of(error)) from error
+    with opened(path, InputError, rule="holds no shapes of grains") as file:
+        whole = _columns(file["shapes"])
+        voxel = float(file["shapes"].attrs["voxel_um"])
+        return [_shape(whole, i, voxel) for i in range(len(whole["grain"]))]
+
+
+def _columns(group: Any) -> dict[str, AnyArray]:
+    """All datasets, rows and pointers of one length. Raises `KeyError` or `FriedelError`."""
+    whole = {name: read_column(group, name, np.dtype(kind).str, ()) for name, kind in _PER_GRAIN.items()}
+    whole["size"], whole["origin_um"] = (
+        read_column(group, "size", "i8", (3,)),
+        read_column(group, "origin_um", "f8", (3,)),
+    )
+    rows = {len(values) for values in whole.values()}
+    if len(rows) > 1:
+        raise FriedelError("shapes", rule="columns must be of one length", got=sorted(rows))
+    for name, kind in {"density": np.float32, **_PER_BLOB}.items():
+        whole[name] = read_column(group, name, np.dtype(kind).str, ())
+        pointer = whole[f"{name}_pointer"] = read_column(group, f"{name}_pointer", "i8", ())
+        check_pointer(pointer, len(whole["grain"]), len(whole[name]), f"shapes/{name}_pointer")
+    if (whole["size"] < 0).any() or (whole["size"].prod(axis=1) != np.diff(whole["density_pointer"])).any():
+        raise FriedelError("shapes/size", rule="must be the sizes of the densities")
+    return whole
 
 
 def _ragged(group: Any, name: str, parts: list[AnyArray], kind: type, **options: Any) -> None:

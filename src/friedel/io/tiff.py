@@ -1,6 +1,5 @@
 """TIFF stacks, folders and patterns of TIFF images, and darks beside them."""
 
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +9,11 @@ from friedel.errors import ScanError
 from friedel.io.byte_reader import ByteReader
 from friedel.io.chunks import ContiguousFrames, Place
 from friedel.io.edf import dark_files
+from friedel.io.foreign import check_frames, check_size, parsing
 from friedel.io.sources import JoinedFrames
 from friedel.io.stored_scan import StoredScan
 from friedel.model.arrays import AnyArray
 from friedel.model.scan import FrameSource
-
-_DAMAGE = (OSError, ValueError, IndexError, KeyError, TypeError, RuntimeError, struct.error, tifffile.TiffFileError)
-"""What tifffile and its codecs raise on files that are damaged or not TIFF."""
 
 
 class TiffPages:
@@ -28,16 +25,13 @@ class TiffPages:
     def read(self, start: int, stop: int) -> AnyArray:
         """Frames [start, stop). Raises `ScanError` that names the file and the page."""
         out = np.empty((stop - start, *self.shape[1:]), self.dtype)
-        page = start
-        try:
-            with tifffile.TiffFile(self._path) as tiff:
-                for page in range(start, stop):
-                    image = tiff.pages[page].asarray()
-                    if image.shape != self.shape[1:]:
-                        raise _other_shape(self._path, page, image.shape, self.shape)
-                    out[page - start] = image
-        except _DAMAGE as error:
-            raise ScanError(f"image {page} of {self._path}", rule="cannot be read", got=_line(error)) from error
+        with parsing(self._path), tifffile.TiffFile(self._path) as tiff:
+            for page in range(start, stop):
+                with parsing(f"image {page} of {self._path}"):
+                    image = _pixels(tiff.pages[page])
+                if image.shape != self.shape[1:]:
+                    raise _other_shape(self._path, page, image.shape, self.shape)
+                out[page - start] = image
         return out
 
 
@@ -95,16 +89,14 @@ def _source(files: tuple[Path, ...]) -> FrameSource:
 
 
 def _stack(path: Path) -> FrameSource:
-    try:
-        with tifffile.TiffFile(path) as tiff:
-            series = tiff.series[0]
-            shape, dtype, offset = series.shape, np.dtype(series.dtype), series.dataoffset
-            order, pages = tiff.byteorder, len(tiff.pages)
-    except _DAMAGE as error:
-        raise ScanError(str(path), rule="cannot be read as TIFF", got=_line(error)) from error
+    with parsing(path, rule="cannot be read as TIFF"), tifffile.TiffFile(path) as tiff:
+        series = tiff.series[0]
+        shape, dtype, offset = series.shape, np.dtype(series.dtype), series.dataoffset
+        order, pages = tiff.byteorder, len(tiff.pages)
     if len(shape) not in {2, 3} or dtype.kind not in "uif":
         raise ScanError(str(path), rule="must hold grey images", got=f"{dtype} of shape {shape}")
     frames = (1, *shape) if len(shape) == 2 else shape
+    check_frames(frames, dtype, str(path))
     if offset is not None:  # one uncompressed piece, also where ImageJ wrote a single page for all of it
         place = Place(offset, int(np.prod(shape)) * dtype.itemsize)
         return ContiguousFrames([(ByteReader(path), place)], str(path), frames, dtype.newbyteorder(order))
@@ -114,10 +106,17 @@ def _stack(path: Path) -> FrameSource:
 
 
 def _image(path: Path) -> AnyArray:
-    try:
-        return np.asarray(tifffile.imread(path))
-    except _DAMAGE as error:
-        raise ScanError(str(path), rule="cannot be read as TIFF", got=_line(error)) from error
+    with parsing(path, rule="cannot be read as TIFF"), tifffile.TiffFile(path) as tiff:
+        if len(tiff.pages) == 1:
+            return _pixels(tiff.pages[0])
+        check_size(tiff.series[0].shape, tiff.series[0].dtype, path)
+        return np.asarray(tiff.asarray())
+
+
+def _pixels(page: tifffile.TiffPage) -> AnyArray:
+    """One image. Raises `ValueError` where its size is not in the file: tifffile would allocate it."""
+    check_size(page.shape, page.dtype, page.parent.filehandle.path)
+    return np.asarray(page.asarray())
 
 
 def _other_shape(path: Path, page: int, got: tuple[object, ...], wanted: tuple[object, ...]) -> ScanError:
@@ -125,7 +124,3 @@ def _other_shape(path: Path, page: int, got: tuple[object, ...], wanted: tuple[o
     return ScanError(
         what, rule=f"must be like the first, {' × '.join(map(str, wanted))}", got=" × ".join(map(str, got))
     )
-
-
-def _line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

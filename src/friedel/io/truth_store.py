@@ -8,7 +8,7 @@ from friedel.errors import InputError
 from friedel.io.blob_store import read_blobs_group, write_blobs_group
 from friedel.io.grain_store import read_grains_group, write_grains_group
 from friedel.io.h5_output import h5_output
-from friedel.io.hdf5_file import message_of, opened
+from friedel.io.hdf5_file import opened
 from friedel.io.volume_store import read_volume_group, write_volume_group
 from friedel.model.truth import Truth
 
@@ -29,11 +29,8 @@ def write_truth(path: str | Path, truth: Truth, attributes: Mapping[str, Any] | 
 
 def read_truth(path: str | Path) -> Truth:
     """Read what `write_truth` wrote. Raises `InputError` that names the file when it is not one of ours."""
-    with opened(path, InputError) as file:
-        blobs = read_blobs_group(file, str(path))
-        try:
-            grains = read_grains_group(file["grains"]) if "grains" in file else None
-            volume = read_volume_group(file["VTKHDF"]) if "VTKHDF" in file else None
-        except (KeyError, OSError) as error:
-            raise InputError(str(path), rule="is not a truth file", got=message_of(error)) from error
-    return Truth(blobs, grains, volume)
+    with opened(path, InputError, rule="is not a truth file") as file:
+        blobs = read_blobs_group(file)
+        grains = read_grains_group(file["grains"]) if "grains" in file else None
+        volume = read_volume_group(file["VTKHDF"]) if "VTKHDF" in file else None
+        return Truth(blobs, grains, volume)

@@ -8,11 +8,12 @@ from typing import Any
 import h5py
 import numpy as np
 
-from friedel.errors import InputError
+from friedel.errors import FriedelError, InputError
+from friedel.io.columns import check_range, checked, read_column
 from friedel.io.h5_output import h5_output
-from friedel.io.hdf5_file import message_of, opened
+from friedel.io.hdf5_file import opened
 from friedel.model.arrays import AnyArray
-from friedel.model.grains import GrainVolume
+from friedel.model.grains import GrainVolume, Status
 
 LAYERS = {"grain_id": np.int32, "status": np.uint8, "density": np.float32}
 
@@ -38,11 +39,8 @@ def write_volume(
 
 def read_volume(path: str | Path) -> GrainVolume:
     """Read what `write_volume` wrote. Raises `InputError` that names the file when it is not one of ours."""
-    with opened(path, InputError) as file:
-        try:
-            return read_volume_group(file["VTKHDF"])
-        except (KeyError, OSError) as error:
-            raise InputError(str(path), rule="is not a volume of grains", got=message_of(error)) from error
+    with opened(path, InputError, rule="is not a volume of grains") as file:
+        return read_volume_group(file["VTKHDF"])
 
 
 def write_volume_group(file: h5py.Group, volume: GrainVolume) -> None:
@@ -64,13 +62,22 @@ def write_volume_group(file: h5py.Group, volume: GrainVolume) -> None:
 
 
 def read_volume_group(group: h5py.Group) -> GrainVolume:
-    """The volume of an open file. Raises `KeyError` for a layer that is missing."""
+    """The volume of an open file.
+
+    Raises `KeyError` for a layer that is missing, `FriedelError` for one of another type or that cannot be.
+    """
     cells = group["CellData"]
-    return GrainVolume(
-        **{name: cells[name][()] for name in LAYERS},
-        origin_um=group.attrs["Origin"],
-        voxel_um=float(group.attrs["Spacing"][0]),
+    layers = {name: read_column(cells, name, np.dtype(dtype).str) for name, dtype in LAYERS.items()}
+    origin, spacing = (
+        checked(np.asarray(group.attrs[name]), f"attribute {name}", "f8") for name in ("Origin", "Spacing")
     )
+    if not (origin.shape == spacing.shape == (3,) and np.isfinite([origin, spacing]).all()):
+        raise FriedelError("attributes Origin and Spacing", rule="must be three finite numbers each")
+    if layers["grain_id"].ndim != 3:
+        raise FriedelError("grain_id", rule="must be [z,y,x]", got=f"shape {layers['grain_id'].shape}")
+    check_range(layers["grain_id"], 0, np.iinfo(np.int32).max, "grain_id")
+    check_range(layers["status"], 0, len(Status), "status")
+    return GrainVolume(**layers, origin_um=origin, voxel_um=float(spacing[0]))
 
 
 def _write_layer(cells: h5py.Group, name: str, layer: AnyArray) -> None:

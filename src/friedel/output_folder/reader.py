@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar
 
 from friedel.errors import FriedelError, InputError
 from friedel.io.background_reader import Backgrounds
+from friedel.io.foreign import parsing
 from friedel.io.setup_record import load_setup
 from friedel.io.shape_store import read_shapes
 from friedel.io.store import (
@@ -19,6 +20,7 @@ from friedel.io.store import (
     read_pairs,
     read_volume,
 )
+from friedel.io.text import read_text
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.description import Description
@@ -243,7 +245,7 @@ class OutputFolder:
         """`evaluation.json`, the parts that speak of what is in the folder; empty where there is none."""
 
         def read(path: Path) -> dict[str, Any]:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = json.loads(read_text(path))
             if not isinstance(values, dict):
                 raise ValueError("is not a table")
             return self._of_this_result(values)
@@ -289,11 +291,10 @@ class OutputFolder:
             return None
         path = self.path / file
         try:
-            return read(path)
+            with parsing(path, InputError, rule="cannot be used"):
+                return read(path)
         except FriedelError as error:
             self.errors.setdefault(file, error)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            self.errors.setdefault(file, InputError(str(path), rule="cannot be used", got=error))
         return None
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from friedel.errors import RecipeError
+from friedel.io.foreign import message_of
 
 PATHS: Mapping[str, frozenset[str]] = {
     "scan.frames": frozenset(),
@@ -24,10 +25,20 @@ PATHS: Mapping[str, frozenset[str]] = {
 def parse_value(text: str) -> Any:
     """VALUE of `--set`: TOML, and where that does not parse, a string."""
     try:
-        parsed = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+        parsed = toml_of(f"value = {text}", "--set")
+    except RecipeError:
         return text
     return parsed["value"] if list(parsed) == ["value"] else text
+
+
+def toml_of(text: str, what: str) -> dict[str, Any]:
+    """TOML as plain values. Raises `RecipeError` that names `what` for a text that is none."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(what, rule=f"is not TOML: {error}") from None
+    except (RecursionError, ValueError, OverflowError, AttributeError) as error:  # as deep or long as nobody writes
+        raise RecipeError(what, rule="is not TOML", got=message_of(error)) from None
 
 
 Settings = str | Iterable[str] | Mapping[str, Any]

@@ -1,6 +1,5 @@
 """All sections together, and the way from a file to values and back."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +13,7 @@ from friedel.match import MatchParams
 from friedel.params import Params, parameter
 from friedel.preprocess import PreprocessParams
 from friedel.recipe.phase import PhaseParams
-from friedel.recipe.settings import Settings, absolute_paths, apply_settings, relative_paths
+from friedel.recipe.settings import Settings, absolute_paths, apply_settings, relative_paths, toml_of
 from friedel.recipe.setup import SetupParams
 from friedel.recipe.text import section_text
 from friedel.reconstruct import ReconstructParams
@@ -86,11 +85,10 @@ def read_values(path: Path, *, way_out: str = "`friedel init SCAN` writes a reci
 
 def _read(path: Path, way_out: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(read_text(path, kind=RecipeError))
+        text = read_text(path, kind=RecipeError)
     except FileNotFoundError:
         raise RecipeError(str(path), rule="no such file", way_out=way_out) from None
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(str(path), rule=f"is not TOML: {error}") from None
+    return toml_of(text, str(path))
 
 
 def dump(recipe: Recipe, notes: Mapping[str, str] | None = None, *, head: str = "", comments: bool = True) -> str:
