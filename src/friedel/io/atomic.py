@@ -3,6 +3,7 @@
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +14,8 @@ PARTIAL = ".part"
 """How the hidden names end."""
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 """Flag of `os.open` that refuses a link; Windows has none."""
+_NO_WAITING = getattr(os, "O_NONBLOCK", 0)
+"""Opening a pipe waits for somebody else without it."""
 
 _REASONS = {28: "no space left on the disk", 122: "the disk quota is used up", 27: "the file may not grow further"}
 """By errno, which HDF5 only mentions in its text."""
@@ -56,16 +59,43 @@ def replace_text(path: str | Path, text: str, *, keep: bool = True) -> Path | No
     Raises `OutputError`.
     """
     path = Path(path)
-    old = path.read_bytes() if path.is_file() else b""
-    kept = None
     with atomic(path) as partial:
         partial.write_text(text, encoding="utf-8")
-        if keep and old and old != text.encode():
-            names = (path.with_name(f"{path.name}.bak{number}") for number in ("", *range(2, 1000)))
-            kept = next(name for name in names if not name.exists())
-            with atomic(kept) as copy:
-                copy.write_bytes(old)
+        return keep_old(path, partial) if keep else None
+
+
+def keep_old(path: Path, new: Path) -> Path | None:
+    """Keep what stands at `path`, which the file `new` is about to replace, unless both are the same.
+
+    Returns where, `path` with `.bak` (or `.bak2`, ...), or None. Raises `OutputError`.
+    """
+    old = path.read_bytes() if path.is_file() else b""
+    if not old or old == new.read_bytes():
+        return None
+    names = (path.with_name(f"{path.name}.bak{number}") for number in ("", *range(2, 1000)))
+    kept = next(name for name in names if not os.path.lexists(name))
+    with atomic(kept) as copy:
+        copy.write_bytes(old)
     return kept
+
+
+def append_handle(path: Path) -> int:
+    """Open a file to append to, or make it, but never through a link, and never anything but a file.
+
+    In a folder that others write to, a link might lead to any file of whoever runs this. Raises `OSError`.
+    """
+    return plain_handle(path, os.O_WRONLY | os.O_APPEND)
+
+
+def plain_handle(path: Path, flags: int) -> int:
+    """The same with other flags of `os.open`."""
+    if path.is_symlink():  # before the flag says it less clearly, and where there is no such flag
+        raise OSError(errno.ELOOP, "is a link, not a file", str(path))
+    handle = os.open(path, flags | os.O_CREAT | NO_LINK | _NO_WAITING, 0o666)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "is not a plain file", str(path))
+    return handle
 
 
 def _made(path: Path) -> os.stat_result:
