@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from friedel.errors import OutputError
+from friedel.interrupts import unfinished
 
 PARTIAL = ".part"
 """How the hidden names end."""
@@ -37,8 +38,9 @@ def atomic(path: str | Path) -> Iterator[Path]:
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         made = _made(partial)
-        yield partial
-        _flush(partial, made)
+        with unfinished(partial):
+            yield partial
+            _flush(partial, made)
         partial.replace(final)
         with suppress(OSError):  # some network disks cannot do it for a folder, and the file is in place
             _flush(final.parent)
