@@ -8,7 +8,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import friedel
-from friedel.errors import FriedelError
+from friedel.errors import MOST_QUOTED, FriedelError, brief, few_lines
 from friedel.interrupts import finished, listen, server_ends_by_itself
 from friedel.output_folder.files import EXPORT_FILES, RECIPE
 
@@ -283,13 +283,13 @@ def _misused(error: Any) -> int:
         typer.echo(error.format_message(), err=True)
         return 2
     command = error.ctx.command_path if error.ctx else "friedel"
-    text = " ".join(error.format_message().split())
+    text = brief(error.format_message(), 2 * MOST_QUOTED)
     if "unexpected extra argument" in text and command.split()[-1] in TAKE_PATTERNS:
         return _failed(f"{text} (quote a pattern, so that the shell leaves it alone: '*.edf')", 2)
     return _failed(f"{text} (see `{command} --help`)", 2)
 
 
 def _failed(text: str, code: int) -> int:
-    for line in text.splitlines():  # a recipe may have several mistakes
+    for line in few_lines(text):  # a recipe may have several mistakes
         typer.echo(f"friedel: {line}", err=True)
     return code

@@ -77,7 +77,9 @@ def calls_of_a_whole_write(path, counted):
 
 
 @BOTH
-def test_a_signal_at_any_call_of_hdf5_is_raised_afterwards_and_no_file_appears(tmp_path, counted, monkeypatch, sign):
+def test_a_signal_at_any_call_of_hdf5_is_raised_afterwards_and_no_file_appears(
+    tmp_path, counted, monkeypatch, sign
+):
     number = calls_of_a_whole_write(tmp_path / "whole", counted)
     monkeypatch.setattr(counted, "happen", staticmethod(lambda: signal.raise_signal(sign)))
     old = signal.signal(sign, signal.default_int_handler)

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
-from friedel.errors import FriedelWarning, OutputError
+from friedel.errors import FriedelWarning, OutputError, few_lines
 from friedel.io.atomic import append_handle
 
 log = logging.getLogger("friedel")
@@ -238,9 +238,11 @@ def warnings_kept() -> Iterator[list[str]]:
         ) -> None:
             if not issubclass(category, FriedelWarning):
                 usual(message, category, filename, lineno, file, line)
-            elif str(message) not in kept:
-                kept.append(str(message))
-                log.warning(str(message))
+                return
+            text = "\n".join(few_lines(str(message)))
+            if text not in kept:
+                kept.append(text)
+                log.warning(text)
                 console = any(isinstance(handler, _ConsoleHandler) for handler in log.handlers)
                 if not console and not _ignored(str(message), category, outside):
                     usual(message, category, filename, lineno, file, line)  # a notebook shows it its own way
