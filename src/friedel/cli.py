@@ -1,7 +1,6 @@
 """The command line: one subcommand a verb; nothing heavy is imported before a command runs."""
 
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -9,7 +8,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import friedel
-from friedel.errors import FriedelError
+from friedel.errors import MOST_QUOTED, FriedelError, brief, few_lines
+from friedel.interrupts import finished, listen, server_ends_by_itself
 from friedel.output_folder.files import EXPORT_FILES, RECIPE
 
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -157,6 +157,7 @@ def view(
     ] = None,
 ) -> None:
     """The web page: choose parameters, look at everything. Ctrl-C ends it."""
+    server_ends_by_itself(grace_s=6.0)
     try:
         for line in _commands().serve(path, port=port, browser=browser, allow_hosts=allow_host or ()):
             typer.echo(line)
@@ -249,12 +250,11 @@ def _verbosity(verbose: int, quiet: bool) -> int:
 
 def main() -> NoReturn:
     """Entry point: every failure is one line and an exit code, unless --debug asks for more."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a job's end is an interrupt like Ctrl-C
+    listen()  # a job's end (SIGTERM) is an interrupt like Ctrl-C
     debug = "--debug" in sys.argv[1:]
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     code = run_command(["--debug", *arguments] if debug else arguments, debug=debug)
-    for name in (signal.SIGINT, signal.SIGTERM):  # the work is over: only Python's own end is left to interrupt
-        signal.signal(name, signal.SIG_IGN)
+    finished(code)  # only Python's own end is left to interrupt
     sys.exit(code)
 
 
@@ -283,13 +283,13 @@ def _misused(error: Any) -> int:
         typer.echo(error.format_message(), err=True)
         return 2
     command = error.ctx.command_path if error.ctx else "friedel"
-    text = " ".join(error.format_message().split())
+    text = brief(error.format_message(), 2 * MOST_QUOTED)
     if "unexpected extra argument" in text and command.split()[-1] in TAKE_PATTERNS:
         return _failed(f"{text} (quote a pattern, so that the shell leaves it alone: '*.edf')", 2)
     return _failed(f"{text} (see `{command} --help`)", 2)
 
 
 def _failed(text: str, code: int) -> int:
-    for line in text.splitlines():  # a recipe may have several mistakes
+    for line in few_lines(text):  # a recipe may have several mistakes
         typer.echo(f"friedel: {line}", err=True)
     return code

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
@@ -39,15 +38,11 @@ class CleanStore(CleanWriter):
         super().__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            saturated, invalid, replaced = zip(*self._flags, strict=True) if self._flags else ((), (), ())
-            self._entry.create_dataset("saturated", data=np.concatenate([*saturated, np.empty(0, np.int64)]))
-            self._entry.create_dataset("void", data=np.concatenate([*invalid, np.empty(0, np.int64)]))
-            self._entry.create_dataset("bridged", data=np.concatenate([*replaced, np.empty(0, np.bool_)]))
-        super().__exit__(kind, error, trace)
+    def _finish(self) -> None:
+        saturated, invalid, replaced = zip(*self._flags, strict=True) if self._flags else ((), (), ())
+        self._entry.create_dataset("saturated", data=np.concatenate([*saturated, np.empty(0, np.int64)]))
+        self._entry.create_dataset("void", data=np.concatenate([*invalid, np.empty(0, np.int64)]))
+        self._entry.create_dataset("bridged", data=np.concatenate([*replaced, np.empty(0, np.bool_)]))
 
 
 def read_clean(path: str | Path, executor: Executor | None = None) -> Iterator[CleanBlock]:

@@ -42,17 +42,26 @@ class _FrameFile:
             data.attrs["signal"] = "frames"
             self._entry, self._data = entry, data
             self._frames = self._create("frames")
+            self._begin()
             self._stack = stack.pop_all()
         return self
+
+    def _begin(self) -> None:
+        """Write what comes before the first frame; the file goes again when this fails."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None and self._written != self._shape[0]:
-            incomplete = OutputError(str(self._path), rule=f"must get {self._shape[0]} frames", got=self._written)
-            self._stack.__exit__(OutputError, incomplete, None)
-            raise incomplete
-        self._stack.__exit__(kind, error, trace)
+        if error is not None:
+            self._stack.__exit__(kind, error, trace)
+            return
+        with self._stack:
+            if self._written != self._shape[0]:
+                raise OutputError(str(self._path), rule=f"must get {self._shape[0]} frames", got=self._written)
+            self._finish()
+
+    def _finish(self) -> None:
+        """Write what comes after the last frame."""
 
     def _create(self, name: str) -> h5py.Dataset:
         filters = hdf5plugin.Bitshuffle(cname="lz4") if self._compress else {}
@@ -106,12 +115,10 @@ class RawWriter(_FrameFile):
         }
         self._attributes = dict(attributes or {})
 
-    def __enter__(self) -> Self:
-        super().__enter__()
+    def _begin(self) -> None:
         self._frames.attrs.update(self._facts)
         self._entry.attrs.update(self._attributes)
         self._entry.create_dataset("dark", data=self._dark).attrs["units"] = "counts"
-        return self
 
     def append(self, block: AnyArray, executor: Executor | None = None) -> None:
         """Write the next frames, uint16 [frame, row, col]; the executor compresses them side by side."""
@@ -130,10 +137,8 @@ class CleanWriter(_FrameFile):
         super().__init__(path, shape, "f4" if quantum is None else "i2", compress=True)
         self._quantum = quantum
 
-    def __enter__(self) -> Self:
-        super().__enter__()
+    def _begin(self) -> None:
         self._frames.attrs["scale"] = 1.0 if self._quantum is None else self._quantum
-        return self
 
     def append(self, block: AnyArray, executor: Executor | None = None) -> None:
         """Write the next frames, float32 [frame, row, col] in counts."""
@@ -193,16 +198,12 @@ class BackgroundWriter(_FrameFile):
         """Gains [frame, tile] of the frames from `start` on."""
         self._gains[start : start + len(gains)] = gains
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self._data.create_dataset("centres", data=self._centres).attrs["units"] = "frames"
-            self._entry.create_dataset("gains", data=self._gains)
-            if self._noise is not None:
-                noise = self._entry.create_dataset("noise", data=np.asarray(self._noise, dtype=np.float32))
-                noise.attrs["units"] = "counts"
-        super().__exit__(kind, error, trace)
+    def _finish(self) -> None:
+        self._data.create_dataset("centres", data=self._centres).attrs["units"] = "frames"
+        self._entry.create_dataset("gains", data=self._gains)
+        if self._noise is not None:
+            noise = self._entry.create_dataset("noise", data=np.asarray(self._noise, dtype=np.float32))
+            noise.attrs["units"] = "counts"
 
 
 def write_background(

@@ -19,11 +19,13 @@ from typing import Any
 import psutil
 
 from friedel.errors import OutputError
+from friedel.io.atomic import plain_handle
 
 fcntl: Any = import_module("fcntl") if find_spec("fcntl") else None
 """Windows has none."""
 LOCK = ".lock"
 _BUSY = (errno.EWOULDBLOCK, errno.EACCES)
+_NO_FILE = (errno.ELOOP, errno.EINVAL)
 _TRIES = 100
 
 
@@ -37,7 +39,8 @@ def locked(out: Path) -> Iterator[None]:
         out.mkdir(parents=True, exist_ok=True)
         handle = _take(out / LOCK)
     except OSError as error:
-        reason = "is a file, not a folder" if out.is_file() else f"cannot be used: {error.strerror}"
+        cause = f"{LOCK} {error.strerror}" if error.errno in _NO_FILE else error.strerror
+        reason = "is a file, not a folder" if out.is_file() else f"cannot be used: {cause}"
         raise OutputError(str(out), rule=reason) from None
     try:
         yield
@@ -48,7 +51,8 @@ def locked(out: Path) -> Iterator[None]:
 def at_work(out: Path) -> str:
     """Who is at work in a folder, as far as its lock's text tells; nothing where nobody is. Takes no lock."""
     try:
-        return _holder((out / LOCK).read_text(errors="replace"), certain=False)
+        text = (out / LOCK).read_text(errors="replace") if (out / LOCK).is_file() else ""  # a pipe would wait
+        return _holder(text, certain=False)
     except OSError:
         return ""
 
@@ -56,7 +60,7 @@ def at_work(out: Path) -> str:
 def _take(lock: Path) -> int:
     """The open lock file, which is this process's now."""
     for _ in range(_TRIES):
-        handle = os.open(lock, os.O_CREAT | os.O_RDWR)
+        handle = plain_handle(lock, os.O_RDWR)  # never through a link: it is written over
         try:
             if _ours(handle, lock):
                 return handle

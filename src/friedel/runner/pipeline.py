@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from friedel.errors import CapacityError, InputError, Interrupted, OutputError
+from friedel.interrupts import promised
 from friedel.io import open_scan
 from friedel.io.sources import held_bytes
 from friedel.model.scan import Scan
@@ -103,7 +104,8 @@ def clean_endings(kept: str = "nothing was written") -> Iterator[None]:
     `kept` is what is true after an interrupt.
     """
     try:
-        yield
+        with promised(kept):
+            yield
     except KeyboardInterrupt:
         raise Interrupted("interrupted", rule=kept) from None
     except MemoryError as error:

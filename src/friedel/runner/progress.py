@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
-from friedel.errors import FriedelWarning
+from friedel.errors import FriedelWarning, OutputError, few_lines
+from friedel.io.atomic import append_handle
 
 log = logging.getLogger("friedel")
 
@@ -185,11 +186,17 @@ class _LogFile(logging.FileHandler):
     def handleError(self, record: logging.LogRecord) -> None:
         """Nothing: the default prints a traceback."""
 
+    def _open(self) -> TextIO:
+        return open(append_handle(Path(self.baseFilename)), "a", encoding=self.encoding)
+
 
 @contextmanager
 def log_file(path: Path) -> Iterator[None]:
-    """Append the log to a file as well."""
-    handler = _LogFile(path, encoding="utf-8")
+    """Append the log to a file as well. Raises `OutputError` where it is none, e.g. a link."""
+    try:
+        handler = _LogFile(path, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write {path}", rule=error.strerror or str(error)) from None
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     level = log.level
@@ -231,9 +238,11 @@ def warnings_kept() -> Iterator[list[str]]:
         ) -> None:
             if not issubclass(category, FriedelWarning):
                 usual(message, category, filename, lineno, file, line)
-            elif str(message) not in kept:
-                kept.append(str(message))
-                log.warning(str(message))
+                return
+            text = "\n".join(few_lines(str(message)))
+            if text not in kept:
+                kept.append(text)
+                log.warning(text)
                 console = any(isinstance(handler, _ConsoleHandler) for handler in log.handlers)
                 if not console and not _ignored(str(message), category, outside):
                     usual(message, category, filename, lineno, file, line)  # a notebook shows it its own way
