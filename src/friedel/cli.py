@@ -89,9 +89,12 @@ def simulate(
 def inspect(
     scan: Annotated[str, typer.Argument(metavar="SCAN", help="A file, file::/path, folder or pattern.")],
     settings: Settings = None,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
 ) -> None:
     """What is in a scan: frames, shape, type, angles, darks, compression, problems."""
-    for name, value in _commands().inspect(scan, settings=settings or ()).items():
+    facts = _commands().inspect(scan, settings=settings or (), verbosity=_verbosity(verbose, quiet))
+    for name, value in facts.items():
         for line in value if isinstance(value, list) else [value]:
             typer.echo(f"{name:12s} {line}")
 
@@ -109,9 +112,10 @@ def init(
 
 
 @app.command()
-def estimate(recipe: RecipeFile, settings: Settings = None) -> None:
+def estimate(recipe: RecipeFile, settings: Settings = None, verbose: Verbose = 0, quiet: Quiet = False) -> None:
     """Memory, disk and time that a run will take; exits 3 when it will not fit."""
-    for name, value in _commands().estimate(recipe, settings=settings or ()).lines().items():
+    found = _commands().estimate(recipe, settings=settings or (), verbosity=_verbosity(verbose, quiet))
+    for name, value in found.lines().items():
         typer.echo(f"{name:12s} {value}")
 
 
@@ -155,11 +159,14 @@ def view(
         list[str] | None,
         typer.Option("--allow-host", metavar="NAME", help="A name that a proxy calls this server by. Repeatable."),
     ] = None,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
 ) -> None:
     """The web page: choose parameters, look at everything. Ctrl-C ends it."""
     server_ends_by_itself(grace_s=6.0)
+    options = {"port": port, "browser": browser, "allow_hosts": allow_host or ()}
     try:
-        for line in _commands().serve(path, port=port, browser=browser, allow_hosts=allow_host or ()):
+        for line in _commands().serve(path, **options, verbosity=_verbosity(verbose, quiet)):
             typer.echo(line)
             sys.stdout.flush()
     except KeyboardInterrupt:  # the way to end it
@@ -171,18 +178,22 @@ def evaluate(
     out: Output,
     truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="SCAN.truth.h5 of a simulation.")],
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers here.")
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write the numbers here [evaluation.json in OUT]."),
     ] = None,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
 ) -> None:
     """Compare a run with the truth."""
-    for part, numbers in _commands().evaluate(out, truth, json_file=json_file, verbosity=0).items():
+    found = _commands().evaluate(out, truth, json_file=json_file, verbosity=_verbosity(verbose, quiet))
+    for part, numbers in found.items():
         _print_table(part, numbers)
 
 
 @app.command()
-def report(out: Output) -> None:
+def report(out: Output, verbose: Verbose = 0, quiet: Quiet = False) -> None:
     """Write report.html: one page, no network, each stage in pictures and numbers."""
-    typer.echo(_commands().report(out))
+    typer.echo(_commands().report(out, verbosity=_verbosity(verbose, quiet)))
 
 
 @app.command()
@@ -190,15 +201,17 @@ def export(
     out: Output,
     format_name: Annotated[str, typer.Option("--format", metavar="|".join(EXPORT_FILES), help="What to write.")],
     target: Annotated[str | None, typer.Option("-o", "--out", metavar="PATH", help="Where to [in OUT].")] = None,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
 ) -> None:
     """Write results for other programs."""
-    typer.echo(_commands().export(out, format_name, target))
+    typer.echo(_commands().export(out, format_name, target, verbosity=_verbosity(verbose, quiet)))
 
 
 @app.command()
-def calibrate(out: Output) -> None:
+def calibrate(out: Output, verbose: Verbose = 0, quiet: Quiet = False) -> None:
     """Say what the pairs and grains tell about centre, distance and tilts; nothing is changed."""
-    for line in _commands().calibrate(out):
+    for line in _commands().calibrate(out, verbosity=_verbosity(verbose, quiet)):
         typer.echo(line)
 
 
@@ -206,15 +219,17 @@ def calibrate(out: Output) -> None:
 def import_parameters(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="ImageD11's .par, or ESRF DCT's parameters.h5.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="RECIPE", help="The recipe to write.")] = Path(RECIPE),
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
 ) -> None:
     """Write a recipe with the geometry and crystals that another program wrote down."""
-    typer.echo(_commands().import_parameters(file, out))
+    typer.echo(_commands().import_parameters(file, out, verbosity=_verbosity(verbose, quiet)))
 
 
 @app.command()
-def verify(out: Output) -> None:
-    """Check an output folder against its hashes."""
-    for name in _commands().verify(out):
+def verify(out: Output, verbose: Verbose = 0, quiet: Quiet = False) -> None:
+    """Check an output folder against its hashes; exits 1 when a file or a stage is missing or has changed."""
+    for name in _commands().verify(out, verbosity=_verbosity(verbose, quiet)):
         typer.echo(f"{name} is as the run left it")
 
 

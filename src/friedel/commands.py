@@ -18,7 +18,7 @@ from friedel.io.fingerprint import same_frames
 from friedel.io.import_parameters import import_parameters as read_parameters
 from friedel.io.setup_record import setup_record
 from friedel.io.store import atomic, read_attributes, read_truth
-from friedel.output_folder.files import BLOBS, EVALUATION, EXPORT_FILES, RECIPE, RECORD, REPORT
+from friedel.output_folder.files import BLOBS, EARLIER, EVALUATION, EXPORT_FILES, RECIPE, RECORD, REPORT, RESULTS
 from friedel.output_folder.reader import OutputFolder
 from friedel.recipe import Settings, apply_settings, build_recipe, dump, load_recipe, relative_to
 from friedel.recipe.settings import absolute
@@ -94,9 +94,9 @@ def simulate(
             return write_simulation(params, Path(out), executor, progress)
 
 
-def inspect(scan: Paths, *, settings: Settings = ()) -> Facts:
+def inspect(scan: Paths, *, settings: Settings = (), verbosity: int | None = None) -> Facts:
     """What is in a scan: plain values by name; `problems` lists what is odd or missing."""
-    with _session(None):
+    with _session(verbosity):
         return inspect_scan(build_recipe(_with_scan(scan, settings)).scan)
 
 
@@ -118,9 +118,9 @@ def init(scan: Paths, out: Paths = RECIPE, *, settings: Settings = (), verbosity
     return out
 
 
-def estimate(recipe: Paths, *, settings: Settings = ()) -> Estimate:
+def estimate(recipe: Paths, *, settings: Settings = (), verbosity: int | None = None) -> Estimate:
     """What a run will take, from the scan and a short measurement. Raises `CapacityError` if it will not fit."""
-    with _session(None):
+    with _session(verbosity):
         return estimate_run(load_recipe(recipe, settings), _default_folder(Path(recipe)))
 
 
@@ -164,34 +164,45 @@ def run(
 def evaluate(
     out: Paths, truth: Paths, *, json_file: Paths | None = None, verbosity: int | None = None
 ) -> dict[str, Any]:
-    """Compare a run with the truth; the numbers also go to `evaluation.json` in the folder, for the report.
+    """Compare a run with the truth; the numbers also go to `json_file`.
 
-    Warns when the truth is that of another scan.
+    Without one they go to `evaluation.json` in the folder, for the report. Warns when the truth is that of another
+    scan.
     """
     with _session(verbosity):
         result = judge(Path(out), read_truth(truth))
         _compare_scans(Path(out) / BLOBS, Path(truth))
         text = json.dumps(result, indent=1) + "\n"
-        for path in (Path(out) / EVALUATION, *([Path(json_file)] if json_file is not None else [])):
-            with atomic(path) as partial:
-                partial.write_text(text, encoding="utf-8")
+        with atomic(Path(out) / EVALUATION if json_file is None else Path(json_file)) as partial:
+            partial.write_text(text, encoding="utf-8")
     return result
 
 
-def report(out: Paths) -> Path:
+def report(out: Paths, *, verbosity: int | None = None) -> Path:
     """Write `report.html` from what is in an output folder; returns its path."""
-    with _session(None):
+    with _session(verbosity):
         return _report(Path(out))
 
 
-def serve(path: Paths, *, port: int = 0, browser: bool = True, allow_hosts: Iterable[str] = ()) -> Iterator[str]:
-    """The web page of a recipe or an output folder: yields the lines to print, then serves until an interrupt."""
+def serve(
+    path: Paths,
+    *,
+    port: int = 0,
+    browser: bool = True,
+    allow_hosts: Iterable[str] = (),
+    verbosity: int | None = None,
+) -> Iterator[str]:
+    """The web page of a recipe or an output folder: yields the lines to print, then serves until an interrupt.
+
+    Quiet, it is the address alone.
+    """
     from friedel.viewer.server import PageServer
 
-    with _session(None):
+    with _session(verbosity):
         server = PageServer(path, port=port, allow_hosts=allow_hosts)
     yield server.address
-    yield f"from another computer: {server.ssh}"
+    if verbosity is None or verbosity >= 0:
+        yield f"from another computer: {server.ssh}"
     server.run(browser=browser)
 
 
@@ -217,31 +228,31 @@ def explore(path: Paths, *, settings: Settings = ()) -> "Exploration":
         return Exploration.open(path, settings)
 
 
-def export(out: Paths, format_name: str, target: Paths | None = None) -> Path:
+def export(out: Paths, format_name: str, target: Paths | None = None, *, verbosity: int | None = None) -> Path:
     """Write results for other programs, in one of the formats `EXPORT_FILES`; the path."""
     if format_name not in EXPORT_FILES:
         raise InputError("--format", rule=f"must be one of {', '.join(EXPORT_FILES)}", got=format_name)
     name, *_ = EXPORT_FILES[format_name]
     target = Path(out) / name if target is None else _file_in(target, name)
-    with _session(None):
+    with _session(verbosity):
         return export_results(Path(out), format_name, target)
 
 
-def calibrate(out: Paths) -> tuple[str, ...]:
+def calibrate(out: Paths, *, verbosity: int | None = None) -> tuple[str, ...]:
     """What the blobs and grains of a run say about its geometry: lines that end with `detector = ...` for a recipe.
 
     Nothing is changed: put the last line under [setup] where it convinces.
     """
-    with _session(None):
+    with _session(verbosity):
         found = calibrated(Path(out))
         plane = setup_record(found.setup)
         vectors = {name: [round(x, 4) for x in plane[name]] for name in ("origin_um", "u_um", "v_um")}
         return (*found.lines, f"detector = {as_toml(vectors)}")
 
 
-def import_parameters(file: Paths, out: Paths = RECIPE) -> Path:
+def import_parameters(file: Paths, out: Paths = RECIPE, *, verbosity: int | None = None) -> Path:
     """Write a recipe with geometry and crystals from ImageD11's `.par` or ESRF DCT's `parameters.h5`; its path."""
-    with _session(None):
+    with _session(verbosity):
         found = read_parameters(file)
         sections = {"setup": found.setup, "preprocess": found.preprocess, "segment": found.segment}
         values: dict[str, Any] = {name: dict(part) for name, part in sections.items() if part}
@@ -253,19 +264,25 @@ def import_parameters(file: Paths, out: Paths = RECIPE) -> Path:
     return Path(out)
 
 
-def verify(out: Paths) -> list[str]:
+def verify(out: Paths, *, verbosity: int | None = None) -> list[str]:
     """Check the files of an output folder against their hashes; returns the names of the good ones.
 
-    Raises `OutputError` that names those that are missing or have changed.
+    Raises `OutputError` that names those that are missing or have changed, and stages that are missing.
     """
-    with _session(None):
+    with _session(verbosity):
         folder = OutputFolder(Path(out))
         record = folder.needed(folder.record, RECORD)
         wrong = [f"{name} {what}" for name, what in record.damaged(folder.path)]
+        left = folder.stages_left
+        if left:
+            wrong.append(f"{', '.join(left)} {'is' if len(left) == 1 else 'are'} missing")
+            earlier = [name for name in RESULTS if (folder.path / EARLIER / name).exists()]
+            if earlier:
+                wrong.append(f"{EARLIER}/ holds {', '.join(earlier)} of other parameters")
         if wrong:
-            again = f"friedel run {Path(out) / RECIPE} -o {out} --restart"
-            raise OutputError(str(out), rule="; ".join(wrong), way_out=f"`{again}` makes them anew")
-        return [name for stage in record.stages.values() for name in stage.outputs]
+            again = f"`friedel run {Path(out) / RECIPE} -o {out}` makes them"
+            raise OutputError(str(out), rule="; ".join(wrong), way_out=again)
+        return list(record.outputs)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from friedel.model.arrays import Frames, Image
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.model.stream import CleanBlock
+from friedel.output_folder.files import BACKGROUND
 from friedel.preprocess import buffer_bytes, clean_blocks
 from friedel.runner.executors import Alone, Threads, give_way, local_executor, usable_cores
 from friedel.runner.plan import PROGRAM_BYTES, budget, plan_blocks, usable_memory
@@ -256,7 +257,9 @@ class ScanPass:
         frames, rows, cols = inputs.scan.shape
         if inputs.preprocess.background == "none":
             return
-        stored = self.source.results.backgrounds if self.source.finished("preprocess") else None
+        results = self.source.results
+        usable = self.source.finished("preprocess") and results.unchanged(BACKGROUND)
+        stored = results.backgrounds if usable else None
         count = -(-frames // inputs.preprocess.step)
         if stored is not None and len(stored) == count:
             scan_state.backgrounds = StoredBackgrounds(stored)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import h5py
 import numpy as np
 
 from friedel.errors import InputError
+from friedel.io.blob_store import read_attributes
 from friedel.io.columns import check_finite, check_pointer, check_range, checked, read_columns
 from friedel.io.h5_output import h5_output
 from friedel.io.hdf5_file import opened
 from friedel.io.record import read_record, write_record
-from friedel.model.arrays import AnyArray
+from friedel.model.arrays import AnyArray, Floats
 from friedel.model.blobs import Column
 from friedel.model.description import BOUNDARY_COLUMNS, GRAIN_COLUMNS, Description
 from friedel.model.grains import GrainTable
@@ -25,6 +27,8 @@ _UNITS = {
     "position_error_um": "um",
     "volume_um3": "um^3",
 }
+INDEXED_VOLUMES = "indexed_volume_um3"
+"""What the map replaces in `volume_um3`: kept, so that a run can forget a map and go on from its grains."""
 
 _ARRAYS: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "U": ("f8", (3, 3)),
@@ -54,17 +58,38 @@ def write_grains(
     attributes: Mapping[str, Any] | None = None,
     *,
     description: Description | None = None,
+    indexed_um3: Floats | None = None,
 ) -> None:
     """Write `grains.h5`: /grains with one dataset a field, and with a description its columns and /boundaries.
 
-    `attributes` go to the root of the file; mappings are stored as JSON. Raises `OutputError`.
+    `attributes` go to the root of the file; mappings are stored as JSON. `indexed_um3` (n) are the volumes before
+    the map told them, see `read_indexed_volumes`. Raises `OutputError`.
     """
     with h5_output(path) as output:
         write_grains_group(output.file, table)
         if description is not None:
             _write_description(output.file, description)
+        if indexed_um3 is not None:
+            dataset = output.file["grains"].create_dataset(INDEXED_VOLUMES, data=indexed_um3)
+            dataset.attrs["units"], dataset.attrs["meaning"] = "um^3", "volume before there was a map"
         for name, value in (attributes or {}).items():
             output.file.attrs[name] = json.dumps(value, default=str) if isinstance(value, Mapping) else value
+
+
+def read_indexed_volumes(path: str | Path) -> Floats:
+    """The grains' volumes (n) in um^3 as indexing told them, from their spots' brightness. Raises `InputError`."""
+    with opened(path, InputError, rule="is not a table of grains") as file:
+        group = file["grains"]
+        return np.asarray(group[INDEXED_VOLUMES if INDEXED_VOLUMES in group else "volume_um3"][()], np.float64)
+
+
+def forget_description(path: str | Path) -> None:
+    """Write `grains.h5` anew as indexing left it, before the map told sizes and neighbours: the same bytes as then.
+
+    Raises `InputError` for a file that is none of ours, `OutputError` when the disk cannot take it.
+    """
+    table, attributes = read_grains(path), read_attributes(path)
+    write_grains(path, replace(table, volume_um3=read_indexed_volumes(path)), attributes)
 
 
 def read_grains(path: str | Path) -> GrainTable:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from friedel.errors import InputError
+from friedel.errors import FriedelError, InputError
 from friedel.io.blob_store import read_attributes
 from friedel.model.setup import Axis, Detector, Setup
 
@@ -29,7 +29,23 @@ def load_setup(path: Path, given: Setup) -> Setup:
 
 def setup_with(values: Any, given: Setup, source: str) -> Setup:
     """The set-up of a `setup_record`, with beam and sample of `given`; an `InputError` names its `source`."""
-    if not isinstance(values, dict):
+    plane = _plane(values)
+    if plane is None:
         raise InputError(source, rule="does not say which set-up it was made with", way_out="--from match")
-    detector = Detector(*(np.array(values[name]) for name in ("origin_um", "u_um", "v_um")))
-    return Setup(given.beam, detector, Axis(1 if values["rotation"] == "+z" else -1), given.sample)
+    return Setup(given.beam, plane, Axis(1 if values["rotation"] == "+z" else -1), given.sample)
+
+
+def is_setup_record(values: Any) -> bool:
+    """Whether plain values are what `setup_record` gives."""
+    return _plane(values) is not None
+
+
+def _plane(values: Any) -> Detector | None:
+    """The detector, where all of the record is as it must be."""
+    try:
+        vectors = [np.array(values[name], dtype=np.float64) for name in ("origin_um", "u_um", "v_um")]
+        if any(vector.shape != (3,) for vector in vectors) or values["rotation"] not in ("+z", "-z"):
+            return None
+        return Detector(*vectors)
+    except (KeyError, TypeError, ValueError, FriedelError):
+        return None

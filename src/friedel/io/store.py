@@ -2,7 +2,14 @@
 
 from friedel.io.atomic import atomic
 from friedel.io.blob_store import count_blobs, read_attributes, read_blobs, write_blobs
-from friedel.io.grain_store import read_description, read_grains, write_grains, write_grains_group
+from friedel.io.grain_store import (
+    forget_description,
+    read_description,
+    read_grains,
+    read_indexed_volumes,
+    write_grains,
+    write_grains_group,
+)
 from friedel.io.pair_store import read_pairs, write_pairs
 from friedel.io.truth_store import read_truth, write_truth
 from friedel.io.volume_store import read_volume, write_volume, write_volume_group
@@ -14,10 +21,12 @@ __all__ = [
     "RawWriter",
     "atomic",
     "count_blobs",
+    "forget_description",
     "read_attributes",
     "read_blobs",
     "read_description",
     "read_grains",
+    "read_indexed_volumes",
     "read_pairs",
     "read_truth",
     "read_volume",

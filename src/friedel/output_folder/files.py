@@ -9,6 +9,8 @@ RECIPE, RECORD, LOG = "recipe.toml", "run.json", "log.txt"
 BACKGROUND, CLEAN, BLOBS = "background.h5", "clean.h5", "blobs.h5"
 PAIRS, GRAINS, SHAPES, VOLUME = "pairs.h5", "grains.h5", "shapes.h5", "volume.h5"
 REPORT, EVALUATION = "report.html", "evaluation.json"
+EARLIER = "earlier"
+"""Folder in the output folder: what a run with other parameters replaces, until its own result is complete."""
 
 STAGE_FILES: Mapping[str, tuple[str, ...]] = {
     "preprocess": (BACKGROUND, CLEAN),
@@ -18,10 +20,13 @@ STAGE_FILES: Mapping[str, tuple[str, ...]] = {
     "reconstruct": (SHAPES,),
     "assemble": (VOLUME,),
 }
-"""What each stage makes; a later stage may add to a file (the map adds sizes and neighbours to the grains)."""
+"""What each stage makes; a later stage may add to a file (the map adds sizes and neighbours to the grains), which
+then belongs to both."""
 RESULTS = tuple(file for files in STAGE_FILES.values() for file in files)
 TABLES = (BACKGROUND, BLOBS, PAIRS, GRAINS, VOLUME)
 """Results that others than the stages look at."""
+UNREAD = (BACKGROUND, CLEAN)
+"""Large results that no later stage reads (clean frames only where blobs are found in them again)."""
 
 EXPORT_FILES: Mapping[str, tuple[str, ...]] = {
     "vtkhdf": ("map.vtkhdf",),
@@ -34,6 +39,8 @@ EXPORT_FILES: Mapping[str, tuple[str, ...]] = {
 """What each format of `friedel export` writes unless the user gives another name; the first is the main file."""
 DERIVED_FILES = (REPORT, EVALUATION, *(file for files in EXPORT_FILES.values() for file in files))
 """Made from the results by other commands: they must not outlive them."""
+OF_BLOBS = tuple(EXPORT_FILES[name][0] for name in ("parquet", "csv"))
+"""Those that no stage after segment makes untrue."""
 OURS = (*RESULTS, *DERIVED_FILES, RECIPE, RECORD)
 
 

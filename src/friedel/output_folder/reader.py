@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from friedel.errors import FriedelError, InputError
+from friedel.errors import FriedelError, InputError, OutputError
 from friedel.io.background_reader import Backgrounds
 from friedel.io.foreign import parsing
 from friedel.io.setup_record import load_setup
@@ -26,12 +26,15 @@ from friedel.model.crystal import Phase
 from friedel.model.description import Description
 from friedel.model.grains import GrainTable, GrainVolume
 from friedel.model.pairs import PairTable
+from friedel.model.scan import at_most_half_a_turn
 from friedel.model.setup import Setup
 from friedel.model.shapes import GrainShape
+from friedel.output_folder.contents import Contents
 from friedel.output_folder.files import (
     BACKGROUND,
     BLOBS,
     EVALUATION,
+    GRAIN_STAGES,
     GRAINS,
     PAIRS,
     RECIPE,
@@ -58,12 +61,15 @@ class OutputFolder:
 
     A part is None where its file is not there, or cannot be used; then `errors` [file] says why. No part raises:
     who cannot do without one asks `needed`, who can do without but not with a damaged one `undamaged`. Files are
-    as they stood when the object was made; `renewed` gives another one when they have changed. Safe for several
-    threads.
+    as they stood when the object was made; `renewed` gives another one when they have changed. With `checked` a
+    file that does not hold what the run left in it cannot be used either: its hash is taken before it is read.
+    Safe for several threads.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, checked: bool = False) -> None:
         self.path = path
+        self._checked = checked
+        self._contents = Contents(path)
         self.stamp = _stamp(path)
         self.errors: dict[str, FriedelError] = {}
         self._notes: dict[str, str] = {}
@@ -71,22 +77,27 @@ class OutputFolder:
         self._parts: dict[str, Any] = {}
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, *, checked: bool = False) -> Self:
         """Of a folder that a run has made. Raises `InputError` for any other."""
         if not path.is_dir():
             raise InputError(str(path), rule="no such output folder", way_out="`friedel run` makes one")
-        folder = cls(path)
+        folder = cls(path, checked=checked)
         if not any(folder.has(file) for file in (RECIPE, RECORD, BLOBS)):
             raise InputError(str(path), rule="is not an output folder", way_out="`friedel run` makes one")
         return folder
 
     def renewed(self) -> Self:
         """This one while its files are as they were, else another."""
-        return self if _stamp(self.path) == self.stamp else type(self)(self.path)
+        return self if _stamp(self.path) == self.stamp else type(self)(self.path, checked=self._checked)
 
     def has(self, file: str) -> bool:
         """Whether a file was there."""
         return any(file == known for known, _, _ in self.stamp)
+
+    def unchanged(self, file: str) -> bool:
+        """Whether a file holds what the run left in it; one that `run.json` does not know counts as unchanged."""
+        left = self.record.outputs.get(file) if self.record is not None else None
+        return left is None or self._contents.surely_holds(file, left)
 
     def needed(self, part: Part | None, file: str) -> Part:
         """A part, for those who cannot do without. Raises the `FriedelError` that says what is wrong with its file.
@@ -130,6 +141,26 @@ class OutputFolder:
     def stages(self) -> Mapping[str, StageRecord]:
         """Records of the finished stages, in order."""
         return {} if self.record is None else self.record.stages
+
+    @property
+    def stages_left(self) -> list[str]:
+        """Stages that the recipe allows, and the run has not finished.
+
+        Half a turn allows blobs alone, unless later stages were asked for.
+        """
+        done, recipe = self.stages, self.recipe
+        blobs_alone = recipe is None or not recipe.has_grains or self._half_a_turn
+        if blobs_alone and not any(name in GRAIN_STAGES for name in done):
+            return [name for name in STAGES if name not in GRAIN_STAGES and name not in done]
+        return [name for name in STAGES if name not in done]
+
+    @property
+    def _half_a_turn(self) -> bool:
+        known = {} if self.record is None else self.record.input
+        try:
+            return at_most_half_a_turn(int(known["shape"][0]), float(known["omega_step_deg"]))
+        except (KeyError, TypeError, ValueError, IndexError):
+            return False
 
     @property
     def warnings(self) -> list[str]:
@@ -290,6 +321,10 @@ class OutputFolder:
         if not self.has(file):
             return None
         path = self.path / file
+        if self._checked and file != RECORD and not self.unchanged(file):
+            way_out = f"`friedel run {self.path / RECIPE} -o {self.path}` makes it anew"
+            self.errors.setdefault(file, OutputError(str(path), rule="has changed since the run", way_out=way_out))
+            return None
         try:
             with parsing(path, InputError, rule="cannot be used"):
                 return read(path)

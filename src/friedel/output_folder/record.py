@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import platform
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 from friedel.errors import OutputError
 from friedel.io.store import atomic
 from friedel.model.scan import Scan
-from friedel.output_folder.files import RECORD, STAGES
+from friedel.output_folder.files import CLEAN, RECORD, STAGE_FILES, STAGES
 
 PACKAGES = ("friedel", "numpy", "numba", "h5py", "hdf5plugin", "pydantic")
 
@@ -30,9 +30,10 @@ class Output:
 class StageRecord:
     """One finished stage: `hash` of its parameters and inputs, when, how long, what came out.
 
-    `handed_on` are files that a later stage, which vouches for them now, has written anew. `measured` holds what
-    the stage found out about the scan (levels, boxes, noise), `counts` numbers of things. What an old or foreign
-    `run.json` does not say is empty; a stage without its hash has to be done again.
+    `outputs` are its files as it left them; one that a later stage has extended stands there too, as that stage
+    left it, and belongs to both. `measured` holds what the stage found out about the scan (levels, boxes, noise),
+    `counts` numbers of things. What an old or foreign `run.json` does not say is empty; a stage without its hash
+    has to be done again.
     """
 
     hash: str = ""
@@ -42,12 +43,6 @@ class StageRecord:
     measured: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     outputs: dict[str, Output] = field(default_factory=dict)
-    handed_on: list[str] = field(default_factory=list)
-
-    def handing_on(self, names: Container[str]) -> "StageRecord":
-        """The same, where a later stage has written some of its files anew (the map adds to grains.h5)."""
-        mine = {name: output for name, output in self.outputs.items() if name not in names}
-        return replace(self, outputs=mine, handed_on=sorted({*self.handed_on, *(set(self.outputs) - set(mine))}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +56,7 @@ class RunRecord:
     def with_stage(self, name: str, record: StageRecord) -> "RunRecord":
         """The same with one stage finished; what stood for it and for later stages is void."""
         valid = self.without(name)
-        before = {stage: one.handing_on(record.outputs) for stage, one in valid.stages.items()}
-        return replace(valid, stages={**before, name: record})
+        return replace(valid, stages={**valid.stages, name: record})
 
     def without(self, name: str) -> "RunRecord":
         """The same as if neither that stage nor later ones had been done."""
@@ -70,34 +64,35 @@ class RunRecord:
         return replace(self, stages=kept)
 
     @property
-    def files(self) -> set[str]:
-        """Names of all that the finished stages left."""
-        return {name for stage in self.stages.values() for name in stage.outputs}
+    def outputs(self) -> dict[str, Output]:
+        """What the folder holds, by name: each file as the last stage that wrote it left it."""
+        return {file: output for stage in self.stages.values() for file, output in stage.outputs.items()}
 
-    def finished(self, name: str, expected_hash: str, out: Path) -> bool:
-        """Whether a stage was done with the same parameters and inputs, and its files are there."""
+    def finished(self, name: str, expected_hash: str, holds: Callable[[str, Output], bool]) -> bool:
+        """Whether a stage was done with the same parameters and inputs, and its files are there.
+
+        `holds` tells whether the folder holds a file so: by its content, or by its size alone. A file that a later
+        stage has extended may be as either left it.
+        """
         record = self.stages.get(name)
         if record is None or record.hash != expected_hash:
             return False
-        later = {file: output for stage in self.stages.values() for file, output in stage.outputs.items()}
-        if not all(file in later for file in record.handed_on):
+        if not {*STAGE_FILES[name]} - {CLEAN} <= {*record.outputs}:
             return False
-        mine = record.outputs | {file: later[file] for file in record.handed_on}
-        return all(_size(out / file) == output.bytes for file, output in mine.items())
+        last = self.outputs
+        return all(holds(file, last[file]) or holds(file, mine) for file, mine in record.outputs.items())
 
     def changed(self, out: Path) -> list[str]:
         """Files of the finished stages that are gone, or of another size than the run left them with."""
-        left = {file: output.bytes for stage in self.stages.values() for file, output in stage.outputs.items()}
-        return [file for file, size in left.items() if _size(out / file) != size]
+        return [file for file, left in self.outputs.items() if not same_size(out, file, left)]
 
     def damaged(self, out: Path) -> Iterator[tuple[str, str]]:
         """The same by content: name, and what is wrong. Every file is read."""
-        for stage in self.stages.values():
-            for file, expected in stage.outputs.items():
-                if not (out / file).is_file():
-                    yield file, "is missing"
-                elif output_of(out / file) != expected:
-                    yield file, "has changed since the run"
+        for file, expected in self.outputs.items():
+            if not (out / file).is_file():
+                yield file, "is missing"
+            elif output_of(out / file) != expected:
+                yield file, "has changed since the run"
 
 
 def new_record(scan: Scan) -> RunRecord:
@@ -153,8 +148,10 @@ def _stage(values: Mapping[str, Any]) -> StageRecord:
     return StageRecord(**{**known, "outputs": outputs})
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else -1
+def same_size(out: Path, file: str, expected: Output) -> bool:
+    """Whether a file is there, as large as it was: what a glance tells."""
+    path = out / file
+    return path.is_file() and path.stat().st_size == expected.bytes
 
 
 def _finite(value: Any) -> Any:

@@ -21,8 +21,8 @@ Place = int | slice | AnyArray
 class ReportInputs(OutputFolder):
     """An output folder as a report needs it; what is not there is None or empty, and `missing` says why."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, *, checked: bool = False) -> None:
+        super().__init__(path, checked=checked)
         self._gone: list[str] = []
 
     @property

@@ -17,7 +17,7 @@ from friedel.errors import FriedelWarning, RecipeError
 from friedel.index import index
 from friedel.io.setup_record import load_setup, setup_record, setup_with
 from friedel.io.shape_store import write_shapes
-from friedel.io.store import write_grains, write_pairs, write_volume
+from friedel.io.store import read_indexed_volumes, write_grains, write_pairs, write_volume
 from friedel.match import match
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
@@ -154,19 +154,16 @@ def _index(inputs: StageInputs) -> Done:
 
 
 def _write_grains_and_pairs(inputs: StageInputs, setup: Setup, grains: GrainTable, pairs: PairTable) -> list[str]:
-    """`grains.h5`, and `pairs.h5` where it is of another set-up; names of the files that indexing vouches for.
+    """`grains.h5`, and `pairs.h5` where it is of another set-up; names of the files that are indexing's then.
 
-    Match vouches for pairs with its own set-up, unless indexing has once written others over them.
+    Pairs of the set-up that match ended with are match's alone.
     """
     job, attributes = inputs.job, {"setup": setup_record(setup)}
     job.begin_output("index")
     if not same_geometry(setup, inputs.setup(PAIRS)):
         write_pairs(job.out / PAIRS, pairs, attributes)
     write_grains(job.out / GRAINS, grains, attributes)
-    still_of_match = PAIRS in inputs.record().stages["match"].outputs
-    if still_of_match and same_geometry(setup, inputs.matched_setup):
-        return [GRAINS]
-    return [GRAINS, PAIRS]
+    return [GRAINS] if same_geometry(setup, inputs.matched_setup) else [GRAINS, PAIRS]
 
 
 def _log_calibration(lines: Iterable[str]) -> None:
@@ -210,11 +207,13 @@ def _assemble(inputs: StageInputs) -> Done:
     grains, shapes = folder.needed(folder.grains, GRAINS), folder.needed(folder.shapes, SHAPES)
     volume = assemble(shapes, grains, job.recipe.assemble, sample=setup.sample, mask=inputs.mask(setup))
     voxels = np.bincount(volume.grain_id[volume.grain_id > 0] - 1, minlength=len(grains))
+    indexed = read_indexed_volumes(job.out / GRAINS)
     grains = replace(grains, volume_um3=np.asarray(voxels * volume.voxel_um**3, dtype=np.float64))
     about = describe_map(grains, volume, inputs.phases)
     job.begin_output("assemble")
     write_volume(job.out / VOLUME, volume)
-    write_grains(job.out / GRAINS, grains, {"setup": setup_record(setup)}, description=about)
+    attributes = {"setup": setup_record(setup)}
+    write_grains(job.out / GRAINS, grains, attributes, description=about, indexed_um3=indexed)
     filled = int(np.count_nonzero(volume.grain_id))
     share = {
         status.name.lower(): float(np.count_nonzero(volume.status == status) / max(filled, 1))

@@ -1,26 +1,27 @@
 """The output folder: of one scan, without leftovers."""
 
-from collections.abc import Set
+import shutil
+from collections.abc import Container, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from friedel.errors import OutputError
+from friedel.io.atomic import atomic
 from friedel.io.fingerprint import same_frames
 from friedel.model.scan import Scan
-from friedel.output_folder.files import DERIVED_FILES, OURS, RECIPE, RESULTS
+from friedel.output_folder.files import CLEAN, DERIVED_FILES, EARLIER, OURS, RECIPE, RESULTS
 from friedel.output_folder.record import RunRecord, new_record, read_run_record
 
 
 def earlier_record(out: Path, scan: Scan, *, restart: bool) -> RunRecord | None:
     """What an earlier run of the same scan left to go on from; leftovers of a killed run are removed.
 
-    With `restart` everything that a run writes is removed first. Raises `OutputError` where the folder holds
-    another scan's results, or files that no run has left there.
+    With `restart` there is nothing to go on from. Raises `OutputError` where the folder holds another scan's
+    results, or files that no run has left there.
     """
     for leftover in out.glob(".*.part"):
         leftover.unlink(missing_ok=True)
     if restart:
-        for name in OURS:
-            (out / name).unlink(missing_ok=True)
         return None
     record = read_run_record(out)
     way_out = "choose another with -o, or give --restart to overwrite it"
@@ -49,14 +50,43 @@ def _difference(record: RunRecord, scan: Scan) -> tuple[str, object]:
     return f"holds the results of this scan with other settings: {what}", None
 
 
-def remove_views(out: Path) -> None:
-    """Remove what other commands made from results that are about to be replaced."""
-    for name in DERIVED_FILES:
-        (out / name).unlink(missing_ok=True)
+def outdated(out: Path, kept: Container[str]) -> list[str]:
+    """What is there and not `kept`: of results, and of all that was made from them."""
+    return [name for name in (*RESULTS, *DERIVED_FILES) if name not in kept and (out / name).exists()]
 
 
-def remove_results(out: Path, kept: Set[str]) -> None:
-    """Remove the results that no finished stage vouches for; `kept` are the names of the others."""
-    for name in RESULTS:
-        if name not in kept:
+def copy_aside(out: Path, names: Iterable[str]) -> None:
+    """Copy files that stay where they are to the folder's `EARLIER`, as far as there are none yet."""
+    earlier = out / EARLIER
+    earlier.mkdir(exist_ok=True)
+    for name in names:
+        if (out / name).is_file() and not (earlier / name).exists():
+            with atomic(earlier / name) as partial:
+                shutil.copyfile(out / name, partial)
+
+
+def move_aside(out: Path, names: Iterable[str]) -> None:
+    """Move files to the folder's `EARLIER`.
+
+    What stands there already stays: it is of the last result that was complete, and what is moved then is part of
+    one that never was.
+    """
+    earlier = out / EARLIER
+    earlier.mkdir(exist_ok=True)
+    for name in names:
+        if (earlier / name).exists():
             (out / name).unlink(missing_ok=True)
+        elif (out / name).exists():
+            (out / name).replace(earlier / name)
+
+
+def forget_earlier(out: Path, made: Container[str]) -> None:
+    """Remove the results that were set aside, once all of them have been `made` anew."""
+    earlier = out / EARLIER
+    left = [name for name in RESULTS if name != CLEAN and (earlier / name).exists()]
+    if not earlier.is_dir() or not all(name in made for name in left):
+        return
+    for name in OURS:
+        (earlier / name).unlink(missing_ok=True)
+    with suppress(OSError):  # whatever else somebody put there is theirs
+        earlier.rmdir()

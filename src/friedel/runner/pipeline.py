@@ -11,19 +11,20 @@ from friedel.interrupts import promised
 from friedel.io import open_scan
 from friedel.io.sources import held_bytes
 from friedel.model.scan import Scan
-from friedel.output_folder.files import LOG, STAGES
-from friedel.output_folder.record import RunRecord, new_record
+from friedel.output_folder.contents import Contents
+from friedel.output_folder.files import EARLIER, LOG, STAGES
+from friedel.output_folder.record import RunRecord, new_record, read_run_record
 from friedel.preprocess import buffer_bytes
 from friedel.recipe import Recipe
 from friedel.runner.executors import local_executor, usable_cores
 from friedel.runner.job import Job
 from friedel.runner.leftovers import earlier_record
-from friedel.runner.lock import locked
+from friedel.runner.lock import at_work, locked
 from friedel.runner.plan import Plan, budget, plan_blocks, usable_memory
 from friedel.runner.progress import Progress, log, log_file
 from friedel.runner.segment_images import read_segment_images
 from friedel.runner.stage_hashes import stage_hashes
-from friedel.runner.stages import RecordKeeper, do_stages, stages_for
+from friedel.runner.stages import NOTHING, Progressed, RecordKeeper, do_stages, stages_for
 
 INTERRUPTED = "finished stages are kept, and the same command without --restart and --from goes on after them"
 
@@ -48,8 +49,17 @@ def run_pipeline(
     wanted = stages_between(first, last)
     with clean_endings(INTERRUPTED):
         scan = open_scan(recipe.scan.frames, recipe.scan)
-        plan = plan_for(recipe, scan)
+        wanted, ends = stages_for(recipe, scan, wanted, last)
         segment_images = read_segment_images(recipe.segment, scan)
+        hashes = stage_hashes(recipe, scan, segment_images)
+        progressed = Progressed(recipe, hashes, Contents(out))
+        if first is None and not restart:
+            done = _finished_record(out, scan, progressed, wanted[-1])
+            if done is not None:
+                for text in filter(None, (ends, NOTHING)):
+                    log.info(text)
+                return done
+        plan = plan_for(recipe, scan)
         with locked(out):
             fresh = new_record(scan)
             earlier = earlier_record(out, scan, restart=restart)
@@ -57,9 +67,10 @@ def run_pipeline(
             with log_file(out / LOG), local_executor(recipe.run.threads) as executor:
                 log.info(f"{scan.name}: {' × '.join(map(str, scan.shape))} frames × rows × cols -> {out}")
                 log.debug(f"{executor.threads} threads, {plan.windows_per_block} windows a block, {plan}")
+                if ends:
+                    log.info(ends)
                 keeper = RecordKeeper(recipe, out, record)
-                if not record.stages:
-                    keeper.write()
+                keeper.begin()
                 job = Job(
                     recipe,
                     scan,
@@ -68,12 +79,25 @@ def run_pipeline(
                     plan,
                     executor,
                     progress or Progress(),
-                    stage_hashes(recipe, scan, segment_images),
+                    hashes,
                     keeper.begin_output,
                     tuple(warned),
                 )
-                do_stages(job, keeper, stages_for(job, wanted, last), again=first)
+                do_stages(job, keeper, progressed, wanted[-1], again=first)
     return keeper.record
+
+
+def _finished_record(out: Path, scan: Scan, progressed: Progressed, last: str) -> RunRecord | None:
+    """What `run.json` says where all is done: then nothing is written, also where nothing could be."""
+    if not out.is_dir() or at_work(out) or any(out.glob(".*.part")) or (out / EARLIER).exists():
+        return None
+    try:
+        record = read_run_record(out)
+    except OutputError:
+        return None  # whoever takes the folder says so
+    if record is None or record.input.get("fingerprint") != scan.fingerprint:
+        return None
+    return None if progressed.first_left(record, last, None) else record
 
 
 def stages_between(first: str | None, last: str | None) -> tuple[str, ...]:

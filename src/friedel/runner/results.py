@@ -28,7 +28,7 @@ from friedel.output_folder.reader import OutputFolder
 
 def judge(out: Path, truth: Truth) -> dict[str, Any]:
     """All parts of a run against the truth."""
-    folder = OutputFolder(out)
+    folder = OutputFolder(out, checked=True)
     return evaluate(
         truth,
         blobs=folder.needed(folder.blobs, BLOBS),
@@ -44,7 +44,7 @@ def calibrated(out: Path) -> Decision:
 
     Raises `RecipeError` for a run whose recipe has no geometry and crystal.
     """
-    folder = OutputFolder(out)
+    folder = OutputFolder(out, checked=True)
     recipe = folder.needed(folder.recipe, RECIPE)
     if recipe.setup is None or not recipe.phase:
         raise RecipeError("calibrate", rule="needs [setup] and [[phase]] in the recipe")
@@ -59,7 +59,7 @@ def export_results(out: Path, format_name: str, target: Path) -> Path:
 
     Raises `InputError` for one that needs grains or a map where there are none.
     """
-    WRITERS[format_name](OutputFolder(out), target)
+    WRITERS[format_name](OutputFolder(out, checked=True), target)
     return target
 
 

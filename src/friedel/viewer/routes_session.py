@@ -88,7 +88,7 @@ def session_facts(session: Session) -> dict[str, Any]:
             for name, one in stages.items()
         },
         "stale": [name for name in stages if scan is not None and not project.finished(name)],
-        "gone": [name for name, one in stages.items() if lost & {*one.outputs, *one.handed_on}],
+        "gone": [name for name, one in stages.items() if lost & {*one.outputs}],
         "warnings": list(dict.fromkeys([*project.warnings, *session.scan_pass.warnings])),
         "troubles": [asdict(one) for one in project.troubles],
         "recipe": recipe_values(project.recipe),
