@@ -29,7 +29,7 @@ from friedel.runner.executors import local_executor
 from friedel.runner.pipeline import clean_endings, run_pipeline
 from friedel.runner.progress import Progress, log, talking, warnings_kept
 from friedel.runner.results import calibrated, export_results, judge
-from friedel.survey import Facts, guess, inspect_scan
+from friedel.survey import Facts, centre_text, guess, inspect_scan
 
 if TYPE_CHECKING:
     from friedel.explorer import Exploration
@@ -41,7 +41,7 @@ TO_THE_MAP = """
 # To go on from blobs to grains and their map, say where the detector is and what the crystal (docs/recipe.md):
 # [setup]
 # energy_keV = 40.0
-# detector = { distance_um = 5000.0, pixel_um = 3.5, centre_px = [255.5, 255.5] }   # [col, row] where the beam hits
+# detector = { distance_um = 5000.0, pixel_um = 3.5, centre_px = [%s] }   # [col, row] where the beam hits
 # [[phase]]
 # name = "Al"
 # lattice = [4.0495, 4.0495, 4.0495, 90, 90, 90]
@@ -111,7 +111,7 @@ def init(scan: Paths, out: Paths = RECIPE, *, settings: Settings = (), verbosity
         head = f"Written by `friedel init {Path(scan).name}`: what was guessed says so, the rest are defaults."
         text = dump(relative_to(recipe, out.absolute().parent), notes, head=head)
         if recipe.setup is None:
-            text += TO_THE_MAP
+            text += TO_THE_MAP % centre_text(recipe)
         kept = replace_text(out, text)
         if kept is not None:
             log.warning(f"{out} was already there and is now {kept}")

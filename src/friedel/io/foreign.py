@@ -88,4 +88,3 @@ def check_frames(shape: Sequence[int], dtype: Any, name: str) -> None:
     if frames > MOST_FRAMES or math.prod(image) * np.dtype(dtype).itemsize > MOST_FRAME_BYTES:
         rule = f"must hold at most {MOST_FRAMES} frames of {MOST_FRAME_BYTES} bytes each"
         raise ScanError(name, rule=rule, got=f"{dtype} of shape {tuple(shape)}", way_out="is it damaged?")
-

@@ -1,7 +1,7 @@
 """One look at a scan before anything runs: what is in it, which parameters fit it, how long it will take."""
 
-from friedel.survey.guess import guess
+from friedel.survey.guess import centre_text, guess
 from friedel.survey.inspection import Facts, inspect_scan
 from friedel.survey.speed import Speed, measure_speed
 
-__all__ = ["Facts", "Speed", "guess", "inspect_scan", "measure_speed"]
+__all__ = ["Facts", "Speed", "centre_text", "guess", "inspect_scan", "measure_speed"]

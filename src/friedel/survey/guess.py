@@ -10,7 +10,7 @@ import numpy as np
 from friedel.errors import FriedelWarning
 from friedel.io import open_scan
 from friedel.model.baseline import Baseline
-from friedel.model.scan import Scan
+from friedel.model.scan import Box, Scan
 from friedel.model.stream import Executor
 from friedel.preprocess import measure_baseline
 from friedel.preprocess.probe_frames import PROBE_FRAMES
@@ -51,7 +51,8 @@ def guess(values: Mapping[str, Any], executor: Executor) -> tuple[Recipe, dict[s
     `values` are plain recipe values that the user gives (at least `scan.frames`); the others are measured
     on the scan or keep their defaults. Raises `ScanError` when the scan cannot be used.
     """
-    given = build_recipe(values)
+    left_out = _centre_left_out(values)
+    given = build_recipe(_with_centre(values, (0.0, 0.0)) if left_out else values)
     scan = open_scan(given.scan.frames, given.scan)
     given, fitted = _fitted(given, scan, values.get("preprocess", {}))
     baseline = measure_baseline(scan, given.preprocess, executor)
@@ -68,11 +69,50 @@ def guess(values: Mapping[str, Any], executor: Executor) -> tuple[Recipe, dict[s
             section, name = key.split(".")
             guesses.setdefault(section, {})[name] = value
             notes[key] = note
+    if left_out:
+        values = _with_centre(values, _centre(baseline.beam, scan))
+        notes["setup.detector"] = (
+            f"centre_px is the middle of {'the frame' if baseline.beam is None else 'the beam'}."
+        )
     merged: dict[str, Any] = {**guesses, **values}
     for section, found in guesses.items():
         merged[section] = {**found, **values.get(section, {})}
     stated = {f"{section}.{name}" for section, part in values.items() if isinstance(part, Mapping) for name in part}
+    stated -= {"setup.detector"} if left_out else set()
     return build_recipe(merged), {key: note for key, note in notes.items() if key not in stated}
+
+
+def centre_text(recipe: Recipe) -> str:
+    """ "col, row" of the middle of the recipe's beam box, for a user to begin with; three dots where there is none."""
+    beam = recipe.preprocess.beam
+    return ", ".join(f"{at:g}" for at in _middle(Box(*beam))) if isinstance(beam, tuple) else "..., ..."
+
+
+def _centre_left_out(values: Mapping[str, Any]) -> bool:
+    """Whether a detector is given by distance and pixel, but not where the beam hits it."""
+    setup = values.get("setup", {})
+    detector = setup.get("detector") if isinstance(setup, Mapping) else None
+    return (
+        isinstance(detector, Mapping)
+        and "centre_px" not in detector
+        and {"distance_um", "pixel_um"} <= set(detector)
+    )
+
+
+def _with_centre(values: Mapping[str, Any], centre: tuple[float, float]) -> dict[str, Any]:
+    setup = values["setup"]
+    return {**values, "setup": {**setup, "detector": {**setup["detector"], "centre_px": list(centre)}}}
+
+
+def _centre(beam: Box | None, scan: Scan) -> tuple[float, float]:
+    """Column and row where the beam through the axis hits, as far as the direct beam tells."""
+    _, rows, cols = scan.shape
+    return _middle(beam or Box(0, 0, cols, rows))
+
+
+def _middle(box: Box) -> tuple[float, float]:
+    """Column and row: pixel 0 has its centre at 0."""
+    return (box.col0 + box.col1 - 1) / 2, (box.row0 + box.row1 - 1) / 2
 
 
 def _fitted(recipe: Recipe, scan: Scan, given: Mapping[str, Any]) -> tuple[Recipe, Found]:
