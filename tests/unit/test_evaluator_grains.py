@@ -19,7 +19,7 @@ from friedel.evaluator import (
     reference_blobs,
 )
 from friedel.evaluator.grains import lattice_symmetry
-from friedel.evaluator.links import true_pairs
+from friedel.evaluator.links import rings_of_spots, true_pairs
 from friedel.evaluator.volume import boundary_distances, on_one_grid
 from friedel.model.blobs import Voxels
 from friedel.model.crystal import Phase
@@ -83,6 +83,27 @@ def test_a_pair_whose_spot_was_not_segmented_is_not_findable():
     found = blobs_of(spot(0), spot(18), spot(22))
     scores = evaluate_pairs(pairs_of((0, 1)), found, TRUTH)
     assert (scores["findable"], scores["recall"], scores["recall_of_all"]) == (1, 1.0, 0.5)
+
+
+def test_pairs_of_rings_that_are_not_in_use_are_not_findable():
+    two_rings = np.array([0, 1, 0, 1, 1, 2])
+    scores = evaluate_pairs(pairs_of((0, 2)), TRUTH, TRUTH, ring=two_rings)
+    assert (scores["truth"], scores["findable"], scores["recall"], scores["recall_of_all"]) == (2, 1, 1.0, 0.5)
+    assert evaluate_pairs(pairs_of((0, 5)), TRUTH, TRUTH, ring=two_rings)["findable"] == 2  # nothing says which
+
+
+def test_rings_of_spots_are_families_of_planes_of_the_phase_of_their_grain():
+    grains = grains_of([np.eye(3)] * 3, [0, 1, 1], (AL, TI))
+    spots = blobs_of(
+        *[spot(9 * i) for i in range(6)],
+        grain=[0, 0, 1, 2, 1, -1], h=[1, -1, 1, 0, 0, 1], k=[1, 1, 0, 1, 0, 1], l=[1, -1, 0, 0, 2, 1],
+    )  # fmt: skip
+    rings = rings_of_spots(Truth(spots, grains), (AL, TI)).tolist()
+    assert rings[0] == rings[1]
+    assert rings[2] == rings[3]
+    assert len({rings[0], rings[2], rings[4]}) == 3
+    assert rings[5] == -1
+    assert rings_of_spots(Truth(spots, grains), ()) is None
 
 
 def test_a_blob_of_two_merged_spots_may_be_paired_for_either():

@@ -136,7 +136,8 @@ def test_scrambled_omega_gives_about_as_many_pairs_as_the_null_says():
     assert pairs.null_pairs < 0.05 * len(pairs)
     assert not by_chance.tolerances.tuned
     assert by_chance.null_pairs == pytest.approx(len(by_chance), rel=0.3, abs=30)
-    assert "hardly more than chance" in by_chance.message
+    assert "hardly more than chance" in by_chance.doubt
+    assert not pairs.doubt
 
 
 def test_a_wrong_lattice_finds_little_more_than_chance():

@@ -10,6 +10,7 @@ from typing import Any
 from friedel.errors import InputError
 from friedel.evaluator.blobs import evaluate_blobs
 from friedel.evaluator.grains import GrainMatching, evaluate_assignment, evaluate_grains, match_grains
+from friedel.evaluator.links import rings_of_spots
 from friedel.evaluator.overlap import Matching, Overlaps, match_one_to_one, overlaps
 from friedel.evaluator.pairs import evaluate_pairs
 from friedel.evaluator.reference import isolated_spots, reference_blobs
@@ -60,7 +61,7 @@ def evaluate(
     if pairs is not None and "grain" in truth.blobs.extra:
         if blobs is None:
             raise InputError("pairs", rule="can only be judged with the blobs that they are made of")
-        parts["pairs"] = evaluate_pairs(pairs, blobs, truth.blobs, shared)
+        parts["pairs"] = evaluate_pairs(pairs, blobs, truth.blobs, shared, rings_of_spots(truth, phases))
     matching = None
     if grains is not None and truth.grains is not None:
         matching = match_grains(grains, truth.grains, phases)

@@ -1,5 +1,7 @@
 """Which blobs of a result show which true spots, and which true spots are Friedel pairs, as sparse matrices."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import sparse
 
@@ -7,6 +9,8 @@ from friedel.errors import InputError
 from friedel.evaluator.overlap import Overlaps, overlaps
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.blobs import BlobTable
+from friedel.model.crystal import Phase
+from friedel.model.truth import Truth
 
 SHOWS = 0.25
 """A blob shows every spot with which it shares this part of their union: a merged blob may show two."""
@@ -73,3 +77,25 @@ def _least(values: Floats, owner: Indices) -> AnyArray:
     first = np.zeros(len(values), dtype=bool)
     first[order[np.diff(owner[order], prepend=-1) != 0]] = True
     return first
+
+
+def rings_of_spots(truth: Truth, phases: Sequence[Phase]) -> Indices | None:
+    """A number for the family of planes of each true spot (n), -1 where it is of none; None without phases."""
+    spots = truth.blobs
+    if truth.grains is None or not phases or "h" not in spots.extra:
+        return None
+    hkl = np.stack([np.asarray(spots[name], dtype=np.int64) for name in "hkl"], axis=1)
+    owner = np.asarray(spots["grain"], dtype=np.int64)
+    known = (owner >= 0) & (owner < len(truth.grains))
+    kind = np.where(known, np.asarray(truth.grains.phase)[np.where(known, owner, 0)], -1)
+    ring, numbers = np.full(len(spots), -1), 0
+    for row, phase in enumerate(phases):
+        mine = np.flatnonzero((kind == row) & hkl.any(axis=1))
+        planes, which = np.unique(hkl[mine], axis=0, return_inverse=True)
+        if not len(planes):
+            continue
+        families = [phase.family_of(plane) for plane in planes.tolist()]
+        _, number = np.unique(families, axis=0, return_inverse=True)
+        ring[mine] = numbers + number.ravel()[which.ravel()]
+        numbers += int(number.max()) + 1
+    return ring

@@ -2,7 +2,8 @@
 
 A true pair: two spots from h and -h of one grain, half a turn apart. A blob shows the spots with which it shares a
 quarter of their union, so a blob of two merged spots may be paired for either. A true pair is *findable* when both
-of its spots are shown by some blob. A pair of the result is *right* when its blobs show a true pair.
+of its spots are shown by some blob and its ring is in use: some pair that was found is of it. A pair of the result is
+*right* when its blobs show a true pair.
 """
 
 from typing import Any
@@ -12,18 +13,23 @@ from scipy import sparse
 
 from friedel.evaluator.links import kept_rows, shown_spots, true_pairs
 from friedel.evaluator.overlap import Overlaps
+from friedel.model.arrays import Indices
 from friedel.model.blobs import BlobTable
 from friedel.model.pairs import PairTable
 
 
 def evaluate_pairs(
-    pairs: PairTable, blobs: BlobTable, truth: BlobTable, shared: Overlaps | None = None
+    pairs: PairTable,
+    blobs: BlobTable,
+    truth: BlobTable,
+    shared: Overlaps | None = None,
+    ring: Indices | None = None,
 ) -> dict[str, Any]:
     """Compare pairs of `blobs` with the truth; the keys are those of "pairs" in `friedel evaluate --json`.
 
     `recall` is of findable pairs, `recall_of_all` of all true ones; `null_pairs` is what the result says chance
-    makes. Nothing found where nothing is to be found counts as 1. Raises `InputError` when pairs, blobs and truth
-    are not of one scan.
+    makes. `ring` numbers the family of planes of each true spot; without it all rings are in use. Nothing found
+    where nothing is to be found counts as 1. Raises `InputError` when pairs, blobs and truth are not of one scan.
     """
     shows = shown_spots(blobs, truth, shared)
     a, b = true_pairs(truth)
@@ -34,6 +40,8 @@ def evaluate_pairs(
     found = _holds(shows.T @ paired @ shows, a, b)
     seen = np.asarray(shows.sum(axis=0)).ravel() > 0
     findable = seen[a] & seen[b]
+    if ring is not None and found.any():
+        findable &= np.isin(ring[a], ring[a][found])
     return {
         "truth": len(a),
         "findable": int(findable.sum()),

@@ -105,8 +105,8 @@ def read_description(path: str | Path) -> Description | None:
             return None
         grains = read_columns(file["grains"], GRAIN_COLUMNS)
         boundaries = read_columns(file["boundaries"], BOUNDARY_COLUMNS)
-        for name in ("grain_a", "grain_b"):
-            check_range(boundaries[name], 0, len(grains["n_voxels"]), f"boundaries/{name}")
+        for name in ("grain_id_a", "grain_id_b"):
+            check_range(boundaries[name], 1, len(grains["n_voxels"]) + 1, f"boundaries/{name}")
         axis = checked(np.asarray(file["boundaries"].attrs["load_axis"]), "attribute load_axis", "f8")
         x, y, z = axis.tolist()
         return Description(grains, boundaries, (x, y, z))

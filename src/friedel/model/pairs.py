@@ -97,6 +97,11 @@ class PairTable(RowTable):
         text = f"{len(self)} Friedel pairs{share}; {self.null_pairs:.0f} with scrambled omega"
         if self.pairable < 1.0:
             text += f"; only {100 * self.pairable:.0f} % of the scan can have partners"
-        if len(self) and self.null_pairs > 0.5 * len(self):
-            text += "; hardly more than chance: check geometry, energy and lattice, or calibrate"
         return text
+
+    @property
+    def doubt(self) -> str:
+        """What to think of many pairs by chance, where no grains say more; nothing otherwise."""
+        if not len(self) or self.null_pairs <= 0.5 * len(self):
+            return ""
+        return "pairs are hardly more than chance: if no grains come of them, check geometry, energy and lattice"

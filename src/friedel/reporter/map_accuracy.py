@@ -22,14 +22,14 @@ def map_truth_panels(evaluation: Mapping[str, Any]) -> list[Panel]:
 
 def _pairs(pairs: Mapping[str, Any]) -> Panel:
     rows = _shown(pairs, (
-        ("truth", "true pairs", "{:,.0f}"), ("findable", "of these, both halves are blobs", "{:,.0f}"),
+        ("truth", "true pairs", "{:,.0f}"), ("findable", "both halves blobs of used rings", "{:,.0f}"),
         ("result", "pairs", "{:,.0f}"), ("precision", "precision", "{:.4f}"),
         ("recall", "recall of findable", "{:.4f}"),
     ))  # fmt: skip
     good = float(pairs.get("precision", 0)) >= 0.95
     caption = (
-        "A pair is right when both halves are one grain's opposite reflections. Truth counts all rings, also those "
-        "that the detector's edge cuts and that are not in use."
+        "A pair is right when both halves are one grain's opposite reflections. True pairs are of all "
+        "rings, also of those that the detector's edge cuts and that are not in use."
     )
     return _panel("Pairs", caption, rows, good)
 

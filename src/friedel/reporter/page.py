@@ -61,6 +61,7 @@ def render(inputs: ReportInputs) -> str:
         goal="a map of grains" if inputs.volume is not None else "grains" if inputs.grains is not None else "blobs",
         sections=[section for section in sections if section.panels],
         warnings=inputs.warnings,
+        looks=[panel.title for section in sections for panel in section.panels if panel.verdict == "watch"],
         missing=missing,
         version=inputs.versions.get("friedel", ""),
         started=next((stage.started for stage in inputs.stages.values()), ""),

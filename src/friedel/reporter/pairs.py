@@ -3,7 +3,9 @@
 import numpy as np
 
 from friedel.model.families import family_two_theta_rad, used_reflections
+from friedel.model.grains import GrainTable
 from friedel.model.pairs import PairTable
+from friedel.model.traceability import grain_of_blob
 from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.instrument import name_of
 from friedel.reporter.panel import Panel, Table
@@ -13,8 +15,8 @@ from friedel.reporter.svg_figure import BLUE, INK, SOFT, TEAL, WARM, SvgFigure
 def pair_panels(inputs: ReportInputs, pairs: PairTable) -> list[Panel]:
     """Two-theta with the lattice, numbers against the null, residuals against their tolerances."""
     if not len(pairs):
-        return [_numbers(pairs)]
-    return [_two_theta(inputs, pairs), _numbers(pairs), *_residuals(pairs)]
+        return [_numbers(pairs, None)]
+    return [_two_theta(inputs, pairs), _numbers(pairs, inputs.grains), *_residuals(pairs)]
 
 
 def _lines(inputs: ReportInputs) -> list[tuple[float, str, int, int]]:
@@ -64,7 +66,8 @@ def _two_theta(inputs: ReportInputs, pairs: PairTable) -> Panel:
     )
 
 
-def _numbers(pairs: PairTable) -> Panel:
+def _numbers(pairs: PairTable, grains: GrainTable | None) -> Panel:
+    """Judged by the grains, where there are some: chance matters little for pairs that crystals explain."""
     tolerance, blobs = pairs.tolerances, max(pairs.blobs, 1)
     used = len(np.unique(np.concatenate([pairs["blob_a"], pairs["blob_b"]])))
     rows = [("pairs", f"{len(pairs):,}"), ("with omega scrambled", f"{pairs.null_pairs:,.0f}")]
@@ -82,14 +85,27 @@ def _numbers(pairs: PairTable) -> Panel:
             ("which are", f"{tolerance.factor:g} sigma"),
             ("and come from", how),
         ]
-    chance = pairs.null_pairs / max(len(pairs), 1)
+    good = pairs.null_pairs < 0.1 * len(pairs)
+    caption = "How many pairs the same search finds when the angles are scrambled. "
+    if grains is not None and len(grains):
+        owner = grain_of_blob(grains, pairs.blobs or int(max(pairs["blob_a"].max(), pairs["blob_b"].max())) + 1)
+        of_one = float(np.mean((owner[pairs["blob_a"]] >= 0) & (owner[pairs["blob_a"]] == owner[pairs["blob_b"]])))
+        rows.append(("both halves in one grain", f"{100 * of_one:.0f} %"))
+        good |= of_one > pairs.null_pairs / len(pairs) and of_one > 0.5
+        caption += (
+            "The grains say which pairs are right: those with both halves in one grain, more than half of all."
+        )
+    else:
+        caption += (
+            "Good: a few per cent. Above one half most may be chance: if no grains come of them, check geometry, "
+            "energy and lattice, or calibrate."
+        )
     return Panel(
         "Against chance",
-        "How many pairs the same search finds when the angles are scrambled. Good: a few per cent. Above one half "
-        "the pairs mean nothing: check geometry, energy and lattice, or calibrate.",
+        caption,
         table=Table(("", ""), tuple(rows), numeric=(1,)),
         span=2,
-        verdict="good" if chance < 0.1 and len(pairs) else "watch",
+        verdict="good" if good else "watch",
     )
 
 

@@ -122,6 +122,8 @@ def _match(inputs: StageInputs) -> Done:
     _log_calibration(decision.lines)
     pairs = inputs.match(decision.setup)
     log.info(pairs.message)
+    if pairs.doubt:
+        log.info(pairs.doubt)
     setup = setup_record(decision.setup)
     job.begin_output("match")
     write_pairs(job.out / PAIRS, pairs, {"setup": setup})

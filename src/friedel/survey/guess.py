@@ -83,7 +83,7 @@ def guess(values: Mapping[str, Any], executor: Executor) -> tuple[Recipe, dict[s
 
 
 def centre_text(recipe: Recipe) -> str:
-    """ "col, row" of the middle of the recipe's beam box, for a user to begin with; three dots where there is none."""
+    """Column and row of the middle of the recipe's beam box, for a user to begin with; dots where there is none."""
     beam = recipe.preprocess.beam
     return ", ".join(f"{at:g}" for at in _middle(Box(*beam))) if isinstance(beam, tuple) else "..., ..."
 
