@@ -22,6 +22,8 @@ STAGE_FILES: Mapping[str, tuple[str, ...]] = {
 }
 """What each stage makes; a later stage may add to a file (the map adds sizes and neighbours to the grains), which
 then belongs to both."""
+EXTENDS: Mapping[str, tuple[str, ...]] = {"index": (PAIRS,), "assemble": (GRAINS,)}
+"""Files of earlier stages that a stage may write anew."""
 RESULTS = tuple(file for files in STAGE_FILES.values() for file in files)
 TABLES = (BACKGROUND, BLOBS, PAIRS, GRAINS, VOLUME)
 """Results that others than the stages look at."""

@@ -95,8 +95,8 @@ class RunRecord:
                 yield file, "has changed since the run"
 
 
-def new_record(scan: Scan) -> RunRecord:
-    """A record for a scan, with no stage done."""
+def new_record(scan: Scan, settings: Mapping[str, Any] | None = None) -> RunRecord:
+    """A record for a scan, with no stage done; `settings` are plain values of the recipe's [scan]."""
     facts = {
         "fingerprint": scan.fingerprint,
         "name": scan.name,
@@ -107,6 +107,7 @@ def new_record(scan: Scan) -> RunRecord:
         "full_turn": scan.full_turn,
         "saturation": scan.saturation,
         "notes": list(scan.notes),
+        "settings": dict(settings or {}),
     }
     versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
     return RunRecord(versions, facts)

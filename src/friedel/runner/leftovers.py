@@ -1,23 +1,25 @@
 """The output folder: of one scan, without leftovers."""
 
 import shutil
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from friedel.errors import OutputError
 from friedel.io.atomic import atomic
 from friedel.io.fingerprint import same_frames
-from friedel.model.scan import Scan
 from friedel.output_folder.files import CLEAN, DERIVED_FILES, EARLIER, OURS, RECIPE, RESULTS
-from friedel.output_folder.record import RunRecord, new_record, read_run_record
+from friedel.output_folder.record import RunRecord, read_run_record
 
 
-def earlier_record(out: Path, scan: Scan, *, restart: bool) -> RunRecord | None:
+def earlier_record(out: Path, fresh: RunRecord, *, restart: bool) -> RunRecord | None:
     """What an earlier run of the same scan left to go on from; leftovers of a killed run are removed.
 
-    With `restart` there is nothing to go on from. Raises `OutputError` where the folder holds another scan's
-    results, or files that no run has left there.
+    `fresh` is a new record of the scan as it is now. Where only the files have been edited that the same recipe
+    named for dark, mask and angles, it is the same scan, of which no stage is done with these. With `restart` there
+    is nothing to go on from. Raises `OutputError` where the folder holds another scan's results, or files that no
+    run has left there.
     """
     for leftover in out.glob(".*.part"):
         leftover.unlink(missing_ok=True)
@@ -29,18 +31,22 @@ def earlier_record(out: Path, scan: Scan, *, restart: bool) -> RunRecord | None:
         foreign = [name for name in OURS if name != RECIPE and (out / name).exists()]
         if foreign:
             raise OutputError(str(out), rule="holds results without a run.json", got=foreign[0], way_out=way_out)
-    elif record.input.get("fingerprint") != scan.fingerprint:
-        rule, got = _difference(record, scan)
+    elif not _same_scan(record.input, fresh.input):
+        rule, got = _difference(record.input, fresh.input)
         raise OutputError(str(out), rule=rule, got=got, way_out=way_out)
     return record
 
 
-def _difference(record: RunRecord, scan: Scan) -> tuple[str, object]:
+def _same_scan(known: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether a folder is of the scan as it is now, or as it was before a file beside its frames was edited."""
+    one, other = (str(facts.get("fingerprint", "")) for facts in (known, now))
+    return one == other or (same_frames(one, other) and known.get("settings") == now["settings"])
+
+
+def _difference(known: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, object]:
     """What is not as it was: the scan, or what was said about it."""
-    known = record.input
-    if not same_frames(str(known.get("fingerprint", "")), scan.fingerprint):
+    if not same_frames(str(known.get("fingerprint", "")), str(now["fingerprint"])):
         return "holds the results of another scan", known.get("name")
-    now = new_record(scan).input
     changed = [
         f"{name} was {known[name]} and is {now[name]}"
         for name in ("shape", "omega_start_deg", "omega_step_deg", "saturation")

@@ -61,8 +61,8 @@ def run_pipeline(
                 return done
         plan = plan_for(recipe, scan)
         with locked(out):
-            fresh = new_record(scan)
-            earlier = earlier_record(out, scan, restart=restart)
+            fresh = new_record(scan, recipe.scan.model_dump(mode="json"))
+            earlier = earlier_record(out, fresh, restart=restart)
             record = replace(fresh, stages=earlier.stages) if earlier else fresh
             with log_file(out / LOG), local_executor(recipe.run.threads) as executor:
                 log.info(f"{scan.name}: {' × '.join(map(str, scan.shape))} frames × rows × cols -> {out}")

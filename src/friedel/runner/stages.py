@@ -8,7 +8,17 @@ from friedel.io.setup_record import is_setup_record
 from friedel.io.store import atomic, forget_description
 from friedel.model.scan import Scan
 from friedel.output_folder.contents import Contents
-from friedel.output_folder.files import CLEAN, EARLIER, GRAIN_STAGES, GRAINS, OF_BLOBS, RECIPE, RECORD, STAGES
+from friedel.output_folder.files import (
+    CLEAN,
+    EARLIER,
+    EXTENDS,
+    GRAIN_STAGES,
+    GRAINS,
+    OF_BLOBS,
+    RECIPE,
+    RECORD,
+    STAGES,
+)
 from friedel.output_folder.record import Output, RunRecord, StageRecord, write_run_record
 from friedel.recipe import Recipe, dump
 from friedel.runner.grain_stages import StageInputs, run_stage
@@ -52,8 +62,9 @@ class RecordKeeper:
         kept, before = self.record.without(stage), self.record.outputs
         extended = [file for file, output in kept.outputs.items() if before[file] != output]
         old = outdated(self._out, self._kept(kept))
-        if old or extended:
-            copy_aside(self._out, (RECORD, RECIPE, *extended))  # so that moving all of it back undoes this
+        if old or extended:  # they are copied so that moving all of it back undoes this
+            shared = {file for later in STAGES[STAGES.index(stage) :] for file in EXTENDS.get(later, ())}
+            copy_aside(self._out, (RECORD, RECIPE, *sorted(shared & {*kept.outputs})))
         self.record = kept
         self.write()
         self._set_aside(old)
