@@ -1,8 +1,8 @@
 """Ctrl-C and a job's SIGTERM, heard within two seconds whatever is at work.
 
-Python hears a signal between two of its own steps: a kernel that runs for minutes, or a pool that waits for one, has
-none. So a thread hears it too, from the pipe that Python writes a signal's number to at once. When the command has
-not ended by itself a little later, it ends it. That is as safe as a kill: files appear only when they are whole.
+Python hears a signal between two of its own steps: a kernel that runs for minutes, or a pool that waits for one,
+has none. So a thread hears it too, from the pipe that Python writes a signal's number to at once. When the command
+has not ended by itself a little later, it ends it. That is as safe as a kill: files appear when they are whole.
 """
 
 import os

@@ -1,1 +1,1 @@
-"""Faults: kills, signals, full disks, short reads, failing renames, changed files; after each, right or not there."""
+"""Kills, signals, full disks, short reads, failing renames, changed files; after each, right or not there."""

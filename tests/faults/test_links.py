@@ -45,18 +45,24 @@ def test_a_hidden_file_is_new_under_a_name_that_nobody_knows_before(tmp_path, vi
 def test_a_hidden_file_that_exists_already_is_refused(tmp_path, victim, monkeypatch):
     monkeypatch.setattr("friedel.io.atomic.secrets.token_hex", lambda _: "00")
     (tmp_path / "out" / ".a.00.part").symlink_to(victim)
-    with pytest.raises(OutputError, match="cannot write .*file exists"), atomic(tmp_path / "out" / "a"):
+    with pytest.raises(OutputError, match=r"cannot write .*file exists"), atomic(tmp_path / "out" / "a"):
         raise AssertionError("written through a link")
     assert (tmp_path / "out" / ".a.00.part").is_symlink()  # not ours to remove
 
 
 def test_a_hidden_file_that_another_took_the_place_of_is_not_renamed(tmp_path, victim):
-    with pytest.raises(OutputError), atomic(tmp_path / "out" / "a") as partial:
+    def link(partial):
         partial.unlink()
         partial.symlink_to(victim)
-    with pytest.raises(OutputError, match="another file took its place"), atomic(tmp_path / "out" / "a") as partial:
+
+    def other(partial):
         partial.rename(tmp_path / "mine")
         partial.write_text("theirs")
+
+    with pytest.raises(OutputError), atomic(tmp_path / "out" / "a") as partial:
+        link(partial)
+    with pytest.raises(OutputError, match="another file took its place"), atomic(tmp_path / "out" / "a") as partial:
+        other(partial)
     assert list((tmp_path / "out").iterdir()) == []
 
 

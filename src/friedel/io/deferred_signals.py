@@ -52,7 +52,7 @@ class DeferredSignals:
 
 @contextmanager
 def deferred_signals(*calls: Callable[..., Any]) -> Iterator[DeferredSignals]:
-    """In this block no signal's handler runs while one of `calls` is on the stack; at the latest it runs at the end.
+    """In this block no signal's handler runs while one of `calls` is on the stack; at its end it does.
 
     Python runs handlers between any two steps of Python code in the main thread, and what they raise appears there.
     In a function that a library in C calls that is in the middle of the library, which goes on as if nothing had

@@ -138,7 +138,7 @@ def h5_output(path: str | Path) -> Iterator[H5Output]:
 
 
 def _open(sink: _Sink) -> h5py.File:
-    """A new HDF5 file. As a function it is a place on the stack: an interrupt would leave a file that nobody knows."""
+    """A new HDF5 file; a function, so that no interrupt leaves one that nobody knows of."""
     return h5py.File(sink, "w")
 
 

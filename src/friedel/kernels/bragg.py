@@ -10,8 +10,9 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from friedel.kernels.compiled import njit
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from numba import njit
+from friedel.kernels.compiled import njit
 
 
 @njit(cache=True, nogil=True)

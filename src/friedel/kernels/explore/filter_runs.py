@@ -1,8 +1,8 @@
 """Bright runs filtered: a higher floor, other noise, more pixels left out."""
 
 import numpy as np
-from numba import njit
 
+from friedel.kernels.compiled import njit
 from friedel.kernels.segment.bright_runs import LARGEST, AnyArray, Runs
 
 

@@ -1,8 +1,8 @@
 """Runs of blobs [run, 5] (frame, row, first column, length, blob) by the frame, row or column that they lie on."""
 
 import numpy as np
-from numba import njit
 
+from friedel.kernels.compiled import njit
 from friedel.kernels.segment.bright_runs import AnyArray
 
 

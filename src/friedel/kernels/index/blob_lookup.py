@@ -9,10 +9,10 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from friedel.kernels.bragg import meet_plane, omega_solutions
+from friedel.kernels.compiled import njit
 
 Floats = NDArray[np.float64]
 TURN = 2.0 * math.pi

@@ -8,9 +8,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from friedel.kernels.bragg import meet_plane, omega_solutions
+from friedel.kernels.compiled import njit
 from friedel.kernels.index.blob_lookup import EXPECTED, TURN, nearest_blob_each, predict_spots
 
 CAUCHY_SCALE = 2.5

@@ -9,8 +9,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from friedel.kernels.compiled import njit
 from friedel.kernels.index.line_lookup import lines_near
 
 STRETCHES = 6

@@ -1,8 +1,9 @@
 """Walks over the blocks of a bitshuffle-LZ4 chunk."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from friedel.kernels.compiled import njit
 
 
 @njit(cache=True, nogil=True)

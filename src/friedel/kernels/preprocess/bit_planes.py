@@ -10,9 +10,11 @@ because only then does LLVM use whole vectors (`bench/moving_median.py`).
 from typing import Any
 
 import numpy as np
-from numba import njit, uint16
+from numba import uint16
 from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from friedel.kernels.compiled import njit
 
 TILE = 128
 BATCH = 16

@@ -7,9 +7,9 @@ pass's.
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from friedel.kernels.compiled import njit
 from friedel.kernels.preprocess.despeckle import despeckle
 from friedel.kernels.preprocess.subtract_background import put
 

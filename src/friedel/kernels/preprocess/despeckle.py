@@ -9,9 +9,9 @@ same, so that whole vectors are used: values are float32, or int16, twice as man
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from friedel.kernels.compiled import njit
 from friedel.kernels.preprocess.sorting_networks import GREATER, LESSER, column_plan, square_plan
 
 Values = NDArray[Any]

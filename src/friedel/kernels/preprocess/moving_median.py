@@ -10,9 +10,10 @@ top, which a detector's 16 bits often have (a quarter of the time, `bench/moving
 from typing import Any
 
 import numpy as np
-from numba import njit, uint16, uint32
+from numba import uint16, uint32
 from numpy.typing import NDArray
 
+from friedel.kernels.compiled import njit
 from friedel.kernels.preprocess.bit_planes import (
     BATCH,
     BATCH_VALUES,

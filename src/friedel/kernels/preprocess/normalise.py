@@ -9,9 +9,10 @@ Pixels that are not kept (masked, or not finite) become 0 counts.
 from typing import Any
 
 import numpy as np
-from numba import njit, uint16, uint32
+from numba import uint16, uint32
 from numpy.typing import NDArray
 
+from friedel.kernels.compiled import njit
 from friedel.kernels.preprocess.bit_planes import BATCH_VALUES, TILE, bits_in, transpose_bits
 from friedel.kernels.preprocess.moving_median import key_of
 

@@ -9,9 +9,10 @@ limit (thousands of counts), and where backgrounds end in a half, a band is done
 from typing import Any
 
 import numpy as np
-from numba import int16, int32, njit, uint16, uint32
+from numba import int16, int32, uint16, uint32
 from numpy.typing import NDArray
 
+from friedel.kernels.compiled import njit
 from friedel.kernels.preprocess.bit_planes import BATCH, BATCH_VALUES, TILE, transpose_bits
 from friedel.kernels.preprocess.despeckle import despeckle
 from friedel.kernels.preprocess.moving_median import bits_of

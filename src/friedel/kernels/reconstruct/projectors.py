@@ -20,7 +20,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from friedel.kernels.compiled import njit
 
 uint = np.uintp
 ZERO, ONE = uint(0), uint(1)

@@ -8,7 +8,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from friedel.kernels.compiled import njit
 
 
 @njit(cache=True, nogil=True)

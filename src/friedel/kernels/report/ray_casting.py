@@ -9,7 +9,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from friedel.kernels.compiled import njit
 
 NEAR = 1.8
 """Voxels from the sample within which a ray looks closely: a diagonal, rounded up."""

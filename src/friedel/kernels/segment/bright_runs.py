@@ -7,8 +7,9 @@ values one after the other, so memory grows with the bright voxels and not with 
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from friedel.kernels.compiled import njit
 
 AnyArray = NDArray[Any]
 

@@ -8,8 +8,8 @@ run-based two-scan labeling algorithm", IEEE Trans. Image Process. 17).
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from friedel.kernels.compiled import njit
 from friedel.kernels.segment.bright_runs import AnyArray, Runs
 
 MOST_RUNS_BESIDE = 27

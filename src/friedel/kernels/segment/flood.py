@@ -1,8 +1,8 @@
 """Flooding from the top down on runs: regions of any extent, neighbours found row by row."""
 
 import numpy as np
-from numba import njit
 
+from friedel.kernels.compiled import njit
 from friedel.kernels.segment.bright_runs import AnyArray
 from friedel.kernels.segment.components import first_run, rows_beside
 from friedel.kernels.segment.grow import Regions

@@ -7,8 +7,8 @@ Voxels are named by their position q in the values: voxel c of run r is offset[r
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from friedel.kernels.compiled import njit
 from friedel.kernels.segment.bright_runs import AnyArray, Runs
 from friedel.kernels.segment.components import Rows
 from friedel.kernels.segment.seeds import SeedRuns, Seeds

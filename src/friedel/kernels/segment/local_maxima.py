@@ -5,8 +5,8 @@ comes first, of equal ones the earlier.
 """
 
 import numpy as np
-from numba import njit
 
+from friedel.kernels.compiled import njit
 from friedel.kernels.segment.bright_runs import AnyArray, Runs
 from friedel.kernels.segment.components import MOST_RUNS_BESIDE, Rows, neighbours, rows_beside
 from friedel.kernels.segment.grow import Regions, claim_span, grow_region

@@ -5,8 +5,8 @@ do not depend on how the scan was cut.
 """
 
 import numpy as np
-from numba import njit
 
+from friedel.kernels.compiled import njit
 from friedel.kernels.segment.bright_runs import AnyArray
 from friedel.kernels.segment.runs_by_blob import RunsByBlob
 

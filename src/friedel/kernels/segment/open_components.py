@@ -5,8 +5,7 @@ runs, however long others stay open. `lists` [list, 3] hold first run, last run 
 is the one behind it.
 """
 
-from numba import njit
-
+from friedel.kernels.compiled import njit
 from friedel.kernels.segment.bright_runs import AnyArray, Runs
 
 NONE = -1

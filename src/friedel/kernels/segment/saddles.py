@@ -9,8 +9,8 @@ new measure of contrast: the dynamics", Proc. SPIE 1769).
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from friedel.kernels.compiled import njit
 from friedel.kernels.segment.bright_runs import AnyArray, Runs, empty_runs, pack_values
 from friedel.kernels.segment.components import MOST_RUNS_BESIDE, Rows, find, link_rows, neighbours
 from friedel.kernels.segment.grow import Regions, no_regions

@@ -5,8 +5,7 @@ Voxels are named by their position q in the values: voxel c of run r is offset[r
 
 from typing import NamedTuple
 
-from numba import njit
-
+from friedel.kernels.compiled import njit
 from friedel.kernels.segment.bright_runs import AnyArray, Runs
 
 

@@ -1,8 +1,8 @@
 """The steepest way up from every voxel, and where the ways to different maxima meet."""
 
 import numpy as np
-from numba import njit
 
+from friedel.kernels.compiled import njit
 from friedel.kernels.segment.bright_runs import AnyArray, Runs
 from friedel.kernels.segment.components import Rows, find, rows_beside
 

@@ -8,8 +8,8 @@ top down and without lines between the parts.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from friedel.kernels.compiled import njit
 from friedel.kernels.segment.bright_runs import AnyArray, Runs, empty_runs
 from friedel.kernels.segment.components import sort_by_label
 from friedel.kernels.segment.flood import flood_runs, mark_seed

@@ -9,7 +9,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from friedel.kernels.compiled import njit
 
 EXACT = 16.0
 """Photons below which the Poisson numbers are exact."""

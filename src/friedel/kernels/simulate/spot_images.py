@@ -10,9 +10,9 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from friedel.kernels.bragg import meet_plane
+from friedel.kernels.compiled import njit
 
 CUT = 3.0
 """Standard deviations of the mosaic spread that are drawn."""

@@ -3,8 +3,8 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from friedel.kernels.compiled import njit
 from friedel.kernels.simulate.spot_images import ProjectionModel, spot_image
 
 
