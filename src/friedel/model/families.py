@@ -75,6 +75,15 @@ def widest_ring_deg(detector: Detector, detector_shape: tuple[int, int]) -> floa
     return min(float(_angle_deg(np.concatenate(along)).min()), WIDEST_DEG)
 
 
+def farthest_two_theta_rad(detector: Detector, detector_shape: tuple[int, int]) -> float:
+    """2 theta of the corner that sees most, seen from the axis, a little more, at most 170 degrees."""
+    rows, cols = detector_shape
+    corners = detector.position_um(
+        np.array([0.0, 0.0, rows - 1.0, rows - 1.0]), np.array([0.0, cols - 1.0, 0.0, cols - 1.0])
+    )
+    return float(min(1.5 * np.radians(_angle_deg(corners).max()), np.radians(WIDEST_DEG)))
+
+
 def beam_hit_px(detector: Detector) -> tuple[float, float] | None:
     """(row, col) where the beam through the axis hits the detector's plane; None where it never does."""
     matrix = np.column_stack([detector.v_um, detector.u_um, [-1.0, 0.0, 0.0]])

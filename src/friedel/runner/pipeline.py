@@ -10,7 +10,7 @@ from friedel.errors import CapacityError, InputError, Interrupted, OutputError
 from friedel.io import open_scan
 from friedel.io.sources import held_bytes
 from friedel.model.scan import Scan
-from friedel.output_folder.files import LOG, STAGES
+from friedel.output_folder.files import BLOBS, LOG, STAGES
 from friedel.output_folder.record import RunRecord, new_record
 from friedel.preprocess import buffer_bytes
 from friedel.recipe import Recipe
@@ -19,8 +19,8 @@ from friedel.runner.job import Job
 from friedel.runner.leftovers import earlier_record
 from friedel.runner.lock import locked
 from friedel.runner.plan import Plan, budget, plan_blocks, usable_memory
+from friedel.runner.preflight import check_output, check_recipe, crystals_of
 from friedel.runner.progress import Progress, log, log_file
-from friedel.runner.segment_images import read_segment_images
 from friedel.runner.stage_hashes import stage_hashes
 from friedel.runner.stages import RecordKeeper, do_stages, stages_for
 
@@ -46,9 +46,12 @@ def run_pipeline(
     """
     wanted = stages_between(first, last)
     with clean_endings(INTERRUPTED):
+        phases = crystals_of(recipe, last)
         scan = open_scan(recipe.scan.frames, recipe.scan)
+        segment_images = check_recipe(recipe, scan, phases, last)
         plan = plan_for(recipe, scan)
-        segment_images = read_segment_images(recipe.segment, scan)
+        if not (out / BLOBS).exists():
+            check_output(recipe, scan, out)
         with locked(out):
             fresh = new_record(scan)
             earlier = earlier_record(out, scan, restart=restart)
