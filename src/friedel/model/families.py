@@ -19,7 +19,8 @@ def used_reflections(phase: Phase, setup: Setup, detector_shape: tuple[int, int]
     """The phase's own families where the user named some, else the strongest that every direction shows.
 
     Those are at most eight by |F|^2 times multiplicity among the families whose rings lie whole on the detector
-    of (rows, cols): inside the circle about the beam. Families in order of |g|. Raises `SetupError` when the
+    of (rows, cols): inside the circle about the beam; the innermost ones where the atoms are not known. Families in
+    order of |g|. Raises `SetupError` when the
     user's families cannot diffract or no ring fits.
     """
     if phase.families:
@@ -34,6 +35,8 @@ def used_reflections(phase: Phase, setup: Setup, detector_shape: tuple[int, int]
             way_out="check energy, distance and lattice, or name families",
         )
     strength = found.family_f_squared * found.multiplicity
+    if not phase.knows_atoms:  # form factors fall with |g|
+        strength = -np.arange(len(strength), dtype=np.float64)
     best = np.sort(np.argsort(-strength, kind="stable")[:MOST_FAMILIES])
     return found.only([tuple(hkl) for hkl in found.representative[best].tolist()])
 
