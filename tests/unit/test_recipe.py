@@ -247,8 +247,11 @@ def test_the_setup_by_vectors_takes_them_as_they_are():
         ({**DISTANCE, "u_um": [0, 1, 0]}, "not parts of both"),
         ({**DISTANCE, "pixel_um": 0}, "greater than 0"),
         ({**DISTANCE, "flip": ["up"]}, "'cols' or 'rows'"),
-        ({"origin_um": [1, 2, 3], "u_um": [0, 1, 0], "v_um": [0, 2, 0]}, "span a plane"),
-        ({"origin_um": [1, 2, 3], "u_um": [0, 1, 0], "v_um": [0, 0, 1], "flip": ["cols"]}, "go with distance_um"),
+        ({"origin_um": [3000, 2, 3], "u_um": [0, 1, 0], "v_um": [0, 2, 0]}, "span a plane"),
+        (
+            {"origin_um": [3000, 2, 3], "u_um": [0, 1, 0], "v_um": [0, 0, 1], "flip": ["cols"]},
+            "go with distance_um",
+        ),
     ],
 )
 def test_half_a_detector_is_refused(detector, words):

@@ -2,8 +2,8 @@
 
 A true pair: two spots from h and -h of one grain, half a turn apart. A blob shows the spots with which it shares a
 quarter of their union, so a blob of two merged spots may be paired for either. A true pair is *findable* when both
-of its spots are shown by some blob and its ring is in use: some pair that was found is of it. A pair of the result is
-*right* when its blobs show a true pair.
+of its spots are shown by some blob and its ring is in use: some pair that was found is of it. A pair of the result
+is *right* when its blobs show a true pair.
 """
 
 from typing import Any

@@ -17,6 +17,7 @@ from friedel.kernels import bragg
 from friedel.kernels.index.assignment import assign_one_to_one, first_choices, unassigned
 from friedel.kernels.index.blob_lookup import ABSENT, EXPECTED, blob_choices, predict_spots
 from friedel.model.arrays import Floats, Indices, Mask
+from friedel.model.strengths import medians
 
 CHOICES = 4
 """Blobs that a spot may claim."""
@@ -194,7 +195,7 @@ def claim(
     blob_choices(spots.place, spots.state, lookup, error, params.tolerance, blobs, squares)
     spot, choice = np.nonzero(blobs >= 0)
     blob, square = blobs[spot, choice], squares[spot, choice]
-    log_volume = np.log(_counts(observations, blob) / spots.strength[spot])
+    log_volume = np.log(counts_of(observations, blob) / spots.strength[spot])
     misfit = square + _intensity_misfit(log_volume, grains.log_volume[spots.grain[spot]])
     order = np.argsort(misfit, kind="stable")
     blob_of_spot, spot_of_blob = unassigned(len(spots)), unassigned(len(observations.blobs))
@@ -205,7 +206,8 @@ def claim(
     return Assignment(blob_of_spot, spot_of_blob, first_choice, none, none)
 
 
-def _counts(observations: Observations, blob: Indices) -> Floats:
+def counts_of(observations: Observations, blob: Indices) -> Floats:
+    """Counts of blobs (n), never 0."""
     return np.asarray(np.maximum(observations.blobs["sum_intensity"][blob], 1e-12))
 
 
@@ -286,12 +288,12 @@ def measure(
     blob, grain, shared = assignment.blob_of_spot[has], spots.grain[has], assignment.shared[has]
     centroid = observations.lookup.centroid[blob]
     counted = spots.state == EXPECTED
-    log_volume = np.log(_counts(observations, blob) / spots.strength[has])
+    log_volume = np.log(counts_of(observations, blob) / spots.strength[has])
     whole = (observations.lookup.extra_error[blob].max(axis=1) == 0) & ~shared
     return replace(
         grains,
         expected=np.bincount(spots.grain[counted], minlength=n).astype(np.int64),
-        log_volume=_medians(log_volume[whole], grain[whole], n),
+        log_volume=medians(log_volume[whole], grain[whole], n),
         grain=grain,
         reflection=spots.reflection[has],
         solution=spots.solution[has],
@@ -310,14 +312,3 @@ def predicted_minus_seen(place: Floats, centroid: Floats) -> Floats:
     off = place[:, :3] - centroid
     off[:, 0] = (np.mod(off[:, 0] + np.pi, 2 * np.pi) - np.pi) * place[:, 3]
     return off
-
-
-def _medians(values: Floats, grain: Indices, n: int) -> Floats:
-    """Median of each grain's values, NaN without any."""
-    order = np.lexsort((values, grain))
-    pointer = np.searchsorted(grain[order], np.arange(n + 1))
-    out = np.full(n, np.nan)
-    for i in range(n):
-        if pointer[i + 1] > pointer[i]:
-            out[i] = np.median(values[order[pointer[i] : pointer[i + 1]]])
-    return out

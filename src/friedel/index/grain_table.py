@@ -144,9 +144,16 @@ def _volumes(observations: Observations, grains: RefinedGrains) -> Floats:
         if mine.any():
             balls[i] = 4 / 3 * np.pi * (np.sqrt(5.0) * np.median(width[mine]) * observations.pixel_um) ** 3
     counts = np.exp(grains.log_volume)
-    both = np.isfinite(balls) & np.isfinite(counts)
-    scale = float(np.median(balls[both] / counts[both])) if both.any() else np.nan
-    return np.where(np.isfinite(counts * scale), counts * scale, np.nan_to_num(balls))
+    # counts of unknown atoms are known up to a factor, which is another one for each phase
+    known = np.array([one.phase.knows_atoms for one in observations.reflections], dtype=bool)
+    kind = np.where(known[grains.phase], -1, grains.phase)
+    volume = np.nan_to_num(balls)
+    for one in np.unique(kind):
+        mine = (kind == one) & np.isfinite(counts)
+        both = mine & np.isfinite(balls)
+        if both.any():
+            volume[mine] = counts[mine] * float(np.median(balls[both] / counts[both]))
+    return volume
 
 
 def _strains(observations: Observations, grains: RefinedGrains) -> Floats:

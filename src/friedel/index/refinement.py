@@ -14,6 +14,7 @@ from friedel.index.assignment import LEAST_SPOTS, RefinedGrains, assign_blobs
 from friedel.index.candidates import Candidate
 from friedel.index.observations import Observations
 from friedel.index.params import IndexParams
+from friedel.index.strengths import with_fitted_strengths
 from friedel.index.sub_grains import group_sub_grains, missing_parents
 from friedel.index.tolerances import FLOOR_PX, FLOOR_STEPS, NORMAL, IndexTolerances
 from friedel.kernels.index.fit_grain import gauss_newton, spot_residual
@@ -40,6 +41,7 @@ def assign_and_refine(
     )
     for _ in range(rounds):
         grains = refine(observations, assign_blobs(observations, grains, tolerances, params))
+        observations, grains = with_fitted_strengths(observations, grains)
         observations = observations.with_errors(*_measured_errors(observations, grains))
     return assign_blobs(observations, grains, tolerances, params), observations
 

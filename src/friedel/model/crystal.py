@@ -153,7 +153,8 @@ class Phase:
         Raises `SetupError` where they are more than anything could use.
         """
         found = list_families(self.B, self.space_group, d_min, f"phase {self.name}")
-        strength = np.array([self.f_squared(hkl) for hkl in found.representative.tolist()], dtype=np.float64)
+        names = found.representative.tolist()
+        strength = np.array([self._family_f_squared(hkl) for hkl in names], dtype=np.float64)
         seen = strength > ABSENT * strength.max(initial=0.0)
         row, keep = np.cumsum(seen) - 1, seen[found.family]
         family = found.family[keep]
@@ -169,11 +170,14 @@ class Phase:
     def f_squared(self, hkl: Sequence[int]) -> float:
         """|F|^2 in electrons^2 per cell: IT92 form factors, isotropic Debye-Waller factors, no anomalous part.
 
-        Of unknown atoms: the strength of the family as far as it is known, else that of the usual one, or 1.
+        Of unknown atoms: the strength of the family as far as it is known, else 1, that of the median one.
         """
+        return self._family_f_squared(hkl if self.sites else self.family_of(hkl))
+
+    def _family_f_squared(self, hkl: Sequence[int]) -> float:
+        """|F|^2 of a family by the member that it is called by."""
         if not self.sites:
-            usual = float(np.median(list(self.strengths.values()))) if self.strengths else 1.0
-            return self.strengths.get(self.family_of(hkl), usual) if self.strengths else usual
+            return self.strengths.get(tuple(hkl), 1.0)
         return float(abs(self._calculator.calculate_sf_from_small_structure(self._atoms, list(hkl))) ** 2)
 
     def family_of(self, hkl: Sequence[int]) -> tuple[int, ...]:

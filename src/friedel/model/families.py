@@ -19,7 +19,8 @@ def used_reflections(phase: Phase, setup: Setup, detector_shape: tuple[int, int]
     """The phase's own families where the user named some, else the strongest that every direction shows.
 
     Those are at most eight by |F|^2 times multiplicity among the families whose rings lie whole on the detector
-    of (rows, cols): inside the circle about the beam. Families in order of |g|. Raises `SetupError` when the
+    of (rows, cols): inside the circle about the beam; the innermost ones where the atoms are not known. Families in
+    order of |g|. Raises `SetupError` when the
     user's families cannot diffract or no ring fits.
     """
     if phase.families:
@@ -34,6 +35,8 @@ def used_reflections(phase: Phase, setup: Setup, detector_shape: tuple[int, int]
             way_out="check energy, distance and lattice, or name families",
         )
     strength = found.family_f_squared * found.multiplicity
+    if not phase.knows_atoms:  # form factors fall with |g|
+        strength = -np.arange(len(strength), dtype=np.float64)
     best = np.sort(np.argsort(-strength, kind="stable")[:MOST_FAMILIES])
     return found.only([tuple(hkl) for hkl in found.representative[best].tolist()])
 
@@ -73,6 +76,15 @@ def widest_ring_deg(detector: Detector, detector_shape: tuple[int, int]) -> floa
     part = np.linspace(0.0, 1.0, 257)[:, None]
     along = [a + part * (b - a) for a, b in zip(corners, np.roll(corners, -1, axis=0), strict=True)]
     return min(float(_angle_deg(np.concatenate(along)).min()), WIDEST_DEG)
+
+
+def farthest_two_theta_rad(detector: Detector, detector_shape: tuple[int, int]) -> float:
+    """2 theta of the corner that sees most, seen from the axis, a little more, at most 170 degrees."""
+    rows, cols = detector_shape
+    corners = detector.position_um(
+        np.array([0.0, 0.0, rows - 1.0, rows - 1.0]), np.array([0.0, cols - 1.0, 0.0, cols - 1.0])
+    )
+    return float(min(1.5 * np.radians(_angle_deg(corners).max()), np.radians(WIDEST_DEG)))
 
 
 def beam_hit_px(detector: Detector) -> tuple[float, float] | None:

@@ -6,18 +6,19 @@ from pydantic import field_validator, model_validator
 
 from friedel.errors import SetupError
 from friedel.params import Params, parameter
+from friedel.recipe.plausible import check_lattice
 
 if TYPE_CHECKING:
     from friedel.model.crystal import Phase
+
+Lattice = tuple[float, float, float, float, float, float]
 
 
 class PhaseParams(Params):
     """A crystal by lattice and space group, or by a CIF file."""
 
     name: str = parameter(sentence="What it is called in tables and pictures.", min_length=1)
-    lattice: tuple[float, float, float, float, float, float] | None = parameter(
-        None, "a, b, c, alpha, beta, gamma.", unit="Angstrom and deg"
-    )
+    lattice: Lattice | None = parameter(None, "a, b, c, alpha, beta, gamma.", unit="Angstrom and deg")
     spacegroup: str | None = parameter(
         None, "Hermann-Mauguin symbol or number; :1, :2, :H, :R after it name a setting."
     )
@@ -47,6 +48,13 @@ class PhaseParams(Params):
         if self.lattice is not None and (min(self.lattice) <= 0 or max(self.lattice[3:]) >= 180):
             raise ValueError("lattice lengths must be positive and its angles between 0 and 180 degrees")
         return self
+
+    @field_validator("lattice")
+    @classmethod
+    def _plausible(cls, value: Lattice | None) -> Lattice | None:
+        if value is not None and min(value) > 0 and max(value[3:]) < 180:  # else the rule below says it
+            check_lattice(value)
+        return value
 
     def phase(self) -> "Phase":
         """As the model has it. Raises `SetupError` for a crystal that cannot be or a CIF that cannot be read."""

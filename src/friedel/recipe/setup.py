@@ -3,10 +3,11 @@
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 
 from friedel.model.setup import Axis, Beam, Detector, SampleShape, Setup
 from friedel.params import Params, parameter
+from friedel.recipe.plausible import DISTANCE, ENERGY, PIXEL, SAMPLE
 
 Vector = tuple[float, float, float]
 BY_DISTANCE = ("distance_um", "pixel_um", "centre_px")
@@ -28,6 +29,21 @@ class DetectorParams(Params):
     origin_um: Vector | None = parameter(None, "Lab position of the centre of pixel (0,0).", unit="um")
     u_um: Vector | None = parameter(None, "From one pixel to the next along the columns.", unit="um")
     v_um: Vector | None = parameter(None, "From one pixel to the next along the rows.", unit="um")
+
+    @field_validator("distance_um", "pixel_um")
+    @classmethod
+    def _plausible(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is not None:
+            (DISTANCE if info.field_name == "distance_um" else PIXEL).check(value)
+        return value
+
+    @field_validator("origin_um", "u_um", "v_um")
+    @classmethod
+    def _plausible_vector(cls, value: Vector | None, info: ValidationInfo) -> Vector | None:
+        length = float(np.linalg.norm(value)) if value is not None else 0.0
+        if length > 0:
+            (DISTANCE if info.field_name == "origin_um" else PIXEL).check(length)
+        return value
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -60,6 +76,20 @@ class SampleParams(Params):
     height_um: float | None = parameter(None, "Of the cylinder.", unit="um", gt=0)
     size_um: Vector | None = parameter(None, "Of the box: x, y, z.", unit="um")
     mask: str | None = parameter(None, '"absorption" (from the direct beam), or a file with a mask.')
+
+    @field_validator("radius_um", "height_um")
+    @classmethod
+    def _plausible(cls, value: float | None) -> float | None:
+        if value is not None:
+            SAMPLE.check(value)
+        return value
+
+    @field_validator("size_um")
+    @classmethod
+    def _plausible_size(cls, value: Vector | None) -> Vector | None:
+        if value is not None and min(value) > 0:  # else the rule below says it
+            SAMPLE.check(*value)
+        return value
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -95,6 +125,12 @@ class SetupParams(Params):
     sample: SampleParams = parameter(
         default_factory=lambda: SampleParams(mask="absorption"), sentence="Where the sample can be."
     )
+
+    @field_validator("energy_keV")
+    @classmethod
+    def _plausible(cls, value: float) -> float:
+        ENERGY.check(value)
+        return value
 
     def setup(self) -> Setup:
         """Beam, detector, axis and sample as values. Raises `SetupError` for what cannot be."""

@@ -12,8 +12,9 @@ from friedel.reconstruct.grain import SharedInputs, reconstruct_grain
 from friedel.reconstruct.params import ReconstructParams
 from friedel.reconstruct.projections import BlobsByFrame
 from friedel.reconstruct.rays import DiffractionModel
+from friedel.reconstruct.strengths import fit_strengths
 
-__all__ = ["ReconstructParams", "reconstruct"]
+__all__ = ["ReconstructParams", "fit_strengths", "reconstruct"]
 
 
 def reconstruct(
@@ -29,12 +30,13 @@ def reconstruct(
     """Reconstruct every grain from the blobs that `grains` lists for it; shapes in the order of the grains.
 
     A spot is the projection of its grain along its own diffracted beam (parallel, from the grain's orientation and
-    the spot's hkl), its blob summed over frames, divided by |F|^2 * Lorentz * polarisation and then by one fitted
-    scale. Nothing grows outside `mask` (where it is known) nor outside what the projections agree on. The result
-    does not depend on the executor.
+    the spot's hkl), its blob summed over frames, divided by |F|^2 * Lorentz * polarisation (|F|^2 of unknown atoms
+    is one fitted number for each family) and then by one fitted scale. Nothing grows outside `mask` (where it is
+    known) nor outside what the projections agree on. The result does not depend on the executor.
 
     Grains from the projections that their spots are: W. Ludwig et al., Rev. Sci. Instrum. 80, 033905 (2009).
     """
+    phases = fit_strengths(blobs, grains, setup, phases)
     grid = Grid.of(setup, params.voxel_um)
     inputs = SharedInputs(
         blobs, grains, DiffractionModel(setup, phases, blobs.shape), BlobsByFrame(blobs), grid, params, mask

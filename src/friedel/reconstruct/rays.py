@@ -9,6 +9,7 @@ from friedel.kernels import bragg
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
+from friedel.model.families import farthest_two_theta_rad
 from friedel.model.grains import GrainTable
 from friedel.model.setup import Setup
 
@@ -46,7 +47,7 @@ class DiffractionModel:
         self.setup = setup
         self.phases = phases
         self.plane = bragg.detector_frame(detector.origin_um, detector.u_um, detector.v_um)
-        self.d_min = setup.beam.wavelength / (2 * np.sin(_largest_two_theta(setup, shape) / 2))
+        self.d_min = setup.beam.wavelength / (2 * np.sin(farthest_two_theta_rad(setup.detector, shape[1:]) / 2))
         listed = [phase.reflections(self.d_min) for phase in phases]
         self.reflections = listed
         self.f_squared: list[dict[tuple[int, ...], float]] = [
@@ -108,13 +109,3 @@ def sample_directions(rays: Rays) -> Floats:
 
 def _wrapped(angle: Floats) -> Floats:
     return np.asarray(np.mod(angle + np.pi, 2 * np.pi) - np.pi)
-
-
-def _largest_two_theta(setup: Setup, shape: tuple[int, int, int]) -> float:
-    """Of the corners of the detector seen from the axis, in radians, a little more, at most 170 degrees."""
-    _, rows, cols = shape
-    corners = setup.detector.position_um(
-        np.array([0.0, 0.0, rows - 1.0, rows - 1.0]), np.array([0.0, cols - 1.0, 0.0, cols - 1.0])
-    )
-    angles = np.arctan2(np.hypot(corners[:, 1], corners[:, 2]), corners[:, 0])
-    return float(min(1.5 * angles.max(), np.radians(170.0)))

@@ -1,22 +1,15 @@
 """What a run will take: memory by the plan, disk by the files, time by a short measurement."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from friedel.errors import CapacityError
 from friedel.io import open_scan
 from friedel.recipe import Recipe
 from friedel.runner.executors import local_executor
 from friedel.runner.pipeline import plan_for
 from friedel.runner.plan import GB, Plan
+from friedel.runner.preflight import check_output, check_recipe, crystals_of
 from friedel.survey import measure_speed
-
-CLEAN_BYTES = 1.0
-"""A clean int16 pixel after bitshuffle-LZ4 (measured: 0.7 to 1.1 on simulated scans)."""
-BLOB_SHARE = 0.002
-"""Part of the voxels that end up in blobs.h5, at 16 bytes each (simulated scans: 0.0005 to 0.002)."""
-BLOB_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,31 +47,22 @@ class Estimate:
 
 
 def estimate_run(recipe: Recipe, out: Path) -> Estimate:
-    """Look at the scan, work on a small part of it, and add up. Raises `CapacityError` when it will not fit."""
+    """Check the recipe, look at the scan, work on a small part of it, and add up.
+
+    Raises `InputError` for a recipe that cannot run, `CapacityError` when it will not fit.
+    """
+    phases = crystals_of(recipe)
     scan = open_scan(recipe.scan.frames, recipe.scan)
+    check_recipe(recipe, scan, phases)
     plan = plan_for(recipe, scan)
+    disk, free = check_output(recipe, scan, out)
     with local_executor(recipe.run.threads) as executor:
         speed = measure_speed(scan, recipe, executor)
         threads = executor.threads
-    frames, rows, cols = scan.shape
-    pixels = rows * cols
-    backgrounds = -(-frames // recipe.preprocess.step) if recipe.preprocess.background != "none" else 0
-    disk = 4 * backgrounds * pixels + BLOB_BYTES * BLOB_SHARE * frames * pixels
-    if recipe.preprocess.keep_clean:
-        disk += CLEAN_BYTES * frames * pixels
-    free = shutil.disk_usage(_existing(out)).free
-    if disk > free:
-        raise CapacityError(
-            str(out), rule=f"the results need about {disk / GB:.2f} GB of disk", got=f"{free / GB:.2f} GB free"
-        )
+    frames = scan.shape[0]
     return Estimate(
-        plan, int(disk), free, frames * speed.read_s, frames * speed.work_s, frames, threads, recipe.has_grains
+        plan, disk, free, frames * speed.read_s, frames * speed.work_s, frames, threads, recipe.has_grains
     )
-
-
-def _existing(path: Path) -> Path:
-    path = path.absolute()
-    return next(folder for folder in (path, *path.parents) if folder.is_dir())
 
 
 def _duration(seconds: float) -> str:

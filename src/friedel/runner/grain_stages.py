@@ -25,7 +25,7 @@ from friedel.model.grains import GrainTable, Status
 from friedel.model.pairs import PairTable
 from friedel.model.setup import Setup
 from friedel.model.shapes import SampleMask
-from friedel.output_folder.files import BLOBS, GRAINS, PAIRS, RECORD, SHAPES, VOLUME
+from friedel.output_folder.files import BLOBS, GRAIN_STAGES, GRAINS, PAIRS, RECORD, SHAPES, VOLUME
 from friedel.output_folder.reader import OutputFolder
 from friedel.output_folder.record import RunRecord, StageRecord, output_of
 from friedel.reconstruct import reconstruct
@@ -70,6 +70,11 @@ class StageInputs:
         return self._mask[0]
 
     @property
+    def oddities(self) -> tuple[str, ...]:
+        """What is odd about the crystals: said before the first frame is read, recorded with the first stage."""
+        return tuple(dict.fromkeys(text for phase in self.phases for text in phase.oddities()))
+
+    @property
     def blobs(self) -> BlobTable:
         """The blobs of `blobs.h5`."""
         if self._blobs is None:
@@ -111,7 +116,7 @@ def run_stage(name: str, inputs: StageInputs) -> StageRecord:
         seconds=time.perf_counter() - begin,
         counts={**done.counts, "threads": job.executor.threads},
         measured={"compiling_s": round(compiled(), 2), **done.measured},
-        warnings=list(warned),
+        warnings=[*(inputs.oddities if name == GRAIN_STAGES[0] else ()), *warned],
         outputs={file: output_of(job.out / file) for file in done.files},
     )
 

@@ -12,7 +12,7 @@ from friedel.io import open_scan
 from friedel.io.sources import held_bytes
 from friedel.model.scan import Scan
 from friedel.output_folder.contents import Contents
-from friedel.output_folder.files import EARLIER, LOG, STAGES
+from friedel.output_folder.files import BLOBS, EARLIER, LOG, STAGES
 from friedel.output_folder.record import RunRecord, new_record, read_run_record
 from friedel.preprocess import buffer_bytes
 from friedel.recipe import Recipe
@@ -21,8 +21,8 @@ from friedel.runner.job import Job
 from friedel.runner.leftovers import earlier_record
 from friedel.runner.lock import at_work, locked
 from friedel.runner.plan import Plan, budget, plan_blocks, usable_memory
+from friedel.runner.preflight import check_output, check_recipe, crystals_of
 from friedel.runner.progress import Progress, log, log_file
-from friedel.runner.segment_images import read_segment_images
 from friedel.runner.stage_hashes import stage_hashes
 from friedel.runner.stages import NOTHING, Progressed, RecordKeeper, do_stages, stages_for
 
@@ -48,9 +48,10 @@ def run_pipeline(
     """
     wanted = stages_between(first, last)
     with clean_endings(INTERRUPTED):
+        phases = crystals_of(recipe, last)
         scan = open_scan(recipe.scan.frames, recipe.scan)
         wanted, ends = stages_for(recipe, scan, wanted, last)
-        segment_images = read_segment_images(recipe.segment, scan)
+        segment_images = check_recipe(recipe, scan, phases, last)
         hashes = stage_hashes(recipe, scan, segment_images)
         progressed = Progressed(recipe, hashes, Contents(out))
         if first is None and not restart:
@@ -60,6 +61,8 @@ def run_pipeline(
                     log.info(text)
                 return done
         plan = plan_for(recipe, scan)
+        if not (out / BLOBS).exists():
+            check_output(recipe, scan, out)
         with locked(out):
             fresh = new_record(scan, recipe.scan.model_dump(mode="json"))
             earlier = earlier_record(out, fresh, restart=restart)

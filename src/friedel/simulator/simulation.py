@@ -154,6 +154,13 @@ def simulate(
     crystals = tuple(phases) if phases is not None else tuple(_phase(entry) for entry in params.phase)
     if len(crystals) != len(params.phase):
         raise SetupError("phases", rule=f"must be {len(params.phase)}, as in the parameters", got=len(crystals))
+    for phase in crystals:
+        if not phase.knows_atoms:
+            raise SetupError(
+                f"atoms of {phase.name}",
+                rule="must be known: intensities follow from them",
+                way_out="give atoms or a cif",
+            )
     setup = make_setup(params)
     specimen = make_specimen(params, crystals, np.random.default_rng([params.seed, 101]))
     camera = make_camera(params, setup, np.random.default_rng([params.seed, 102]))

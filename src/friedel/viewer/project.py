@@ -19,6 +19,7 @@ from friedel.recipe import Recipe, load_recipe
 from friedel.recipe.usable import load_usable
 from friedel.runner.executors import Alone, Threads, local_executor
 from friedel.runner.lock import at_work
+from friedel.runner.preflight import check_recipe, crystals_of
 from friedel.runner.segment_images import SegmentImages, read_segment_images
 from friedel.viewer.drafts import paths_in, with_section
 
@@ -62,6 +63,9 @@ class Project:
         self._recipe_troubles: list[Trouble] = []
         self._scan_troubles: list[Trouble] = []
         self._recipe_warnings: list[str] = []
+        self._checked: tuple[Any, ...] = ()
+        self._check_troubles: list[Trouble] = []
+        self._check_warnings: list[str] = []
 
     @classmethod
     def open(cls, path: Path | str, executor: Threads | Alone | None = None) -> "Project":
@@ -105,7 +109,7 @@ class Project:
     def reload(self) -> None:
         """Read the recipe file again; the draft is that of the file afterwards."""
         with self.lock:
-            self._recipe_troubles, self._recipe_warnings, self.text = [], [], ""
+            self._recipe_troubles, self._recipe_warnings, self.text, self._checked = [], [], "", ()
             self.saved = self.recipe = self._read_recipe()
             self.mask = None
             self.revision += 1
@@ -130,6 +134,7 @@ class Project:
                 self._recipe_warnings += [text for text in heard if text not in self._recipe_warnings]
             except (FriedelError, OSError) as error:
                 self._scan_troubles = [_with_way_out(Trouble.of("scan", error))]
+            self._check()
 
     def draft(self, section: str, values: Any) -> Recipe:
         """Change parameters of one section. Raises `RecipeError` or `ScanError`, and nothing is changed then."""
@@ -143,6 +148,7 @@ class Project:
                 self._opened, self._scan_troubles = opened, []
             self.recipe = recipe
             self.revision += 1
+            self._check()
             return recipe
 
     def section(self, name: str, values: Any) -> Params:
@@ -182,12 +188,35 @@ class Project:
         """What reading the recipe and the run's stages warned of, each once."""
         record = self.results.record
         stages = record.stages.values() if record is not None else ()
-        return list(dict.fromkeys([*self._recipe_warnings, *(text for one in stages for text in one.warnings)]))
+        told = [*self._recipe_warnings, *self._check_warnings]
+        return list(dict.fromkeys([*told, *(text for one in stages for text in one.warnings)]))
 
     @property
     def troubles(self) -> list[Trouble]:
         """All that is wrong now."""
-        return [*self._recipe_troubles, *self._scan_troubles, *self._folder_troubles()]
+        return [
+            *self._recipe_troubles,
+            *self._scan_troubles,
+            *self._check_troubles,
+            *self._folder_troubles(),
+        ]
+
+    def _check(self) -> None:
+        """What a run of the draft would refuse before its first frame, and warn of; anew where the draft asks."""
+        recipe, scan = self.recipe, self._opened
+        if recipe is None or scan is None:
+            self._checked, self._check_troubles, self._check_warnings = (), [], []
+            return
+        asks = (recipe.setup, recipe.phase, recipe.preprocess.beam, recipe.preprocess.margin,
+                recipe.segment.noise, recipe.segment.exclude, scan.shape)  # fmt: skip
+        if asks == self._checked:
+            return
+        self._checked, self._check_troubles = asks, []
+        try:
+            with warnings_heard() as self._check_warnings:
+                check_recipe(recipe, scan, crystals_of(recipe))
+        except (FriedelError, OSError) as error:
+            self._check_troubles = [Trouble.of("recipe", error)]
 
     def _changed(self, section: str, values: Any) -> Recipe:
         allowed = frozenset(paths_in(self.saved)) if self.saved is not None else frozenset()

@@ -1,0 +1,154 @@
+"""A recipe checked whole before the first frame is read: what any stage will need is there, and fits together."""
+
+import os
+import shutil
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from friedel.errors import CapacityError, FriedelWarning, InputError, OutputError, RecipeError, SetupError
+from friedel.io.store import read_volume
+from friedel.model.crystal import Phase
+from friedel.model.families import beam_hit_px, farthest_two_theta_rad, used_reflections
+from friedel.model.reflections import check_number
+from friedel.model.scan import Box, Scan
+from friedel.model.setup import Setup
+from friedel.output_folder.files import GRAIN_STAGES, STAGES
+from friedel.recipe import Recipe
+from friedel.runner.plan import GB
+from friedel.runner.segment_images import SegmentImages, read_segment_images
+
+CLEAN_BYTES = 1.0
+"""A clean int16 pixel after bitshuffle-LZ4 (measured: 0.7 to 1.1 on simulated scans)."""
+BLOB_SHARE = 0.002
+"""Part of the voxels that end up in blobs.h5, at 16 bytes each (simulated scans: 0.0005 to 0.002)."""
+BLOB_BYTES = 16
+SHAPES = "reconstruct"
+
+
+def crystals_of(recipe: Recipe, last: str | None = None) -> tuple[Phase, ...]:
+    """The crystals of a recipe, for a run that ends with the stage `last` (default: all); warns of what is odd.
+
+    Nothing of the scan is needed. Raises `SetupError` for a crystal that cannot be or whose file cannot be read.
+    """
+    if not _reaches(last, GRAIN_STAGES[0]):
+        return ()
+    phases = tuple(phase.phase() for phase in recipe.phase)
+    for text in dict.fromkeys(text for phase in phases for text in phase.oddities()):
+        warnings.warn(text, FriedelWarning, stacklevel=3)
+    return phases
+
+
+def check_recipe(recipe: Recipe, scan: Scan, phases: tuple[Phase, ...], last: str | None = None) -> SegmentImages:
+    """Whether recipe and scan fit together, for a run that ends with the stage `last` (default: all).
+
+    Returns the images that [segment] names, which are read for it. Raises `InputError`s that name the key.
+    """
+    _check_boxes(recipe, scan)
+    images = read_segment_images(recipe.segment, scan)
+    if recipe.setup is not None and _reaches(last, GRAIN_STAGES[0]):
+        setup = recipe.setup.setup()
+        _check_centre(recipe, setup, scan)
+        for number, phase in enumerate(phases):
+            _check_phase(f"phase.{number}", phase, setup, scan, shapes=_reaches(last, SHAPES))
+        if phases and setup.sample.kind == "file" and _reaches(last, SHAPES):
+            _check_sample(setup.sample.path)
+    return images
+
+
+def check_output(recipe: Recipe, scan: Scan, out: Path) -> tuple[int, int]:
+    """Bytes that the blobs of a run will need, and bytes that are free.
+
+    Raises `OutputError` for a folder that cannot be written to, `CapacityError` for a disk that is too small.
+    """
+    folder = _existing(out)
+    if out.exists() and not out.is_dir():
+        raise OutputError(str(out), rule="is a file, not a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(str(out), rule="cannot be written to", got=f"{folder} is read-only")
+    need, free = disk_bytes(recipe, scan), shutil.disk_usage(folder).free
+    if need > free:
+        raise CapacityError(
+            str(out), rule=f"the results need about {need / GB:.2f} GB of disk", got=f"{free / GB:.2f} GB free"
+        )
+    return need, free
+
+
+def disk_bytes(recipe: Recipe, scan: Scan) -> int:
+    """What backgrounds, blobs and clean frames take on the disk."""
+    frames, rows, cols = scan.shape
+    pixels = rows * cols
+    backgrounds = -(-frames // recipe.preprocess.step) if recipe.preprocess.background != "none" else 0
+    disk = 4 * backgrounds * pixels + BLOB_BYTES * BLOB_SHARE * frames * pixels
+    if recipe.preprocess.keep_clean:
+        disk += CLEAN_BYTES * frames * pixels
+    return int(disk)
+
+
+def _reaches(last: str | None, stage: str) -> bool:
+    return last is None or STAGES.index(last) >= STAGES.index(stage)
+
+
+def _existing(path: Path) -> Path:
+    path = path.absolute()
+    return next(folder for folder in (path, *path.parents) if folder.is_dir())
+
+
+def _check_boxes(recipe: Recipe, scan: Scan) -> None:
+    _, rows, cols = scan.shape
+    beam, margin = recipe.preprocess.beam, recipe.preprocess.margin
+    given = {
+        "preprocess.beam": () if isinstance(beam, str) else (beam,),
+        "preprocess.margin": margin if isinstance(margin, tuple) else (),
+        "segment.exclude": tuple(box for box in recipe.segment.excluded if not isinstance(box, str)),
+    }
+    for name, boxes in given.items():
+        for box in boxes:
+            if not Box(*box).inside(rows, cols):
+                rule = (
+                    f"a box [col0, row0, col1, row1] must not be empty and must lie in the image ({cols} × {rows})"
+                )
+                raise RecipeError(name, rule=rule, got=list(box))
+
+
+def _check_centre(recipe: Recipe, setup: Setup, scan: Scan) -> None:
+    """The beam meets the detector, unless three vectors say on purpose that it does not."""
+    _, rows, cols = scan.shape
+    given = recipe.setup.detector.centre_px if recipe.setup is not None else None
+    hit = beam_hit_px(setup.detector)
+    if hit is not None and -0.5 <= hit[0] <= rows - 0.5 and -0.5 <= hit[1] <= cols - 0.5:
+        return
+    if given is None:
+        text = "the beam through the rotation axis misses the detector that setup.detector places"
+        warnings.warn(text, FriedelWarning, stacklevel=4)
+        return
+    raise RecipeError(
+        "setup.detector.centre_px",
+        rule=f"must lie on the detector of {cols} × {rows} pixels: it is [col, row] in pixels",
+        got=list(given),
+        way_out="a detector beside the beam is placed by origin_um, u_um, v_um",
+    )
+
+
+def _check_phase(key: str, phase: Phase, setup: Setup, scan: Scan, *, shapes: bool) -> None:
+    """Some reflection can be seen, and there are not more than can be listed."""
+    try:
+        used_reflections(phase, setup, scan.shape[1:])
+        if shapes:
+            farthest = farthest_two_theta_rad(setup.detector, scan.shape[1:])
+            check_number(phase.B, 0.5 * setup.beam.wavelength / np.sin(farthest / 2), f"phase {phase.name}")
+    except SetupError as error:
+        if error.what == "families":
+            raise SetupError(f"{key}.families", rule=error.rule, got=error.got, way_out=error.way_out) from None
+        raise
+
+
+def _check_sample(path: str) -> None:
+    """The mask of the sample is a volume that holds something."""
+    try:
+        volume = read_volume(path)
+    except InputError as error:
+        raise RecipeError("setup.sample.mask", rule=str(error)) from None
+    if not (volume.grain_id > 0).any():
+        raise RecipeError("setup.sample.mask", rule="must hold voxels of the sample: all are 0", got=path)
