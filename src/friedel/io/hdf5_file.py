@@ -1,5 +1,6 @@
 """Opening HDF5 files, ours and other people's: one clear error instead of HDF5's stack."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,7 +8,6 @@ from pathlib import Path
 import h5py
 import hdf5plugin  # noqa: F401  (registers the compression filters)
 import numpy as np
-import psutil
 
 from friedel.errors import CapacityError, FriedelError, ScanError
 from friedel.io.foreign import MOST_COMPRESSED, SMALL_BYTES, message_of, parsing
@@ -85,9 +85,16 @@ def check_believable(dataset: h5py.Dataset) -> None:
     elsewhere = dataset.is_virtual or dataset.external is not None
     if not elsewhere and dataset.id.get_storage_size() < size / MOST_COMPRESSED:
         raise ValueError(f"{dataset.name} is to hold {size:.3g} bytes, which are not in the file")
-    if size > psutil.virtual_memory().total:
+    if size > _memory():
         name = f"{dataset.file.filename}::{dataset.name}"
         raise CapacityError(name, rule="needs more memory than there is", got=f"{size:.3g} bytes")
+
+
+def _memory() -> int:
+    """Bytes of this machine, where the system tells."""
+    if not hasattr(os, "sysconf"):
+        return 1 << 62
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 __all__ = ["check_believable", "message_of", "numbers", "open_h5", "opened"]
