@@ -153,7 +153,7 @@ def _volumes(observations: Observations, grains: RefinedGrains) -> Floats:
         both = mine & np.isfinite(balls)
         if both.any():
             volume[mine] = counts[mine] * float(np.median(balls[both] / counts[both]))
-    return volume
+    return np.asarray(volume)
 
 
 def _strains(observations: Observations, grains: RefinedGrains) -> Floats:
