@@ -132,3 +132,18 @@ def test_no_pairs_at_all_end_in_an_empty_map(made, tmp_path, command):
     assert len(read_grains(tmp_path / "out" / "grains.h5")) == 0
     assert not read_volume(tmp_path / "out" / "volume.h5").grain_id.any()
     assert command("report", tmp_path / "out")[0] == 0
+
+
+def test_a_crystal_of_unknown_atoms_gets_its_map_and_the_report_says_so(made, tmp_path, command):
+    out = tmp_path / "out"
+    unknown = ("--set", "phase.0.spacegroup=209")  # its atoms could be anywhere; aluminium obeys it too
+    code, _, said = command("run", made, "-o", out, *AS_GIVEN, *unknown, "--report")
+    assert code == 0, said
+    assert "phase Al: its atoms are not known" in said
+    assert "Al: strengths of its families from the scan: " in said
+    grains, volume = judged(made, out)
+    assert all_there(grains)
+    assert volume["voxel_agreement"] > 0.9
+    report = (out / "report.html").read_text()
+    assert "one strength for each family, from the scan" in report
+    assert "strengths (median 1)" in report
