@@ -5,6 +5,8 @@ import pytest
 import friedel
 from friedel.io.store import read_blobs, read_grains, read_pairs, read_volume
 from friedel.model.blobs import Flag
+from friedel.recipe import load_recipe
+from tests.unit.test_cif import cif
 
 SCAN = (
     "frames=720",
@@ -147,3 +149,11 @@ def test_a_crystal_of_unknown_atoms_gets_its_map_and_the_report_says_so(made, tm
     report = (out / "report.html").read_text()
     assert "one strength for each family, from the scan" in report
     assert "strengths (median 1)" in report
+
+
+def test_a_simulation_of_a_cif_writes_a_recipe_that_names_it(tmp_path):
+    (tmp_path / "al.cif").write_text(cif([4.0495] * 3 + [90] * 3, [("Al", 0, 0, 0)], symbol="F m -3 m"))
+    settings = ("frames=60", "rows=48", "cols=48", "grains=1", f'phase=[{{name="Al", cif="{tmp_path}/al.cif"}}]')
+    recipe = friedel.simulate(tmp_path / "scan.h5", preset="small", settings=settings).recipe
+    assert 'cif = "al.cif"' in recipe.read_text()
+    assert load_recipe(recipe).phase[0].phase().spacegroup == "F m -3 m"

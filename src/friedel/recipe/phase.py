@@ -18,7 +18,9 @@ class PhaseParams(Params):
     """A crystal by lattice and space group, or by a CIF file."""
 
     name: str = parameter(sentence="What it is called in tables and pictures.", min_length=1)
-    lattice: Lattice | None = parameter(None, "a, b, c, alpha, beta, gamma.", unit="Angstrom and deg")
+    lattice: Lattice | None = parameter(
+        None, "a, b, c (1.5 to 200), alpha, beta, gamma (10 to 170).", unit="Angstrom and deg"
+    )
     spacegroup: str | None = parameter(
         None, "Hermann-Mauguin symbol or number; :1, :2, :H, :R after it name a setting."
     )
@@ -31,7 +33,9 @@ class PhaseParams(Params):
         "atoms the strengths of the families are taken from the scan.",
     )
     families: tuple[tuple[int, int, int], ...] | None = parameter(
-        None, "Reflections to use; default: the eight strongest inside the detector's inscribed circle."
+        None,
+        "Reflections to use; default: the eight strongest inside the detector's inscribed circle, of unknown atoms "
+        "the innermost.",
     )
 
     @field_validator("spacegroup", mode="before")
