@@ -68,7 +68,12 @@ class PhaseParams(Params):
         if self.cif is not None:
             from friedel.io.cif import read_cif
 
-            return read_cif(self.cif, self.name, families=families)
+            phase = read_cif(self.cif, self.name, families=families)
+            try:
+                check_lattice(phase.lattice)
+            except ValueError as error:
+                raise SetupError(f"phase.cif {self.cif}", rule=str(error), got=list(phase.lattice)) from None
+            return phase
         if self.lattice is None or self.spacegroup is None:  # the validator excludes it
             raise SetupError(f"phase {self.name}", rule="needs lattice and spacegroup, or cif")
         return Phase.from_lattice(self.name, self.lattice, self.spacegroup, atoms=self.atoms, families=families)
