@@ -55,6 +55,7 @@ MISTAKES = {
     "families that are extinct": ("phase.0.families=[[1,0,0]]", "phase.0.families: must be reflections"),
     "no ring on the detector": ("setup.detector.distance_um=3e6", "whose ring lies on the detector"),
     "no sample mask": ('setup.sample={mask="mask.h5"}', "setup.sample.mask"),
+    "voxel in mm": ("reconstruct.voxel_um=0.04", "if mm was meant, write 40"),
     "a box outside": ("segment.exclude=[[0,0,99,9]]", "segment.exclude"),
 }
 

@@ -5,6 +5,8 @@ import pytest
 import friedel
 from friedel.io.store import read_blobs, read_grains, read_pairs, read_volume
 from friedel.model.blobs import Flag
+from friedel.recipe import load_recipe
+from tests.unit.test_cif import cif
 
 SCAN = (
     "frames=720",
@@ -132,3 +134,26 @@ def test_no_pairs_at_all_end_in_an_empty_map(made, tmp_path, command):
     assert len(read_grains(tmp_path / "out" / "grains.h5")) == 0
     assert not read_volume(tmp_path / "out" / "volume.h5").grain_id.any()
     assert command("report", tmp_path / "out")[0] == 0
+
+
+def test_a_crystal_of_unknown_atoms_gets_its_map_and_the_report_says_so(made, tmp_path, command):
+    out = tmp_path / "out"
+    unknown = ("--set", "phase.0.spacegroup=209")  # its atoms could be anywhere; aluminium obeys it too
+    code, _, said = command("run", made, "-o", out, *AS_GIVEN, *unknown, "--report")
+    assert code == 0, said
+    assert "phase Al: its atoms are not known" in said
+    assert "Al: strengths of its families from the scan: " in said
+    grains, volume = judged(made, out)
+    assert all_there(grains)
+    assert volume["voxel_agreement"] > 0.9
+    report = (out / "report.html").read_text()
+    assert "one strength for each family, from the scan" in report
+    assert "strengths (median 1)" in report
+
+
+def test_a_simulation_of_a_cif_writes_a_recipe_that_names_it(tmp_path):
+    (tmp_path / "al.cif").write_text(cif([4.0495] * 3 + [90] * 3, [("Al", 0, 0, 0)], symbol="F m -3 m"))
+    settings = ("frames=60", "rows=48", "cols=48", "grains=1", f'phase=[{{name="Al", cif="{tmp_path}/al.cif"}}]')
+    recipe = friedel.simulate(tmp_path / "scan.h5", preset="small", settings=settings).recipe
+    assert 'cif = "al.cif"' in recipe.read_text()
+    assert load_recipe(recipe).phase[0].phase().spacegroup == "F m -3 m"

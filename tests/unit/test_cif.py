@@ -8,6 +8,7 @@ from friedel.errors import SetupError
 from friedel.io.cif import phase_from_cif, read_cif
 from friedel.model.crystal import Phase
 from friedel.model.space_group import SpaceGroup, find_space_group
+from friedel.recipe import PhaseParams
 
 CUBE = [8.3969] * 3 + [90] * 3
 BLOCK = """data_{name}
@@ -282,6 +283,26 @@ def test_thermal_motion_comes_from_b_or_u():
     assert b_of("B_iso_or_equiv", "?") == pytest.approx(0.5)
 
 
+def test_labels_and_types_are_read_as_elements():
+    rows = [("FE1", 0, 0, 0), ("OW", 0.5, 0, 0), ("Cu1A", 0, 0.5, 0), ("D2", 0, 0, 0.5), ("Fet", 0.5, 0.5, 0)]
+    phase = phase_from_cif(cif(CUBE, rows, symbol="P 1"))
+    assert [site.element for site in phase.sites] == ["Fe", "O", "Cu", "D", "Fe"]
+    typed = [("M1", 0, 0, 0, "Fe3+"), ("X", 0.5, 0, 0, "O2-")]
+    phase = phase_from_cif(cif(CUBE, typed, symbol="P 1", columns=("type_symbol",)))
+    assert [site.element for site in phase.sites] == ["Fe", "O"]
+
+
+def test_thermal_motion_in_another_unit_is_said():
+    text = cif(CUBE, [("Fe", 0, 0, 0, 6.0)], symbol="F m -3 m", columns=("U_iso_or_equiv",))
+    assert any("in another unit?" in told for told in phase_from_cif(text).oddities())
+
+
+def test_a_cell_in_nanometres_is_refused(tmp_path):
+    (tmp_path / "al.cif").write_text(cif([0.405] * 3 + [90] * 3, [("Al", 0, 0, 0)], symbol="F m -3 m"))
+    with pytest.raises(SetupError, match=r"if nm was meant, write 4\.05"):
+        PhaseParams.build({"name": "Al", "cif": str(tmp_path / "al.cif")}).phase()
+
+
 def test_a_cif_without_atoms_leaves_the_intensities_to_the_scan():
     phase = phase_from_cif(cif(CUBE, [], symbol="F d -3 m"), "spinel")
     assert not phase.knows_atoms
@@ -300,6 +321,9 @@ def test_a_cif_without_atoms_leaves_the_intensities_to_the_scan():
         (cif(CUBE, [("M1", 0, 0, 0)], symbol="P 1"), "must be a chemical element, got M1"),
         (cif([8, 8, 9, 90, 90, 90], MAGNETITE, symbol="F d -3 m"), "must have the symmetry"),
         (cif(CUBE, MAGNETITE, symbol="Q m"), "Hermann-Mauguin"),
+        (cif(CUBE, [("Wat", 0, 0, 0)], symbol="P 1"), "must be a chemical element, got Wat"),
+        (cif(CUBE, [("Fe", 0, 0, 0, 4)], symbol="P 1", columns=("occupancy",)), "must be 0 to 1, got 4"),
+        (cif([1e300, 1e300, 1e300, 90, 90, 90], MAGNETITE, symbol="P 1"), "must close a cell"),
     ],
 )
 def test_a_cif_that_cannot_be_is_refused(text, message):

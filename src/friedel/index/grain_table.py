@@ -147,7 +147,7 @@ def _volumes(observations: Observations, grains: RefinedGrains) -> Floats:
     # counts of unknown atoms are known up to a factor, which is another one for each phase
     known = np.array([one.phase.knows_atoms for one in observations.reflections], dtype=bool)
     kind = np.where(known[grains.phase], -1, grains.phase)
-    volume = np.nan_to_num(balls)
+    volume: Floats = np.nan_to_num(balls)
     for one in np.unique(kind):
         mine = (kind == one) & np.isfinite(counts)
         both = mine & np.isfinite(balls)

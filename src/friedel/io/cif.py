@@ -1,6 +1,7 @@
 """Crystals from CIF files: cell, symmetry and atoms of one block. The file's own symmetry operations decide."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -47,6 +48,7 @@ ATOM = {
     "b": "_atom_site_B_iso_or_equiv",
     "multiplicity": "_atom_site_symmetry_multiplicity",
     "site_multiplicity": "_atom_site_site_symmetry_multiplicity",
+    "flag": "_atom_site_calc_flag",
 }
 U_AXES = ("_atom_site_aniso_U_11", "_atom_site_aniso_U_22", "_atom_site_aniso_U_33")
 MOST_NAMED = 8
@@ -184,6 +186,8 @@ def _atoms(block: Any, where: str) -> tuple[list[_Atom], tuple[str, ...]]:
         if not all(map(math.isfinite, place)):
             without += 1
             continue
+        if cells["flag"] == "dum":
+            continue
         element = _element(cells["type"]) or _element(cells["label"])
         if not element:
             got = cells["type"] or cells["label"] or "nothing"
@@ -211,17 +215,16 @@ def _aniso(block: Any) -> dict[str, float]:
 
 
 def _element(text: str) -> str:
-    """The chemical element at the beginning of "Fe3+", "O2-", "Cu1A"; empty where there is none."""
-    letters = ""
-    for letter in text.strip():
-        if not letter.isascii() or not letter.isalpha():
-            break
-        letters += letter
-    for length in (2, 1):
-        name = letters[:length].capitalize()
-        if len(name) == length and is_element(name):
-            return name
-    return ""
+    """The chemical element at the beginning of "Fe3+", "O2-", "FE1", "OW"; empty where there is none.
+
+    A small letter belongs to the one before it: "Wat" is no tungsten.
+    """
+    found = re.match("[A-Za-z]+", text.strip())
+    letters = found[0] if found else ""
+    two, one = letters[:2].capitalize(), letters[:1].upper()
+    if len(two) == 2 and is_element(two):
+        return two
+    return one if is_element(one) and not letters[1:2].islower() else ""
 
 
 def _is_hall(text: str) -> bool:

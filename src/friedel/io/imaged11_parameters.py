@@ -121,7 +121,10 @@ def _phase(path: Path, values: Mapping[str, str], notes: list[str]) -> dict[str,
         group = str(gemmi.find_spacegroup_by_number(int(symbol)).hm)
     else:
         notes.append(f"space group {group} was chosen from lattice {symbol}: put the right one")
-    notes.append(f"the file names no atoms: call phase {name!r} by its element, or give atoms or a cif")
+    notes.append(
+        f"the file names no atoms: call phase {name!r} by its element, or give atoms or a cif; "
+        "else the strengths of its families are taken from the scan"
+    )
     return {"name": name, "lattice": lattice, "spacegroup": group}
 
 

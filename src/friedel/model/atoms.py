@@ -17,6 +17,10 @@ ONE_PLACE = 0.05
 """Images of a site nearer to each other than this (Angstrom) are one atom: coordinates are rounded."""
 TOO_CLOSE = 0.3
 """No two atoms are nearer to each other than this (Angstrom), unless only one of them is there at a time."""
+FULL = 1.01
+"""Occupancies of a place are 1 at most, rounded."""
+SOFTEST = 20.0
+"""Debye-Waller factors above this (Angstrom^2) are in another unit."""
 DENSEST = 25.0
 """g/cm3; osmium has 22.6."""
 DALTON = 1.66053907
@@ -37,6 +41,8 @@ class Site:
             raise SetupError("atom", rule="must be a chemical element", got=self.element)
         if not all(math.isfinite(value) for value in (*self.xyz, self.occupancy, self.b_iso)):
             raise SetupError(f"atom {self.element}", rule="must have finite numbers", got=list(self.xyz))
+        if not 0 <= self.occupancy <= FULL:
+            raise SetupError(f"occupancy of {self.element}", rule="must be 0 to 1", got=self.occupancy)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +77,11 @@ class CellAtoms:
         density = self.density(volume)
         if density > DENSEST:
             found.append(f"{density:.1f} g/cm³ is more than any crystal has ({len(self)} atoms in {volume:.1f} Å³)")
+        found += [
+            f"B = {site.b_iso:.3g} Å² of {site.element} is more than any solid's: in another unit?"
+            for site in self.sites
+            if site.b_iso > SOFTEST
+        ]
         occupancy = np.array([site.occupancy for site in self.sites])
         for row, site in enumerate(self.sites):
             mine = self.xyz[self.site == row][0]
@@ -78,7 +89,7 @@ class CellAtoms:
             distance = np.linalg.norm((away - np.rint(away)) @ orthogonal.T, axis=1)
             near = distance < TOO_CLOSE
             together = float(occupancy[self.site[near]].sum())
-            if together > 1.01:
+            if together > FULL:
                 names = ", ".join(dict.fromkeys(self.sites[one].element for one in self.site[near].tolist()))
                 where = ", ".join(f"{value:.4g}" for value in site.xyz)
                 what = f"{np.count_nonzero(near)} atoms within {TOO_CLOSE} Å" if near.sum() > 1 else "one place"

@@ -18,7 +18,9 @@ class PhaseParams(Params):
     """A crystal by lattice and space group, or by a CIF file."""
 
     name: str = parameter(sentence="What it is called in tables and pictures.", min_length=1)
-    lattice: Lattice | None = parameter(None, "a, b, c, alpha, beta, gamma.", unit="Angstrom and deg")
+    lattice: Lattice | None = parameter(
+        None, "a, b, c (1.5 to 200), alpha, beta, gamma (10 to 170).", unit="Angstrom and deg"
+    )
     spacegroup: str | None = parameter(
         None, "Hermann-Mauguin symbol or number; :1, :2, :H, :R after it name a setting."
     )
@@ -31,7 +33,9 @@ class PhaseParams(Params):
         "atoms the strengths of the families are taken from the scan.",
     )
     families: tuple[tuple[int, int, int], ...] | None = parameter(
-        None, "Reflections to use; default: the eight strongest inside the detector's inscribed circle."
+        None,
+        "Reflections to use; default: the eight strongest inside the detector's inscribed circle, of unknown atoms "
+        "the innermost.",
     )
 
     @field_validator("spacegroup", mode="before")
@@ -64,7 +68,12 @@ class PhaseParams(Params):
         if self.cif is not None:
             from friedel.io.cif import read_cif
 
-            return read_cif(self.cif, self.name, families=families)
+            phase = read_cif(self.cif, self.name, families=families)
+            try:
+                check_lattice(phase.lattice)
+            except ValueError as error:
+                raise SetupError(f"phase.cif {self.cif}", rule=str(error), got=list(phase.lattice)) from None
+            return phase
         if self.lattice is None or self.spacegroup is None:  # the validator excludes it
             raise SetupError(f"phase {self.name}", rule="needs lattice and spacegroup, or cif")
         return Phase.from_lattice(self.name, self.lattice, self.spacegroup, atoms=self.atoms, families=families)

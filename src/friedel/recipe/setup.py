@@ -17,10 +17,12 @@ BY_VECTORS = ("origin_um", "u_um", "v_um")
 class DetectorParams(Params):
     """The detector by distance, pixel and centre, or by three vectors in the lab frame."""
 
-    distance_um: float | None = parameter(None, "From the rotation axis to the detector.", unit="um", gt=0)
-    pixel_um: float | None = parameter(None, "Edge of a pixel.", unit="um", gt=0)
+    distance_um: float | None = parameter(
+        None, "From the rotation axis to the detector: 100 to 2e7.", unit="um", gt=0
+    )
+    pixel_um: float | None = parameter(None, "Edge of a pixel: 0.1 to 1000.", unit="um", gt=0)
     centre_px: tuple[float, float] | None = parameter(
-        None, "[col, row] where the beam through the rotation axis hits.", unit="px"
+        None, "[col, row] where the beam through the rotation axis hits, on the detector.", unit="px"
     )
     tilt_deg: Vector = parameter((0.0, 0.0, 0.0), "Tilts about x, y, z: R = Rx·Ry·Rz as ImageD11.", unit="deg")
     flip: tuple[Literal["cols", "rows"], ...] = parameter(
@@ -116,7 +118,7 @@ class SampleParams(Params):
 class SetupParams(Params):
     """The instrument: beam, detector, rotation axis, sample."""
 
-    energy_keV: float = parameter(sentence="Photon energy of the beam.", unit="keV", gt=0)
+    energy_keV: float = parameter(sentence="Photon energy of the beam: 5 to 500.", unit="keV", gt=0)
     calibrate: Literal["auto", "on", "off"] = parameter(
         "auto", "Whether centre, distance and tilts are refined from the pairs before indexing."
     )

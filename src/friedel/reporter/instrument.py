@@ -1,13 +1,13 @@
 """Panels about the instrument and the crystals, as the recipe gives them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from friedel.errors import FriedelError
 from friedel.model.crystal import Phase
-from friedel.model.families import family_two_theta_rad, used_reflections, widest_ring_deg
+from friedel.model.families import MOST_FAMILIES, family_two_theta_rad, used_reflections, widest_ring_deg
 from friedel.model.setup import Setup
 from friedel.recipe import SampleParams, SetupParams
 from friedel.reporter.inputs import ReportInputs
@@ -28,7 +28,7 @@ def instrument_panels(inputs: ReportInputs) -> tuple[Panel, ...]:
         table = Table(("", ""), tuple(_setup(inputs, section)))
         panels.append(Panel("[setup]", caption, table=table, span=2))
     if inputs.phases:
-        panels.append(_phases(inputs.phases))
+        panels.append(_phases(inputs.phases, _strengths(inputs)))
         families = _families(inputs)
         panels += [families] if families is not None else []
     return tuple(panels)
@@ -74,8 +74,8 @@ def _sample(sample: SampleParams) -> str:
     return "where it absorbs the direct beam" if sample.mask == "absorption" else f"mask {sample.mask}"
 
 
-def _phases(phases: Sequence[Phase]) -> Panel:
-    """One column for each crystal."""
+def _phases(phases: Sequence[Phase], strengths: Mapping[str, Any]) -> Panel:
+    """One column for each crystal; `strengths` are those of families of unknown atoms, by the phase's name."""
     rows = [
         ("space group", *(phase.spacegroup for phase in phases)),
         ("Laue class", *(phase.laue_class for phase in phases)),
@@ -83,8 +83,10 @@ def _phases(phases: Sequence[Phase]) -> Panel:
         ("α, β, γ / °", *(", ".join(f"{angle:g}" for angle in phase.lattice[3:]) for phase in phases)),
         ("cell / Å³", *(f"{phase.cell_volume:.2f}" for phase in phases)),
         ("atoms", *(_atoms(phase) for phase in phases)),
-        ("families", *("named in the recipe" if phase.families else "the strongest" for phase in phases)),
+        ("families", *(_which(phase) for phase in phases)),
     ]
+    if strengths:
+        rows.append(("strengths (median 1)", *(_told(strengths.get(phase.name, {})) for phase in phases)))
     return Panel(
         "[[phase]]",
         "The lattice sets the scale: calibration moves the distance until the rings fit it, so that a lattice or "
@@ -94,12 +96,32 @@ def _phases(phases: Sequence[Phase]) -> Panel:
     )
 
 
+def _which(phase: Phase) -> str:
+    if phase.families:
+        return "named in the recipe"
+    return "the strongest" if phase.knows_atoms else "the innermost"
+
+
+def _strengths(inputs: ReportInputs) -> dict[str, Any]:
+    """What indexing has fitted for phases of unknown atoms."""
+    stage = None if inputs.record is None else inputs.record.stages.get("index")
+    return {} if stage is None else dict(stage.measured.get("strengths", {}))
+
+
+def _told(strengths: Mapping[str, float]) -> str:
+    return ", ".join(
+        f"{name.replace(' ', '')} {value:.2g}" for name, value in list(strengths.items())[:MOST_FAMILIES]
+    )
+
+
 def _edges(phase: Phase) -> str:
     return ", ".join(f"{edge:.6g}" for edge in phase.lattice[:3])
 
 
 def _atoms(phase: Phase) -> str:
     """Elements of the asymmetric unit, each once."""
+    if not phase.knows_atoms:
+        return "not known: one strength for each family, from the scan"
     return ", ".join(dict.fromkeys(site.element for site in phase.sites))
 
 

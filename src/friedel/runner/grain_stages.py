@@ -28,7 +28,7 @@ from friedel.model.shapes import SampleMask
 from friedel.output_folder.files import BLOBS, GRAIN_STAGES, GRAINS, PAIRS, RECORD, SHAPES, VOLUME
 from friedel.output_folder.reader import OutputFolder
 from friedel.output_folder.record import RunRecord, StageRecord, output_of
-from friedel.reconstruct import reconstruct
+from friedel.reconstruct import fit_strengths, reconstruct
 from friedel.runner.compiling import compiling
 from friedel.runner.job import Job
 from friedel.runner.progress import log, warnings_kept
@@ -157,7 +157,20 @@ def _index(inputs: StageInputs) -> Done:
         log.info(f"with the set-up of the grains: {pairs.message}")
         counts |= _counts_of(pairs)
     _tell(grains)
-    return Done(_write_grains_and_pairs(inputs, setup, grains, pairs), counts, {"calibration": [*decision.records]})
+    measured = {"calibration": [*decision.records], **_strengths(inputs, grains, setup)}
+    return Done(_write_grains_and_pairs(inputs, setup, grains, pairs), counts, measured)
+
+
+def _strengths(inputs: StageInputs, grains: GrainTable, setup: Setup) -> Mapping[str, Any]:
+    """Of phases whose atoms are not known, how strong the families are, 1 for the median one."""
+    found: dict[str, dict[str, float]] = {}
+    for phase in fit_strengths(inputs.blobs, grains, setup, inputs.phases):
+        if not phase.knows_atoms:
+            strongest = sorted(phase.strengths.items(), key=lambda entry: -entry[1])
+            found[phase.name] = {" ".join(map(str, hkl)): round(value, 4) for hkl, value in strongest}
+            told = ", ".join(f"{{{name}}} {value:.2g}" for name, value in found[phase.name].items())
+            log.info(f"{phase.name}: strengths of its families from the scan: {told or 'none'}")
+    return {"strengths": found} if found else {}
 
 
 def _write_grains_and_pairs(inputs: StageInputs, setup: Setup, grains: GrainTable, pairs: PairTable) -> list[str]:

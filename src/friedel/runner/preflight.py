@@ -16,6 +16,7 @@ from friedel.model.scan import Box, Scan
 from friedel.model.setup import Setup
 from friedel.output_folder.files import GRAIN_STAGES, STAGES
 from friedel.recipe import Recipe
+from friedel.recipe.plausible import LENGTHS, Plausible
 from friedel.runner.plan import GB
 from friedel.runner.segment_images import SegmentImages, read_segment_images
 
@@ -50,6 +51,7 @@ def check_recipe(recipe: Recipe, scan: Scan, phases: tuple[Phase, ...], last: st
     if recipe.setup is not None and _reaches(last, GRAIN_STAGES[0]):
         setup = recipe.setup.setup()
         _check_centre(recipe, setup, scan)
+        _check_voxel(recipe.reconstruct.voxel_um, setup)
         for number, phase in enumerate(phases):
             _check_phase(f"phase.{number}", phase, setup, scan, shapes=_reaches(last, SHAPES))
         if phases and setup.sample.kind == "file" and _reaches(last, SHAPES):
@@ -129,6 +131,16 @@ def _check_centre(recipe: Recipe, setup: Setup, scan: Scan) -> None:
         got=list(given),
         way_out="a detector beside the beam is placed by origin_um, u_um, v_um",
     )
+
+
+def _check_voxel(voxel_um: float, setup: Setup) -> None:
+    """A voxel is about as large as a pixel; 0 stands for one."""
+    pixel = float(np.linalg.norm(setup.detector.u_um))
+    try:
+        if voxel_um > 0:
+            Plausible(pixel / 16, pixel * 64, "um (1/16 to 64 pixels)", LENGTHS).check(voxel_um)
+    except ValueError as error:
+        raise RecipeError("reconstruct.voxel_um", rule=str(error), got=voxel_um) from None
 
 
 def _check_phase(key: str, phase: Phase, setup: Setup, scan: Scan, *, shapes: bool) -> None:

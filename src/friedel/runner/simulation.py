@@ -70,7 +70,12 @@ def _recipe(simulation: Simulation, files: SimulatedFiles, executor: Executor) -
     """What `friedel init` would guess, and the geometry and crystals that the simulation knows."""
     known = simulation.recipe()
     scan: Mapping[str, Any] = {"frames": str(files.scan.absolute()), **known["scan"]}
-    return guess({**known, "scan": scan}, executor)
+    # what a CIF says of symmetry, occupancies and thermal motion has no other words in a recipe
+    phases = [
+        {"name": given.name, "cif": given.cif} if given.cif else made
+        for given, made in zip(simulation.params.phase, known["phase"], strict=True)
+    ]
+    return guess({**known, "scan": scan, "phase": phases}, executor)
 
 
 def _phases(params: SimulationParams) -> tuple[Phase, ...] | None:
