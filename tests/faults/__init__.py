@@ -1,0 +1,1 @@
+"""Kills, signals, full disks, short reads, failing renames, changed files; after each, right or not there."""
