@@ -273,6 +273,8 @@ def verify(out: Paths, *, verbosity: int | None = None) -> list[str]:
         folder = OutputFolder(Path(out))
         record = folder.needed(folder.record, RECORD)
         wrong = [f"{name} {what}" for name, what in record.damaged(folder.path)]
+        if folder.recipe is None or RECIPE in folder.errors:
+            wrong.append(f"{RECIPE} {'cannot be used' if folder.has(RECIPE) else 'is missing'}")
         left = folder.stages_left
         if left:
             wrong.append(f"{', '.join(left)} {'is' if len(left) == 1 else 'are'} missing")

@@ -9,9 +9,10 @@ import warnings
 from pathlib import Path
 
 import pytest
+import typer
 
 import friedel
-from friedel.cli import run_command
+from friedel.cli import app, run_command
 
 HEAVY = ("numpy", "numba", "h5py", "pydantic", "scipy", "matplotlib", "rich.progress", "gemmi")
 TINY = ("frames=64", "rows=64", "cols=64", "grains=1")
@@ -130,7 +131,20 @@ def test_a_run_is_judged_against_the_truth(recipe, scan, tmp_path, command):
     assert "recall isolated" in text
     blobs = json.loads(numbers.read_text())["blobs"]
     assert blobs["f1"]["0.5"] > 0.7
+    assert not (out / "evaluation.json").exists()  # the folder is left alone
+    before = (out.stat().st_mtime_ns, {path.name: path.stat().st_mtime_ns for path in out.iterdir()})
+    assert command("evaluate", out, scan.with_suffix(".truth.h5"), "--json", numbers, "-q")[0] == 0
+    assert before == (out.stat().st_mtime_ns, {path.name: path.stat().st_mtime_ns for path in out.iterdir()})
+    assert command("evaluate", out, scan.with_suffix(".truth.h5"), "-v")[0] == 0
     assert json.loads((out / "evaluation.json").read_text())["blobs"] == blobs
+
+
+def test_every_command_may_be_quiet_or_say_more():
+    commands = typer.main.get_command(app).commands
+    assert {*COMMANDS} < {*commands}
+    for name, one in commands.items():
+        options = {option for parameter in one.params for option in parameter.opts}
+        assert {"-q", "--quiet", "-v", "--verbose"} <= options, name
 
 
 def test_blobs_are_exported_with_all_their_columns(recipe, tmp_path, command):

@@ -86,12 +86,24 @@ def test_there_is_one_background_for_each_step_and_one_gain_for_each_frame(finis
 def test_a_finished_run_is_left_alone(recipe, tmp_path, command):
     out = tmp_path / "out"
     assert command("run", recipe, "-o", out)[0] == 0
-    before = {path.name: path.stat().st_mtime_ns for path in out.iterdir() if path.name != "log.txt"}
+    before = {path: path.stat().st_mtime_ns for path in (out, *out.iterdir())}  # the folder's own: no lock either
     code, printed, said = command("run", recipe, "-o", out, "--set", "run.threads=1")
     assert code == 0
     assert "nothing to do" in said
     assert printed.strip() == str(out)
-    assert before == {path.name: path.stat().st_mtime_ns for path in out.iterdir() if path.name != "log.txt"}
+    assert before == {path: path.stat().st_mtime_ns for path in (out, *out.iterdir())}
+
+
+def test_a_stage_that_is_missing_is_named_by_verify(recipe, tmp_path, command):
+    out = friedel.run(recipe, tmp_path / "out", to_stage="preprocess")
+    code, printed, said = command("verify", out)
+    assert (code, printed) == (1, "")
+    assert said.startswith(f"friedel: {out}: segment is missing (`friedel run {out}/recipe.toml -o {out}` makes")
+    friedel.run(recipe, out)
+    code, printed, said = command("verify", out)
+    assert (code, printed.splitlines(), said) == (
+        0, ["background.h5 is as the run left it", "blobs.h5 is as the run left it"], "",
+    )  # fmt: skip
 
 
 def test_changed_thresholds_are_segmented_anew_in_the_same_folder(recipe, tmp_path):

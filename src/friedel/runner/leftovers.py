@@ -63,8 +63,7 @@ def outdated(out: Path, kept: Container[str]) -> list[str]:
 
 def copy_aside(out: Path, names: Iterable[str]) -> None:
     """Copy files that stay where they are to the folder's `EARLIER`, as far as there are none yet."""
-    earlier = out / EARLIER
-    earlier.mkdir(exist_ok=True)
+    earlier = _earlier(out)
     for name in names:
         if (out / name).is_file() and not (earlier / name).exists():
             with atomic(earlier / name) as partial:
@@ -77,8 +76,7 @@ def move_aside(out: Path, names: Iterable[str]) -> None:
     What stands there already stays: it is of the last result that was complete, and what is moved then is part of
     one that never was.
     """
-    earlier = out / EARLIER
-    earlier.mkdir(exist_ok=True)
+    earlier = _earlier(out)
     for name in names:
         if (earlier / name).exists():
             (out / name).unlink(missing_ok=True)
@@ -86,11 +84,21 @@ def move_aside(out: Path, names: Iterable[str]) -> None:
             (out / name).replace(earlier / name)
 
 
+def _earlier(out: Path) -> Path:
+    """The folder for what is set aside, which is made. Raises `OutputError` where something else has its name."""
+    path = out / EARLIER
+    if path.is_symlink() or (path.exists() and not path.is_dir()):
+        rule = "must be a folder: what a run replaces lies there until all of it is made anew"
+        raise OutputError(str(path), rule=rule, way_out="move it away")
+    path.mkdir(exist_ok=True)
+    return path
+
+
 def forget_earlier(out: Path, made: Container[str]) -> None:
     """Remove the results that were set aside, once all of them have been `made` anew."""
     earlier = out / EARLIER
     left = [name for name in RESULTS if name != CLEAN and (earlier / name).exists()]
-    if not earlier.is_dir() or not all(name in made for name in left):
+    if not earlier.is_dir() or earlier.is_symlink() or not all(name in made for name in left):
         return
     for name in OURS:
         (earlier / name).unlink(missing_ok=True)

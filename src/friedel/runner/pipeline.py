@@ -19,12 +19,12 @@ from friedel.recipe import Recipe
 from friedel.runner.executors import local_executor, usable_cores
 from friedel.runner.job import Job
 from friedel.runner.leftovers import earlier_record
-from friedel.runner.lock import at_work, locked
+from friedel.runner.lock import LOCK, at_work, locked
 from friedel.runner.plan import Plan, budget, plan_blocks, usable_memory
 from friedel.runner.preflight import check_output, check_recipe, crystals_of
 from friedel.runner.progress import Progress, log, log_file
 from friedel.runner.stage_hashes import stage_hashes
-from friedel.runner.stages import NOTHING, Progressed, RecordKeeper, do_stages, stages_for
+from friedel.runner.stages import NOTHING, Progressed, RecordKeeper, do_stages, stages_for, told
 
 INTERRUPTED = "finished stages are kept, and the same command without --restart and --from goes on after them"
 
@@ -91,8 +91,12 @@ def run_pipeline(
 
 
 def _finished_record(out: Path, scan: Scan, progressed: Progressed, last: str) -> RunRecord | None:
-    """What `run.json` says where all is done: then nothing is written, also where nothing could be."""
-    if not out.is_dir() or at_work(out) or any(out.glob(".*.part")) or (out / EARLIER).exists():
+    """What `run.json` says where all is done: then nothing is written, also where nothing could be.
+
+    A folder in which a run was killed is tidied up first, if it may be written to.
+    """
+    leftovers = [out / LOCK, out / EARLIER, *out.glob(".*.part")]
+    if at_work(out) or (os.access(out, os.W_OK) and any(path.exists() for path in leftovers)):
         return None
     try:
         record = read_run_record(out)
@@ -100,7 +104,7 @@ def _finished_record(out: Path, scan: Scan, progressed: Progressed, last: str) -
         return None  # whoever takes the folder says so
     if record is None or record.input.get("fingerprint") != scan.fingerprint:
         return None
-    return None if progressed.first_left(record, last, None) else record
+    return None if progressed.first_left(record, last, None) or not told(out) else record
 
 
 def stages_between(first: str | None, last: str | None) -> tuple[str, ...]:

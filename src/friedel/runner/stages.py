@@ -21,6 +21,7 @@ from friedel.output_folder.files import (
 )
 from friedel.output_folder.record import Output, RunRecord, StageRecord, write_run_record
 from friedel.recipe import Recipe, dump
+from friedel.recipe.usable import load_usable
 from friedel.runner.grain_stages import StageInputs, run_stage
 from friedel.runner.job import Job
 from friedel.runner.leftovers import copy_aside, forget_earlier, move_aside, outdated
@@ -47,7 +48,7 @@ class RecordKeeper:
 
     def __init__(self, recipe: Recipe, out: Path, record: RunRecord) -> None:
         self._recipe, self._out, self.record = recipe, out, record
-        self._told = False
+        self._told = self._wrote_recipe = False
 
     def begin(self) -> None:
         """A run begins: results that nobody vouches for, since a run was killed among its files, are set aside."""
@@ -79,11 +80,18 @@ class RecordKeeper:
         self.write()
         forget_earlier(self._out, self.record.outputs)
 
+    def describe(self, hashes: Mapping[str, str]) -> None:
+        """Put the recipe back that is gone or cannot be used any more, where it is of all that was done."""
+        if all(one.hash == hashes[name] for name, one in self.record.stages.items()) and not told(self._out):
+            self.write()
+
     def write(self) -> None:
-        """`recipe.toml` and `run.json`, which belong together."""
-        text = dump(self._recipe, head="What ran: every default spelled out, paths absolute.")
-        with atomic(self._out / RECIPE) as partial:
-            partial.write_text(text, encoding="utf-8")
+        """`run.json`, and before it once the recipe, which goes with it from then on."""
+        if not self._wrote_recipe:
+            text = dump(self._recipe, head="What ran: every default spelled out, paths absolute.")
+            with atomic(self._out / RECIPE) as partial:
+                partial.write_text(text, encoding="utf-8")
+            self._wrote_recipe = True
         write_run_record(self._out, self.record)
 
     def _kept(self, record: RunRecord) -> set[str]:
@@ -97,6 +105,14 @@ class RecordKeeper:
         if not self._told:
             log.debug(f"what these parameters replace lies in {self._out / EARLIER} until all of it is made anew")
             self._told = True
+
+
+def told(out: Path) -> bool:
+    """Whether the folder's recipe can be used."""
+    try:
+        return not load_usable(out / RECIPE)[1]
+    except RecipeError:
+        return False
 
 
 def stages_for(
@@ -160,6 +176,7 @@ def do_stages(job: Job, keeper: RecordKeeper, progressed: Progressed, last: str,
     first = progressed.first_left(keeper.record, last, again)
     if first is None:
         log.info(NOTHING)
+        keeper.describe(job.hashes)
         return
     for file in progressed.changed(keeper.record, first):
         log.warning(f"{file} is not as the run left it: {first} is done again")
