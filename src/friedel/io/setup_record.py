@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from friedel.errors import InputError
+from friedel.errors import InputError, SetupError
 from friedel.io.blob_store import read_attributes
+from friedel.io.foreign import parsing
 from friedel.model.setup import Axis, Detector, Setup
 
 
@@ -31,5 +32,9 @@ def setup_with(values: Any, given: Setup, source: str) -> Setup:
     """The set-up of a `setup_record`, with beam and sample of `given`; an `InputError` names its `source`."""
     if not isinstance(values, dict):
         raise InputError(source, rule="does not say which set-up it was made with", way_out="--from match")
-    detector = Detector(*(np.array(values[name]) for name in ("origin_um", "u_um", "v_um")))
-    return Setup(given.beam, detector, Axis(1 if values["rotation"] == "+z" else -1), given.sample)
+    with parsing(source, InputError, rule="holds a set-up that cannot be", way_out="--from match"):
+        try:
+            detector = Detector(*(np.array(values[name]) for name in ("origin_um", "u_um", "v_um")))
+        except SetupError as error:
+            raise ValueError(str(error)) from None
+        return Setup(given.beam, detector, Axis(1 if values["rotation"] == "+z" else -1), given.sample)
