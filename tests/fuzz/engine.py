@@ -85,7 +85,11 @@ def numbers_of(total: int, names: Iterable[str] = ()) -> dict[str, range]:
 def fuzz(wanted: dict[str, range], folder: Path, workers: int, until: float = float("inf")) -> Tally:
     """Try inputs by kind and number, in `workers` processes that work in `folder`; stops when the clock says so."""
     batches: queue.SimpleQueue[tuple[str, list[int]]] = queue.SimpleQueue()
-    cut = [(name, list(numbers[i : i + BATCH])) for name, numbers in wanted.items() for i in range(0, len(numbers), BATCH)]
+    cut = [
+        (name, list(numbers[i : i + BATCH]))
+        for name, numbers in wanted.items()
+        for i in range(0, len(numbers), BATCH)
+    ]
     Random(0).shuffle(cut)
     for one in cut:
         batches.put(one)

@@ -86,7 +86,11 @@ class Folders:
     def _looked_at(self, rng: Random, *, truth: bool) -> str:
         out, draw = self._out, rng.random()
         if truth:
-            return command("evaluate", out, out / "truth.h5") if draw < 0.2 else told(lambda: read_truth(out / "truth.h5"))
+            return (
+                command("evaluate", out, out / "truth.h5")
+                if draw < 0.2
+                else told(lambda: read_truth(out / "truth.h5"))
+            )
         if draw < 0.02:
             return command("report", out)
         if draw < 0.10:
@@ -151,9 +155,17 @@ def _put(file: h5py.File, rng: Random) -> None:
         if what == 4:
             values = values[: rng.randrange(len(values) + 1)]
         elif what == 5:
-            values = values.astype(rng.choice(("S8", "f8", "f4", "i4", "u1", "c16", "?"))) if values.dtype.kind in "iufb" else values
+            values = (
+                values.astype(rng.choice(("S8", "f8", "f4", "i4", "u1", "c16", "?")))
+                if values.dtype.kind in "iufb"
+                else values
+            )
         elif what == 6 and values.dtype.kind in "iuf":
-            odd = (0, 1, -1, 2**31 - 1, -(2**31), 1e30, np.nan, np.inf) if values.dtype.kind == "f" else (0, 1, 255, -1, 2**31 - 1)
+            odd = (
+                (0, 1, -1, 2**31 - 1, -(2**31), 1e30, np.nan, np.inf)
+                if values.dtype.kind == "f"
+                else (0, 1, 255, -1, 2**31 - 1)
+            )
             with np.errstate(all="ignore"):
                 values.flat[rng.randrange(values.size)] = np.array(rng.choice(odd)).astype(values.dtype)
         elif what == 7:

@@ -48,7 +48,9 @@ def tried(path: str | Path, base: Path, rng: Random) -> str:
 
 def ours(path: Path, **options: Any) -> None:
     """As `friedel simulate` writes it."""
-    with RawWriter(path, SHAPE, dark=np.full(SHAPE[1:], 100, np.uint16), omega_start_deg=0.0, omega_step_deg=1.0, **options) as writer:
+    with RawWriter(
+        path, SHAPE, dark=np.full(SHAPE[1:], 100, np.uint16), omega_start_deg=0.0, omega_step_deg=1.0, **options
+    ) as writer:
         writer.append(frames())
 
 
@@ -82,26 +84,28 @@ def bliss(path: Path) -> None:
             group["rot"] = np.arange(SHAPE[0], dtype=float)
 
 
+def latest(path: Path) -> None:
+    """The newest of HDF5's own formats, with dense attributes and links."""
+    with h5py.File(path, "w", libver="latest") as file:
+        data = file.create_dataset(
+            "entry/data/frames", data=frames(), chunks=(1, *SHAPE[1:]), maxshape=(None, 10, 12)
+        )
+        for k in range(20):
+            data.attrs[f"a{k}"] = k
+            file[f"entry/soft{k}"] = h5py.SoftLink("/entry/data/frames")
+        data.attrs["omega_step_deg"] = 1.0
+
+
 HDF5_FILES: dict[str, Callable[[Path], None]] = {
     "ours.h5": ours,
     "gzip.h5": lambda path: plain(path, chunks=(1, *SHAPE[1:]), compression="gzip", shuffle=True),
     "chunks.h5": lambda path: plain(path, chunks=(4, *SHAPE[1:]), compression="gzip"),
     "odd_chunks.h5": lambda path: plain(path, chunks=(2, 5, 5), fletcher32=True),
     "plain.h5": plain,
-    "latest.h5": lambda path: _latest(path),
+    "latest.h5": latest,
     "nxtomo.nxs": nxtomo,
     "bliss.h5": bliss,
 }
-
-
-def _latest(path: Path) -> None:
-    """The newest of HDF5's own formats, with dense attributes and links."""
-    with h5py.File(path, "w", libver="latest") as file:
-        data = file.create_dataset("entry/data/frames", data=frames(), chunks=(1, *SHAPE[1:]), maxshape=(None, 10, 12))
-        for k in range(20):
-            data.attrs[f"a{k}"] = k
-            file[f"entry/soft{k}"] = h5py.SoftLink("/entry/data/frames")
-        data.attrs["omega_step_deg"] = 1.0
 
 
 class Hdf5Files:
@@ -141,9 +145,23 @@ def _imported(path: Path) -> None:
 
 def odd_array(rng: Random) -> Any:
     """What a dataset or attribute may hold."""
-    shapes = ((), (0,), (1,), (6,), (0, 10, 12), (6, 10, 12), (1, 10, 12), (3, 10), (10, 12), (2, 2, 3, 4), (6, 1, 1))
+    shapes = (
+        (),
+        (0,),
+        (1,),
+        (6,),
+        (0, 10, 12),
+        (6, 10, 12),
+        (1, 10, 12),
+        (3, 10),
+        (10, 12),
+        (2, 2, 3, 4),
+        (6, 1, 1),
+    )
     shape = rng.choice(shapes)
-    kind = rng.choice(("u1", "u2", ">u2", "i4", "i8", "u8", "f2", "f4", "f8", "c8", "?", "S4", "V5", "text", "record"))
+    kind = rng.choice(
+        ("u1", "u2", ">u2", "i4", "i8", "u8", "f2", "f4", "f8", "c8", "?", "S4", "V5", "text", "record")
+    )
     if kind == "text":
         return rng.choice(("", "x", "rad", "deg", "/entry", "NXdata", b"\xff\xfe", "1.5"))
     if kind == "record":
@@ -157,13 +175,15 @@ def odd_array(rng: Random) -> Any:
 
 
 PATHS = (
-    "entry/data/frames", "entry/data", "entry/dark", "entry/omega", "entry", "data", "exchange/data", "exchange/theta",
-    "exchange/data_dark", "exchange/data_white", "entry/instrument/detector/data", "entry/instrument/detector/image_key",
-    "entry/instrument/detector/rotation_angle", "entry/sample/rotation_angle", "1.1/measurement/camera",
-    "1.1/measurement/rot", "1.1/title", "2.1/measurement/camera", "entry/instrument", "mask", "noise",
+    "entry/data/frames", "entry/data", "entry/dark", "entry/omega", "entry", "data", "exchange/data",
+    "exchange/theta", "exchange/data_dark", "exchange/data_white", "entry/instrument/detector/data",
+    "entry/instrument/detector/image_key", "entry/instrument/detector/rotation_angle",
+    "entry/sample/rotation_angle", "1.1/measurement/camera", "1.1/measurement/rot", "1.1/title",
+    "2.1/measurement/camera", "entry/instrument", "mask", "noise",
 )  # fmt: skip
 ATTRIBUTES = (
-    "default", "signal", "NX_class", "omega_step_deg", "omega_start_deg", "saturation", "units", "start", "image_key",
+    "default", "signal", "NX_class", "omega_step_deg", "omega_start_deg", "saturation", "units", "start",
+    "image_key",
 )  # fmt: skip
 
 
@@ -207,9 +227,11 @@ class Hdf5Structures:
             file[rng.choice((name, "entry/loop", f"{name}/inside"))] = h5py.SoftLink(rng.choice(targets))
         elif what == 5:
             files = ("made.h5", "other.h5", "nothing.h5", "", "/", "/dev/null", str(self._folder))
-            file[name] = h5py.ExternalLink(rng.choice(files), rng.choice(("/", "/entry", "/entry/data/frames", "x")))
+            file[name] = h5py.ExternalLink(
+                rng.choice(files), rng.choice(("/", "/entry", "/entry/data/frames", "x"))
+            )
         elif what == 6:
-            place = file[name] if name in file else file
+            place = file.get(name, file)
             place.attrs[rng.choice(ATTRIBUTES)] = odd_array(rng)
         elif what == 7:
             claimed = rng.choice(((10**12, 10, 12), (6, 10**6, 10**6), (2**62, 1, 1), (10**5, 3000, 3000)))
@@ -217,7 +239,9 @@ class Hdf5Structures:
         elif what == 8:
             shape = rng.choice((SHAPE, (3, 10, 12), (10**9, 10, 12)))
             layout = h5py.VirtualLayout(shape, "u2")
-            layout[: SHAPE[0]] = h5py.VirtualSource(rng.choice(("other.h5", ".", "no.h5")), rng.choice(PATHS), SHAPE)
+            layout[: SHAPE[0]] = h5py.VirtualSource(
+                rng.choice(("other.h5", ".", "no.h5")), rng.choice(PATHS), SHAPE
+            )
             file.create_virtual_dataset(name, layout)
         else:
             external = [(rng.choice(("raw.bin", "other.h5", "/dev/zero")), 0, rng.choice((10, 1440, 2**60)))]
@@ -268,8 +292,12 @@ class Edfs:
         name = rng.choice(self._names)
         data = self._valid[name]
         if rng.random() < 0.5:
-            line = rng.choice((b"Dim_1", b"Dim_2", b"DataType", b"ByteOrder", b"EDF_BinarySize", b"Size", b"motor_pos"))
-            value = rng.choice((b"", b"0", b"-1", b"1e3", b"99999999999", b"x", b"Float", b"UnsignedShort", b"HighByteFirst"))
+            line = rng.choice(
+                (b"Dim_1", b"Dim_2", b"DataType", b"ByteOrder", b"EDF_BinarySize", b"Size", b"motor_pos")
+            )
+            value = rng.choice(
+                (b"", b"0", b"-1", b"1e3", b"99999999999", b"x", b"Float", b"UnsignedShort", b"HighByteFirst")
+            )
             parts = data.split(line, 1)
             if len(parts) == 2:
                 rest = parts[1].split(b";", 1)
@@ -308,7 +336,9 @@ class Tiffs:
         name = rng.choice(tuple(sorted(self._valid)))
         data = bytearray(self._valid[name])
         if rng.random() < 0.3:
-            tag = rng.choice((256, 257, 258, 259, 262, 270, 273, 277, 278, 279, 322, 324, 325, 339)).to_bytes(2, "little")
+            tag = rng.choice((256, 257, 258, 259, 262, 270, 273, 277, 278, 279, 322, 324, 325, 339)).to_bytes(
+                2, "little"
+            )
             at = bytes(data).find(tag, 8)
             if at >= 0:
                 data[at : at + 2] = rng.choice((b"\xff\xff", b"\x00\x00", (256).to_bytes(2, "little")))
@@ -335,7 +365,9 @@ class Npys:
         name = rng.choice(tuple(sorted(self._valid)))
         data = self._valid[name]
         if rng.random() < 0.5:
-            shape = rng.choice((b"(6, 10, 99)", b"(10**9,)  ", b"(-6, 10, 12)", b"(9999999999999,)", b"()", b"(1.5, 2)", b"[6]"))
+            shape = rng.choice(
+                (b"(6, 10, 99)", b"(10**9,)  ", b"(-6, 10, 12)", b"(9999999999999,)", b"()", b"(1.5, 2)", b"[6]")
+            )
             data = data.replace(b"(6, 10, 12)", shape)
         if rng.random() < 0.3:
             kind = rng.choice((b"'|O'", b"'<f9'", b"'<U9'", b"'<c8'", b"'V99'", b"[('a','u1')]", b"'<m8'"))

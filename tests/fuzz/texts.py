@@ -26,10 +26,26 @@ RECIPE: dict[str, Any] = {
     "phase": [{"name": "Al", "lattice": [4.05, 4.05, 4.05, 90, 90, 90], "spacegroup": "F m -3 m"}],
     "run": {"threads": 1},
 }
-ODD_NUMBERS = (0, 1, -1, 3, 2**31, -(2**63), 10**30, 0.0, -0.0, 0.5, 1e-300, 1e300, -1e308, float("inf"), float("nan"))
+ODD_NUMBERS = (
+    0,
+    1,
+    -1,
+    3,
+    2**31,
+    -(2**63),
+    10**30,
+    0.0,
+    -0.0,
+    0.5,
+    1e-300,
+    1e300,
+    -1e308,
+    float("inf"),
+    float("nan"),
+)
 ODD_TEXTS = (
-    "", " ", "auto", "none", "scan", "absorption", "x" * 3000, "a.h5::/b", "::", "~", "/", "..", "/dev/null", "*", "[",
-    "\n", "ß", "\ufeff", "💥", "1e5", "true", "null", "{}", "%s", "{0}", "Al", "F m -3 m", "225", "+z", "P 1",
+    "", " ", "auto", "none", "scan", "absorption", "x" * 3000, "a.h5::/b", "::", "~", "/", "..", "/dev/null", "*",
+    "[", "\n", "ß", "\ufeff", "💥", "1e5", "true", "null", "{}", "%s", "{0}", "Al", "F m -3 m", "225", "+z", "P 1",
 )  # fmt: skip
 CIF = """data_al
 _cell_length_a 4.05
@@ -183,7 +199,9 @@ class Settings:
         for _ in range(rng.choice((1, 1, 3))):
             section = rng.choice(tuple(known))
             key = f"{section}.{rng.choice([row['name'] for row in known[section]])}"
-            key = rng.choice((key,) * 6 + ("", ".", "a..b", section, f"{key}.x", f"{section}.0.name", "phase.0.cif"))
+            key = rng.choice(
+                (key,) * 6 + ("", ".", "a..b", section, f"{key}.x", f"{section}.0.name", "phase.0.cif")
+            )
             value = toml_value(odd_value(rng)) if rng.random() < 0.7 else rng.choice(ODD_TEXTS)
             text = f"{key}{rng.choice(('=',) * 9 + ('',))}{value}"
             if rng.random() < 0.2:
@@ -217,7 +235,10 @@ class Cifs:
         data = "\n".join(lines).encode()
         self._path.write_bytes(damaged(data, rng) if rng.random() < 0.6 else data)
         phase = {"name": "x", "cif": str(self._path)}
-        return told(lambda: build_recipe({"phase": [phase]}).phase[0].phase())
+        return told(lambda: self._crystal(phase))
+
+    def _crystal(self, phase: dict[str, str]) -> None:
+        build_recipe({"phase": [phase]}).phase[0].phase()
 
 
 class Pars:

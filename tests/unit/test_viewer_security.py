@@ -5,6 +5,7 @@ import http.client
 import json
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from http.cookiejar import CookieJar
 from pathlib import Path
@@ -94,10 +95,18 @@ def test_the_page_gives_the_token_as_a_cookie_that_works_below_a_proxy(page):
     answer = page.get(f"?token={TOKEN}")
     assert answer.status_code == 200
     cookie = answer.headers["set-cookie"]
-    assert cookie == f"friedel-{PORT}={TOKEN}; HttpOnly; SameSite=Strict"
+    name, _, rest = cookie.partition("=")
+    mark, _, rest = rest.partition("; ")
+    assert (name, rest) == (f"friedel-{PORT}", "HttpOnly; SameSite=Strict")
+    assert len(mark) > 30
+    assert TOKEN not in cookie
     assert "path" not in cookie.lower()  # the browser takes the folder of the page: /user/x/proxy/8123/
-    assert page.get("api/progress", headers=COOKIE).status_code == 200
-    assert "set-cookie" not in page.get("", headers=COOKIE).headers
+    for known in (COOKIE, {"cookie": f"{name}={mark}"}):
+        assert page.get("api/progress", headers=known).status_code == 200
+        assert "set-cookie" not in page.get("", headers=known).headers
+    page.cookies.clear()
+    assert page.get("api/progress", headers={"cookie": f"{name}={mark}x"}).status_code == 403
+    assert page.get(f"api/progress?token={mark}").status_code == 403  # it is no token
     assert (
         page.get("api/progress", headers={"cookie": f"a=b; _xsrf=2|1; {COOKIE['cookie']}; {{}}=1"}).status_code
         == 200
@@ -126,7 +135,7 @@ def test_a_browser_sends_the_cookie_to_all_of_the_page_below_a_proxy_and_to_nobo
     ]:
         request = Request(urljoin(base, path))
         jar.add_cookie_header(request)
-        assert (TOKEN in (request.get_header("Cookie") or "")) == sent
+        assert bool(request.get_header("Cookie")) == sent
 
 
 @pytest.mark.parametrize(
@@ -306,6 +315,101 @@ def test_a_gigabyte_is_refused_early_and_takes_no_memory(server, chunked, path):
     assert sent < 200e6
     assert psutil.Process().memory_info().rss - before < 100e6
     assert ask(server, "/api/progress")[0] == 200
+
+
+def half_sent(server, path="/api/draft"):
+    """A connection whose body stays half."""
+    line = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+    cookie = f"Cookie: friedel-{server.port}={server.token}"
+    line.sendall(f'POST {path} HTTP/1.1\r\nHost: localhost\r\n{cookie}\r\nContent-Length: 900\r\n\r\n{{"a'.encode())
+    return line
+
+
+def test_bodies_that_are_half_sent_keep_nobody_waiting_and_have_a_deadline(server, monkeypatch):
+    monkeypatch.setattr("friedel.viewer.guard.MOST_COMING_S", 3.0)
+    lines = [half_sent(server) for _ in range(60)]
+    begin = time.monotonic()
+    for path in ("/api/session", "/api/frame?kind=raw&index=1", "/api/progress"):
+        assert ask(server, path)[0] == 200
+    assert time.monotonic() - begin < 2.5
+    for line in lines:
+        answer = b"".join(iter(lambda line=line: line.recv(4096), b""))
+        assert answer.startswith(b"HTTP/1.1 408")
+        assert b"did not come in time" in answer
+        line.close()
+    assert ask(server, "/api/progress")[0] == 200
+
+
+def test_all_bodies_that_are_coming_in_have_room_together(server, monkeypatch):
+    monkeypatch.setattr("friedel.viewer.guard.MOST_COMING_S", 1.0)
+    monkeypatch.setattr("friedel.viewer.guard.MOST_COMING_BYTES", 10)
+    lines = [half_sent(server) for _ in range(8)]  # three bytes each
+    answers = [line.recv(4096).split()[1] for line in lines]
+    for line in lines:
+        line.close()
+    assert set(answers) == {b"408", b"503"}
+    assert ask(server, "/api/control", method="POST", body=b'{"a":1}')[0] == 200
+
+
+def test_a_head_that_does_not_come_ends_its_connection(server, monkeypatch):
+    monkeypatch.setattr("friedel.viewer.prompt_heads.MOST_HEAD_S", 0.3)
+    for sent in (b"", b"GET / HTTP/1.1\r\nHost: loc"):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as line:
+            line.sendall(sent)
+            assert line.recv(100) == b""
+    cookie = f"Cookie: friedel-{server.port}={server.token}"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as line:
+        line.sendall(f"GET /api/progress HTTP/1.1\r\nHost: localhost\r\n{cookie}\r\n\r\n".encode())
+        assert line.recv(12).endswith(b"200")
+        time.sleep(0.6)  # between two requests the connection stays
+        while line.recv(4096)[-1:] not in (b"}", b""):
+            pass
+        line.sendall(f"GET /api/progress HTTP/1.1\r\nHost: localhost\r\n{cookie}\r\n\r\n".encode())
+        assert line.recv(12).endswith(b"200")
+
+
+def test_deep_json_is_refused(page):
+    for body in (b"[" * 200_000, b'{"a":' * 200_000, b'{"client": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"):
+        answer = page.post("api/draft", content=body, headers=COOKIE)
+        assert (answer.status_code, answer.json()) == (400, {"error": "the body must be JSON"})
+
+
+def test_no_answer_holds_the_token_and_none_of_the_api_is_kept(server, caplog):
+    paths = [
+        f"/?token={server.token}",
+        "/api/session",
+        "/api/progress",
+        "/api/log",
+        "/api/estimate",
+        "/nothing",
+        "/api/x",
+    ]
+    paths += [f"/api/frame?index={server.token}", f"/static/{server.token}", f"/api/session/?token={server.token}"]
+    for path in paths:
+        for known in (True, False):
+            status, body, headers = ask(server, path, token=known)
+            assert server.token.encode() not in body, path
+            assert not any(server.token in value for value in headers.values()), path
+            if path.startswith("/api/") or status == 403:
+                assert headers["cache-control"] == "no-store"
+    assert server.token not in caplog.text
+
+
+def test_whatever_clients_call_themselves_memory_stays_bounded(page):
+    session = page.session
+    for number in range(1500):
+        client = f"{number}".ljust(200, "x")
+        if number < 100:
+            page.get(f"api/frame?index=0&kind=raw&client={client}&channel={client}&seq={number}", headers=COOKIE)
+        session.control.alive(client[:64])
+        session.solver._newest.register(client, number)
+        session.newer(client, client, number)
+    for number in range(5000):
+        session.newer(f"n{number}", "c", number)
+    assert len(session.control._seen) <= 1000
+    assert len(session._newest) <= 4000
+    assert len(session.solver._newest.numbers) <= 1000
+    assert max(len(name) for name, _ in session._newest) <= 64
 
 
 def test_a_chunked_body_beyond_the_limit_is_413(page):

@@ -34,7 +34,7 @@ def is_finished(stage: str, recipe: Recipe, scan: Scan, folder: OutputFolder) ->
 
 
 def calibrated_setup(recipe: Recipe, folder: OutputFolder) -> Setup | None:
-    """The geometry that a run with the same [setup] has matched pairs with; None where there is none."""
+    """The geometry that a run with the same [setup] has matched pairs with; None where none can be read."""
     ran = folder.recipe
     same = ran is not None and ran.setup == recipe.setup and folder.has(PAIRS)
-    return folder.setup if same else None
+    return folder.calibrated_setup if same else None

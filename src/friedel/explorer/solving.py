@@ -66,6 +66,10 @@ class VoxelSource(Protocol):
         """Collect again in the background, down to `floor` in the unit of what these parameters compare."""
 
 
+MOST_CHANNELS = 1000
+"""Pages name their channels themselves: those that asked last are remembered."""
+
+
 @dataclass(slots=True)
 class _NewestRequests:
     """Numbers of the newest requests, by channel."""
@@ -75,7 +79,10 @@ class _NewestRequests:
 
     def register(self, channel: str, number: int) -> None:
         with self.lock:
-            self.numbers[channel] = max(number, self.numbers.get(channel, number))
+            newest = max(number, self.numbers.pop(channel, number))
+            self.numbers[channel] = newest
+            while len(self.numbers) > MOST_CHANNELS:
+                del self.numbers[next(iter(self.numbers))]
 
     def check(self, channel: str, number: int) -> None:
         if self.numbers.get(channel, number) > number:

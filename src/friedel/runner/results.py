@@ -51,7 +51,8 @@ def calibrated(out: Path) -> Decision:
     given, how, phases = recipe.setup.setup(), recipe.setup.calibrate, _phases(folder)
     request = CalibrationRequest(given, phases, how, recipe.match, recipe.run.seed, asked=True)
     blobs, grains = folder.needed(folder.blobs, BLOBS), folder.undamaged(folder.grains, GRAINS)
-    return choose_setup(blobs, request, setup=folder.setup_of(GRAINS), grains=grains)
+    setup = folder.undamaged(folder.setup_of(GRAINS), GRAINS)
+    return choose_setup(blobs, request, setup=setup, grains=grains)
 
 
 def export_results(out: Path, format_name: str, target: Path) -> Path:

@@ -1,14 +1,15 @@
 """Who may ask at all: the token, the names this server answers to, the origin of changes, the size of bodies."""
 
+import base64
+import hashlib
 import hmac
 import json
 from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
-from anyio import Semaphore, move_on_after
+from anyio import Semaphore, fail_after, move_on_after
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,6 +20,10 @@ MOST_BODY = 2_000_000
 LARGE_AT_A_TIME = 24
 MOST_SENDING_S = 120.0
 """Whoever takes longer for one answer has left without saying so."""
+MOST_COMING_S = 15.0
+"""A body is here in this time, or the connection ends: half of one must not keep anybody waiting."""
+MOST_COMING_BYTES = 64_000_000
+"""What all bodies that are coming in may take together."""
 _LIGHT = frozenset({"/api/progress", "/api/control", "/api/session", "/api/stop", "/api/log"})
 _READS = frozenset({"GET", "HEAD"})
 SAFE_HEADERS = {
@@ -32,29 +37,58 @@ SAFE_HEADERS = {
 }
 
 
-class TooLarge(HTTPException):
-    """A body that goes on beyond the limit."""
+class Refusal(Exception):  # noqa: N818  (an answer like others)
+    """A request that is answered here: status and one line."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status, self.text = status, text
+
+
+class _Room:
+    """Bytes of all bodies that are coming in."""
 
     def __init__(self) -> None:
-        super().__init__(413, "the body is too large")
+        self._bytes = 0
+
+    def take(self, size: int) -> None:
+        """Take more, or give back. Raises `Refusal` where there are too many."""
+        self._bytes += size
+        if size > 0 and self._bytes > MOST_COMING_BYTES:
+            raise Refusal(503, "too much is coming in at once: try again")
 
 
 class _Body:
     """What comes in with one request, up to the limit; `coming` until its end is seen."""
 
-    def __init__(self, receive: Receive, coming: bool) -> None:
-        self._receive, self.coming = receive, coming
+    def __init__(self, receive: Receive, room: _Room, *, coming: bool) -> None:
+        self._receive, self._room, self.coming = receive, room, coming
         self._bytes = 0
 
-    async def next(self) -> Message:
-        """The next piece. Raises `TooLarge`."""
+    async def whole(self) -> Message:
+        """All of it as one message. Raises `Refusal` for one that is too large or slow, `ClientDisconnect`."""
+        pieces: list[bytes] = []
+        try:
+            with fail_after(MOST_COMING_S):
+                while self.coming:
+                    pieces.append(await self._next())
+        except TimeoutError:
+            raise Refusal(408, "the body did not come in time") from None
+        finally:
+            self._room.take(-self._bytes)
+        return {"type": "http.request", "body": b"".join(pieces), "more_body": False}
+
+    async def _next(self) -> bytes:
         message = await self._receive()
-        self._bytes += len(message.get("body", b""))
+        if message["type"] != "http.request":
+            raise ClientDisconnect
+        piece: bytes = message.get("body", b"")
+        self._bytes += len(piece)
+        self._room.take(len(piece))
         if self._bytes > MOST_BODY:
-            raise TooLarge
-        if message["type"] == "http.request" and not message.get("more_body", False):
-            self.coming = False
-        return message
+            raise Refusal(413, "the body is too large")
+        self.coming = message.get("more_body", False)
+        return piece
 
 
 class Guard:
@@ -64,7 +98,9 @@ class Guard:
         self._app, self._token = app, token
         self._names = OWN_NAMES | {name.strip().lower().rstrip(".") for name in allow_hosts}
         self.cookie = f"friedel-{port}"
+        self._mark = _mark_of(token)
         self._large = Semaphore(LARGE_AT_A_TIME)
+        self._room = _Room()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection."""
@@ -80,15 +116,17 @@ class Guard:
         if refusal is not None:
             await refuse(answer, *refusal)
             return
-        body = _Body(receive, "transfer-encoding" in headers or headers.get("content-length", "0") != "0")
-
-        async def ending(message: Message) -> None:
-            if message["type"] == "http.response.start" and body.coming:
-                MutableHeaders(scope=message)["Connection"] = "close"  # nobody will read the rest
-            await answer(message)
-
+        coming = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+        body = _Body(receive, self._room, coming=coming)
         try:
-            await self._in_turn(scope, body.next, ending)
+            left = [await body.whole()]  # before its turn: whoever sends slowly keeps no other from it
+
+            async def heard() -> Message:
+                return left.pop() if left else await receive()
+
+            await self._in_turn(scope, heard, answer)
+        except Refusal as refused:
+            await refuse(answer, refused.status, refused.text)
         except ClientDisconnect:
             log.debug(f"nobody waits for {scope['path']} any more")
         except Exception:  # noqa: BLE001  (the page knows that something is wrong; the terminal is told what)
@@ -120,7 +158,10 @@ class Guard:
 
     def _knows_token(self, scope: Scope, headers: Headers) -> bool:
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
-        return any(_same(text, self._token) for text in [*query.get("token", []), *self._cookies(headers)])
+        return any(_same(text, self._token) for text in query.get("token", [])) or self._has_cookie(headers)
+
+    def _has_cookie(self, headers: Headers) -> bool:
+        return any(_same(text, known) for text in self._cookies(headers) for known in (self._mark, self._token))
 
     def _cookies(self, headers: Headers) -> list[str]:
         found = []
@@ -145,16 +186,18 @@ class Guard:
         return parts.netloc.lower() == host.lower() or (name in self._names and name not in OWN_NAMES)
 
     def _safe(self, send: Send, scope: Scope, headers: Headers) -> Send:
-        give = scope["path"] == "/" and not any(_same(text, self._token) for text in self._cookies(headers))
+        give = scope["path"] == "/" and not self._has_cookie(headers)
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 out = MutableHeaders(scope=message)
                 for name, value in SAFE_HEADERS.items():
                     out[name] = value
+                if scope["path"].startswith("/api/"):
+                    out["Cache-Control"] = "no-store"
                 if give and message["status"] == 200:
                     # no Path: the browser takes the page's folder, which is right below a proxy too
-                    out.append("Set-Cookie", f"{self.cookie}={self._token}; HttpOnly; SameSite=Strict")
+                    out.append("Set-Cookie", f"{self.cookie}={self._mark}; HttpOnly; SameSite=Strict")
             await send(message)
 
         return answer
@@ -179,6 +222,12 @@ def host_name(netloc: str) -> str:
         return name if bracket and (not rest or (rest[0] == ":" and rest[1:].isdigit())) else ""
     name, colon, port = text.partition(":")
     return name.rstrip(".") if not colon or port.isdigit() else ""
+
+
+def _mark_of(token: str) -> str:
+    """What a browser keeps in place of the token, which no answer holds: it does not lead back to it."""
+    digest = hmac.digest(token.encode(), b"friedel cookie", hashlib.sha256)
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def _same(one: str, other: str) -> bool:

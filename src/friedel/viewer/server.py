@@ -26,6 +26,7 @@ from friedel.runner.progress import log
 from friedel.viewer import routes_frames, routes_grains, routes_mask, routes_run, routes_segment, routes_session
 from friedel.viewer.guard import Guard
 from friedel.viewer.project import Project
+from friedel.viewer.prompt_heads import PromptHeads
 from friedel.viewer.session import Refused, Session
 
 STATIC = Path(__file__).parent / "static"
@@ -90,6 +91,7 @@ def make_app(session: Session, *, token: str, allow_hosts: Iterable[str] = (), p
             Exception: _broken,
         },
     )
+    app.router.redirect_slashes = False  # such an answer would repeat the whole address, its token too
     return Guard(app, token=token, allow_hosts=allow_hosts, port=port)
 
 
@@ -129,11 +131,11 @@ class PageServer:
             raise
         self.port = int(self._socket.getsockname()[1])
         self.token = secrets.token_urlsafe(24)
-        self.session.address = self.address
+        self.session.address = f"http://{OWN_ADDRESS}:{self.port}/"  # answers never hold the token
         self.session.ssh = self.ssh
         app = make_app(self.session, token=self.token, allow_hosts=allow_hosts, port=self.port)
         config = uvicorn.Config(
-            app, http="h11", ws="none", log_config=None, log_level="critical", access_log=False,
+            app, http=PromptHeads, ws="none", log_config=None, log_level="critical", access_log=False,
             server_header=False, timeout_graceful_shutdown=2, timeout_keep_alive=75, proxy_headers=False,
         )  # fmt: skip
         self._server = uvicorn.Server(config)
