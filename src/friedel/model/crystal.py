@@ -16,6 +16,12 @@ B_ISO = 0.5
 """Isotropic Debye-Waller factor (Angstrom^2) where nobody says: near most metals' at room temperature."""
 ABSENT = 1e-6
 """|F|^2 below this part of the strongest counts as absent."""
+MOST_REFLECTIONS = 500_000
+"""Of one phase; a metal's are thousands. More mean a cell or an energy in the wrong unit, and take hours."""
+LONGEST_CELL = 1000.0
+"""Of a, b, c in Angstrom."""
+MOST_SITES = 10_000
+"""Atoms of the asymmetric unit."""
 ELEMENT_SITES: dict[str, tuple[float, float, float]] = {
     "F m -3 m": (0.0, 0.0, 0.0),
     "I m -3 m": (0.0, 0.0, 0.0),
@@ -101,6 +107,11 @@ class Phase:
         lengths, angles = self.lattice[:3], self.lattice[3:]
         if min(lengths) <= 0 or not all(0 < angle < 180 for angle in angles):
             raise SetupError(f"lattice of {self.name}", rule="lengths > 0, angles in (0, 180)", got=self.lattice)
+        if max(lengths) > LONGEST_CELL:
+            rule = f"lengths of at most {LONGEST_CELL:g} Angstrom"
+            raise SetupError(f"lattice of {self.name}", rule=rule, got=self.lattice)
+        if len(self.sites) > MOST_SITES:
+            raise SetupError(f"atoms of {self.name}", rule=f"at most {MOST_SITES}", got=len(self.sites))
         if not (math.isfinite(self._cell.volume) and self._cell.volume > 0):
             raise SetupError(f"lattice of {self.name}", rule="angles must close a cell", got=self.lattice)
         self._check_lattice()  # which also asks gemmi for the space group
@@ -203,6 +214,7 @@ class Phase:
         """All reflections with d >= d_min (Angstrom) that the structure does not extinguish."""
         if not d_min > 0:
             raise SetupError("d_min", rule="must be positive", got=d_min)
+        self._check_number(d_min)
         unique = gemmi.make_miller_array(self._cell, self._group, d_min * (1 - 1e-9), 0.0, True)
         strength = np.array([self.f_squared(hkl) for hkl in unique.tolist()])
         keep = strength > ABSENT * strength.max(initial=0.0)
@@ -246,6 +258,17 @@ class Phase:
                 atom.occ, atom.u_iso = site.occupancy, site.b_iso / (8 * math.pi**2)
                 structure.add_site(atom)
         return structure
+
+    def _check_number(self, d_min: float) -> None:
+        # before the list is made: the library that makes it cannot be interrupted
+        points = 4 / 3 * math.pi * self.cell_volume / d_min**3 / len(self._group.operations().cen_ops)
+        if points > MOST_REFLECTIONS:
+            raise SetupError(
+                f"lattice of {self.name}",
+                rule=f"has {points:.1e} reflections down to {d_min:.2g} Angstrom, at most {MOST_REFLECTIONS:.0e}",
+                got=self.lattice,
+                way_out="lengths are in Angstrom, energies in keV; a detector further away sees fewer",
+            )
 
     def _check_lattice(self) -> None:
         # a rotation of the group must keep lengths: it does so only when the lattice has the group's symmetry
