@@ -11,6 +11,7 @@ import friedel
 from friedel.errors import MOST_QUOTED, FriedelError, brief, few_lines
 from friedel.interrupts import finished, listen, server_ends_by_itself
 from friedel.output_folder.files import EXPORT_FILES, RECIPE
+from friedel.runner.memory_limit import check_limit, watched
 
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """Of the command-line library that typer brings or depends on, whichever it is."""
@@ -254,6 +255,7 @@ def _short(value: Any) -> str:
 
 def _commands() -> Any:
     """The functions behind the commands, and all that they import."""
+    check_limit()
     from friedel import commands
 
     return commands
@@ -265,6 +267,9 @@ def _verbosity(verbose: int, quiet: bool) -> int:
 
 def main() -> NoReturn:
     """Entry point: every failure is one line and an exit code, unless --debug asks for more."""
+    code = watched()
+    if code is not None:
+        sys.exit(code)
     listen()  # a job's end (SIGTERM) is an interrupt like Ctrl-C
     debug = "--debug" in sys.argv[1:]
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
@@ -287,6 +292,8 @@ def run_command(arguments: list[str], *, debug: bool = False) -> int:
         return _misused(error)
     except (typer.Abort, KeyboardInterrupt):
         return _failed("interrupted", 130)
+    except MemoryError as error:  # not where a command would say more: while it imported what it needs
+        return _failed(f"memory: is exhausted: {error}" if str(error) else "memory: is exhausted", 3)
     except BrokenPipeError:  # e.g. `friedel inspect ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

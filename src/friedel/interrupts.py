@@ -68,7 +68,8 @@ def listen() -> None:
     reads, writes = os.pipe()
     os.set_blocking(writes, False)
     signal.set_wakeup_fd(writes, warn_on_full_buffer=False)
-    threading.Thread(target=STATE.wait, args=(reads,), name="friedel-interrupts", daemon=True).start()
+    with suppress(RuntimeError):  # no room for one more thread, of which the command will say more
+        threading.Thread(target=STATE.wait, args=(reads,), name="friedel-interrupts", daemon=True).start()
 
 
 def _unless_an_interrupt(unraisable: "sys.UnraisableHookArgs") -> None:

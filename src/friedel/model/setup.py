@@ -15,6 +15,10 @@ def _vector(*values: float) -> Floats:
     return np.array(values, dtype=np.float64)
 
 
+HIGHEST_KEV = 1000.0
+"""Beyond it crystals diffract by thousandths of a degree, in more reflections than can be listed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Beam:
     """A parallel monochromatic beam along x."""
@@ -24,6 +28,9 @@ class Beam:
     def __post_init__(self) -> None:
         if not (np.isfinite(self.energy_keV) and self.energy_keV > 0):
             raise SetupError("energy_keV", rule="must be positive", got=self.energy_keV)
+        if self.energy_keV > HIGHEST_KEV:
+            rule = f"must be at most {HIGHEST_KEV:g}, in keV"
+            raise SetupError("energy_keV", rule=rule, got=self.energy_keV)
 
     @property
     def wavelength(self) -> float:

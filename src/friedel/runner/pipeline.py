@@ -141,6 +141,11 @@ def clean_endings(kept: str = "nothing was written") -> Iterator[None]:
         raise Interrupted("interrupted", rule=kept) from None
     except MemoryError as error:
         raise CapacityError("memory", rule=f"is exhausted: {error}", way_out="lower run.memory_gb") from error
+    except RuntimeError as error:
+        if "start new thread" not in str(error):
+            raise
+        way_out = "lower run.threads, or raise the limit (ulimit -u, ulimit -v)"
+        raise CapacityError("threads", rule="the system allows no more", way_out=way_out) from error
     except OSError as error:
         what = str(error.filename or "a file")
         raise OutputError(what, rule=os.strerror(error.errno) if error.errno else str(error)) from error
