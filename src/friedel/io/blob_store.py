@@ -81,6 +81,8 @@ def write_blobs_group(file: h5py.Group, table: BlobTable, attributes: Mapping[st
     file.attrs["omega_step_deg"] = float(table.omega_step_deg)
     file.attrs["omega_of_frame"] = "omega_start_deg + (frame + 0.5) * omega_step_deg"
     file.attrs["wrapped"] = bool(table.wrapped)
+    if table.gaps:
+        file.attrs["missing_frames"] = np.array(table.gaps, dtype=np.int64)  # [gap, (start, stop)]
     for name, value in (attributes or {}).items():
         file.attrs[name] = json.dumps(value, default=str) if isinstance(value, Mapping) else value
 
@@ -102,6 +104,7 @@ def read_blobs_group(file: h5py.Group, name: str) -> BlobTable:
             omega_start_deg=float(file.attrs["omega_start_deg"]),
             omega_step_deg=float(file.attrs["omega_step_deg"]),
             wrapped=bool(file.attrs["wrapped"]),
+            gaps=tuple((int(start), int(stop)) for start, stop in file.attrs.get("missing_frames", ())),
             threshold_unit=str(peaks["threshold"].attrs["units"]),
         )
     except KeyError as error:

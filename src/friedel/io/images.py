@@ -1,12 +1,14 @@
 """Single images and stacks that go with a scan: darks, masks, angles in a file."""
 
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from friedel.errors import ScanError
+from friedel.io.angles import Angles, unit_in
 from friedel.io.edf import read_edf_images
-from friedel.io.hdf5 import read_dataset, read_only_dataset
+from friedel.io.hdf5 import dataset_unit, read_dataset, read_only_dataset
 from friedel.io.npy import load_array
 from friedel.io.paths import EDF, HDF5, TIFF, ImageFiles, locate
 from friedel.io.tiff import read_tiff_images
@@ -14,6 +16,7 @@ from friedel.model.arrays import AnyArray, Floats, Image, Mask
 
 _BAND = 4_000_000
 """Pixels of a dark stack at a time."""
+_MOST_COMMENTS = 100
 
 
 def read_images(text: str, base: Path) -> AnyArray:
@@ -29,19 +32,20 @@ def read_images(text: str, base: Path) -> AnyArray:
     return images
 
 
-def read_angles(text: str, base: Path) -> Floats:
+def read_angles(text: str, base: Path) -> Angles:
     """The array of angles at `file::/path`, or in a numpy or text file. Raises `ScanError`."""
+    unit = ""
     path, _, inner = text.partition("::")
     file = base / Path(path).expanduser()
     if file.suffix in {".txt", ".dat", ".csv"}:
-        values = _text_column(file)
+        values, unit = _text_column(file), _unit_of_text(file)
     elif inner and file.suffix != ".npz":
-        values = read_dataset(file, inner)
+        values, unit = read_dataset(file, inner), dataset_unit(file, inner)
     else:
         values = load_array(file, inner or None, dimensions=(1,))
     if values.dtype.kind not in "uif":
         raise ScanError(text, rule="must hold numbers", got=values.dtype)
-    return np.asarray(values, dtype=np.float64).ravel()
+    return Angles(np.asarray(values, dtype=np.float64).ravel(), text, unit=unit)
 
 
 def dark_image(images: AnyArray, shape: tuple[int, int], where: str) -> Image:
@@ -104,3 +108,10 @@ def _text_column(file: Path) -> Floats:
         return np.loadtxt(file, dtype=np.float64, delimiter="," if file.suffix == ".csv" else None)
     except (OSError, ValueError) as error:
         raise ScanError(str(file), rule="must hold one angle a line", got=str(error).splitlines()[0]) from error
+
+
+def _unit_of_text(file: Path) -> str:
+    """What the comments of a text file say of its column."""
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        comments = [line for line in islice(lines, _MOST_COMMENTS) if line.startswith("#")]
+    return next((unit for line in comments if (unit := unit_in(line))), "")

@@ -49,7 +49,7 @@ def measure_baseline(scan: Scan, params: PreprocessParams, executor: Executor | 
     numbers, raw = read_probe_frames(scan, executor)
     shape = scan.shape[1:]
     dead = hardly_numbers(raw, shape)
-    warnings = [_dead_warning(scan, dead), _turn_warning(scan, params)]
+    warnings = [*scan.warnings, _dead_warning(scan, dead), _turn_warning(scan, params)]
     scan = without(scan, dead)
     constants = PixelConstants.of(scan)
     probe = ProbeFrames.of(numbers, raw, constants, shape, executor)

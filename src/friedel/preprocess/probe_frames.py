@@ -63,7 +63,9 @@ def read_probe_frames(scan: Scan, executor: Executor) -> tuple[tuple[int, ...], 
 
     Raises `ScanError` where none of them can be used.
     """
-    wanted = np.unique(np.linspace(0, scan.shape[0] - 1, min(PROBE_FRAMES, scan.shape[0])).round().astype(int))
+    present = scan.present
+    evenly = np.linspace(0, len(present) - 1, min(PROBE_FRAMES, len(present))).round().astype(int)
+    wanted = present[np.unique(evenly)]
     reader = RawFrames(scan, lambda _: "")
     read = [
         (int(k), frame)

@@ -33,6 +33,8 @@ def inspect_scan(params: ScanParams) -> Facts:
         stop = scan.omega_start_deg + frames * scan.omega_step_deg
         turn = ", a full turn" if scan.full_turn else ""
         facts["omega"] = f"{scan.omega_start_deg:g}° to {stop:g}° in steps of {scan.omega_step_deg:g}°{turn}"
+    if scan.gaps:
+        facts["recorded"] = f"{len(scan.present)} of the {frames} frames"
     if "dark" not in wrong:
         facts["dark"] = f"{float(scan.dark.mean()):.1f} counts on average"
     facts["mask"] = f"{int(scan.mask.sum())} bad pixels"
@@ -40,7 +42,8 @@ def inspect_scan(params: ScanParams) -> Facts:
     if len(scan.tiles) > 1:
         facts["tiles"] = f"{len(scan.tiles)} read-outs a frame"
     facts["notes"] = list(scan.notes)
-    facts["problems"] = [*wrong.values(), *_problems(scan, dark_known="dark" not in wrong, facts=facts)]
+    odd = scan.warnings if "omega" not in wrong else ()
+    facts["problems"] = [*wrong.values(), *odd, *_problems(scan, dark_known="dark" not in wrong, facts=facts)]
     return {name: value for name, value in facts.items() if value != [] or name == "problems"}
 
 
@@ -70,7 +73,8 @@ def _stand_in(params: ScanParams, part: str) -> dict[str, Any]:
 
 def _problems(scan: Scan, *, dark_known: bool, facts: Facts) -> list[str]:
     """What a few frames show."""
-    where = np.unique(np.linspace(0, scan.shape[0] - 1, INSPECTED_FRAMES).astype(int))
+    present = scan.present
+    where = present[np.unique(np.linspace(0, len(present) - 1, INSPECTED_FRAMES).astype(int))]
     found: dict[str, list[int]] = {}
     levels = []
     for frame in where.tolist():
