@@ -8,20 +8,22 @@ import numpy as np
 
 from friedel.errors import InputError
 from friedel.io.hdf5_file import message_of, opened
-from friedel.model.arrays import Image, Indices
+from friedel.model.arrays import Image, Indices, Mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Backgrounds:
     """What preprocessing left: `centres` [image] in frames, `gains` [frame, tile], and images read on demand.
 
-    `noise` [row, col] is that of clean frames in counts, None where the file does not hold it.
+    `noise` [row, col] is that of clean frames in counts, None where the file does not hold it; `dead` [row, col] are
+    pixels that were found to tell nothing (None: none were).
     """
 
     path: Path
     centres: Indices
     gains: Image
     noise: Image | None = None
+    dead: Mask | None = None
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
@@ -29,7 +31,8 @@ class Backgrounds:
         with opened(path, InputError) as file:
             try:
                 noise = file["entry/noise"][()] if "entry/noise" in file else None
-                return cls(Path(path), file["entry/data/centres"][()], file["entry/gains"][()], noise)
+                dead = file["entry/dead"][()] != 0 if "entry/dead" in file else None
+                return cls(Path(path), file["entry/data/centres"][()], file["entry/gains"][()], noise, dead)
             except KeyError as error:
                 raise InputError(str(path), rule="is not a file of backgrounds", got=message_of(error)) from error
 

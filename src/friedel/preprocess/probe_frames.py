@@ -1,7 +1,7 @@
 """A few evenly spaced frames, read before the pass: what is measured on them, and the median of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -56,6 +56,16 @@ class ProbeFrames:
         median[constants.masked] = 0
         noise = _pixel_noise(raw, level, constants)
         return cls(numbers, raw.reshape(-1, rows, cols), median.reshape(rows, cols), noise)
+
+    def without(self, dead: Mask) -> Self:
+        """The same with more pixels [row, col] masked, as long as nobody asks for the noise."""
+        return replace(self, median=np.where(dead, np.float32(0), self.median))
+
+    def masked(self, dead: Mask, constants: PixelConstants) -> Self:
+        """The same with more pixels [row, col] masked, `constants` being those that belong to it."""
+        level = self.median.ravel() + constants.dark[: self.median.size]
+        noise = _pixel_noise(self.raw.reshape(len(self.raw), -1), level, constants)
+        return replace(self.without(dead), noise=noise)
 
 
 def read_probe_frames(scan: Scan, executor: Executor) -> tuple[tuple[int, ...], AnyArray]:

@@ -167,6 +167,7 @@ def baseline_facts(baseline: Baseline) -> dict[str, Any]:
         "scale": baseline.scale,
         "offset": baseline.offset,
         "sigma": baseline.sigma,
+        "dead_pixels": 0 if baseline.dead is None else int(baseline.dead.sum()),
     }
 
 
@@ -188,6 +189,7 @@ def _background_writer(job: Job, baseline: Baseline) -> BackgroundWriter:
         frames=frames,
         tiles=len(job.scan.tiles),
         noise=baseline.sigma_image,
+        dead=baseline.dead,
     )
 
 

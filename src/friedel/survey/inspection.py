@@ -9,6 +9,7 @@ from friedel.io import open_scan
 from friedel.io.scan_params import OmegaParams, ScanParams
 from friedel.model.arrays import AnyArray
 from friedel.model.scan import Scan
+from friedel.preprocess import PreprocessParams, dead_pixels
 
 Facts = dict[str, Any]
 INSPECTED_FRAMES = 16
@@ -38,6 +39,9 @@ def inspect_scan(params: ScanParams) -> Facts:
     if "dark" not in wrong:
         facts["dark"] = f"{float(scan.dark.mean()):.1f} counts on average"
     facts["mask"] = f"{int(scan.mask.sum())} bad pixels"
+    dead = _dead_pixels(scan)
+    if dead:
+        facts["dead"] = f"{dead} more pixels tell nothing in most frames: a run masks them"
     facts["saturation"] = f"{scan.saturation:g} counts"
     if len(scan.tiles) > 1:
         facts["tiles"] = f"{len(scan.tiles)} read-outs a frame"
@@ -69,6 +73,13 @@ def _stand_in(params: ScanParams, part: str) -> dict[str, Any]:
     if part == "omega" and omega.path is None and omega.step_deg is None:
         return {"omega": omega.model_copy(update={"step_deg": 1.0})}
     return {}
+
+
+def _dead_pixels(scan: Scan) -> int:
+    try:
+        return dead_pixels(scan, PreprocessParams())
+    except ScanError:
+        return 0
 
 
 def _problems(scan: Scan, *, dark_known: bool, facts: Facts) -> list[str]:
