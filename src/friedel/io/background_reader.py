@@ -15,8 +15,8 @@ from friedel.model.arrays import Image, Indices, Mask
 class Backgrounds:
     """What preprocessing left: `centres` [image] in frames, `gains` [frame, tile], and images read on demand.
 
-    `noise` [row, col] is that of clean frames in counts, None where the file does not hold it; `dead` [row, col] are
-    pixels that were found to tell nothing (None: none were).
+    `noise` [row, col] is that of clean frames in counts, None where the file does not hold it; `dead` [row, col]
+    are pixels that were found to tell nothing (None: none were).
     """
 
     path: Path

@@ -27,7 +27,7 @@ def scan_groups(file: h5py.File) -> list[h5py.Group]:
 
 
 def bliss_stacks(file: h5py.File) -> tuple[dict[str, h5py.Dataset], dict[str, h5py.Dataset]]:
-    """(stacks of frames, stacks of darks) by path: scans titled "dark" are darks, "ref" and "flat" are neither."""
+    """(stacks of frames, stacks of darks) by path; scans titled "dark" are darks, those of flats are neither."""
     frames: dict[str, h5py.Dataset] = {}
     darks: dict[str, h5py.Dataset] = {}
     for scan in scan_groups(file):
@@ -36,7 +36,7 @@ def bliss_stacks(file: h5py.File) -> tuple[dict[str, h5py.Dataset], dict[str, h5
         stacks = {path: item for path, item in items.items() if isinstance(item, h5py.Dataset) and item.ndim == 3}
         if "dark" in title:
             darks |= stacks
-        elif not any(word in title for word in ("flat", "ref_", "reference")):
+        elif not any(word in title for word in ("flat", "ref_", "reference", "bright", "white")):
             frames |= stacks
     return frames, darks
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -164,6 +164,16 @@ def _notes(found: StoredScan, params: ScanParams, rotation: Rotation) -> Iterato
 
 
 def _read(where: ImageFiles) -> StoredScan:
+    found = _opened(where)
+    if not where.left_out:
+        return found
+    first, last = where.left_out[0].name, where.left_out[-1].name
+    names = first if first == last else f"{first}, ..., {last}"
+    note = f"{len(where.left_out)} files are left out by their names, darks and flats: {names}"
+    return replace(found, notes=(*found.notes, note))
+
+
+def _opened(where: ImageFiles) -> StoredScan:
     first = where.files[0]
     if where.kind is EDF:
         return read_edf(where.files)

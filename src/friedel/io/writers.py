@@ -167,7 +167,8 @@ class BackgroundWriter(_FrameFile):
 
     `shape` is that of the backgrounds (images, rows, cols), `frames` the scan's number of frames, `tiles` the
     number of read-outs, `noise` the standard deviation per pixel [row, col] of clean frames in counts, where it
-    was measured, `dead` the pixels [row, col] that were found to tell nothing. Its methods `background` and `gains` are those of a `PreprocessObserver`.
+    was measured, `dead` the pixels [row, col] that were found to tell nothing. Its methods `background` and `gains`
+    are those of a `PreprocessObserver`.
     """
 
     def __init__(

@@ -145,9 +145,8 @@ class Scan:
                 )
         if not np.isfinite(self.omega_step_deg) or self.omega_step_deg == 0:
             raise ScanError(f"omega step of {self.name}", rule="must not be 0", got=self.omega_step_deg)
-        if self.stored_frames is not None and (
-            len(self.stored_frames) != frames or min(self.stored_frames[[0, -1]]) < 0
-        ):
+        stored = self.stored_frames
+        if stored is not None and (len(stored) != frames or stored[[0, -1]].min() < 0):
             rule = f"must say of each of the {frames} frames where it is, of the first and last that they are there"
             raise ScanError(f"stored frames of {self.name}", rule=rule, got=len(stored))
         if not self.tiles:

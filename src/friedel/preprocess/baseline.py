@@ -130,8 +130,9 @@ def _dead_warning(scan: Scan, dead: Mask | None) -> str:
 
 def _stuck_warning(stuck: Mask) -> str:
     return (
-        f"{np.count_nonzero(stuck)} pixels outside the beam are saturated, constant or wild in more than half of the "
-        f"frames looked at (gaps between modules, dead columns): they are masked; scan.mask keeps this from being said"
+        f"{np.count_nonzero(stuck)} pixels outside the beam are saturated, constant or wild in more than half of "
+        f"the frames looked at (gaps between modules, dead columns): they are masked; scan.mask keeps this from "
+        f"being said"
     )
 
 

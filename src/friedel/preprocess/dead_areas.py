@@ -1,6 +1,5 @@
 """Pixels that tell nothing in most frames: gaps between modules, dead columns, overexposed rims."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +30,7 @@ _MOST_OF_BEAM = 0.3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Course:
-    """What pixels do over the frames [pixel]: in how many they are saturated (at one value), or wild; their range."""
+    """What pixels [pixel] do: in how many frames they are saturated (at one value), or wild; their range."""
 
     saturated: AnyArray
     wild: AnyArray
@@ -40,7 +39,7 @@ class _Course:
 
 
 def dead_areas(scan: Scan, params: PreprocessParams, probe: ProbeFrames, executor: Executor) -> Mask | None:
-    """Pixels [row, col] outside the direct beam that are saturated, constant or wild in more than half of the frames.
+    """Pixels [row, col] outside the beam that are saturated, constant or wild in more than half of the frames.
 
     None where there are none. Areas that reach from outside into the beam are dead there too, unless it is the beam
     that saturates. Areas of a few pixels are left to despeckling.
@@ -111,7 +110,7 @@ def _outside_beam(found: Mask, scan: Scan, params: PreprocessParams, probe: Prob
     beam = beam_box(scan, params, probe.without(found)) or beam_box(scan, params, probe)
     if beam is None:
         return found
-    wide = _wider(beam, found.shape)
+    wide = _wider(beam, scan.shape[1:])
     if found[beam.slices].mean() > _MOST_OF_BEAM:  # it is the beam itself that saturates
         dead = found.copy()
         dead[wide.slices] = False
@@ -126,7 +125,7 @@ def _outside_beam(found: Mask, scan: Scan, params: PreprocessParams, probe: Prob
     return dead if dead.any() else None
 
 
-def _wider(box: Box, shape: Iterable[int]) -> Box:
+def _wider(box: Box, shape: tuple[int, int]) -> Box:
     rows, cols = shape
     return Box(
         max(box.col0 - _BESIDE_BEAM, 0),
