@@ -20,10 +20,10 @@ def background_windows(frames, params):
     return windows
 
 
-def moving_median(values, params):
-    """Background of each frame of `values` [frame, row, col], as float32."""
-    windows = background_windows(len(values), params)
-    images = [np.median(values[window], axis=0).astype(np.float32) for window in windows]
+def moving_median(values, params, missing=()):
+    """Background of each frame of `values` [frame, row, col], as float32; those of `missing` count nowhere."""
+    windows = [[k for k in window if k not in missing] for window in background_windows(len(values), params)]
+    images = [np.median(values[window or [0]], axis=0).astype(np.float32) for window in windows]
     return np.stack([images[k // (2 * params.half_step + 1)] for k in range(len(values))])
 
 
@@ -74,7 +74,12 @@ def clean(raw, params, scan, baseline):
         value = np.where(mask, np.float32(0), above * gain.astype(np.float32))
         offset, scale = 0.0, 1.0
     value = value.astype(np.float32)
-    background = moving_median(value, params) if params.background == "moving_median" else np.float32(offset)
+    missing = [k for start, stop in scan.gaps for k in range(start, stop)]
+    background = (
+        moving_median(value, params, missing) if params.background == "moving_median" else np.float32(offset)
+    )
     difference = np.where(invalid | mask, np.float32(0), (value - background) / np.float32(scale))
     out = np.stack([median_filter(frame, params.despeckle, mode="nearest") for frame in difference])
-    return np.where(mask, np.float32(0), np.where(invalid, np.float32(np.nan), out))
+    out = np.where(mask, np.float32(0), np.where(invalid, np.float32(np.nan), out))
+    out[missing] = 0
+    return out

@@ -1,11 +1,14 @@
 """Small scans and tables for the tests of reading and writing."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from friedel.io.sources import SelectedFrames
 from friedel.model.arrays import AnyArray
 from friedel.model.blobs import COLUMNS, BlobTable, Reason, Voxels
+from friedel.model.scan import Scan
 
 
 def stack(frames: int = 7, rows: int = 12, cols: int = 10, seed: int = 0, dtype: str = "u2") -> AnyArray:
@@ -38,3 +41,18 @@ def blob_table(kept: int = 4, rejected: int = 3, *, truth: bool = False, seed: i
     names = ("grain", "h", "k", "l", "isolated")
     extra: dict[str, Any] = {name: rng.integers(-5, 5, n) for name in names} | {"snr": rng.random(n)}
     return BlobTable(columns, reason, voxels, (20, 30, 40), -90.0, 0.25, wrapped=True, extra=extra if truth else {})
+
+
+def with_gaps(scan: Scan, gaps: tuple[tuple[int, int], ...], seed: int = 0) -> Scan:
+    """The scan without the frames of `gaps` (never the first or the last), the others stored in any order."""
+    present = np.ones(scan.shape[0], bool)
+    for start, stop in gaps:
+        present[start:stop] = False
+    present[[0, -1]] = True
+    if present.all():
+        return scan
+    stored = np.random.default_rng(seed).permutation(np.flatnonzero(present))
+    index = np.full(scan.shape[0], -1)
+    index[stored] = np.arange(len(stored))
+    frames = SelectedFrames(SelectedFrames(scan.frames, tuple(stored.tolist())), tuple(index.tolist()))
+    return replace(scan, frames=frames, stored_frames=index)

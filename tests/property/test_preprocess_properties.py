@@ -11,6 +11,7 @@ from friedel.errors import FriedelWarning
 from friedel.model.scan import ArrayFrames, Scan
 from friedel.preprocess import PreprocessParams, clean_blocks, measure_baseline, stream
 from tests import oracles_preprocess as oracles
+from tests.scan_files import with_gaps
 from tests.strategies import SEEDS
 
 
@@ -23,6 +24,9 @@ class Pool:
     def map(self, work, items):
         with ThreadPoolExecutor(self.threads) as pool:
             yield from list(pool.map(work, items))
+
+
+GAPS = [(), (), ((1, 2),), ((2, 3), (5, 31)), ((17, 40), (41, 58))]
 
 
 def cleaned(scan, params, baseline, windows, executor=None):
@@ -44,7 +48,8 @@ def cases(draw):
     if raw.dtype == np.float32:
         raw[rng.random(shape) < 0.01] = np.nan
     mask = rng.random(shape[1:]) < draw(st.sampled_from([0.0, 0.1]))
-    scan = Scan(ArrayFrames(raw), 0.0, 1.0, rng.normal(20, 2, shape[1:]).astype(np.float32), mask)
+    dark = rng.normal(20, 2, shape[1:]).astype(np.float32)
+    scan = with_gaps(Scan(ArrayFrames(raw), 0.0, 1.0, dark, mask), draw(st.sampled_from(GAPS)))
     half_window = draw(st.integers(0, 35))
     params = PreprocessParams(
         beam="none",
@@ -57,13 +62,13 @@ def cases(draw):
         background=draw(st.sampled_from(["moving_median", "moving_median", "none"])),
         arithmetic=draw(st.sampled_from(["fixed", "float32"])),
     )
-    return scan, params
+    return scan, params, raw
 
 
 @settings(max_examples=60, deadline=None)
 @given(cases(), st.integers(1, 7), st.integers(1, 3), st.integers(1, 16))
 def test_blocks_and_threads_change_nothing_and_the_oracle_agrees(case, windows, threads, frames):
-    scan, params = case
+    scan, params, raw = case
     baseline = measure_baseline(scan, params)
     if params.normalise == "margin" and baseline.reference_level <= 0:
         params = params.replaced(normalise="none")
@@ -76,9 +81,9 @@ def test_blocks_and_threads_change_nothing_and_the_oracle_agrees(case, windows, 
         stream.block_frames = ours
     np.testing.assert_array_equal(parts, whole)
     np.testing.assert_array_equal(flat, saturated)
-    np.testing.assert_array_equal(whole, oracles.clean(scan.frames.array, params, scan, baseline))
-    raw = scan.frames.array
-    np.testing.assert_array_equal(saturated, np.flatnonzero((raw >= 65535) & ~scan.mask))
+    np.testing.assert_array_equal(whole, oracles.clean(raw, params, scan, baseline))
+    recorded = np.isin(np.arange(len(raw)), scan.present)[:, None, None]
+    np.testing.assert_array_equal(saturated, np.flatnonzero((raw >= 65535) & ~scan.mask & recorded))
 
 
 @settings(max_examples=15, deadline=None)

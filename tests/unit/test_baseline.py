@@ -265,3 +265,57 @@ def test_local_noise_follows_the_detector_and_skips_masked_pixels():
     assert sigma.shape == (64, 128)
     assert sigma[:, :16].max() < 2.5
     np.testing.assert_allclose(sigma[:, -10:], 4, rtol=0.1)
+
+
+# --- areas that tell nothing
+
+
+GAP = np.zeros((48, 80), bool)
+GAP[:, 11:14] = GAP[40:42] = True
+
+
+@pytest.mark.parametrize("kind", ["saturated", "zero", "constant", "wild"])
+@pytest.mark.parametrize("box", ["auto", tuple(BEAM)])
+def test_gaps_of_a_detector_are_masked_as_if_the_recipe_did(kind, box):
+    raw = beam_scan(60)
+    values = {"saturated": 65535, "zero": 0, "constant": 1234}
+    raw[:, GAP] = values.get(kind, np.random.default_rng(1).integers(0, 60000, (60, GAP.sum())))
+    scan, params = scan_of(raw), SMALL.replaced(beam=box)
+    baseline = measure_baseline(scan, params)
+    np.testing.assert_array_equal(baseline.dead, GAP)
+    assert [text for text in baseline.warnings if f"{GAP.sum()} pixels outside the beam are saturated" in text]
+    masked = measure_baseline(scan_of(raw, mask=GAP), params)
+    assert masked.dead is None
+    assert (baseline.beam, baseline.margins) == (masked.beam, masked.margins)
+    assert (baseline.sigma, baseline.scale, baseline.offset) == (masked.sigma, masked.scale, masked.offset)
+
+
+def test_a_gap_through_the_beam_is_masked_and_the_beam_is_not():
+    raw = beam_scan(60)
+    raw[:, :, 30] = 65535
+    baseline = measure_baseline(scan_of(raw), SMALL)
+    assert np.argwhere(baseline.dead.all(axis=0)).ravel().tolist() == [30]
+    assert baseline.dead.sum() == 48
+    assert baseline.beam == BEAM
+
+
+def test_a_beam_that_saturates_is_no_dead_area():
+    raw = beam_scan(60, sample=False)
+    raw[:, *BEAM.slices] = 65535
+    raw[:, 2:4, 70:73] = 65535
+    baseline = measure_baseline(scan_of(raw), SMALL.replaced(normalise="none"))
+    assert baseline.beam == BEAM
+    assert np.argwhere(baseline.dead).tolist() == [[row, col] for row in (2, 3) for col in (70, 71, 72)]
+
+
+@pytest.mark.parametrize("level", [0.02, 0.3])
+def test_the_empty_pixels_of_a_photon_counting_detector_are_not_dead(level):
+    raw = np.random.default_rng(3).poisson(level, (60, 48, 80)).astype(np.uint16)
+    raw[9:12, 10:15, 20:25] += 40
+    assert measure_baseline(scan_of(raw, dark=0.0), SMALL.replaced(beam="none", normalise="none")).dead is None
+
+
+def test_a_spot_that_stays_long_is_not_dead():
+    raw = beam_scan(60)
+    raw[:40, 4:9, 60:66] = np.random.default_rng(2).poisson(3000, (40, 5, 6))
+    assert measure_baseline(scan_of(raw), SMALL).dead is None

@@ -15,7 +15,7 @@ DETECTOR = Detector.from_distance(3094.0, 3.5, (255.5, 255.5), tilt_deg=(0.3, -0
 PLANE = bragg.detector_frame(DETECTOR.origin_um, DETECTOR.u_um, DETECTOR.v_um)
 AL = Phase.from_lattice("Al", (4.0495, 4.0495, 4.0495, 90, 90, 90), "F m -3 m")
 HKL = AL.reflections(1.1).hkl.astype(float)
-WINDOW = (512.0, 512.0, 0.0, 2 * np.pi, 0.1, np.zeros((0, 4)))
+WINDOW = (512.0, 512.0, 0.0, 2 * np.pi, 0.1, np.zeros((0, 4)), np.zeros((0, 2)))
 NOISE = np.array([np.radians(0.03), 0.3, 0.3])
 
 

@@ -14,7 +14,7 @@ WAVELENGTH = Beam(40.0).wavelength
 DETECTOR = Detector.from_distance(3094.0, 3.5, (255.5, 255.5), tilt_deg=(0.3, -0.6, 0.2))
 PLANE = bragg.detector_frame(DETECTOR.origin_um, DETECTOR.u_um, DETECTOR.v_um)
 AL = Phase.from_lattice("Al", (4.0495, 4.0495, 4.0495, 90, 90, 90), "F m -3 m")
-WINDOW = (512.0, 512.0, 0.0, 2 * np.pi, 0.1, np.zeros((0, 4)))
+WINDOW = (512.0, 512.0, 0.0, 2 * np.pi, 0.1, np.zeros((0, 4)), np.zeros((0, 2)))
 
 
 def lines(count, seed=0):
@@ -128,11 +128,27 @@ def test_predicted_spots_are_those_of_the_prediction_for_everybody():
 def test_a_spot_in_a_hidden_box_or_beyond_the_scan_is_not_expected():
     U, position = grain()
     _, spots, state = spots_of(U, position)
-    _, _, some = spots_of(U, position, (512.0, 512.0, 0.0, np.pi, 0.1, np.array([[0.0, 0.0, 256.0, 512.0]])))
+    _, _, some = spots_of(
+        U, position, (512.0, 512.0, 0.0, np.pi, 0.1, np.array([[0.0, 0.0, 256.0, 512.0]]), np.zeros((0, 2)))
+    )
     wanted = (spots[:, 0] <= np.pi) & (spots[:, 2] > 256) & (state == blob_lookup.EXPECTED)
     assert ((some == blob_lookup.EXPECTED) == wanted).all()
-    _, _, back = spots_of(U, position, (512.0, 512.0, 0.0, -np.pi, 0.1, np.zeros((0, 4))))
+    _, _, back = spots_of(U, position, (512.0, 512.0, 0.0, -np.pi, 0.1, np.zeros((0, 4)), np.zeros((0, 2))))
     assert ((back == blob_lookup.EXPECTED) == ((state == blob_lookup.EXPECTED) & (spots[:, 0] >= np.pi))).all()
+
+
+@pytest.mark.parametrize(("first", "sweep"), [(0.0, 2 * np.pi), (1.0, 2 * np.pi), (1.0, -2 * np.pi)])
+def test_a_spot_at_an_angle_that_was_not_recorded_is_not_expected(first, sweep):
+    U, position = grain()
+    _, spots, state = spots_of(U, position)
+    gaps = np.array([[0.5, 0.9], [3.0, 4.0]])
+    _, _, some = spots_of(U, position, (512.0, 512.0, first, sweep, 0.1, np.zeros((0, 4)), gaps))
+    turned = np.sign(sweep) * (spots[:, 0] - first) % (2 * np.pi)
+    hidden = ((turned >= 0.5) & (turned <= 0.9)) | ((turned >= 3.0) & (turned <= 4.0))
+    expected = state == blob_lookup.EXPECTED
+    assert (expected & hidden).sum() > 5
+    assert ((some == blob_lookup.EXPECTED) == (expected & ~hidden)).all()
+    assert (some[expected & hidden] == blob_lookup.POSSIBLE).all()
 
 
 def fitted(U, position, noise, seed=0, wrong=0):

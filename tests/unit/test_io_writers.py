@@ -14,6 +14,7 @@ import pytest
 
 from friedel.errors import OutputError
 from friedel.io import open_scan
+from friedel.io.background_reader import Backgrounds
 from friedel.io.store import BackgroundWriter, CleanWriter, RawWriter, atomic, write_background
 from tests.scan_files import stack
 
@@ -235,3 +236,13 @@ except OutputError as error:
     assert done.stderr.startswith("refused: cannot write")
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_pixels_that_a_run_found_dead_are_in_the_background_file(tmp_path):
+    dead = np.zeros((3, 4), bool)
+    dead[1, 2] = True
+    with BackgroundWriter(tmp_path / "b.h5", (1, 3, 4), frames=5, dead=dead) as writer:
+        writer.background(0, 2, np.zeros((3, 4)))
+    np.testing.assert_array_equal(Backgrounds.open(tmp_path / "b.h5").dead, dead)
+    write_background(tmp_path / "c.h5", np.zeros((1, 3, 4)), np.arange(1), np.ones((5, 1)))
+    assert Backgrounds.open(tmp_path / "c.h5").dead is None

@@ -11,6 +11,7 @@ from friedel.model.scan import ArrayFrames, Box, Scan
 from friedel.preprocess import PreprocessParams, buffer_bytes, clean_blocks, measure_baseline
 from friedel.preprocess.schedule import Schedule
 from tests import oracles_preprocess as oracles
+from tests.scan_files import with_gaps
 
 BEAM = Box(20, 10, 60, 34)
 
@@ -124,6 +125,30 @@ def test_any_window_in_any_scan_equals_the_oracle(half_window, count, wrap):
         warnings.simplefilter("ignore", FriedelWarning)
         frames, *_ = cleaned(scan, params, baseline)
     np.testing.assert_array_equal(frames, oracles.clean(raw, params, scan, baseline))
+
+
+@pytest.mark.parametrize("gaps", [((3, 4),), ((1, 2), (20, 23), (50, 52)), ((10, 45),)])
+@pytest.mark.parametrize("wrap", [False, True])
+@pytest.mark.parametrize("background", ["moving_median", "none"])
+def test_missing_frames_count_in_no_window_and_are_empty(gaps, wrap, background):
+    raw = beam_scan(53)
+    scan = with_gaps(scan_of(raw), gaps)
+    params = SMALL.replaced(wrap=wrap, background=background)
+    baseline = measure_baseline(scan, params)
+    frames, _, replaced = cleaned(scan, params, baseline)
+    np.testing.assert_array_equal(frames, oracles.clean(raw, params, scan, baseline))
+    assert not replaced.any()
+
+
+def test_gains_and_corrupt_frames_are_told_by_their_place_in_the_scan():
+    raw = beam_scan(60)
+    raw[40] = 7
+    scan, told = with_gaps(scan_of(raw), ((20, 25),)), {}
+    notes = Notes()
+    notes.gains = lambda start, gains: told.update(dict(enumerate(gains, start)))
+    cleaned(scan, SMALL, observer=notes)
+    assert sorted(told) == [*range(20), *range(25, 60)]
+    assert notes.bad == {40: "every pixel is 7"}
 
 
 def test_a_window_longer_than_the_scan_warns_once():
@@ -258,7 +283,7 @@ def test_too_many_corrupt_frames_are_refused():
     raw[20:24] = 0
     scan = scan_of(raw)
     baseline = measure_baseline(scan, SMALL)
-    with pytest.raises(ScanError, match="at most 3 may be corrupt"):
+    with pytest.raises(ScanError, match=r'at most 3 may be corrupt.*scan\.skip .*\["20-23"\]'):
         cleaned(scan, SMALL, baseline)
 
 
@@ -276,7 +301,7 @@ def test_memory_does_not_grow_with_the_scan():
 
 def test_every_frame_lies_in_the_window_of_its_background():
     for wrap in (False, True):
-        schedule = Schedule(SMALL.replaced(wrap=wrap), 57)
+        schedule = Schedule.whole(SMALL.replaced(wrap=wrap), 57)
         for k in range(57):
             start, stop = schedule.window(k // 5)
             assert start <= k + schedule.lead < stop

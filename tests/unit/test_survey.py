@@ -178,3 +178,10 @@ def test_corrupt_frames_of_the_sample_are_left_out(saved):
     values = frames()
     values[0] = 5
     guess(values_for(saved(values)), Serial())
+
+
+def test_inspection_counts_pixels_that_a_run_will_mask(saved):
+    raw = frames()
+    raw[:, :, 30:32] = 65535
+    facts = inspect_scan(ScanParams.build(values_for(saved(raw))["scan"]))
+    assert facts["dead"].startswith("128 more pixels")

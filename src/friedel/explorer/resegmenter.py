@@ -106,6 +106,7 @@ class Resegmenter:
             params,
             omega_start_deg=float(self.scan.omega_start_deg),
             omega_step_deg=self.scan.omega_step_deg,
+            gaps=self.scan.gaps,
             sigma=self.baseline.sigma,
             executor=self.executor,
         )

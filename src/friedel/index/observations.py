@@ -149,6 +149,7 @@ def make_observations(blobs: BlobTable, setup: Setup, phases: Sequence[Phase], p
         float(setup.lab_omega_rad(frames * blobs.omega_step_deg)) * (1 + 1e-9),
         params.min_sin_eta,
         hidden_boxes(blobs, setup, params),
+        np.radians(abs(blobs.omega_step_deg)) * np.array(blobs.gaps, dtype=np.float64).reshape(-1, 2),
     )
     return Observations(
         setup,

@@ -9,20 +9,22 @@ import numpy as np
 from friedel.errors import FriedelError, InputError
 from friedel.io.columns import checked
 from friedel.io.hdf5_file import numbers, opened
-from friedel.model.arrays import Image, Indices
+from friedel.model.arrays import Image, Indices, Mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Backgrounds:
     """What preprocessing left: `centres` [image] in frames, `gains` [frame, tile], and images read on demand.
 
-    `noise` [row, col] is that of clean frames in counts, None where the file does not hold it.
+    `noise` [row, col] is that of clean frames in counts, None where the file does not hold it; `dead` [row, col]
+    are pixels that were found to tell nothing (None: none were).
     """
 
     path: Path
     centres: Indices
     gains: Image
     noise: Image | None = None
+    dead: Mask | None = None
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
@@ -30,7 +32,9 @@ class Backgrounds:
         with opened(path, InputError, rule="is not a file of backgrounds") as file:
             centres = checked(numbers(file["entry/data/centres"], (1,)), "centres", "i8", ())
             gains = checked(numbers(file["entry/gains"], (2,)), "gains", "f4")
-            noise = numbers(file["entry/noise"], (2,)) if "entry/noise" in file else None
+            noise, dead = (
+                numbers(file[name], (2,)) if name in file else None for name in ("entry/noise", "entry/dead")
+            )
             frames = file["entry/data/frames"]
             if (
                 frames.ndim != 3
@@ -39,9 +43,12 @@ class Backgrounds:
                 or not len(centres)
             ):
                 raise FriedelError("frames", rule=f"must be {len(centres)} images", got=f"shape {frames.shape}")
+            for name, image in (("noise", noise), ("dead", dead)):
+                if image is not None and image.shape != frames.shape[1:]:
+                    raise FriedelError(name, rule=f"must have shape {frames.shape[1:]}", got=image.shape)
             if noise is not None:
                 noise = checked(noise, "noise", "f4", frames.shape[2:])
-            return cls(Path(path), centres, gains, noise)
+            return cls(Path(path), centres, gains, noise, None if dead is None else dead != 0)
 
     def __len__(self) -> int:
         return len(self.centres)

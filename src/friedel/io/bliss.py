@@ -8,7 +8,8 @@ import h5py
 import numpy as np
 
 from friedel.errors import ScanError
-from friedel.io.angles import Angles, regular
+from friedel.io.angles import Angles, in_degrees, stored_angles
+from friedel.io.angular_grid import angular_grid
 from friedel.io.h5_frames import h5_frames
 from friedel.io.stored_scan import MOST_DARKS, StoredScan
 from friedel.model.arrays import AnyArray
@@ -26,7 +27,7 @@ def scan_groups(file: h5py.File) -> list[h5py.Group]:
 
 
 def bliss_stacks(file: h5py.File) -> tuple[dict[str, h5py.Dataset], dict[str, h5py.Dataset]]:
-    """(stacks of frames, stacks of darks) by path: scans titled "dark" are darks, "ref" and "flat" are neither."""
+    """(stacks of frames, stacks of darks) by path; scans titled "dark" are darks, those of flats are neither."""
     frames: dict[str, h5py.Dataset] = {}
     darks: dict[str, h5py.Dataset] = {}
     for scan in scan_groups(file):
@@ -35,7 +36,7 @@ def bliss_stacks(file: h5py.File) -> tuple[dict[str, h5py.Dataset], dict[str, h5
         stacks = {path: item for path, item in items.items() if isinstance(item, h5py.Dataset) and item.ndim == 3}
         if "dark" in title:
             darks |= stacks
-        elif not any(word in title for word in ("flat", "ref_", "reference")):
+        elif not any(word in title for word in ("flat", "ref_", "reference", "bright", "white")):
             frames |= stacks
     return frames, darks
 
@@ -62,11 +63,12 @@ def scan_of(file: h5py.File, path: str) -> h5py.Group | None:
 def _angles(scan: h5py.Group, frames: int) -> Angles | None:
     """The rotation motor's array; nothing where no motor moved.
 
-    Before all others come those of as many angles as frames; among them those in regular steps (an idle motor's
-    encoder jitters); among them those that travel about as far as any. The first in the order of `_MOTORS` is it.
+    Before all others come those of as many angles as frames; among them those in regular steps, some of which may
+    be missing (an idle motor's encoder jitters); among them those that travel about as far as any. The first in the
+    order of `_MOTORS` is it.
     """
     moving = [angles for angles in _motors(scan) if _travel(angles) > 0]
-    for fits in (lambda angles: len(angles.values_deg) == frames, _is_regular):
+    for fits in (lambda angles: len(angles.values) == frames, _is_on_a_grid):
         moving = [angles for angles in moving if fits(angles)] or moving
     farthest = max(map(_travel, moving), default=0.0)
     return next((angles for angles in moving if _travel(angles) > farthest / 2), None)
@@ -79,17 +81,18 @@ def _motors(scan: h5py.Group) -> Iterator[Angles]:
         for name in dict.fromkeys(names):
             values = _array(group.get(name))
             if values is not None and len(values) > 1:
-                yield Angles(values, f"{scan.file.filename}::{scan.name}/{place}/{name}")
+                yield stored_angles(group[name], f"{scan.name}/{place}/{name}")
 
 
 def _travel(angles: Angles) -> float:
-    values = angles.values_deg[np.isfinite(angles.values_deg)]
+    values = in_degrees(angles).angles.values
+    values = values[np.isfinite(values)]
     return float(np.ptp(np.unwrap(values, period=360.0))) if len(values) else 0.0
 
 
-def _is_regular(angles: Angles) -> bool:
+def _is_on_a_grid(angles: Angles) -> bool:
     try:
-        regular(angles, len(angles.values_deg))
+        angular_grid(in_degrees(angles).angles, len(angles.values))
     except ScanError:
         return False
     return True

@@ -14,6 +14,7 @@ from friedel.io.h5_output import h5_output
 from friedel.io.hdf5_file import numbers, opened
 from friedel.model.arrays import AnyArray
 from friedel.model.blobs import COLUMNS, FLAG_MEANINGS, TRUTH_COLUMNS, BlobTable, Column, Reason, Voxels
+from friedel.model.scan import Gaps
 
 NO_BLOBS = "is not a table of blobs"
 _VOXEL_UNITS = {"blob_ptr": "", "frame": "frames", "row": "px", "col": "px", "intensity": "counts"}
@@ -80,6 +81,8 @@ def write_blobs_group(file: h5py.Group, table: BlobTable, attributes: Mapping[st
     file.attrs["omega_step_deg"] = float(table.omega_step_deg)
     file.attrs["omega_of_frame"] = "omega_start_deg + (frame + 0.5) * omega_step_deg"
     file.attrs["wrapped"] = bool(table.wrapped)
+    if table.gaps:
+        file.attrs["missing_frames"] = np.array(table.gaps, dtype=np.int64)  # [gap, (start, stop)]
     for name, value in (attributes or {}).items():
         file.attrs[name] = json.dumps(value, default=str) if isinstance(value, Mapping) else value
 
@@ -103,6 +106,7 @@ def read_blobs_group(file: h5py.Group) -> BlobTable:
         omega_start_deg=_number(file, "omega_start_deg"),
         omega_step_deg=_number(file, "omega_step_deg"),
         wrapped=bool(file.attrs["wrapped"]),
+        gaps=_gaps(file, shape[0]),
         threshold_unit=str(peaks["threshold"].attrs["units"]),
     )
     _check_boxes(table)
@@ -114,6 +118,13 @@ def _shape(file: h5py.Group) -> tuple[int, int, int]:
     if shape.shape != (3,) or shape.min() < 1:
         raise FriedelError("attribute shape", rule="must be three numbers above 0", got=shape.tolist())
     return int(shape[0]), int(shape[1]), int(shape[2])
+
+
+def _gaps(file: h5py.Group, frames: int) -> Gaps:
+    spans = np.asarray(file.attrs.get("missing_frames", np.zeros((0, 2), dtype=np.int64)))
+    spans = checked(spans, "attribute missing_frames", "i8", (2,))
+    check_range(spans, 0, frames + 1, "attribute missing_frames")
+    return tuple((int(start), int(stop)) for start, stop in spans)
 
 
 def _number(file: h5py.Group, name: str) -> float:

@@ -16,7 +16,7 @@ import numpy as np
 from friedel.errors import ScanError
 from friedel.io.angles import Angles
 from friedel.io.foreign import check_size, parsing
-from friedel.io.paths import natural
+from friedel.io.paths import is_dark, natural
 from friedel.io.stored_scan import StoredScan
 from friedel.model.arrays import AnyArray
 
@@ -96,9 +96,9 @@ def read_edf_images(files: tuple[Path, ...]) -> AnyArray:
 
 def dark_files(folder: Path, endings: tuple[str, ...], frames: tuple[Path, ...]) -> tuple[Path, ...]:
     """Darks beside the frames: those taken before the scan, else those after it (`darkend*`)."""
-    named = [f for f in folder.iterdir() if f.name.lower().startswith("dark") and f.name.lower().endswith(endings)]
+    named = [f for f in folder.iterdir() if is_dark(f) and f.name.lower().endswith(endings)]
     darks = sorted((file for file in named if file not in frames), key=natural)
-    before = tuple(file for file in darks if not file.name.lower().startswith("darkend"))
+    before = tuple(file for file in darks if "darkend" not in file.name.lower())
     return before or tuple(darks)
 
 

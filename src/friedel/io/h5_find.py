@@ -10,7 +10,7 @@ from friedel.io.bliss import bliss_stacks
 from friedel.io.nexus import nxtomo_stacks
 
 _OURS = "/entry/data/frames"
-_NOT_FRAMES = re.compile(r"(^|_)(dark|flat|ref|white|mask|label)", re.IGNORECASE)
+_NOT_FRAMES = re.compile(r"(^|_)(dark|flat|ref|white|bright|mask|label)", re.IGNORECASE)
 _DEEPEST = 12
 
 Stacks = dict[str, h5py.Dataset]

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 
 from friedel.errors import ScanError
-from friedel.io.angles import Angles, Steps
+from friedel.io.angles import Angles, Steps, stored_angles, unit_of
 from friedel.io.bliss import bliss_stacks, read_bliss, scan_of
 from friedel.io.foreign import parsing
 from friedel.io.h5_find import broken_links, find_frames, images_in
@@ -41,6 +41,12 @@ def read_dataset(path: Path, inner: str) -> AnyArray:
             raise ScanError(f"{path}::{inner}", rule="is a group, not a dataset", way_out=_hint(file))
         with parsing(f"{path}::{inner}"):
             return numbers(dataset)
+
+
+def dataset_unit(path: Path, inner: str) -> str:
+    """The attribute `units` of one dataset; empty where it has none."""
+    with opened(path) as file:
+        return unit_of(_item(file, inner))
 
 
 def read_only_dataset(path: Path) -> AnyArray:
@@ -100,7 +106,7 @@ def _angles(file: h5py.File, path: str, stack: h5py.Dataset) -> Angles | Steps |
         return Steps(float(stack.attrs.get("omega_start_deg", 0.0)), float(stack.attrs["omega_step_deg"]))
     for name, item in _in_groups_above(file, path, _ANGLES):
         if item.ndim == 1 and item.dtype.kind in "iuf" and len(item) > 1:
-            return Angles(numbers(item), f"{file.filename}::{name}")
+            return stored_angles(item, name)
     return None
 
 

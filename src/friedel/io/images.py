@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from friedel.errors import ScanError
+from friedel.io.angles import Angles, unit_in
 from friedel.io.edf import read_edf_images
 from friedel.io.foreign import parsing
-from friedel.io.hdf5 import read_dataset, read_only_dataset
+from friedel.io.hdf5 import dataset_unit, read_dataset, read_only_dataset
 from friedel.io.npy import load_array
 from friedel.io.paths import EDF, HDF5, TIFF, ImageFiles, locate
 from friedel.io.text import read_text
@@ -17,6 +18,7 @@ from friedel.model.arrays import AnyArray, Floats, Image, Mask
 
 _BAND = 4_000_000
 """Pixels of a dark stack at a time."""
+_MOST_COMMENTS = 100
 
 
 def read_images(text: str, base: Path) -> AnyArray:
@@ -32,19 +34,20 @@ def read_images(text: str, base: Path) -> AnyArray:
     return images
 
 
-def read_angles(text: str, base: Path) -> Floats:
+def read_angles(text: str, base: Path) -> Angles:
     """The array of angles at `file::/path`, or in a numpy or text file. Raises `ScanError`."""
+    unit = ""
     path, _, inner = text.partition("::")
     file = base / Path(path).expanduser()
     if file.suffix in {".txt", ".dat", ".csv"}:
-        values = _text_column(file)
+        values, unit = _text_column(file), _unit_of_text(file)
     elif inner and file.suffix != ".npz":
-        values = read_dataset(file, inner)
+        values, unit = read_dataset(file, inner), dataset_unit(file, inner)
     else:
         values = load_array(file, inner or None, dimensions=(1,))
     if values.dtype.kind not in "uif":
         raise ScanError(text, rule="must hold numbers", got=values.dtype)
-    return np.asarray(values, dtype=np.float64).ravel()
+    return Angles(np.asarray(values, dtype=np.float64).ravel(), text, unit=unit)
 
 
 def dark_image(images: AnyArray, shape: tuple[int, int], where: str) -> Image:
@@ -107,3 +110,9 @@ def _text_column(file: Path) -> Floats:
     with parsing(file, rule="must hold one angle a line"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an empty file is refused by its number of angles
         return np.loadtxt(lines, dtype=np.float64, delimiter="," if file.suffix == ".csv" else None)
+
+
+def _unit_of_text(file: Path) -> str:
+    """What the comments of a text file say of its column."""
+    comments = [line for line in read_text(file, kind=ScanError).split("\n")[:_MOST_COMMENTS] if line[:1] == "#"]
+    return next((unit for line in comments if (unit := unit_in(line))), "")

@@ -6,11 +6,10 @@ import h5py
 import numpy as np
 
 from friedel.errors import ScanError
-from friedel.io.angles import Angles
+from friedel.io.angles import Angles, stored_angles
 from friedel.io.h5_frames import h5_frames
 from friedel.io.sources import SelectedFrames
 from friedel.io.stored_scan import MOST_DARKS, StoredScan
-from friedel.model.arrays import AnyArray, Indices
 
 _PROJECTION, _FLAT, _DARK = 0, 1, 2
 
@@ -52,33 +51,25 @@ def read_nxtomo(file: h5py.File, path: str, stack: h5py.Dataset) -> StoredScan:
         frames=images if whole else SelectedFrames(images, tuple(chosen.tolist())),
         name=name,
         files=(Path(file.filename),),
-        angles=_angles(file, path, chosen, len(keys)),
+        angles=_angles(file, path),
         dark=dark,
         dark_from="image_key 2",
         notes=notes,
+        chosen=None if whole else chosen,
+        images=len(keys),
     )
 
 
-def _angles(file: h5py.File, path: str, chosen: Indices, images: int) -> Angles | None:
-    """The rotation angles of the chosen images, from the detector's group or the nearest one above it."""
+def _angles(file: h5py.File, path: str) -> Angles | None:
+    """The rotation angles, from the detector's group or the nearest one above it."""
     group = path
     while group:
         group = group.rpartition("/")[0]
         for name in ("rotation_angle", "sample/rotation_angle", "data/rotation_angle"):
             item = file.get(f"{group}/{name}")
             if isinstance(item, h5py.Dataset):
-                values = _degrees(item)
-                # Some writers list the projections' angles only; any other number is refused with both counts.
-                values = values[chosen] if len(values) == images else values
-                return Angles(values, f"{file.filename}::{group}/{name}")
+                return stored_angles(item, f"{group}/{name}")
     return None
-
-
-def _degrees(dataset: h5py.Dataset) -> AnyArray:
-    values = np.asarray(dataset[()], dtype=np.float64).ravel()
-    unit = dataset.attrs.get("units", "")
-    unit = unit.decode() if isinstance(unit, bytes) else str(unit)
-    return np.degrees(values) if unit.lower() in {"rad", "radian", "radians"} else values
 
 
 def _detectors(entry: object, path: str) -> list[str]:

@@ -1,22 +1,23 @@
 """`open_scan`: from what the user names to a `Scan`."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from friedel.errors import ScanError
-from friedel.io.angles import Angles, Steps, regular
 from friedel.io.edf import read_edf
 from friedel.io.fingerprint import fingerprint
 from friedel.io.hdf5 import read_hdf5
-from friedel.io.images import dark_image, mask_image, read_angles, read_images
+from friedel.io.images import dark_image, mask_image, read_images
 from friedel.io.npy import read_npy
 from friedel.io.paths import EDF, HDF5, TIFF, ImageFiles, locate
-from friedel.io.scan_params import OmegaParams, ScanParams
-from friedel.io.sources import GridFrames, about, split_grid
+from friedel.io.rotation import Rotation, kept_frames, rotation_of
+from friedel.io.scan_params import ScanParams
+from friedel.io.sources import GridFrames, SelectedFrames, about, split_grid
 from friedel.io.stored_scan import StoredScan
 from friedel.io.tiff import read_tiff
 from friedel.model.arrays import AnyArray, Image, Mask
@@ -33,13 +34,17 @@ def open_scan(frames: str | Path, params: ScanParams | None = None, base: Path |
     request = _Request(params or ScanParams(), Path.cwd() if base is None else Path(base))
     found = _read(locate(str(frames) or request.params.frames, request.base))
     source = request.frames(found)
-    shape = source.shape
-    if min(shape) < 1:
-        raise ScanError(found.name, rule="must not be empty", got=f"shape {shape}")
-    if shape[0] < FEWEST_FRAMES:
-        raise ScanError(found.name, rule=f"a scan has at least {FEWEST_FRAMES} frames", got=shape[0])
+    if min(source.shape) < 1:
+        raise ScanError(found.name, rule="must not be empty", got=f"shape {source.shape}")
+    kept = kept_frames(request.params, source.shape[0])
+    if len(kept) < FEWEST_FRAMES:
+        raise ScanError(found.name, rule=f"a scan has at least {FEWEST_FRAMES} frames", got=len(kept))
     with _naming("omega"):
-        omega = request.steps(found, source)
+        rotation = rotation_of(found, request.params.omega, source.shape[0], kept, request.base)
+    stored = rotation.stored_frames(source.shape[0])
+    if stored is not None:
+        source = SelectedFrames(source, tuple(stored.tolist()), found.name)
+    shape, steps = source.shape, rotation.grid.steps
     with _naming("dark"):
         dark = request.dark(found, shape[1:])
     with _naming("mask"):
@@ -47,15 +52,17 @@ def open_scan(frames: str | Path, params: ScanParams | None = None, base: Path |
     saturation = request.saturation(found, source)
     return Scan(
         frames=source,
-        omega_start_deg=omega.start_deg,
-        omega_step_deg=omega.step_deg,
+        omega_start_deg=steps.start_deg,
+        omega_step_deg=steps.step_deg,
         dark=dark,
         mask=mask,
         saturation=saturation,
         tiles=request.tiles(shape[1:]),
         name=found.name,
-        fingerprint=fingerprint(found, (source.shape, omega, saturation, request.params.grid_kind), dark, mask),
-        notes=tuple(_notes(found, request.params)),
+        fingerprint=fingerprint(found, _facts(source, rotation, saturation, request.params), dark, mask),
+        notes=(*_notes(found, request.params, rotation), *found.notes),
+        warnings=rotation.warnings(source.shape[0]),
+        stored_frames=stored,
     )
 
 
@@ -95,35 +102,6 @@ class _Request:
             Box(c * width, r * height, (c + 1) * width, (r + 1) * height) for r in range(rows) for c in range(cols)
         )
 
-    def steps(self, found: StoredScan, source: FrameSource) -> Steps:
-        """Where the rotation starts, and the step of a frame."""
-        omega = self.params.omega
-        if omega is None:
-            return self._found_steps(found, source, None)
-        step = omega.step_deg
-        known = Steps(0.0, step) if step is not None else self._found_steps(found, source, omega)
-        return known if omega.start_deg is None else known._replace(start_deg=omega.start_deg)
-
-    def _found_steps(self, found: StoredScan, source: FrameSource, omega: OmegaParams | None) -> Steps:
-        """From the array that the recipe names, or from the files."""
-        at = omega.at if omega is not None else None
-        angles: Angles | Steps | None = found.angles
-        if omega is not None and omega.path is not None:
-            angles = Angles(read_angles(omega.path, self.base), omega.path, omega.at)
-        if angles is None:
-            raise ScanError(
-                found.name,
-                rule="tells no angles",
-                way_out="give scan.omega = { start_deg = ..., step_deg = ... } or { path = 'file::/path' }",
-            )
-        if isinstance(angles, Steps):
-            return angles
-        images, each = found.frames.shape[0], source.shape[0] // found.frames.shape[0]
-        if each > 1 and len(angles.values_deg) == images:  # one angle an image of several frames
-            start, step = regular(angles, images, at)
-            return Steps(start, step / each)
-        return regular(angles, source.shape[0], at)
-
     def dark(self, found: StoredScan, shape: tuple[int, int]) -> Image:
         """The dark of a frame, in counts."""
         dark = self.params.dark
@@ -162,21 +140,40 @@ class _Request:
         return split_grid(images.reshape(-1, *images.shape[-2:]), rows, cols)
 
 
-def _notes(found: StoredScan, params: ScanParams) -> Iterator[str]:
+def _facts(source: FrameSource, rotation: Rotation, saturation: float, params: ScanParams) -> tuple[object, ...]:
+    """What a fingerprint knows of a scan besides its files, dark and mask."""
+    places = hashlib.sha256(rotation.grid.slot.tobytes() + rotation.kept.tobytes()).hexdigest()
+    usual = rotation.stored_frames(source.shape[0]) is None
+    facts = (source.shape, rotation.grid.steps, saturation, params.grid_kind)
+    return facts if usual else (*facts, places)
+
+
+def _notes(found: StoredScan, params: ScanParams, rotation: Rotation) -> Iterator[str]:
     """Where things were found, for `friedel inspect` and the report."""
     if about(found.frames):
         yield f"frames: {about(found.frames)}"
-    if params.omega is not None and params.omega.path is not None:
-        yield f"angles: {params.omega.path}"
-    elif isinstance(found.angles, Angles) and (params.omega is None or params.omega.step_deg is None):
-        yield f"angles: {found.angles.where}"
+    if rotation.where:
+        yield f"angles: {rotation.where}"
+    yield from rotation.notes
+    if len(rotation.kept) < rotation.stored:
+        left_out = rotation.stored - len(rotation.kept)
+        yield f"{left_out} of {rotation.stored} stored frames are left out by scan.first, scan.last and scan.skip"
     if found.dark is not None and params.dark is None:
         images = 1 if found.dark.ndim == 2 else len(found.dark)
         yield f"dark: {found.dark_from}, {'one image' if images == 1 else f'median of {images} images'}"
-    yield from found.notes
 
 
 def _read(where: ImageFiles) -> StoredScan:
+    found = _opened(where)
+    if not where.left_out:
+        return found
+    first, last = where.left_out[0].name, where.left_out[-1].name
+    names = first if first == last else f"{first}, ..., {last}"
+    note = f"{len(where.left_out)} files are left out by their names, darks and flats: {names}"
+    return replace(found, notes=(*found.notes, note))
+
+
+def _opened(where: ImageFiles) -> StoredScan:
     first = where.files[0]
     if where.kind is EDF:
         return read_edf(where.files)

@@ -11,32 +11,38 @@ EDF = frozenset({".edf", ".edf.gz", ".edf.bz2"})
 TIFF = frozenset({".tif", ".tiff"})
 NUMPY = frozenset({".npy", ".npz"})
 _KNOWN = "HDF5 (.h5 .hdf5 .hdf .nx .nxs), EDF (.edf), TIFF (.tif .tiff) or numpy (.npy .npz)"
-_BESIDE = re.compile(r"(dark|ref)", re.IGNORECASE)
+_DARK = r"dark(end|s|field|img|image)?"
+_FLAT = r"flat(s|field|img|image)?|ref(s|hst|erence|erences)?|bright(s|field)?|white(s|field)?|open_?beam"
+_BESIDE = re.compile(rf"(dark|ref)|(.*[^a-z])?({_DARK}|{_FLAT})([^a-z]|$)", re.IGNORECASE)
+_IS_DARK = re.compile(rf"dark|(.*[^a-z]){_DARK}([^a-z]|$)", re.IGNORECASE)
 
 
 class ImageFiles(NamedTuple):
-    """Files in their natural order, the family of their format, and the path inside (HDF5, npz)."""
+    """Files in their natural order, the family of their format, the path inside (HDF5, npz), and which others were
+    `left_out` by their names."""
 
     files: tuple[Path, ...]
     kind: frozenset[str]
     inner: str | None
+    left_out: tuple[Path, ...] = ()
 
 
 def locate(text: str, base: Path, *, keep_darks: bool = False) -> ImageFiles:
     """Find the files that `text` means, relative to `base`.
 
-    A folder stands for all images in it; darks and references among several files are left out, unless
-    `keep_darks`. Raises `ScanError` when there is none, when they are of several formats, or of an unknown one.
+    A folder stands for all images in it; darks and flats (`dark*`, `flat*`, `ref*`, `bright*`, `white*`) among
+    several files are left out, unless `keep_darks`, or unless the pattern itself names such. Raises `ScanError` when
+    there is none, when they are of several formats, or of an unknown one.
     """
     name, _, inner = text.partition("::")
     if not name:
         raise ScanError("scan.frames", rule="must name a file, a folder or a pattern", got=repr(text))
     path = base / Path(name).expanduser()
-    files = _expand(path, keep_darks=keep_darks)
+    files, left_out = _expand(path, keep_darks=keep_darks)
     kinds = {kind_of(file) for file in files}
     if len(kinds) > 1:
         raise ScanError(str(path), rule="must be images of one format", got=f"{len(kinds)} formats")
-    return ImageFiles(tuple(files), kinds.pop(), inner or None)
+    return ImageFiles(tuple(files), kinds.pop(), inner or None, tuple(left_out))
 
 
 def kind_of(path: Path) -> frozenset[str]:
@@ -50,14 +56,20 @@ def kind_of(path: Path) -> frozenset[str]:
     raise ScanError(str(path), rule=f"must be {_KNOWN}", got=path.suffix or "no suffix")
 
 
+def is_dark(path: Path) -> bool:
+    """Whether the name says that a file holds darks."""
+    return _IS_DARK.match(path.name) is not None
+
+
 def natural(path: Path) -> list[tuple[int, str]]:
     """Sort key: numbers by value, so that image_2 comes before image_10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
 
 
-def _expand(path: Path, *, keep_darks: bool) -> list[Path]:
+def _expand(path: Path, *, keep_darks: bool) -> tuple[list[Path], list[Path]]:
+    """The files that are meant, and those that their names leave out."""
     if path.is_file():
-        return [path]
+        return [path], []
     if path.is_dir():
         found = [file for file in path.iterdir() if file.name.lower().endswith((*EDF, *TIFF))]
         empty = "holds no EDF or TIFF images"
@@ -66,10 +78,15 @@ def _expand(path: Path, *, keep_darks: bool) -> list[Path]:
         empty = "matches no file"
     else:
         raise ScanError(str(path), rule="no such file")
+    keep_darks = keep_darks or (not path.is_dir() and _BESIDE.match(path.name) is not None)
     wanted = [file for file in found if keep_darks or not _BESIDE.match(file.name)]
+    if found and not wanted:
+        rule = f"holds only darks and flats, by their names ({min(found, key=natural).name}, ...)"
+        way_out = "if they are frames, name them by a pattern, such as 'flat*.tif'"
+        raise ScanError(str(path), rule=rule, way_out=way_out)
     if not wanted:
         raise ScanError(str(path), rule=empty)
-    return sorted(wanted, key=natural)
+    return sorted(wanted, key=natural), sorted(set(found) - set(wanted), key=natural)
 
 
 def _is_hdf5(path: Path) -> bool:

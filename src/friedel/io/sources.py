@@ -34,10 +34,11 @@ def file_extents(frames: FrameSource) -> tuple[tuple[int, ...], ...]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SelectedFrames:
-    """Some frames of a source: number i is the source's number `indices[i]`."""
+    """Some frames of a source, in any order: number i is the source's `indices[i]`, none where that is -1."""
 
     source: FrameSource
     indices: tuple[int, ...]
+    name: str = "the scan"
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -70,13 +71,18 @@ class SelectedFrames:
         return file_extents(self.source)
 
     def read(self, start: int, stop: int) -> AnyArray:
-        """Frames [start, stop)."""
-        wanted = self.indices[start:stop]
-        if wanted and wanted[-1] - wanted[0] == len(wanted) - 1:
-            return self.source.read(wanted[0], wanted[-1] + 1)
+        """Frames [start, stop); those that follow each other in the source are read together."""
+        wanted = np.array(self.indices[start:stop], np.int64)
+        if len(wanted) and wanted.min() < 0:
+            missing = start + int(np.argmin(wanted))
+            raise ScanError(f"frame {missing} of {self.name}", rule="was not recorded")
+        if len(wanted) and (np.diff(wanted) == 1).all():
+            return self.source.read(int(wanted[0]), int(wanted[-1]) + 1)
         out = np.empty((len(wanted), *self.shape[1:]), self.dtype)
-        for place, index in enumerate(wanted):
-            out[place] = self.source.read(index, index + 1)[0]
+        order = np.argsort(wanted, kind="stable")
+        for piece in np.split(order, np.flatnonzero(np.diff(wanted[order]) != 1) + 1):
+            if len(piece):
+                out[piece] = self.source.read(int(wanted[piece[0]]), int(wanted[piece[-1]]) + 1)
         return out
 
 

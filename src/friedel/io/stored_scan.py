@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from friedel.io.angles import Angles, Steps
-from friedel.model.arrays import AnyArray
+from friedel.model.arrays import AnyArray, Indices
 from friedel.model.scan import FrameSource
 
 MOST_DARKS = 64
@@ -16,7 +16,8 @@ class StoredScan:
     """Frames as stored, and what else the files say; None where they are silent.
 
     `name` is the file, with the dataset behind `::`. `dark` [row, col] or [image, row, col], read from `dark_from`,
-    and `mask` [row, col] have the shape of a stored image. `files` are what the frames are read from.
+    and `mask` [row, col] have the shape of a stored image. `files` are what the frames are read from. Where a stack
+    holds darks and flats too, `chosen` are the frames' numbers among its `images`.
     """
 
     frames: FrameSource
@@ -28,3 +29,5 @@ class StoredScan:
     mask: AnyArray | None = None
     saturation: float | None = None
     notes: tuple[str, ...] = ()
+    chosen: Indices | None = None
+    images: int = 0

@@ -13,7 +13,7 @@ import numpy as np
 from friedel.errors import OutputError
 from friedel.io.codecs import can_encode, encode_bitshuffle
 from friedel.io.h5_output import h5_output
-from friedel.model.arrays import AnyArray, Image
+from friedel.model.arrays import AnyArray, Image, Mask
 from friedel.model.stream import Executor, Serial
 
 _INT16 = np.iinfo(np.int16)
@@ -172,7 +172,8 @@ class BackgroundWriter(_FrameFile):
 
     `shape` is that of the backgrounds (images, rows, cols), `frames` the scan's number of frames, `tiles` the
     number of read-outs, `noise` the standard deviation per pixel [row, col] of clean frames in counts, where it
-    was measured. Its methods `background` and `gains` are those of a `PreprocessObserver`.
+    was measured, `dead` the pixels [row, col] that were found to tell nothing. Its methods `background` and `gains`
+    are those of a `PreprocessObserver`.
     """
 
     def __init__(
@@ -183,9 +184,10 @@ class BackgroundWriter(_FrameFile):
         frames: int,
         tiles: int = 1,
         noise: Image | None = None,
+        dead: Mask | None = None,
     ) -> None:
         super().__init__(path, shape, "f4", compress=False)
-        self._noise = noise
+        self._noise, self._dead = noise, dead
         self._centres = np.zeros(shape[0], dtype=np.int64)
         self._gains = np.ones((frames, tiles), dtype=np.float32)
 
@@ -204,6 +206,8 @@ class BackgroundWriter(_FrameFile):
         if self._noise is not None:
             noise = self._entry.create_dataset("noise", data=np.asarray(self._noise, dtype=np.float32))
             noise.attrs["units"] = "counts"
+        if self._dead is not None:
+            self._entry.create_dataset("dead", data=self._dead.astype(np.uint8))
 
 
 def write_background(

@@ -12,7 +12,7 @@ import numpy as np
 from friedel.errors import FriedelError
 from friedel.model.arrays import AnyArray, Mask
 from friedel.model.row_table import RowTable, row_of
-from friedel.model.scan import at_most_half_a_turn
+from friedel.model.scan import Gaps, at_most_half_a_turn
 
 
 class Column(NamedTuple):
@@ -41,7 +41,7 @@ FLAG_MEANINGS: Mapping[Flag, str] = MappingProxyType(
         Flag.TOUCHES: "touches another blob",
         Flag.EDGE: "edge of the detector",
         Flag.EXCLUDED: "touches masked or excluded",
-        Flag.SCAN_END: "first or last frame",
+        Flag.SCAN_END: "first or last frame, or beside a missing one",
         Flag.FULL_TURN: "full turn",
         Flag.SATURATED: "saturated",
         Flag.REPLACED: "bridged a corrupt frame",
@@ -152,6 +152,7 @@ class BlobTable(RowTable):
     `columns` maps every name of `COLUMNS` to an array over all blobs, `extra` further columns (the truth's).
     `reason` [blob] holds `Reason` codes, 0 for kept. `shape` is the scan's (frames, rows, cols), and frame f has
     its middle at `omega_start_deg + (f + 0.5) * omega_step_deg`. `wrapped` says whether last and first frame touch.
+    Frames in `gaps` were not recorded: nothing is known of what lies there, and no blob reaches over them.
     `threshold_unit` is that of the column `threshold`: "counts", or "sigma" where the noise is per pixel.
     Raises `FriedelError` for columns that are missing or of several lengths, for a `spot3d_id` that is not the row,
     and for kept blobs after rejected ones.
@@ -166,6 +167,7 @@ class BlobTable(RowTable):
     wrapped: bool = False
     extra: Mapping[str, AnyArray] = field(default_factory=dict)
     threshold_unit: str = "counts"
+    gaps: Gaps = ()
 
     def __post_init__(self) -> None:
         missing = set(COLUMN) - set(self.columns)

@@ -1,12 +1,13 @@
 """A scan as the stages see it: frames that can be read, and what belongs to them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from friedel.errors import ScanError
-from friedel.model.arrays import AnyArray, Image, Mask
+from friedel.model.arrays import AnyArray, Image, Indices, Mask
 
 FEWEST_FRAMES = 3
 HALF_TURN_DEG = 180.0
@@ -20,6 +21,24 @@ def at_most_half_a_turn(frames: int, omega_step_deg: float) -> bool:
     """
     step = abs(omega_step_deg)
     return frames * step <= HALF_TURN_DEG + 1e-6 + 2 * step
+
+
+Gaps = tuple[tuple[int, int], ...]
+"""Ranges [start, stop) of frames that are missing between others, ascending."""
+
+
+def gaps_in(present: Mask) -> Gaps:
+    """Where `present` [frame] is False."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], ~present, [0]]).astype(np.int8)))
+    return tuple((int(start), int(stop)) for start, stop in edges.reshape(-1, 2))
+
+
+def as_ranges(numbers: Iterable[int], most: int = 8) -> str:
+    """Numbers as in a recipe, [3, "7-9"]; no more than `most` entries."""
+    ordered = np.unique(np.fromiter(numbers, np.int64))
+    pieces = np.split(ordered, np.flatnonzero(np.diff(ordered) != 1) + 1)
+    told = [str(piece[0]) if len(piece) == 1 else f'"{piece[0]}-{piece[-1]}"' for piece in pieces if len(piece)]
+    return "[" + ", ".join([*told[:most], *(["..."] if len(told) > most else [])]) + "]"
 
 
 class Box(NamedTuple):
@@ -94,6 +113,10 @@ class Scan:
     frame f covers [start + f*step, start + (f+1)*step). `dark` is float32 [row, col] in raw counts. `mask` is
     True at bad pixels. `tiles` are the parts of a frame with a read-out of their own (one box when there is
     just one). `fingerprint` identifies the input: a run resumes only on the same one.
+
+    `stored_frames` [frame] is the number of each frame in the input, -1 where none was recorded (None: all are
+    there, in the order of the input). Reading one that is missing raises `ScanError`; the first and the last are
+    never missing. `warnings` say what is odd about the input.
     """
 
     frames: FrameSource
@@ -106,6 +129,8 @@ class Scan:
     name: str = "scan"
     fingerprint: str = ""
     notes: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
+    stored_frames: Indices | None = None
 
     def __post_init__(self) -> None:
         frames, rows, cols = self.frames.shape
@@ -120,6 +145,10 @@ class Scan:
                 )
         if not np.isfinite(self.omega_step_deg) or self.omega_step_deg == 0:
             raise ScanError(f"omega step of {self.name}", rule="must not be 0", got=self.omega_step_deg)
+        stored = self.stored_frames
+        if stored is not None and (len(stored) != frames or stored[[0, -1]].min() < 0):
+            rule = f"must say of each of the {frames} frames where it is, of the first and last that they are there"
+            raise ScanError(f"stored frames of {self.name}", rule=rule, got=len(stored))
         if not self.tiles:
             object.__setattr__(self, "tiles", (Box(0, 0, cols, rows),))
 
@@ -159,6 +188,22 @@ class Scan:
     def at_most_half_a_turn(self) -> bool:
         """Whether no spot of it can have a partner half a turn away."""
         return at_most_half_a_turn(self.shape[0], self.omega_step_deg)
+
+    @property
+    def present(self) -> Indices:
+        """The frames that were recorded, ascending."""
+        if self.stored_frames is None:
+            return np.arange(self.shape[0])
+        return np.flatnonzero(self.stored_frames >= 0)
+
+    @property
+    def gaps(self) -> Gaps:
+        """Frames that are missing."""
+        return () if self.stored_frames is None else gaps_in(self.stored_frames >= 0)
+
+    def stored_frame(self, frame: int) -> int:
+        """The number in the input of a frame, by which `scan.skip` calls it."""
+        return frame if self.stored_frames is None else int(self.stored_frames[frame])
 
     def omega_deg(self, frame: float) -> float:
         """Angle at a (fractional) frame: its nominal omega is the middle of the exposure."""

@@ -105,6 +105,7 @@ def new_record(scan: Scan, settings: Mapping[str, Any] | None = None) -> RunReco
         "omega_start_deg": scan.omega_start_deg,
         "omega_step_deg": scan.omega_step_deg,
         "full_turn": scan.full_turn,
+        "missing_frames": [list(gap) for gap in scan.gaps],
         "saturation": scan.saturation,
         "notes": list(scan.notes),
         "settings": dict(settings or {}),

@@ -10,6 +10,7 @@ from friedel.model.arrays import AnyArray, Mask
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Box, Scan
 from friedel.model.stream import Executor, Serial
+from friedel.preprocess.dead_areas import dead_areas
 from friedel.preprocess.direct_beam import beam_box, beam_warning, margin_boxes
 from friedel.preprocess.frame_cleaner import FrameCleaner, RawFrame
 from friedel.preprocess.noise import local_sigma, robust_sigma
@@ -49,10 +50,16 @@ def measure_baseline(scan: Scan, params: PreprocessParams, executor: Executor | 
     numbers, raw = read_probe_frames(scan, executor)
     shape = scan.shape[1:]
     dead = hardly_numbers(raw, shape)
-    warnings = [_dead_warning(scan, dead), _turn_warning(scan, params)]
+    warnings = [*scan.warnings, _dead_warning(scan, dead), _turn_warning(scan, params)]
     scan = without(scan, dead)
     constants = PixelConstants.of(scan)
     probe = ProbeFrames.of(numbers, raw, constants, shape, executor)
+    stuck = dead_areas(scan, params, probe, executor)
+    if stuck is not None:
+        warnings.append(_stuck_warning(stuck))
+        scan, dead = without(scan, stuck), stuck if dead is None else dead | stuck
+        constants = PixelConstants.of(scan)
+        probe = probe.masked(stuck, constants)
     warnings.append(_dark_warning(scan, probe))
     beam = beam_box(scan, params, probe)
     warnings.append(beam_warning(scan, params, probe, beam))
@@ -75,6 +82,16 @@ def measure_baseline(scan: Scan, params: PreprocessParams, executor: Executor | 
     factor = _window_factor(_LOST[params.despeckle], len(frames), window)
     image = image * np.float32(factor)
     return replace(baseline, sigma=float(sigma) * factor, sigma_image=image, warnings=tuple(filter(None, warnings)))
+
+
+def dead_pixels(scan: Scan, params: PreprocessParams) -> int:
+    """How many pixels a run would mask by itself. Raises `ScanError` where no frame can be used."""
+    numbers, raw = read_probe_frames(scan, Serial())
+    dead = hardly_numbers(raw, scan.shape[1:])
+    scan = without(scan, dead)
+    probe = ProbeFrames.of(numbers, raw, PixelConstants.of(scan), scan.shape[1:], Serial())
+    stuck = dead_areas(scan, params, probe, Serial())
+    return sum(int(np.count_nonzero(mask)) for mask in (dead, stuck) if mask is not None)
 
 
 def _usable(cleaner: FrameCleaner, probe: ProbeFrames) -> list[RawFrame]:
@@ -108,6 +125,14 @@ def _dead_warning(scan: Scan, dead: Mask | None) -> str:
     return (
         f"{count} pixels are no numbers (or the largest number of their type) in more than half of the frames "
         f"looked at: they are masked; scan.mask keeps this from being said"
+    )
+
+
+def _stuck_warning(stuck: Mask) -> str:
+    return (
+        f"{np.count_nonzero(stuck)} pixels outside the beam are saturated, constant or wild in more than half of "
+        f"the frames looked at (gaps between modules, dead columns): they are masked; scan.mask keeps this from "
+        f"being said"
     )
 
 

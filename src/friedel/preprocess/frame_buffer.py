@@ -124,10 +124,10 @@ class FrameBuffer:
 
     def _read(self, batch: int) -> tuple[Indices, AnyArray, dict[int, str]]:
         """Scan frames of a batch, across the ends of the scan where windows go on there."""
-        count = self.scan.shape[0]
+        present = self.schedule.present
         start = batch * BATCH - self.schedule.lead
         stop = min(start + BATCH, self.schedule.stop - self.schedule.lead)
-        frames = np.arange(start, stop) % count
+        frames = present[np.arange(start, stop) % len(present)]
         cuts = [0, *(np.flatnonzero(np.diff(frames) != 1) + 1), len(frames)]
         pieces = [self.raw.read(int(frames[a]), int(frames[b - 1]) + 1) for a, b in pairwise(cuts)]
         raw = pieces[0][0] if len(pieces) == 1 else np.concatenate([piece for piece, _ in pieces])

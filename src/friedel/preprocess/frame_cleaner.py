@@ -128,11 +128,18 @@ class FrameCleaner:
         return out
 
     def block(self, start: int, stop: int, executor: Executor | None = None) -> CleanBlock:
-        """Clean frames [start, stop) in memory of their own; frames are shared among threads."""
+        """Clean frames [start, stop) in memory of their own; frames are shared among threads.
+
+        Those that were not recorded are empty.
+        """
         _, rows, cols = self.scan.shape
         out = np.empty((stop - start, rows, cols), np.float32)
+        missing = {frame for first, last in self.scan.gaps for frame in range(max(first, start), min(last, stop))}
 
         def work(frame: int) -> tuple[Indices, Indices, bool]:
+            if frame in missing:
+                out[frame - start] = 0
+                return NO_PIXELS, NO_PIXELS, False
             raw = self.raw(frame)
             invalid = self._clean_into(raw, self.constants, WHOLE, out[frame - start])
             return self._saturated(raw.image.ravel()), invalid, raw.replaced

@@ -1,7 +1,7 @@
 """A few evenly spaced frames, read before the pass: what is measured on them, and the median of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -57,13 +57,25 @@ class ProbeFrames:
         noise = _pixel_noise(raw, level, constants)
         return cls(numbers, raw.reshape(-1, rows, cols), median.reshape(rows, cols), noise)
 
+    def without(self, dead: Mask) -> Self:
+        """The same with more pixels [row, col] masked, as long as nobody asks for the noise."""
+        return replace(self, median=np.where(dead, np.float32(0), self.median))
+
+    def masked(self, dead: Mask, constants: PixelConstants) -> Self:
+        """The same with more pixels [row, col] masked, `constants` being those that belong to it."""
+        level = self.median.ravel() + constants.dark[: self.median.size]
+        noise = _pixel_noise(self.raw.reshape(len(self.raw), -1), level, constants)
+        return replace(self.without(dead), noise=noise)
+
 
 def read_probe_frames(scan: Scan, executor: Executor) -> tuple[tuple[int, ...], AnyArray]:
     """Up to 32 evenly spaced frames that can be used: their numbers, and raw counts [frame, pixel].
 
     Raises `ScanError` where none of them can be used.
     """
-    wanted = np.unique(np.linspace(0, scan.shape[0] - 1, min(PROBE_FRAMES, scan.shape[0])).round().astype(int))
+    present = scan.present
+    evenly = np.linspace(0, len(present) - 1, min(PROBE_FRAMES, len(present))).round().astype(int)
+    wanted = present[np.unique(evenly)]
     reader = RawFrames(scan, lambda _: "")
     read = [
         (int(k), frame)

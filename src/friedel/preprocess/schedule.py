@@ -16,12 +16,15 @@ from friedel.preprocess.params import PreprocessParams
 class Group:
     """Frames [start, stop) of the scan, and the windows of the backgrounds that they need.
 
-    Windows [starts[b], stops[b]) belong to backgrounds `first` + b and count in buffer frames; `first_batch` and
-    `stop_batch` are the batches that must be in the buffer for windows and frames.
+    In the buffer, the frames that were recorded are [begin, end). Windows [starts[b], stops[b]) belong to
+    backgrounds `first` + b and count in buffer frames; `first_batch` and `stop_batch` are the batches that must be
+    in the buffer for windows and frames.
     """
 
     start: int
     stop: int
+    begin: int
+    end: int
     first: int
     starts: Indices
     stops: Indices
@@ -29,12 +32,32 @@ class Group:
     stop_batch: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Schedule:
-    """The course of one scan: `frames` in the scan, `lead` frames of its end read before its start (wrap)."""
+    """The course of one scan: `frames` in the scan, `lead` frames of its end read before its start (wrap).
+
+    Only the frames `present` (ascending) were recorded, the first and the last among them. The buffer holds nothing
+    else: windows are as wide in angle as ever, and hold fewer frames where some are missing.
+    """
 
     params: PreprocessParams
     frames: int
+    present: Indices
+
+    @classmethod
+    def whole(cls, params: PreprocessParams, frames: int) -> "Schedule":
+        """Of a scan in which no frame is missing."""
+        return cls(params, frames, np.arange(frames))
+
+    @property
+    def recorded(self) -> int:
+        """How many frames there are."""
+        return len(self.present)
+
+    def buffer_frame(self, frame: int) -> int:
+        """The first buffer frame at or behind a frame; beyond the ends the scan goes on with its other end."""
+        turn, inside = divmod(frame, self.frames)
+        return int(self.lead + turn * self.recorded + np.searchsorted(self.present, inside))
 
     @property
     def clips_all(self) -> bool:
@@ -54,7 +77,9 @@ class Schedule:
     @property
     def lead(self) -> int:
         """Buffer frame of scan frame 0."""
-        return self.params.half_window if self.wraps else 0
+        if not self.wraps:
+            return 0
+        return self.recorded - int(np.searchsorted(self.present, self.frames - self.params.half_window))
 
     @property
     def backgrounds(self) -> int:
@@ -66,18 +91,20 @@ class Schedule:
         return self.params.half_step + background * self.params.step
 
     def window(self, background: int) -> tuple[int, int]:
-        """Buffer frames [start, stop) whose median a background is."""
+        """Buffer frames [start, stop) whose median a background is; one at least, also far inside a gap."""
         centre, half = self.centre(background), self.params.half_window
-        if self.wraps:
-            return centre, centre + 2 * half + 1
-        if self.params.wrap:
-            return 0, self.frames
-        return max(centre - half, 0), min(centre + half + 1, self.frames)
+        if self.params.wrap and not self.wraps:
+            return 0, self.recorded
+        first, stop = centre - half, centre + half + 1
+        if not self.wraps:
+            first, stop = max(first, 0), min(stop, self.frames)
+        begin, end = self.buffer_frame(first), self.buffer_frame(stop)
+        return begin, max(end, begin + 1)
 
     @property
     def stop(self) -> int:
         """One past the last buffer frame."""
-        return self.window(self.backgrounds - 1)[1] if self.wraps else self.frames
+        return self.window(self.backgrounds - 1)[1] if self.wraps else self.recorded
 
     def groups(self, windows_per_block: int) -> Iterator[Group]:
         """The scan, `windows_per_block` backgrounds (or, without background, batches of frames) at a time."""
@@ -86,10 +113,13 @@ class Schedule:
             stop = min(start + step * windows_per_block, self.frames)
             first, last = start // step, -(-stop // step)
             windows = [self.window(b) for b in range(first, last)] if self.subtracts else []
-            reach = [*windows, (start + self.lead, stop + self.lead)]
+            begin, end = self.buffer_frame(start), self.buffer_frame(stop)
+            reach = [*windows, (begin, end)]
             yield Group(
                 start,
                 stop,
+                begin,
+                end,
                 first,
                 np.array([a for a, _ in windows], np.int64),
                 np.array([b for _, b in windows], np.int64),

@@ -10,7 +10,7 @@ from friedel.kernels.preprocess.moving_median import median_of_planes
 from friedel.kernels.preprocess.subtract_background import clean_batch
 from friedel.model.arrays import Frames, Image, Indices
 from friedel.model.baseline import Baseline
-from friedel.model.scan import Scan
+from friedel.model.scan import Scan, as_ranges
 from friedel.model.stream import CleanBlock, Executor, PreprocessObserver, Serial
 from friedel.preprocess.frame_buffer import Batch, FrameBuffer, expand, halves_per_value
 from friedel.preprocess.params import PreprocessParams
@@ -44,7 +44,7 @@ def clean_blocks(
     """
     if windows_per_block < 1:
         raise InputError("windows_per_block", rule="must be at least 1", got=windows_per_block)
-    schedule = Schedule(params, scan.shape[0])
+    schedule = Schedule(params, scan.shape[0], scan.present)
     schedule.warn()
     scan = without(scan, baseline.dead)
     buffer = FrameBuffer.of(scan, params, baseline, schedule, schedule.slots(windows_per_block))
@@ -57,7 +57,7 @@ def buffer_bytes(
     """Bytes that `clean_blocks` holds: the buffer, the backgrounds, two blocks, and raw frames being read."""
     frames, rows, cols = scan_shape
     pixels = -(-rows * cols // TILE) * TILE
-    schedule = Schedule(params, frames)
+    schedule = Schedule.whole(params, frames)
     buffer = (
         schedule.slots(windows_per_block) * (BATCH * 2 + 1) * halves_per_value(params)
     )  # the 1 is room for `used`
@@ -96,7 +96,10 @@ def _stream(
             _make_backgrounds(buffer, group, backgrounds, executor)
             if observer is not None:
                 _show_backgrounds(buffer, group, backgrounds, (offset, scale), observer)
-        for start, stop in _pieces(group, buffer.schedule.lead, size):
+        for start, stop, recorded in _pieces(group, buffer.schedule, size):
+            if not recorded:
+                yield _nothing(start, stop, (rows, cols))
+                continue
             out = buffers[made % _BUFFERS][: stop - start]
             made += 1
             _clean(buffer, params, group, start, stop, backgrounds, scale, executor, out)
@@ -143,14 +146,28 @@ def _make_backgrounds(buffer: FrameBuffer, group: Group, backgrounds: Image, exe
         pass
 
 
-def _pieces(group: Group, lead: int, size: int) -> Iterator[tuple[int, int]]:
-    """Scan frames [start, stop) of each block: never across two batches."""
-    start = group.start
+def _pieces(group: Group, schedule: Schedule, size: int) -> Iterator[tuple[int, int, bool]]:
+    """Scan frames [start, stop) of each block, never across two batches, and whether they were recorded."""
+    start, at = group.start, group.begin
     while start < group.stop:
-        batch_stop = ((start + lead) // BATCH + 1) * BATCH - lead
-        stop = min(start + size, batch_stop, group.stop)
-        yield start, stop
+        if at == group.end or schedule.buffer_frame(start + 1) == at:
+            behind = group.stop if at == group.end else int(schedule.present[at - schedule.lead])
+            stop = min(start + size, behind)
+            yield start, stop, False
+        else:
+            most = min(size, (at // BATCH + 1) * BATCH - at, group.end - at)
+            here = schedule.present[at - schedule.lead :][:most] - start
+            stop = start + int(np.count_nonzero(here == np.arange(len(here))))
+            yield start, stop, True
+            at += stop - start
         start = stop
+
+
+def _nothing(start: int, stop: int, shape: tuple[int, int]) -> CleanBlock:
+    """Frames that were not recorded: there is nothing in them."""
+    none = np.empty(0, np.int64)
+    frames = np.broadcast_to(np.float32(0), (stop - start, *shape))
+    return CleanBlock(start, frames, none, np.zeros(stop - start, np.bool_), none)
 
 
 def _clean(
@@ -165,7 +182,7 @@ def _clean(
     out: Frames,
 ) -> None:
     _, rows, cols = buffer.scan.shape
-    number, at = divmod(start + buffer.schedule.lead, BATCH)
+    number, at = divmod(buffer.schedule.buffer_frame(start), BATCH)
     which = np.full(BATCH, -1, np.int64)
     background = np.arange(start, stop) // params.step - group.first if len(group.starts) else 0
     which[at : at + stop - start] = background
@@ -199,7 +216,7 @@ def _clean(
 
 def _block(buffer: FrameBuffer, start: int, stop: int, frames: Frames) -> CleanBlock:
     pixels = buffer.scan.shape[1] * buffer.scan.shape[2]
-    number, at = divmod(start + buffer.schedule.lead, BATCH)
+    number, at = divmod(buffer.schedule.buffer_frame(start), BATCH)
     batch = buffer.batches[number]
     saturated: list[Indices] = []
     invalid: list[Indices] = []
@@ -216,33 +233,38 @@ class _ReadLog:
 
     def __init__(self, scan: Scan) -> None:
         self._scan = scan
-        self._corrupt = 0
+        self._recorded = len(scan.present)
+        self._corrupt: list[int] = []
 
     def take(self, batch: Batch, start: int, observer: PreprocessObserver | None) -> None:
-        """One batch, whose first frame is `start` (beyond the scan where windows wrap: seen again, not counted)."""
-        count = self._scan.shape[0]
-        inside = [i for i in range(len(batch.frames)) if 0 <= start + i < count]
+        """One batch, whose first frame is recorded as number `start` (beyond the scan where windows wrap: seen
+        again, not counted)."""
+        inside = [i for i in range(len(batch.frames)) if 0 <= start + i < self._recorded]
         if not inside:
             return
         here = slice(inside[0], inside[-1] + 1)
+        frames = batch.frames[here]
         if observer is not None:
-            observer.gains(start + inside[0], batch.gains[here].astype(np.float32))
+            for piece in np.split(np.arange(len(frames)), np.flatnonzero(np.diff(frames) != 1) + 1):
+                observer.gains(int(frames[piece[0]]), batch.gains[here][piece].astype(np.float32))
             clipped = int(batch.clipped[here].sum())
             if clipped:
                 observer.clipped(clipped)
-        for i in inside:
-            if start + i in batch.replaced:
-                self._corrupt += 1
+        for frame in frames.tolist():
+            if frame in batch.replaced:
+                self._corrupt.append(frame)
                 if observer is not None:
-                    observer.corrupt(start + i, batch.replaced[start + i])
-                self._refuse_too_many(batch.replaced[start + i])
+                    observer.corrupt(frame, batch.replaced[frame])
+                self._refuse_too_many(batch.replaced[frame])
 
     def _refuse_too_many(self, why: str) -> None:
-        most = max(CORRUPT_LEAST, int(CORRUPT_SHARE * self._scan.shape[0]))
-        if self._corrupt > most:
+        most = max(CORRUPT_LEAST, int(CORRUPT_SHARE * self._recorded))
+        if len(self._corrupt) > most:
+            stored = [self._scan.stored_frame(frame) for frame in self._corrupt]
             raise ScanError(
                 f"frames of {self._scan.name}",
                 rule=f"at most {most} may be corrupt",
                 got=f"more; the last one: {why}",
-                way_out="leave the bad frames out of the scan, or check the file and scan.frames",
+                way_out=f"leave the bad frames out with scan.first, scan.last or scan.skip (so far they are stored "
+                f"frames {as_ranges(stored)}), or check the file and scan.frames",
             )

@@ -156,6 +156,12 @@ def _scan_facts(inputs: ReportInputs) -> list[tuple[str, str]]:
     facts += [(label, text(known[name])[:16]) for name, label in names.items() if name in known]
     if inputs.beam is not None:
         facts.append(("direct beam", text(list(inputs.beam)) + " (cols, rows)"))
+    dead = int(inputs.measured.get("dead_pixels", 0))
+    if dead:
+        facts.append(("dead pixels", f"{dead:,} that tell nothing in most frames are masked"))
+    missing = sum(stop - start for start, stop in blobs.gaps) if blobs is not None else 0
+    if missing:
+        facts.append(("missing frames", f"{missing:,}: no blob reaches over them"))
     if inputs.sigma:
         facts.append(("noise", f"{short(inputs.sigma)} counts"))
     facts += [("note", str(note)) for note in known.get("notes", ())]

@@ -71,4 +71,5 @@ def _baseline(inputs: ReportInputs) -> Baseline:
     return Baseline(
         tuple(measured.get("sample", ())), inputs.beam, inputs.margins, float(measured["reference_level"]),
         float(measured.get("scale", 1.0)), float(measured.get("offset", 0.0)), inputs.sigma, noise,
+        dead=None if stored is None else stored.dead,
     )  # fmt: skip

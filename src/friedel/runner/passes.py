@@ -167,6 +167,7 @@ def baseline_facts(baseline: Baseline) -> dict[str, Any]:
         "scale": baseline.scale,
         "offset": baseline.offset,
         "sigma": baseline.sigma,
+        "dead_pixels": 0 if baseline.dead is None else int(baseline.dead.sum()),
     }
 
 
@@ -188,6 +189,7 @@ def _background_writer(job: Job, baseline: Baseline) -> BackgroundWriter:
         frames=frames,
         tiles=len(job.scan.tiles),
         noise=baseline.sigma_image,
+        dead=baseline.dead,
     )
 
 
@@ -215,6 +217,7 @@ def _segmented(job: Job, blocks: Iterable[CleanBlock], baseline: Baseline) -> Bl
             omega_start_deg=job.scan.omega_start_deg,
             omega_step_deg=job.scan.omega_step_deg,
             wrap=job.recipe.segment.wraps(job.scan.full_turn),
+            gaps=job.scan.gaps,
             noise_image=job.segment_images.noise,
             executor=job.executor,
             scratch=scratch,
@@ -229,6 +232,7 @@ def _preprocess_record(job: Job, baseline: Baseline, notes: Notes, clock: Clock,
         seconds=clock.making,
         counts={
             "frames": job.scan.shape[0],
+            "missing_frames": job.scan.shape[0] - len(job.scan.present),
             "corrupt_frames": len(notes.corrupt_frames),
             "clipped_voxels": notes.clipped_voxels,
             "windows_per_block": job.plan.windows_per_block,

@@ -36,8 +36,9 @@ def _from_absorption(job: Job, setup: Setup) -> SampleMask:
     box, margins = baseline.beam, sorted(baseline.margins)
     if box is None or len(margins) < 2:
         raise InputError("direct beam", rule="must be seen with a margin on both sides of the sample")
-    count = min(scan.shape[0], MOST_ANGLES)
-    chosen = np.unique(np.linspace(0, scan.shape[0] - 1, count).round().astype(np.int64))
+    present = scan.present
+    count = min(len(present), MOST_ANGLES)
+    chosen = present[np.unique(np.linspace(0, len(present) - 1, count).round().astype(np.int64))]
     dark = scan.dark[box.slices]
 
     def light(frame: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

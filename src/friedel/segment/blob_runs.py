@@ -8,6 +8,7 @@ import numpy as np
 from friedel.kernels.segment.runs_by_blob import RunsByBlob, expand_runs
 from friedel.model.arrays import AnyArray, Indices
 from friedel.model.blobs import BlobTable, Voxels
+from friedel.model.scan import Gaps
 from friedel.model.scratch import MemoryScratch, Scratch
 from friedel.segment.limits import limit_reasons, order_of_rows
 from friedel.segment.params import SegmentParams
@@ -31,6 +32,7 @@ class BlobRuns:
     omega_step_deg: float
     wrapped: bool
     threshold_unit: str
+    gaps: Gaps = ()
 
     def __len__(self) -> int:
         """Number of voxels of all rows."""
@@ -64,7 +66,7 @@ class BlobRuns:
     def _table(self, voxels: Voxels) -> BlobTable:
         return BlobTable(
             self.columns, self.reason, voxels, self.shape, self.omega_start_deg, self.omega_step_deg, self.wrapped,
-            threshold_unit=self.threshold_unit,
+            threshold_unit=self.threshold_unit, gaps=self.gaps,
         )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from friedel.errors import InputError
 from friedel.model.arrays import Image, Mask
 from friedel.model.baseline import Baseline
 from friedel.model.blobs import BlobTable
+from friedel.model.scan import Gaps
 from friedel.model.scratch import Scratch
 from friedel.model.stream import CleanBlock, Executor, Serial
 from friedel.segment.blob_runs import BlobRuns
@@ -42,6 +43,7 @@ def segment(
     omega_start_deg: float,
     omega_step_deg: float,
     wrap: bool,
+    gaps: Gaps = (),
     noise_image: Image | None = None,
     executor: Executor | None = None,
     on_progress: Callable[[int], None] | None = None,
@@ -51,9 +53,10 @@ def segment(
 
     `exclude` and `mask` [row, col] are True at pixels that belong to nothing; without `exclude` (None) the
     parameters say what is excluded, the beam being the baseline's. `wrap` says that the last frame touches the
-    first. With unit = "sigma" thresholds are multiples of the baseline's sigma, or are compared with
-    float32(value / noise) where the noise is an image (`noise_image`, else the baseline's). `on_progress` is called
-    with the number of frames done. Voxels of finished blobs wait in `scratch` (default: memory), where those of the
+    first; frames in `gaps` were not recorded (nothing is in them). With unit = "sigma" thresholds are multiples of
+    the baseline's sigma, or are compared with float32(value / noise) where the noise is an image (`noise_image`,
+    else the baseline's). `on_progress` is called with the number of frames done. Voxels of finished blobs wait in
+    `scratch` (default: memory), where those of the
     table stay. Raises `NoiseError` when a frame is too full of bright voxels, `InputError` when the noise or an
     excluded box does not fit.
     """
@@ -63,7 +66,7 @@ def segment(
     )
     thresholds = Thresholds.of(params, sigma_of(baseline))
     waiting = OpenComponents(scan_shape, thresholds.seed_threshold, params.connectivity, wrap=wrap)
-    ledger = Ledger(params, Rotation(scan_shape, omega_start_deg, omega_step_deg, wrap), scratch)
+    ledger = Ledger(params, Rotation(scan_shape, omega_start_deg, omega_step_deg, wrap, gaps), scratch)
     for block in in_order(blocks, scan_shape):
         for components in waiting.push(find_bright(block, frame_threshold, executor)):
             ledger.add(_found(components, thresholds, params, executor))
@@ -99,6 +102,7 @@ def solve(
     *,
     omega_start_deg: float,
     omega_step_deg: float,
+    gaps: Gaps = (),
     sigma: float | None = None,
     executor: Executor | None = None,
 ) -> BlobRuns:
@@ -120,7 +124,7 @@ def solve(
         raise InputError(
             "connectivity", rule=f"must be {marks.connectivity}, as the components'", got=params.connectivity
         )
-    ledger = Ledger(params, Rotation(marks.shape, omega_start_deg, omega_step_deg, marks.turn > 0))
+    ledger = Ledger(params, Rotation(marks.shape, omega_start_deg, omega_step_deg, marks.turn > 0, gaps))
     ledger.add(_found(components, thresholds, params, executor or Serial()))
     return ledger.runs()
 

@@ -9,8 +9,9 @@ import numpy as np
 from friedel.errors import FriedelWarning
 from friedel.kernels.segment.moments import REAL, WHOLE
 from friedel.kernels.segment.runs_by_blob import RunsByBlob
-from friedel.model.arrays import AnyArray, Floats, Indices
-from friedel.model.blobs import COLUMN, BlobTable
+from friedel.model.arrays import AnyArray, Floats, Indices, Mask
+from friedel.model.blobs import COLUMN, BlobTable, Flag
+from friedel.model.scan import Gaps
 from friedel.model.scratch import MemoryScratch, Scratch
 from friedel.segment.blob_runs import BlobRuns, expanded, in_order
 from friedel.segment.limits import limit_reasons, order_of_rows
@@ -25,13 +26,22 @@ class Rotation:
     """How the frames of a scan lie in the rotation, and whether the last one touches the first.
 
     `shape` is the scan's (frames, rows, cols). Frame f has its middle at `omega_start_deg + (f + 0.5) *
-    omega_step_deg`.
+    omega_step_deg`. Frames in `gaps` are missing: a blob beside one is cut, as at an end of the scan.
     """
 
     shape: tuple[int, int, int]
     omega_start_deg: float
     omega_step_deg: float
     wrapped: bool
+    gaps: Gaps = ()
+
+    def beside_a_gap(self, first: Indices, stop: Indices) -> Mask:
+        """Of blobs that reach from frame `first` to `stop` - 1 (unwrapped), whether the next one is missing."""
+        frames = self.shape[0]
+        missing = np.zeros(frames, np.bool_)
+        for begin, end in self.gaps:
+            missing[begin:end] = True
+        return np.asarray(missing[(first - 1) % frames] | missing[stop % frames])
 
 
 class Ledger:
@@ -70,6 +80,7 @@ class Ledger:
         return BlobRuns(
             columns, reason, in_order(by_blob._replace(offset=offset), order), self._values.whole(), rotation.shape,
             rotation.omega_start_deg, rotation.omega_step_deg, rotation.wrapped, self._threshold_unit,
+            gaps=rotation.gaps,
         )  # fmt: skip
 
     def table(self) -> BlobTable:
@@ -81,7 +92,7 @@ class Ledger:
         rotation = self._rotation
         return BlobTable(
             columns, reason, voxels, rotation.shape, rotation.omega_start_deg, rotation.omega_step_deg,
-            rotation.wrapped, threshold_unit=self._threshold_unit,
+            rotation.wrapped, threshold_unit=self._threshold_unit, gaps=rotation.gaps,
         )  # fmt: skip
 
     def _by_blob(self) -> RunsByBlob:
@@ -143,6 +154,7 @@ def _columns(parts: list[SeedRows], rotation: Rotation) -> dict[str, AnyArray]:
             "flags": np.int64,
         }.items()
     }  # fmt: skip
+    own["flags"] = own["flags"] | Flag.SCAN_END * rotation.beside_a_gap(w["start"], w["stop"])
     return own | {
         "spot3d_id": np.arange(len(r["sum"])),
         "s_raw": r["row"], "f_raw": r["col"], "sc": r["row"], "fc": r["col"],

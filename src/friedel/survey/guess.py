@@ -138,18 +138,19 @@ def _refusals(scan: Scan, baseline: Baseline) -> Iterator[str]:
     if lost > max(seen // 10, 1):
         yield (
             f"{lost} of {seen} frames looked at cannot be read or have one value everywhere: a run stops at "
-            f"more than {CORRUPT_SHARE:.0%} of them; leave them out of scan.frames"
+            f"more than {CORRUPT_SHARE:.0%} of them; leave them out (scan.first, scan.last, scan.skip)"
         )
 
 
 def _from_scan(scan: Scan) -> Values:
-    """What a recipe says about the input although its files tell: so that a reader sees it."""
-    return {
-        "scan": {
-            "omega": {"start_deg": scan.omega_start_deg, "step_deg": scan.omega_step_deg},
-            "saturation": scan.saturation,
-        }
-    }
+    """What a recipe says about the input although its files tell: so that a reader sees it.
+
+    Angles of frames that are missing, or stored in another order, are more than a start and a step: left to the
+    files.
+    """
+    steps = {"start_deg": scan.omega_start_deg, "step_deg": scan.omega_step_deg}
+    omega = {"omega": steps} if scan.stored_frames is None else {}
+    return {"scan": {**omega, "saturation": scan.saturation}}
 
 
 def _scan_notes(scan: Scan) -> dict[str, str]:

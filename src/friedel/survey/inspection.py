@@ -9,6 +9,7 @@ from friedel.io import open_scan
 from friedel.io.scan_params import OmegaParams, ScanParams
 from friedel.model.arrays import AnyArray
 from friedel.model.scan import Scan
+from friedel.preprocess import PreprocessParams, dead_pixels
 
 Facts = dict[str, Any]
 INSPECTED_FRAMES = 16
@@ -33,14 +34,20 @@ def inspect_scan(params: ScanParams) -> Facts:
         stop = scan.omega_start_deg + frames * scan.omega_step_deg
         turn = ", a full turn" if scan.full_turn else ""
         facts["omega"] = f"{scan.omega_start_deg:g}° to {stop:g}° in steps of {scan.omega_step_deg:g}°{turn}"
+    if scan.gaps:
+        facts["recorded"] = f"{len(scan.present)} of the {frames} frames"
     if "dark" not in wrong:
         facts["dark"] = f"{float(scan.dark.mean()):.1f} counts on average"
     facts["mask"] = f"{int(scan.mask.sum())} bad pixels"
+    dead = _dead_pixels(scan)
+    if dead:
+        facts["dead"] = f"{dead} more pixels tell nothing in most frames: a run masks them"
     facts["saturation"] = f"{scan.saturation:g} counts"
     if len(scan.tiles) > 1:
         facts["tiles"] = f"{len(scan.tiles)} read-outs a frame"
     facts["notes"] = list(scan.notes)
-    facts["problems"] = [*wrong.values(), *_problems(scan, dark_known="dark" not in wrong, facts=facts)]
+    odd = scan.warnings if "omega" not in wrong else ()
+    facts["problems"] = [*wrong.values(), *odd, *_problems(scan, dark_known="dark" not in wrong, facts=facts)]
     return {name: value for name, value in facts.items() if value != [] or name == "problems"}
 
 
@@ -68,9 +75,17 @@ def _stand_in(params: ScanParams, part: str) -> dict[str, Any]:
     return {}
 
 
+def _dead_pixels(scan: Scan) -> int:
+    try:
+        return dead_pixels(scan, PreprocessParams())
+    except ScanError:
+        return 0
+
+
 def _problems(scan: Scan, *, dark_known: bool, facts: Facts) -> list[str]:
     """What a few frames show."""
-    where = np.unique(np.linspace(0, scan.shape[0] - 1, INSPECTED_FRAMES).astype(int))
+    present = scan.present
+    where = present[np.unique(np.linspace(0, len(present) - 1, INSPECTED_FRAMES).astype(int))]
     found: dict[str, list[int]] = {}
     levels = []
     for frame in where.tolist():

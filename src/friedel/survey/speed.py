@@ -42,10 +42,11 @@ class _Repeated:
 
 def measure_speed(scan: Scan, recipe: Recipe, executor: Executor) -> Speed:
     """Read some frames, then clean a strip of them as often as one median window is long."""
-    count = min(READ_FRAMES, scan.shape[0])
+    first = scan.present[:READ_FRAMES].tolist()
+    count = len(first)
     begin = time.perf_counter()
     strip = _strip(scan)
-    frames = np.stack(list(executor.map(lambda k: scan.frames.read(k, k + 1)[0][strip.slices], range(count))))
+    frames = np.stack(list(executor.map(lambda k: scan.frames.read(k, k + 1)[0][strip.slices], first)))
     read_s = (time.perf_counter() - begin) / count
     part = _part(scan, frames, strip, 2 * recipe.preprocess.half_window + 1)
     params = recipe.preprocess.replaced(normalise="none", beam="none", margin="auto")
@@ -68,5 +69,6 @@ def _strip(scan: Scan) -> Box:
 def _part(scan: Scan, frames: AnyArray, strip: Box, count: int) -> Scan:
     source = _Repeated(frames, (count, *frames.shape[1:]))
     return replace(
-        scan, frames=source, dark=scan.dark[strip.slices], mask=scan.mask[strip.slices], tiles=(), name="part"
-    )
+        scan, frames=source, dark=scan.dark[strip.slices], mask=scan.mask[strip.slices], tiles=(), name="part",
+        stored_frames=None, warnings=(),
+    )  # fmt: skip

@@ -24,7 +24,9 @@ def routes(session: Session) -> list[Route]:
         return JSONResponse({"masked": int(np.count_nonzero(after)), "revision": session.revision, **changes})
 
     async def mask(request: Request) -> Response:
-        here = session.scan.mask
+        baseline = session.scan_pass.baseline
+        dead = None if baseline is None else baseline.dead
+        here = session.scan.mask if dead is None else session.scan.mask | dead
         return array_response(
             here.view(np.uint8), pack=flag(request, "pack"), edited=session.project.mask is not None
         )

@@ -144,6 +144,7 @@ def _scan_facts(scan: Scan) -> dict[str, Any]:
         "omega_start_deg": scan.omega_start_deg,
         "omega_step_deg": scan.omega_step_deg,
         "full_turn": scan.full_turn,
+        "missing": [list(gap) for gap in scan.gaps],
         "saturation": plain(scan.saturation),
         "notes": list(scan.notes),
     }
@@ -151,7 +152,7 @@ def _scan_facts(scan: Scan) -> dict[str, Any]:
 
 def _baseline_facts(baseline: Baseline) -> dict[str, Any]:
     facts = baseline_facts(baseline)
-    return {name: facts[name] for name in ("beam", "margins", "sigma", "reference_level")}
+    return {name: facts[name] for name in ("beam", "margins", "sigma", "reference_level", "dead_pixels")}
 
 
 def _file(project: Project) -> dict[str, Any] | None:

@@ -35,7 +35,8 @@ class BlobLookup(NamedTuple):
 
 class Window(NamedTuple):
     """What the scan sees: rows, cols; `first` and signed `sweep` of omega; smallest |sin eta|; `boxes` (m,4) col0,
-    row0, col1, row1 that are not looked at."""
+    row0, col1, row1 that are not looked at; `gaps` (k,2) from and to, as turned from `first`, that were not
+    recorded."""
 
     rows: float
     cols: float
@@ -43,6 +44,7 @@ class Window(NamedTuple):
     sweep: float
     least_sin_eta: float
     boxes: Floats
+    gaps: Floats
 
 
 def make_blob_lookup(
@@ -67,7 +69,7 @@ def make_blob_lookup(
 @njit(cache=True, nogil=True)
 def predict_spots(g: Any, position: Any, wavelength: float, plane: Any, window: Any, out: Any, state: Any) -> None:
     """out (2n,4) = omega, row, col, |sin eta| and state (2n) of both solutions of every g (n,3), sample frame."""
-    rows, cols, first, sweep, least_sin_eta, boxes = window
+    rows, cols, first, sweep, least_sin_eta, boxes, gaps = window
     solutions = np.empty(2)
     hit = np.empty(2)
     for i in range(g.shape[0]):
@@ -94,6 +96,9 @@ def predict_spots(g: Any, position: Any, wavelength: float, plane: Any, window: 
             on = 0.0 <= hit[0] <= rows - 1.0 and 0.0 <= hit[1] <= cols - 1.0
             if not on or out[spot, 3] < least_sin_eta or turned > abs(sweep):
                 state[spot] = POSSIBLE
+            for k in range(gaps.shape[0]):
+                if gaps[k, 0] <= turned <= gaps[k, 1]:
+                    state[spot] = POSSIBLE
             for b in range(boxes.shape[0]):
                 if boxes[b, 0] - 0.5 <= hit[1] <= boxes[b, 2] and boxes[b, 1] - 0.5 <= hit[0] <= boxes[b, 3]:
                     state[spot] = POSSIBLE
