@@ -230,7 +230,7 @@ def _element(text: str) -> str:
 def _is_hall(text: str) -> bool:
     try:
         return len(gemmi.symops_from_hall(text)) > 0
-    except RuntimeError:
+    except (RuntimeError, ValueError):
         return False
 
 

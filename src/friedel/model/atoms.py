@@ -98,9 +98,9 @@ class CellAtoms:
 
 
 def is_element(name: str) -> bool:
-    """Whether it is the symbol of a chemical element (gemmi reads just the first letters of a longer word)."""
-    element = gemmi.Element(name)
-    return bool(element.atomic_number > 0 and element.name == name)
+    """Whether it is the symbol of a chemical element whose form factors are known: up to californium."""
+    element = gemmi.Element(name)  # gemmi reads just the first letters of a longer word
+    return bool(element.atomic_number > 0 and element.name == name and element.it92 is not None)
 
 
 def _places(xyz: Sequence[float], group: SpaceGroup, orthogonal: Floats) -> Floats:

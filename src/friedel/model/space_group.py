@@ -245,7 +245,7 @@ def _settings(group: Any) -> Iterator[Any]:
 def _operation(text: str) -> Any:
     try:
         return gemmi.Op(text.strip(" '\""))
-    except RuntimeError:
+    except (RuntimeError, ValueError, OverflowError):  # gemmi's own message may be cut within a letter
         raise SetupError("symmetry operation", rule='must read like "-y, x-y, z+1/3"', got=repr(text)) from None
 
 
