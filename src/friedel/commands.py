@@ -155,7 +155,9 @@ def run(
             progress=progress,
             warned=warned,
         )
-        if report and not (out / REPORT).exists():  # what is there was made of these results
+        if (
+            report and not (out / REPORT).exists() and os.access(out, os.W_OK)
+        ):  # one that is there is of these results
             progress.stage("report")
             _report_if_possible(out)
     return out

@@ -1,13 +1,10 @@
 """What a finished run has left in the output folder, to be taken instead of being worked out again."""
 
-from functools import partial
-
 from friedel.errors import FriedelError
 from friedel.model.scan import Scan
 from friedel.model.setup import Setup
 from friedel.output_folder.files import PAIRS
 from friedel.output_folder.reader import OutputFolder
-from friedel.output_folder.record import same_size
 from friedel.recipe import Recipe
 from friedel.runner.lock import at_work
 from friedel.runner.segment_images import SegmentImages, read_segment_images
@@ -17,7 +14,7 @@ from friedel.runner.stage_hashes import stage_hashes
 def is_finished(stage: str, recipe: Recipe, scan: Scan, folder: OutputFolder) -> bool:
     """Whether the folder holds the result of a stage, of these parameters and this scan.
 
-    Files are known by their sizes: who works with one asks whether it is `unchanged`. While a run is at work files
+    Files are known at a glance: who works with one asks whether it is `unchanged`. While a run is at work files
     come before they are recorded: what it recorded holds.
     """
     record = folder.record
@@ -28,7 +25,7 @@ def is_finished(stage: str, recipe: Recipe, scan: Scan, folder: OutputFolder) ->
         wanted = stage_hashes(recipe, scan, segment_images)[stage]
         if at_work(folder.path):
             return stage in record.stages and record.stages[stage].hash == wanted
-        return record.finished(stage, wanted, partial(same_size, folder.path))
+        return record.finished(stage, wanted, folder.seems_unchanged)
     except (FriedelError, OSError):
         return False
 

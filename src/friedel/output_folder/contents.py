@@ -14,13 +14,16 @@ class Contents:
         self._known: dict[tuple[str, int, int, int, int], Output] = {}
 
     def holds(self, file: str, expected: Output) -> bool:
-        """Whether a file holds what it did when it was recorded.
+        """Whether a file holds what it did when it was recorded: what a run asks before it uses a file.
 
-        Results that no stage reads (`UNREAD`) are read only if they were written to after `run.json`.
+        Of results that no stage reads (`UNREAD`) a glance is enough.
         """
+        return self.seems_to_hold(file, expected) if file in UNREAD else self.surely_holds(file, expected)
+
+    def seems_to_hold(self, file: str, expected: Output) -> bool:
+        """The same at a glance: a file is read only if it was written to after `run.json`."""
         try:
-            state = (self._out / file).stat()
-            recorded = (self._out / RECORD).stat().st_mtime_ns if file in UNREAD else 0
+            state, recorded = (self._out / file).stat(), (self._out / RECORD).stat().st_mtime_ns
         except OSError:
             return False
         if state.st_size == expected.bytes and max(state.st_mtime_ns, state.st_ctime_ns) < recorded:

@@ -47,7 +47,7 @@ from friedel.output_folder.files import (
     stage_of,
     way_to,
 )
-from friedel.output_folder.record import RunRecord, StageRecord, read_run_record
+from friedel.output_folder.record import Output, RunRecord, StageRecord, read_run_record
 from friedel.recipe import Recipe
 from friedel.recipe.usable import load_usable
 
@@ -98,6 +98,16 @@ class OutputFolder:
         """Whether a file holds what the run left in it; one that `run.json` does not know counts as unchanged."""
         left = self.record.outputs.get(file) if self.record is not None else None
         return left is None or self._contents.surely_holds(file, left)
+
+    def seems_unchanged(self, file: str, left: Output) -> bool:
+        """Whether a file holds what the run left in it, at a glance; see `Contents`."""
+        return self._contents.seems_to_hold(file, left)
+
+    @property
+    def changed(self) -> list[str]:
+        """Files of the finished stages that are gone, or have changed since the run, at a glance."""
+        outputs = self.record.outputs if self.record is not None else {}
+        return [file for file, left in outputs.items() if not self.seems_unchanged(file, left)]
 
     def needed(self, part: Part | None, file: str) -> Part:
         """A part, for those who cannot do without. Raises the `FriedelError` that says what is wrong with its file.

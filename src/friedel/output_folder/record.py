@@ -5,7 +5,7 @@ import json
 import math
 import platform
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from friedel.errors import OutputError
 from friedel.io.store import atomic
 from friedel.model.scan import Scan
 from friedel.output_folder.files import CLEAN, RECORD, STAGE_FILES, STAGES
+from friedel.output_folder.record_values import check
 
 PACKAGES = ("friedel", "numpy", "numba", "h5py", "hdf5plugin", "pydantic")
 
@@ -82,12 +83,8 @@ class RunRecord:
         last = self.outputs
         return all(holds(file, last[file]) or holds(file, mine) for file, mine in record.outputs.items())
 
-    def changed(self, out: Path) -> list[str]:
-        """Files of the finished stages that are gone, or of another size than the run left them with."""
-        return [file for file, left in self.outputs.items() if not same_size(out, file, left)]
-
     def damaged(self, out: Path) -> Iterator[tuple[str, str]]:
-        """The same by content: name, and what is wrong. Every file is read."""
+        """Files that are not as the run left them: name, and what is wrong. Every file is read."""
         for file, expected in self.outputs.items():
             if not (out / file).is_file():
                 yield file, "is missing"
@@ -126,15 +123,12 @@ def read_run_record(out: Path) -> RunRecord | None:
     path = out / RECORD
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        stages = {name: _stage(stage) for name, stage in values["stages"].items()}
-        unknown = next((name for name in stages if name not in STAGES), None)
-        if unknown is not None:
-            raise ValueError(f"a stage named {unknown!r}")
-        versions, facts = _table(values, "versions", str), _table(values, "input", object)
-        return RunRecord(versions, _usual(facts, FACTS), stages)
+        check(values)
+        stages = {name: _stage(values["stages"][name]) for name in STAGES if name in values["stages"]}
+        return RunRecord(values["versions"], values["input"], stages)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise OutputError(
             str(path), rule="cannot be understood", got=error, way_out="--restart begins anew"
         ) from None
@@ -147,70 +141,11 @@ def output_of(path: Path) -> Output:
     return Output(digest, path.stat().st_size)
 
 
-FACTS: Mapping[str, tuple[type, ...]] = {
-    "fingerprint": (str,),
-    "name": (str,),
-    "shape": (list,),
-    "dtype": (str,),
-    "omega_start_deg": (int, float),
-    "omega_step_deg": (int, float),
-    "full_turn": (bool,),
-    "saturation": (int, float, str),
-    "notes": (list,),
-    "settings": (dict,),
-}
-"""Types of what `run.json` says about the input. No number may be infinite in JSON: then it is a text."""
-PARTS: Mapping[str, tuple[type, ...]] = {
-    "hash": (str,),
-    "started": (str,),
-    "seconds": (int, float),
-    "counts": (dict,),
-    "measured": (dict,),
-    "warnings": (list,),
-}
-"""Types of what it says about a stage."""
-
-
-def _stage(values: Any) -> StageRecord:
-    """Of plain values; what no stage says today is left out. Raises `TypeError` for a value of another type."""
-    known = {name: part for name, part in _usual(_is_table("a stage", values), PARTS).items() if name in PARTS}
-    if not all(isinstance(text, str) for text in known.get("warnings", ())):
-        raise TypeError("warnings that are no texts")
-    return StageRecord(**known, outputs={name: _output(one) for name, one in values.get("outputs", {}).items()})
-
-
-def _output(values: Any) -> Output:
-    usual = _usual(_is_table("an output", values), {"sha256": (str,), "bytes": (int,)})
-    return Output(usual["sha256"], usual["bytes"])
-
-
-def _table(values: Mapping[str, Any], name: str, kind: type) -> dict[str, Any]:
-    table = _is_table(name, values[name])
-    for key, value in table.items():
-        if not isinstance(value, kind):
-            raise TypeError(f"{name}.{key} is {value!r}")
-    return table
-
-
-def _is_table(name: str, values: Any) -> dict[str, Any]:
-    if not isinstance(values, dict):
-        raise TypeError(f"{name} is no table")
-    return values
-
-
-def _usual(values: dict[str, Any], kinds: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
-    """The same, if all that is known has a type that it may have."""
-    for name, allowed in kinds.items():
-        value = values.get(name)
-        if name in values and (not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed)):
-            raise TypeError(f"{name} is {value!r}")
-    return values
-
-
-def same_size(out: Path, file: str, expected: Output) -> bool:
-    """Whether a file is there, as large as it was: what a glance tells."""
-    path = out / file
-    return path.is_file() and path.stat().st_size == expected.bytes
+def _stage(values: Mapping[str, Any]) -> StageRecord:
+    """Of plain values; what no stage says today is left out."""
+    known = {one.name: values[one.name] for one in fields(StageRecord) if one.name in values}
+    outputs = values.get("outputs", {}).items()
+    return StageRecord(**{**known, "outputs": {name: Output(one["sha256"], one["bytes"]) for name, one in outputs}})
 
 
 def _finite(value: Any) -> Any:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from friedel.errors import FriedelWarning, OutputError
 from friedel.io.store import atomic
-from friedel.output_folder.files import REPORT
+from friedel.output_folder.files import RECORD, REPORT
 from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.page import render
 
@@ -20,8 +20,8 @@ def write_report(out: Path) -> Path:
     """
     inputs = ReportInputs.open(out, checked=True)
     html = render(inputs)
-    for error in inputs.errors.values():
-        if isinstance(error, OutputError):
+    for file, error in inputs.errors.items():
+        if isinstance(error, OutputError) and file != RECORD:
             warnings.warn(f"the report leaves out {error}", FriedelWarning, stacklevel=2)
     with atomic(out / REPORT) as partial:
         partial.write_text(html, encoding="utf-8")

@@ -262,7 +262,7 @@ class Project:
             found.append(Trouble("results", f"{self.out} is not an output folder", "`friedel run` makes one"))
         if record is None or results.recipe is None or self.at_work:
             return found
-        changed = [name for name in record.changed(self.out) if not any(name in one.text for one in found)]
+        changed = [name for name in results.changed if not any(name in one.text for one in found)]
         if changed:
             text = f"not as the run in {self.out} left them: {', '.join(changed)}"
             found.append(Trouble("results", text, "running again makes them anew"))

@@ -70,7 +70,7 @@ def session_facts(session: Session) -> dict[str, Any]:
     scan, baseline = project.scan, session.scan_pass.baseline
     record = project.results.record
     stages = record.stages if record is not None else {}
-    lost = set() if record is None else set(record.changed(project.out))
+    lost = set() if record is None else set(project.results.changed)
     with warnings_heard():  # what the draft warns of was told when it was read
         file = _file(project)
     return {
