@@ -10,6 +10,7 @@ import numpy as np
 from friedel.errors import ScanError
 from friedel.io.angles import Angles, regular
 from friedel.io.h5_frames import h5_frames
+from friedel.io.hdf5_file import first_images, numbers
 from friedel.io.stored_scan import MOST_DARKS, StoredScan
 from friedel.model.arrays import AnyArray
 
@@ -48,7 +49,7 @@ def read_bliss(scan: h5py.Group, path: str, stack: h5py.Dataset, darks: Iterable
         name=f"{scan.file.filename}::{path}",
         files=(Path(scan.file.filename),),
         angles=_angles(scan, stack.shape[0]),
-        dark=None if dark is None else dark[:MOST_DARKS],
+        dark=None if dark is None else first_images(dark, MOST_DARKS),
         dark_from="" if dark is None else str(dark.name),
     )
 
@@ -97,7 +98,7 @@ def _is_regular(angles: Angles) -> bool:
 
 def _array(item: object) -> AnyArray | None:
     if isinstance(item, h5py.Dataset) and item.ndim == 1 and item.dtype.kind in "iuf":
-        return np.asarray(item[()])
+        return numbers(item)
     return None
 
 

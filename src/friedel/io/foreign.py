@@ -15,8 +15,6 @@ import numpy as np
 
 from friedel.errors import CapacityError, FriedelError, ScanError
 
-MOST_TEXT_BYTES = 64_000_000
-"""A text that people or programs write for us (recipe, CIF, `.par`, run.json) is never larger."""
 MOST_FRAMES, MOST_FRAME_BYTES = 10_000_000, 1 << 32
 SMALL_BYTES = 1 << 26
 """Numbers that are read whatever their file stores of them: memory for them is there."""
@@ -90,11 +88,3 @@ def check_frames(shape: Sequence[int], dtype: Any, name: str) -> None:
     if frames > MOST_FRAMES or math.prod(image) * np.dtype(dtype).itemsize > MOST_FRAME_BYTES:
         rule = f"must hold at most {MOST_FRAMES} frames of {MOST_FRAME_BYTES} bytes each"
         raise ScanError(name, rule=rule, got=f"{dtype} of shape {tuple(shape)}", way_out="is it damaged?")
-
-
-def text_of(path: Path, *, encoding: str = "utf-8", errors: str = "strict") -> str:
-    """A text file. Raises `OSError` and `UnicodeError` as Python does, `ValueError` for one that is too large."""
-    size = path.stat().st_size
-    if size > MOST_TEXT_BYTES:
-        raise ValueError(f"{size} bytes, which is no text that people write")
-    return path.read_text(encoding=encoding, errors=errors)

@@ -12,7 +12,6 @@ import gemmi
 import numpy as np
 
 from friedel.errors import InputError
-from friedel.io.foreign import parsing, text_of
 from friedel.model.setup import KEV_ANGSTROM, rotation
 
 NEEDED = ("distance", "y_center", "z_center", "y_size", "z_size", "wavelength")
@@ -63,8 +62,10 @@ def read_par(path: Path) -> dict[str, Any]:
 
 
 def _values(path: Path) -> dict[str, str]:
-    with parsing(path, InputError, rule="is not a text of names and values"):
-        lines = text_of(path).splitlines()
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(str(path), rule="is not a text of names and values") from error
     parts = (line.split(None, 1) for line in lines if not line.lstrip().startswith("#"))
     return {part[0].replace("-", "_"): part[1].strip() for part in parts if len(part) == 2}
 

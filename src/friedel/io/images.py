@@ -1,13 +1,11 @@
 """Single images and stacks that go with a scan: darks, masks, angles in a file."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 
 from friedel.errors import ScanError
 from friedel.io.edf import read_edf_images
-from friedel.io.foreign import parsing
 from friedel.io.hdf5 import read_dataset, read_only_dataset
 from friedel.io.npy import load_array
 from friedel.io.paths import EDF, HDF5, TIFF, ImageFiles, locate
@@ -102,6 +100,7 @@ def _read(where: ImageFiles) -> AnyArray:
 
 
 def _text_column(file: Path) -> Floats:
-    with parsing(file, rule="must hold one angle a line"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # an empty file is refused by its number of angles
+    try:
         return np.loadtxt(file, dtype=np.float64, delimiter="," if file.suffix == ".csv" else None)
+    except (OSError, ValueError) as error:
+        raise ScanError(str(file), rule="must hold one angle a line", got=str(error).splitlines()[0]) from error

@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 
 from friedel.errors import FriedelError, InputError
 from friedel.io.background_reader import Backgrounds
-from friedel.io.foreign import parsing, text_of
+from friedel.io.foreign import parsing
 from friedel.io.setup_record import load_setup
 from friedel.io.shape_store import read_shapes
 from friedel.io.store import (
@@ -252,7 +252,7 @@ class OutputFolder:
         """`evaluation.json`, the parts that speak of what is in the folder; empty where there is none."""
 
         def read(path: Path) -> dict[str, Any]:
-            values = json.loads(text_of(path))
+            values = json.loads(path.read_text(encoding="utf-8"))
             if not isinstance(values, dict):
                 raise ValueError("is not a table")
             return self._of_this_result(values)

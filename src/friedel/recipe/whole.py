@@ -7,7 +7,6 @@ from typing import Any, Literal
 from friedel.assemble import AssembleParams
 from friedel.errors import RecipeError
 from friedel.index import IndexParams
-from friedel.io.foreign import text_of
 from friedel.io.scan_params import ScanParams
 from friedel.match import MatchParams
 from friedel.params import Params, parameter
@@ -85,13 +84,12 @@ def read_values(path: Path, *, way_out: str = "`friedel init SCAN` writes a reci
 
 def _read(path: Path, way_out: str) -> dict[str, Any]:
     try:
-        text = text_of(path)
+        return toml_of(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
         raise RecipeError(str(path), rule="no such file", way_out=way_out) from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text file"
+    except (OSError, UnicodeDecodeError) as error:
+        reason = "not a text file" if isinstance(error, UnicodeDecodeError) else error.strerror
         raise RecipeError(str(path), rule=f"cannot be read: {reason}") from None
-    return toml_of(text, str(path))
 
 
 def dump(recipe: Recipe, notes: Mapping[str, str] | None = None, *, head: str = "", comments: bool = True) -> str:
