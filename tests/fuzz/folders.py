@@ -51,16 +51,16 @@ class Folders:
     def one(self, rng: Random) -> str:
         """One file spoiled, seldom two; then whatever looks at it."""
         spoiled = rng.sample(FILES, rng.choice((1, 1, 1, 2)))
-        for name in spoiled:
-            self._spoil(self._out / name, rng)
         try:
+            for name in spoiled:
+                self._spoil(self._out / name, rng)
             return self._looked_at(rng, truth="truth.h5" in spoiled)
         finally:
             for name, data in self._valid.items():
                 path = self._out / name
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path)
-                if name in spoiled:
+                if name in (*spoiled, "evaluation.json"):
                     path.unlink(missing_ok=True)
                     path.write_bytes(data)
             for name in ("blobs.csv", "map.vtkhdf", "report.html", "map.dream3d", "grains.map"):
@@ -132,6 +132,8 @@ def _put(file: h5py.File, rng: Random) -> None:
     """Change one member of one of our files: its values, type, shape, attributes, or take it out."""
     names: list[str] = []
     file.visit(names.append)
+    if not names:
+        return
     name = rng.choice(sorted(names))
     place, what = file[name], rng.randrange(9)
     if what == 0:

@@ -11,7 +11,7 @@ from friedel.cli import run_command
 from friedel.errors import FriedelError
 
 EXIT_CODES = (0, 1, 2, 3)
-LONGEST_LINE = 4000
+LONGEST_LINE = 30_000
 
 
 class Kind(Protocol):

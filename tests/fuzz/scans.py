@@ -234,7 +234,7 @@ class Hdf5Structures:
             place = file.get(name, file)
             place.attrs[rng.choice(ATTRIBUTES)] = odd_array(rng)
         elif what == 7:
-            claimed = rng.choice(((10**12, 10, 12), (6, 10**6, 10**6), (2**62, 1, 1), (10**5, 3000, 3000)))
+            claimed = rng.choice(((10**12, 10, 12), (6, 10**6, 10**6), (10**15, 1, 1), (10**5, 3000, 3000)))
             file.create_dataset(name, claimed, "u2", chunks=(1, 1, 1) if rng.random() < 0.2 else True)
         elif what == 8:
             shape = rng.choice((SHAPE, (3, 10, 12), (10**9, 10, 12)))
@@ -244,7 +244,7 @@ class Hdf5Structures:
             )
             file.create_virtual_dataset(name, layout)
         else:
-            external = [(rng.choice(("raw.bin", "other.h5", "/dev/zero")), 0, rng.choice((10, 1440, 2**60)))]
+            external = [(rng.choice(("raw.bin", "other.h5", "/dev/zero")), 0, rng.choice((10, 1440, 2**40)))]
             file.create_dataset(name, SHAPE, "u2", external=external)
 
 

@@ -11,6 +11,7 @@ from friedel.errors import ScanError
 from friedel.io.angles import Angles, in_degrees, stored_angles
 from friedel.io.angular_grid import angular_grid
 from friedel.io.h5_frames import h5_frames
+from friedel.io.hdf5_file import first_images, numbers
 from friedel.io.stored_scan import MOST_DARKS, StoredScan
 from friedel.model.arrays import AnyArray
 
@@ -49,7 +50,7 @@ def read_bliss(scan: h5py.Group, path: str, stack: h5py.Dataset, darks: Iterable
         name=f"{scan.file.filename}::{path}",
         files=(Path(scan.file.filename),),
         angles=_angles(scan, stack.shape[0]),
-        dark=None if dark is None else dark[:MOST_DARKS],
+        dark=None if dark is None else first_images(dark, MOST_DARKS),
         dark_from="" if dark is None else str(dark.name),
     )
 
@@ -100,7 +101,7 @@ def _is_on_a_grid(angles: Angles) -> bool:
 
 def _array(item: object) -> AnyArray | None:
     if isinstance(item, h5py.Dataset) and item.ndim == 1 and item.dtype.kind in "iuf":
-        return np.asarray(item[()])
+        return numbers(item)
     return None
 
 

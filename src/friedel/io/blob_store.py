@@ -93,7 +93,7 @@ def read_blobs_group(file: h5py.Group) -> BlobTable:
     Raises `KeyError` for what is missing, `FriedelError` for columns of another type and numbers that cannot be.
     """
     peaks, rejected = file["peaks"], file["rejected"]
-    parts = [read_columns(group, COLUMNS) for group in (peaks, rejected)]
+    parts = [read_columns(group, COLUMNS, {}) for group in (peaks, rejected)]
     shape = _shape(file)
     reason = [int(Reason.KEPT)] * len(parts[0]["spot3d_id"]) + _reasons(rejected)
     columns = {column.name: np.concatenate([part[column.name] for part in parts]) for column in COLUMNS}

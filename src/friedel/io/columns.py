@@ -11,12 +11,15 @@ from friedel.model.arrays import AnyArray, Indices
 from friedel.model.blobs import Column
 
 
-def read_columns(group: h5py.Group, schema: Iterable[Column]) -> dict[str, AnyArray]:
+def read_columns(
+    group: h5py.Group, schema: Iterable[Column], tails: Mapping[str, tuple[int, ...]]
+) -> dict[str, AnyArray]:
     """The columns of a table by name, one row an entry, in the types of the schema.
 
-    Raises `KeyError` for one that is missing, `FriedelError` for one of another type or number of rows.
+    `tails` are the shapes of entries that are more than a number. Raises `KeyError` for one that is missing,
+    `FriedelError` for one of another type or number of rows.
     """
-    found = {column.name: read_column(group, column.name, column.dtype) for column in schema}
+    found = {one.name: read_column(group, one.name, one.dtype, tails.get(one.name, ())) for one in schema}
     lengths = {len(values) for values in found.values()}
     if len(lengths) > 1:
         raise FriedelError(f"{group.name}", rule="columns must be of one length", got=sorted(lengths))

@@ -165,6 +165,8 @@ def _frames_by_fabio(path: Path) -> Iterator[EdfFrame]:
     with parsing(path, rule="cannot be read as EDF"), fabio.open(str(path)) as image:
         for number in range(image.nframes):
             frame = image.get_frame(number)
+            if len(frame.shape) != 2:
+                raise ValueError(f"an image of {len(frame.shape)} dimensions")
             yield EdfFrame(path, number, dict(frame.header), 0, frame.shape, None)
 
 

@@ -22,7 +22,7 @@ import h5py
 import numpy as np
 
 from friedel.errors import InputError
-from friedel.io.hdf5_file import opened
+from friedel.io.hdf5_file import numbers, opened
 from friedel.model.arrays import Floats
 
 UNIT_UM = {"mm": 1e3, "um": 1.0, "m": 1e6}
@@ -148,7 +148,7 @@ def _numbers(group: h5py.Group, name: str) -> Floats | None:
     dataset = group.get(name)
     if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "iuf" or not dataset.size:
         return None
-    return np.asarray(dataset[()], dtype=np.float64).ravel()
+    return np.asarray(numbers(dataset), dtype=np.float64).ravel()
 
 
 def _vector(path: Path, group: h5py.Group, name: str, default: list[float] | None) -> Floats:

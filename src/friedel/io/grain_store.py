@@ -9,7 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from friedel.errors import InputError
+from friedel.errors import FriedelError, InputError
 from friedel.io.blob_store import read_attributes
 from friedel.io.columns import check_finite, check_pointer, check_range, checked, read_columns
 from friedel.io.h5_output import h5_output
@@ -50,6 +50,13 @@ _ARRAYS: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "strain": ("f8", (6,)),
 }
 """Type and shape of an entry of each array of a `GrainTable`."""
+_OF_BLOBS = ("blobs", "shared", "hkl", "residuals")
+_MAY_BE_EMPTY = ("hkl", "residuals", "expected", "null_completeness", "null_limit", "strain")
+_VECTORS = {
+    "centre_um": (3,), "semi_axes_um": (3,), "axes": (3, 3), "aspect_ratio": (2,), "slip_plane": (3,),
+    "slip_direction": (3,), "slip_normal": (3,), "slip_vector": (3,), "normal": (3,),
+}  # fmt: skip
+"""Columns of a `Description` whose entries are more than a number."""
 
 
 def write_grains(
@@ -103,8 +110,8 @@ def read_description(path: str | Path) -> Description | None:
     with opened(path, InputError, rule="holds half a description") as file:
         if "boundaries" not in file:
             return None
-        grains = read_columns(file["grains"], GRAIN_COLUMNS)
-        boundaries = read_columns(file["boundaries"], BOUNDARY_COLUMNS)
+        grains = read_columns(file["grains"], GRAIN_COLUMNS, _VECTORS)
+        boundaries = read_columns(file["boundaries"], BOUNDARY_COLUMNS, _VECTORS)
         for name in ("grain_id_a", "grain_id_b"):
             check_range(boundaries[name], 1, len(grains["n_voxels"]) + 1, f"boundaries/{name}")
         axis = checked(np.asarray(file["boundaries"].attrs["load_axis"]), "attribute load_axis", "f8")
@@ -128,12 +135,23 @@ def read_grains_group(group: h5py.Group) -> GrainTable:
     for name, (dtype, tail) in _ARRAYS.items():
         if name in values:
             values[name] = checked(np.asarray(values[name]), f"{group.name}/{name}", dtype, tail)
+    _check_lengths(values)
     table = GrainTable(**values)
     check_pointer(table.blob_pointer, len(table), len(table.blobs), f"{group.name}/blob_pointer")
     check_range(table.blobs, 0, np.iinfo(np.int64).max, f"{group.name}/blobs")
     check_range(table.phase, 0, max(len(table.phases), 1) if table.phases else 1000, f"{group.name}/phase")
     check_finite({name: values[name] for name in ("U", "UBI", "position_um", "completeness")}, str(group.name))
     return table
+
+
+def _check_lengths(values: Mapping[str, Any]) -> None:
+    """Raise `FriedelError` for an array that has not one entry a grain, or a blob of a grain."""
+    grains, blobs = len(values["position_um"]), len(values["blobs"])
+    for name in _ARRAYS:
+        rows = grains + 1 if name == "blob_pointer" else blobs if name in _OF_BLOBS else grains
+        got = len(values.get(name, ()))
+        if got != rows and not (got == 0 and name in _MAY_BE_EMPTY):
+            raise FriedelError(f"grains/{name}", rule=f"must have {rows} entries", got=got)
 
 
 def write_columns(group: h5py.Group, columns: Mapping[str, AnyArray], schema: Iterable[Column]) -> None:

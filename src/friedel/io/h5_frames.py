@@ -12,13 +12,10 @@ from friedel.io.byte_reader import ByteReader
 from friedel.io.chunk_cache import ChunkCache
 from friedel.io.chunks import ContiguousFrames, Place, direct_frames
 from friedel.io.foreign import check_frames, parsing
-from friedel.io.hdf5_file import open_h5, opened
+from friedel.io.hdf5_file import DEEPEST_VIRTUAL, check_chunks, check_circle, open_h5, opened
 from friedel.io.sources import JoinedFrames, SelectedFrames
 from friedel.model.arrays import AnyArray
 from friedel.model.scan import FrameSource
-
-_DEEPEST = 8
-"""Virtual datasets of virtual datasets (a BLISS master, its scan file, the detector's files) go no deeper."""
 
 
 def h5_frames(dataset: h5py.Dataset, depth: int = 0, cache: ChunkCache | None = None) -> FrameSource:
@@ -35,7 +32,10 @@ def h5_frames(dataset: h5py.Dataset, depth: int = 0, cache: ChunkCache | None = 
             got=f"{dataset.dtype} of shape {dataset.shape}",
         )
     check_frames(dataset.shape, dataset.dtype, f"{dataset.file.filename}::{dataset.name}")
+    check_chunks(dataset)
     if dataset.is_virtual:
+        if depth == 0:
+            check_circle(dataset)
         return _virtual_frames(dataset, depth, cache)
     if dataset.external is not None:
         return _external_frames(dataset)
@@ -112,7 +112,7 @@ def _external_frames(dataset: h5py.Dataset) -> FrameSource:
 def _virtual_frames(dataset: h5py.Dataset, depth: int, cache: ChunkCache) -> FrameSource:
     """The sources of a virtual dataset, one after the other, where each gives whole frames in order."""
     parts: list[tuple[int, FrameSource]] = []
-    simple = depth < _DEEPEST
+    simple = depth < DEEPEST_VIRTUAL
     for mapping in dataset.virtual_sources():
         path = _source_path(dataset, mapping.file_name)
         with opened(path) as file:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
-import numpy as np
 
 from friedel.errors import ScanError
 from friedel.io.angles import Angles, Steps, stored_angles, unit_of
@@ -12,7 +11,7 @@ from friedel.io.bliss import bliss_stacks, read_bliss, scan_of
 from friedel.io.foreign import parsing
 from friedel.io.h5_find import broken_links, find_frames, images_in
 from friedel.io.h5_frames import h5_frames
-from friedel.io.hdf5_file import check_believable, numbers, opened
+from friedel.io.hdf5_file import first_images, numbers, opened
 from friedel.io.nexus import nxtomo_stacks, read_nxtomo
 from friedel.io.stored_scan import MOST_DARKS, StoredScan
 from friedel.model.arrays import AnyArray
@@ -118,8 +117,7 @@ def _dark(file: h5py.File, path: str, stack: h5py.Dataset) -> tuple[AnyArray, st
         return None
     name, item = found[0]
     with parsing(f"{file.filename}::{name}"):
-        check_believable(item)
-        return np.asarray(item[:MOST_DARKS] if item.ndim == 3 else item[()]), name
+        return first_images(item, MOST_DARKS), name
 
 
 def _in_groups_above(file: h5py.File, path: str, names: tuple[str, ...]) -> Iterator[tuple[str, h5py.Dataset]]:

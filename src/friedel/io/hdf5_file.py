@@ -1,5 +1,6 @@
 """Opening HDF5 files, ours and other people's: one clear error instead of HDF5's stack."""
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,10 @@ import numpy as np
 from friedel.errors import CapacityError, FriedelError, ScanError
 from friedel.io.foreign import MOST_COMPRESSED, SMALL_BYTES, message_of, parsing
 from friedel.model.arrays import AnyArray
+
+DEEPEST_VIRTUAL = 8
+"""Virtual datasets of virtual datasets (a BLISS master, its scan file, the detector's files) go no deeper."""
+MOST_CHUNKS = 200_000
 
 
 def open_h5(path: str | Path, error: type[FriedelError] = ScanError) -> h5py.File:
@@ -77,9 +82,21 @@ def numbers(dataset: object, dimensions: tuple[int, ...] = ()) -> AnyArray:
     return np.asarray(dataset[()])
 
 
-def check_believable(dataset: h5py.Dataset) -> None:
-    """Raise where a dataset says that it holds more than its file or the memory can: see `numbers`."""
+def first_images(dataset: h5py.Dataset, most: int) -> AnyArray:
+    """The image [row, col], or the first of a stack [image, row, col]. Raises as `numbers`, and for larger ones."""
+    if dataset.ndim != 3:
+        return numbers(dataset, (2,))
+    check_chunks(dataset)
+    check_believable(dataset, min(len(dataset), most))
+    return np.asarray(dataset[:most])
+
+
+def check_believable(dataset: h5py.Dataset, rows: int | None = None) -> None:
+    """Raise where a dataset (or `rows` of it) is to hold more than its file or the memory can: see `numbers`."""
+    check_circle(dataset)
     size = int(dataset.size or 0) * dataset.dtype.itemsize
+    if rows is not None:
+        size = size // max(len(dataset), 1) * rows
     if size <= SMALL_BYTES:
         return
     elsewhere = dataset.is_virtual or dataset.external is not None
@@ -90,6 +107,39 @@ def check_believable(dataset: h5py.Dataset) -> None:
         raise CapacityError(name, rule="needs more memory than there is", got=f"{size:.3g} bytes")
 
 
+def check_circle(dataset: h5py.Dataset, above: tuple[tuple[str, str], ...] = ()) -> None:
+    """Raise `ScanError` for a virtual dataset that is made of itself: HDF5 would follow it until its stack ends.
+
+    `above` are the datasets that it is part of. Files that are not there are left to whoever reads them.
+    """
+    if not dataset.is_virtual:
+        return
+    here = Path(dataset.file.filename)
+    mine = (os.path.realpath(here), str(dataset.name))
+    if mine in above or len(above) >= DEEPEST_VIRTUAL:
+        rule = f"must not be made of itself, nor of more than {DEEPEST_VIRTUAL} levels of virtual datasets"
+        raise ScanError(f"{here}::{dataset.name}", rule=rule)
+    sources = {(one.file_name, one.dset_name) for one in dataset.virtual_sources()}
+    for file_name, name in sorted(sources):
+        path = here if file_name == "." else here.parent / file_name
+        if not path.is_file():
+            continue
+        with opened(path) as file:
+            source = file.get(name)
+            if isinstance(source, h5py.Dataset):
+                check_circle(source, (*above, mine))
+
+
+def check_chunks(dataset: h5py.Dataset) -> None:
+    """Raise `ScanError` for frames in so many chunks that HDF5 needs more memory for these than for the frame."""
+    if dataset.chunks is None:
+        return
+    each = math.prod(-(-size // chunk) for size, chunk in zip(dataset.shape[1:], dataset.chunks[1:], strict=True))
+    if each > MOST_CHUNKS:
+        name = f"{dataset.file.filename}::{dataset.name}"
+        raise ScanError(name, rule=f"must have at most {MOST_CHUNKS} chunks a frame", got=each)
+
+
 def _memory() -> int:
     """Bytes of this machine, where the system tells."""
     if not hasattr(os, "sysconf"):
@@ -97,4 +147,4 @@ def _memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-__all__ = ["check_believable", "message_of", "numbers", "open_h5", "opened"]
+__all__ = ["check_believable", "check_chunks", "check_circle", "message_of", "numbers", "open_h5", "opened"]

@@ -8,6 +8,7 @@ import numpy as np
 from friedel.errors import ScanError
 from friedel.io.angles import Angles, stored_angles
 from friedel.io.h5_frames import h5_frames
+from friedel.io.hdf5_file import numbers
 from friedel.io.sources import SelectedFrames
 from friedel.io.stored_scan import MOST_DARKS, StoredScan
 
@@ -33,7 +34,7 @@ def read_nxtomo(file: h5py.File, path: str, stack: h5py.Dataset) -> StoredScan:
     """
     detector = file[path.rpartition("/")[0]]
     name = f"{file.filename}::{path}"
-    keys = detector["image_key"][()].astype(np.int64).ravel()
+    keys = numbers(detector["image_key"]).astype(np.int64).ravel()
     if len(keys) != stack.shape[0]:
         raise ScanError(
             f"image_key beside {name}", rule=f"must be as many as the {stack.shape[0]} images", got=len(keys)

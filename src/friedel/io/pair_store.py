@@ -34,7 +34,7 @@ def read_pairs(path: str | Path) -> PairTable:
     """Read what `write_pairs` wrote. Raises `InputError` that names the file when it is not one of ours."""
     with opened(path, InputError, rule="is not a table of pairs") as file:
         group = file["pairs"]
-        columns = read_columns(group, [*PAIR_COLUMNS, *(one for one in RESIDUAL_COLUMNS if one.name in group)])
+        columns = read_columns(group, [*PAIR_COLUMNS, *(one for one in RESIDUAL_COLUMNS if one.name in group)], {})
         for name in ("blob_a", "blob_b", "phase", "family"):
             check_range(columns[name], 0, np.iinfo(np.int64).max, f"pairs/{name}")
         return PairTable(columns, **read_record(group, PairTable, leave_out=("columns",)))
