@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from friedel.errors import OutputError
-from friedel.interrupts import unfinished
+from friedel.interrupts import nothing_more, unfinished
 
 PARTIAL = ".part"
 """How the hidden names end."""
@@ -40,6 +40,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
         made = _made(partial)
         with unfinished(partial):
             yield partial
+            nothing_more()
             _flush(partial, made)
         partial.replace(final)
         with suppress(OSError):  # some network disks cannot do it for a folder, and the file is in place

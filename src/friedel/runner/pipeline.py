@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from friedel.errors import CapacityError, InputError, Interrupted, OutputError
-from friedel.interrupts import promised
+from friedel.errors import CapacityError, FriedelError, InputError, Interrupted, OutputError
+from friedel.interrupts import is_interrupt, promised
 from friedel.io import open_scan
 from friedel.io.sources import held_bytes
 from friedel.model.scan import Scan
@@ -106,15 +106,25 @@ def clean_endings(kept: str = "nothing was written") -> Iterator[None]:
     try:
         with promised(kept):
             yield
-    except KeyboardInterrupt:
-        raise Interrupted("interrupted", rule=kept) from None
-    except MemoryError as error:
-        raise CapacityError("memory", rule=f"is exhausted: {error}", way_out="lower run.memory_gb") from error
-    except RuntimeError as error:
-        if "start new thread" not in str(error):
+    except FriedelError:
+        raise
+    except (KeyboardInterrupt, Exception) as error:
+        if is_interrupt(error):  # also the SystemError that one in the middle of a kernel's call becomes
+            raise Interrupted("interrupted", rule=kept) from None
+        ending = _ending(error)
+        if ending is None:
             raise
+        raise ending from error
+
+
+def _ending(error: BaseException) -> FriedelError | None:
+    """What an error means to the user, where it is of the machine."""
+    if isinstance(error, MemoryError):
+        return CapacityError("memory", rule=f"is exhausted: {error}", way_out="lower run.memory_gb")
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
         way_out = "lower run.threads, or raise the limit (ulimit -u, ulimit -v)"
-        raise CapacityError("threads", rule="the system allows no more", way_out=way_out) from error
-    except OSError as error:
+        return CapacityError("threads", rule="the system allows no more", way_out=way_out)
+    if isinstance(error, OSError):
         what = str(error.filename or "a file")
-        raise OutputError(what, rule=os.strerror(error.errno) if error.errno else str(error)) from error
+        return OutputError(what, rule=os.strerror(error.errno) if error.errno else str(error))
+    return None
