@@ -158,7 +158,7 @@ def view(
     ] = None,
 ) -> None:
     """The web page: choose parameters, look at everything. Ctrl-C ends it."""
-    server_ends_by_itself(grace_s=6.0)
+    server_ends_by_itself(grace_s=4.0)
     try:
         for line in _commands().serve(path, port=port, browser=browser, allow_hosts=allow_host or ()):
             typer.echo(line)

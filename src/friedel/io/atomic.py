@@ -33,7 +33,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     that are used inside, e.g. one that cannot be read, pass as they are.
     """
     final = Path(path)
-    partial = final.with_name(f".{final.name}.{secrets.token_hex(6)}{PARTIAL}")
+    partial = final.with_name(f".{final.name[:100]}.{secrets.token_hex(6)}{PARTIAL}")
     made: os.stat_result | None = None
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
