@@ -10,9 +10,10 @@ import random
 import resource
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,8 @@ class Trial:
     said: Path
     told: bool = False
     again: tuple[str, ...] = ()
-    started: str = field(default="")
+    started: str = ""
+    mounted: bool = False
 
     def begin(self) -> None:
         """A new folder, or one that an earlier run has left with some stages done."""
@@ -114,6 +116,19 @@ def quota(trial: Trial) -> str:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
     return trial.run(before, {0, 1})
+
+
+def small_disk(trial: Trial) -> str:
+    """A disk of its own that is full, and has room for the next run; a quota where this user may mount none."""
+    trial.out.mkdir()
+    size = int(2 ** trial.chance.uniform(13, 22))
+    if not _mount(trial.out, f"size={size}"):
+        trial.out.rmdir()
+        return quota(trial)
+    trial.mounted = True
+    wrong = trial.judged(trial.tiny.run(trial.out, trial.said, lambda: None, *trial.threads()), {0, 1})
+    _mount(trial.out, "remount,size=64m")
+    return wrong
 
 
 def failing_rename(trial: Trial) -> str:
@@ -245,6 +260,7 @@ KINDS: dict[str, Callable[[Trial], str]] = {
     "signal inside a write": signal_inside_a_write,
     "refused write": refused_write,
     "full quota": quota,
+    "small disk": small_disk,
     "failing rename": failing_rename,
     "failing flush": failing_flush,
     "short reads": short_reads,
@@ -254,6 +270,19 @@ KINDS: dict[str, Callable[[Trial], str]] = {
     "changed output": changed_output,
     "jumping clock": jumping_clock,
 }
+
+
+def unmount(folder: Path) -> None:
+    """Take away what `small_disk` has mounted."""
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def _mount(folder: Path, options: str) -> bool:
+    command = ["mount", "-t", "tmpfs", "-o", options, "friedel", str(folder)]
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
 
 
 def _usual_signals() -> None:

@@ -4,7 +4,7 @@ import random
 import shutil
 
 from friedel.output_folder.files import RESULTS
-from tests.faults.kinds import KINDS, Trial
+from tests.faults.kinds import KINDS, Trial, unmount
 from tests.faults.tiny_run import Tiny, hashes, vouched
 
 
@@ -20,6 +20,8 @@ def try_fault(tiny: Tiny, kind: str, seed: int) -> str:
     try:
         wrong = KINDS[kind](trial) or _left(trial) or _next(trial)
     finally:
+        if trial.mounted:
+            unmount(trial.out)
         shutil.rmtree(folder, ignore_errors=True)
     return f"{kind} {seed}: {wrong}" if wrong else ""
 

@@ -11,6 +11,7 @@ from friedel.interrupts import is_interrupt, promised
 from friedel.io import open_scan
 from friedel.io.sources import held_bytes
 from friedel.model.scan import Scan
+from friedel.model.shapes import Grid
 from friedel.output_folder.files import LOG, STAGES
 from friedel.output_folder.record import RunRecord, new_record
 from friedel.preprocess import buffer_bytes
@@ -19,7 +20,7 @@ from friedel.runner.executors import local_executor, usable_cores
 from friedel.runner.job import Job
 from friedel.runner.leftovers import earlier_record
 from friedel.runner.lock import locked
-from friedel.runner.plan import Plan, budget, plan_blocks, usable_memory
+from friedel.runner.plan import Plan, budget, check_map_fits, plan_blocks, usable_memory
 from friedel.runner.progress import Progress, log, log_file
 from friedel.runner.segment_images import read_segment_images
 from friedel.runner.stage_hashes import stage_hashes
@@ -88,9 +89,13 @@ def stages_between(first: str | None, last: str | None) -> tuple[str, ...]:
 
 
 def plan_for(recipe: Recipe, scan: Scan) -> Plan:
-    """How much at a time. Raises `CapacityError` when the scan does not fit into the memory it may use."""
+    """How much at a time. Raises `CapacityError` when scan or map do not fit into the memory that may be used."""
     threads = recipe.run.threads or usable_cores()
     allowed = budget(recipe.run.memory_gb, usable_memory())
+    if recipe.has_grains and recipe.setup is not None:
+        setup = recipe.setup.setup()
+        voxel_um = Grid.of(setup, recipe.reconstruct.voxel_um).voxel_um
+        check_map_fits(setup.sample.size_um, voxel_um, allowed)
     held = held_bytes(scan.frames)
     return plan_blocks(
         allowed, lambda windows: held + buffer_bytes(recipe.preprocess, scan.shape, windows, threads)
