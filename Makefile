@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench check-data clean
+.PHONY: demo test lint faults bench check-data clean
 
 demo: .venv/installed
 	$(BIN)/friedel demo
@@ -16,6 +16,12 @@ lint: .venv/installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.typescript
+
+# Hundreds of faults, a few minutes: make faults NUMBER=5000 SEED=7
+NUMBER ?= 600
+SEED ?= 1
+faults: .venv/installed-test
+	$(BIN)/python -m tests.faults $(NUMBER) $(SEED)
 
 bench: .venv/installed-bench .venv/installed-test
 	for name in moving_median segment end_to_end memory view; do $(BIN)/python -m bench.$$name || exit 1; done

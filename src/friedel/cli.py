@@ -164,7 +164,7 @@ def view(
     quiet: Quiet = False,
 ) -> None:
     """The web page: choose parameters, look at everything. Ctrl-C ends it."""
-    server_ends_by_itself(grace_s=6.0)
+    server_ends_by_itself(grace_s=4.0)
     options = {"port": port, "browser": browser, "allow_hosts": allow_host or ()}
     try:
         for line in _commands().serve(path, **options, verbosity=_verbosity(verbose, quiet)):

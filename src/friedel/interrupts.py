@@ -32,6 +32,11 @@ class Interrupts:
         self.unfinished: set[Path] = set()
         self._raised = False
 
+    @property
+    def heard(self) -> bool:
+        """Whether a signal has come."""
+        return self._raised
+
     def hear(self, number: int, frame: FrameType | None) -> None:
         """The handler: raises `KeyboardInterrupt` once; who presses again must not break what clears up."""
         if not self._raised:
@@ -83,6 +88,23 @@ def finished(code: int) -> None:
     STATE.code, STATE.over = code, True
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+
+
+def nothing_more() -> None:
+    """Raises `KeyboardInterrupt` where a signal has come, and what it raised was swallowed on its way."""
+    if STATE.heard:
+        raise KeyboardInterrupt
+
+
+def is_interrupt(error: BaseException | None) -> bool:
+    """Whether an error is an interrupt, or comes of one that was raised inside a library that takes none."""
+    seen = []
+    while error is not None and error not in seen:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        seen.append(error)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return False
 
 
 @contextmanager

@@ -4,7 +4,16 @@ import psutil
 import pytest
 
 from friedel.errors import CapacityError
-from friedel.runner.plan import GB, MOST_WINDOWS, PROGRAM_BYTES, SHARE, budget, plan_blocks, usable_memory
+from friedel.runner.plan import (
+    GB,
+    MOST_WINDOWS,
+    PROGRAM_BYTES,
+    SHARE,
+    budget,
+    check_map_fits,
+    plan_blocks,
+    usable_memory,
+)
 
 
 def buffer(windows: int) -> int:
@@ -69,3 +78,12 @@ def test_the_limit_of_the_older_kind_of_group_counts(tmp_path):
 
 def test_a_machine_without_groups_has_its_own_memory(tmp_path):
     assert usable_memory(tmp_path, tmp_path / "none") == int(psutil.virtual_memory().total)
+
+
+def test_a_map_that_does_not_fit_is_refused_before_anything_runs():
+    check_map_fits((400.0, 400.0, 300.0), 3.5, 8 * GB)
+    with pytest.raises(CapacityError, match=r"the map: 4\.8e\+25 voxels of 1e-06 um must fit into 8\.00 GB"):
+        check_map_fits((400.0, 400.0, 300.0), 1e-6, 8 * GB)
+    check_map_fits(
+        (0.0, 0.0, 0.0), 1.0, GB
+    )  # a sample that is seen by its absorption: at most the detector's field

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from friedel.errors import OutputError
-from friedel.interrupts import unfinished
+from friedel.interrupts import nothing_more, unfinished
 
 PARTIAL = ".part"
 """How the hidden names end."""
@@ -33,13 +33,14 @@ def atomic(path: str | Path) -> Iterator[Path]:
     that are used inside, e.g. one that cannot be read, pass as they are.
     """
     final = Path(path)
-    partial = final.with_name(f".{final.name}.{secrets.token_hex(6)}{PARTIAL}")
+    partial = final.with_name(f".{final.name[:100]}.{secrets.token_hex(6)}{PARTIAL}")
     made: os.stat_result | None = None
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         made = _made(partial)
         with unfinished(partial):
             yield partial
+            nothing_more()
             _flush(partial, made)
         partial.replace(final)
         with suppress(OSError):  # some network disks cannot do it for a folder, and the file is in place

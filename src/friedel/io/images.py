@@ -1,5 +1,6 @@
 """Single images and stacks that go with a scan: darks, masks, angles in a file."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np

@@ -38,9 +38,8 @@ def check_limit() -> None:
 def watched() -> int | None:
     """Where there is a limit, a copy of this process does the work; its exit code comes back in the original.
 
-    None means: go on, this is the process that works. A copy that ended for want of memory counts as 3, with a line.
-
-    To be called before any thread is begun.
+    None means: go on, this is the process that works. A copy that ended for want of memory counts as 3, with a
+    line. To be called before any thread is begun.
     """
     if not address_limit() or sys.platform == "win32":
         return None

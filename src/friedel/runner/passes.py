@@ -9,7 +9,8 @@ from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from friedel.errors import FriedelWarning
+from friedel.errors import FriedelWarning, ScanError
+from friedel.io import open_scan
 from friedel.io.clean_store import CleanStore, read_clean
 from friedel.io.store import BackgroundWriter, write_blobs
 from friedel.model.arrays import Image
@@ -55,6 +56,7 @@ def from_raw(job: Job, *, blobs: bool) -> Stages:
             table = _segmented(job, blocks, baseline) if blobs else None
             deque(blocks, maxlen=0)  # what is left of them: all, when nobody wants blobs
             notes.finish()
+            _check_unchanged(job)
             job.begin_output("preprocess")  # the files take their places when this block ends
         wrong_dark = any(text.startswith("scan.dark:") for text in baseline.warnings)
         notes.warn(job.scan.frames.shape, told=wrong_dark)
@@ -177,6 +179,14 @@ def _measured(job: Job) -> Baseline:
         warnings.warn(text, FriedelWarning, stacklevel=2)
     log.debug(f"noise {baseline.sigma:.3g} counts, beam {baseline.beam}, margins {list(baseline.margins)}")
     return baseline
+
+
+def _check_unchanged(job: Job) -> None:
+    """Raises `ScanError` where somebody has written to the scan during the pass: its frames are of two scans."""
+    now = open_scan(job.recipe.scan.frames, job.recipe.scan)
+    if now.fingerprint != job.scan.fingerprint:
+        way_out = "run again when nobody writes to it any more"
+        raise ScanError(job.scan.name, rule="has changed while it was read", way_out=way_out)
 
 
 def _background_writer(job: Job, baseline: Baseline) -> BackgroundWriter:

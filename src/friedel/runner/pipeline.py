@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from friedel.errors import CapacityError, InputError, Interrupted, OutputError
-from friedel.interrupts import promised
+from friedel.errors import CapacityError, FriedelError, InputError, Interrupted, OutputError
+from friedel.interrupts import is_interrupt, promised
 from friedel.io import open_scan
 from friedel.io.sources import held_bytes
 from friedel.model.scan import Scan
+from friedel.model.shapes import Grid
 from friedel.output_folder.contents import Contents
 from friedel.output_folder.files import BLOBS, EARLIER, LOG, STAGES
 from friedel.output_folder.record import RunRecord, new_record, read_run_record
@@ -20,7 +21,7 @@ from friedel.runner.executors import local_executor, usable_cores
 from friedel.runner.job import Job
 from friedel.runner.leftovers import earlier_record
 from friedel.runner.lock import LOCK, at_work, locked
-from friedel.runner.plan import Plan, budget, plan_blocks, usable_memory
+from friedel.runner.plan import Plan, budget, check_map_fits, plan_blocks, usable_memory
 from friedel.runner.preflight import check_output, check_recipe, crystals_of
 from friedel.runner.progress import Progress, log, log_file
 from friedel.runner.stage_hashes import stage_hashes
@@ -119,9 +120,13 @@ def stages_between(first: str | None, last: str | None) -> tuple[str, ...]:
 
 
 def plan_for(recipe: Recipe, scan: Scan) -> Plan:
-    """How much at a time. Raises `CapacityError` when the scan does not fit into the memory it may use."""
+    """How much at a time. Raises `CapacityError` when scan or map do not fit into the memory that may be used."""
     threads = recipe.run.threads or usable_cores()
     allowed = budget(recipe.run.memory_gb, usable_memory())
+    if recipe.has_grains and recipe.setup is not None:
+        setup = recipe.setup.setup()
+        voxel_um = Grid.of(setup, recipe.reconstruct.voxel_um).voxel_um
+        check_map_fits(setup.sample.size_um, voxel_um, allowed)
     held = held_bytes(scan.frames)
     return plan_blocks(
         allowed, lambda windows: held + buffer_bytes(recipe.preprocess, scan.shape, windows, threads)
@@ -137,15 +142,25 @@ def clean_endings(kept: str = "nothing was written") -> Iterator[None]:
     try:
         with promised(kept):
             yield
-    except KeyboardInterrupt:
-        raise Interrupted("interrupted", rule=kept) from None
-    except MemoryError as error:
-        raise CapacityError("memory", rule=f"is exhausted: {error}", way_out="lower run.memory_gb") from error
-    except RuntimeError as error:
-        if "start new thread" not in str(error):
+    except FriedelError:
+        raise
+    except (KeyboardInterrupt, Exception) as error:
+        if is_interrupt(error):  # also the SystemError that one in the middle of a kernel's call becomes
+            raise Interrupted("interrupted", rule=kept) from None
+        ending = _ending(error)
+        if ending is None:
             raise
+        raise ending from error
+
+
+def _ending(error: BaseException) -> FriedelError | None:
+    """What an error means to the user, where it is of the machine."""
+    if isinstance(error, MemoryError):
+        return CapacityError("memory", rule=f"is exhausted: {error}", way_out="lower run.memory_gb")
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
         way_out = "lower run.threads, or raise the limit (ulimit -u, ulimit -v)"
-        raise CapacityError("threads", rule="the system allows no more", way_out=way_out) from error
-    except OSError as error:
+        return CapacityError("threads", rule="the system allows no more", way_out=way_out)
+    if isinstance(error, OSError):
         what = str(error.filename or "a file")
-        raise OutputError(what, rule=os.strerror(error.errno) if error.errno else str(error)) from error
+        return OutputError(what, rule=os.strerror(error.errno) if error.errno else str(error))
+    return None

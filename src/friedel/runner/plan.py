@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 
 from friedel.errors import CapacityError
+from friedel.runner.memory_limit import address_limit
 
 GB = 1_000_000_000
 SHARE = 0.70
@@ -18,6 +19,8 @@ BLOB_SHARE = 0.20
 MOST_WINDOWS = 10
 """More windows a block than this gain no speed (about ten windows of 501 frames, 51 apart, overlap)."""
 UNLIMITED = 1 << 60
+MAP_BYTES = 16
+"""Of a voxel of the map while it is assembled: three densities and an owner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,23 @@ def budget(memory_gb: float, usable_bytes: int) -> int:
     return int(memory_gb * GB) if memory_gb > 0 else int(SHARE * usable_bytes)
 
 
+def check_map_fits(size_um: tuple[float, float, float], voxel_um: float, budget_bytes: int) -> None:
+    """Raises `CapacityError` when a map of a sample of that size, x, y, z, does not fit: before the first frame."""
+    voxels = 1.0
+    for edge in size_um:
+        voxels *= max(1.0, edge / voxel_um)
+    if voxels * MAP_BYTES > budget_bytes:
+        raise CapacityError(
+            "the map",
+            rule=f"{voxels:.1e} voxels of {voxel_um:g} um must fit into {budget_bytes / GB:.2f} GB",
+            way_out="give a smaller setup.sample, a larger reconstruct.voxel_um, or more run.memory_gb",
+        )
+
+
 def usable_memory(control_groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
     """Bytes that this process may use: the machine's memory, or the limit of its container or job if smaller."""
     limits = [_limit(path) for path in _limit_files(control_groups, own)]
+    limits.append(address_limit() or UNLIMITED)
     return min([int(psutil.virtual_memory().total), *limits])
 
 

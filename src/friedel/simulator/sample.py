@@ -1,5 +1,6 @@
 """Grains in a cylinder or a box: a Laguerre tessellation, with wavy boundaries and twins on request."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,6 +14,8 @@ from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable, GrainVolume, Status
 from friedel.simulator.params import SimulationParams, SpecimenParams
 
+MOST_VOXELS = 1_000_000_000
+"""Of a sample; each takes tens of bytes."""
 FEWEST_VOXELS = 20
 """Twins smaller than this are not made."""
 LAMELLA = 0.3
@@ -88,6 +91,9 @@ def _inside(sample: SpecimenParams, voxel: float) -> tuple[AnyArray, Floats]:
         sample.size_um if sample.shape == "box" else (2 * sample.radius_um, 2 * sample.radius_um, sample.height_um)
     )
     counts = [max(1, round(edge / voxel)) for edge in size]
+    if math.prod(counts) > MOST_VOXELS:
+        rule = f"must have at most {MOST_VOXELS:.0e} voxels of {voxel:g} um"
+        raise SetupError("sample", rule=rule, got=f"{math.prod(counts):.1e}")
     corner = -0.5 * voxel * np.array(counts, dtype=np.float64)
     inside = np.ones(counts, dtype=bool)
     if sample.shape == "cylinder":
