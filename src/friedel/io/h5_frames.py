@@ -32,6 +32,7 @@ def h5_frames(dataset: h5py.Dataset, depth: int = 0, cache: ChunkCache | None = 
             f"{dataset.file.filename}::{dataset.name}",
             rule="frames must be numbers in three dimensions [frame, row, col]",
             got=f"{dataset.dtype} of shape {dataset.shape}",
+            way_out="store each scan as a dataset of its own" if dataset.ndim > 3 else "",
         )
     if dataset.is_virtual:
         return _virtual_frames(dataset, depth, cache)
@@ -124,6 +125,14 @@ def _virtual_frames(dataset: h5py.Dataset, depth: int, cache: ChunkCache) -> Fra
             source = file[mapping.dset_name]
             target = _whole_frames(mapping.vspace, dataset.shape)
             picked = _whole_frames(mapping.src_space, source.shape)
+            needed = max(len(target) if target else 0, picked.stop if picked else 0)
+            if source.ndim == 3 and source.shape[0] < needed:
+                raise ScanError(
+                    f"{path}::{mapping.dset_name}",
+                    rule=f"must hold {needed} frames, of which {dataset.name} of {dataset.file.filename} is made",
+                    got=source.shape[0],
+                    way_out="was it copied before it was finished? copy that file again",
+                )
             if not simple or target is None or picked is None or len(target) != len(picked) or source.ndim != 3:
                 simple = False
                 continue

@@ -11,7 +11,7 @@ import numpy as np
 from friedel.errors import ScanError
 from friedel.io.edf import read_edf
 from friedel.io.fingerprint import fingerprint
-from friedel.io.hdf5 import read_hdf5
+from friedel.io.hdf5 import read_hdf5, read_hdf5_files
 from friedel.io.images import dark_image, mask_image, read_images
 from friedel.io.npy import read_npy
 from friedel.io.paths import EDF, HDF5, TIFF, ImageFiles, locate
@@ -179,6 +179,9 @@ def _opened(where: ImageFiles) -> StoredScan:
         return read_edf(where.files)
     if where.kind is TIFF:
         return read_tiff(where.files)
+    if where.kind is HDF5:
+        one = len(where.files) == 1
+        return read_hdf5(first, where.inner) if one else read_hdf5_files(where.files, where.inner)
     if len(where.files) > 1:
         raise ScanError(str(first.parent), rule="must be one file of this format", got=f"{len(where.files)} files")
-    return read_hdf5(first, where.inner) if where.kind is HDF5 else read_npy(first, where.inner)
+    return read_npy(first, where.inner)
