@@ -32,7 +32,10 @@ _LONGEST_HEADER = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class EdfFrame:
-    """One frame: its header, and where its data are; `dtype` is None where only fabio can read them."""
+    """One frame: its header, and where its data are; `dtype` is None where only fabio can read them.
+
+    `plane` is its place in a cube of images that have one header.
+    """
 
     path: Path
     number: int
@@ -40,6 +43,7 @@ class EdfFrame:
     offset: int
     shape: tuple[int, int]
     dtype: str | None
+    plane: int = 0
 
     @property
     def label(self) -> str:
@@ -169,7 +173,9 @@ def _frames_by_fabio(path: Path) -> Iterator[EdfFrame]:
         with fabio.open(str(path)) as image:
             for number in range(image.nframes):
                 frame = image.get_frame(number)
-                yield EdfFrame(path, number, dict(frame.header), 0, frame.shape, None)
+                header, planes = dict(frame.header), frame.shape[:-2]  # of a cube (Dim_3)
+                for plane in range(int(np.prod(planes))):
+                    yield EdfFrame(path, number, header, 0, frame.shape[-2:], None, plane)
     except (OSError, ValueError, IndexError, KeyError, TypeError, RuntimeError) as error:
         raise ScanError(str(path), rule="cannot be read as EDF", got=str(error)) from error
 
@@ -177,7 +183,8 @@ def _frames_by_fabio(path: Path) -> Iterator[EdfFrame]:
 def _by_fabio(frame: EdfFrame) -> AnyArray:
     try:
         with fabio.open(str(frame.path)) as image:
-            return np.asarray(image.get_frame(frame.number).data)
+            data = np.asarray(image.get_frame(frame.number).data)
+            return np.asarray(data.reshape(-1, *frame.shape)[frame.plane])
     except (OSError, ValueError, IndexError, EOFError, RuntimeError) as error:
         raise ScanError(frame.label, rule="cannot be read as EDF", got=str(error)) from error
 

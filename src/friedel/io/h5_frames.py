@@ -23,10 +23,14 @@ _DEEPEST = 8
 def h5_frames(dataset: h5py.Dataset, depth: int = 0, cache: ChunkCache | None = None) -> FrameSource:
     """A source of the frames of a dataset [frame, row, col]; the file may be closed afterwards.
 
+    Four dimensions will do where the first or the second is just 1.
+
     `depth` and `recent` are for the parts of virtual datasets. Raises `ScanError` when it has no frames in it, or
     virtual parts that are not there.
     """
     cache = cache or ChunkCache()
+    if dataset.ndim == 4 and 1 in dataset.shape[:2] and dataset.dtype.kind in "uif":
+        return FramesOfFour(dataset)
     if dataset.ndim != 3 or dataset.dtype.kind not in "uif":
         raise ScanError(
             f"{dataset.file.filename}::{dataset.name}",
@@ -64,7 +68,7 @@ class PlainFrames:
     def read(self, start: int, stop: int) -> AnyArray:
         """Frames [start, stop). Raises `ScanError` that names the file, the dataset and the frame."""
         try:
-            frames = self._dataset()[start:stop]
+            frames = self._stored(start, stop)
         except OSError as error:
             reason = message_of(error)
             if stop - start > 1:
@@ -75,11 +79,35 @@ class PlainFrames:
             ) from error
         return np.asarray(frames, dtype=self.dtype)
 
+    def _stored(self, start: int, stop: int) -> AnyArray:
+        return np.asarray(self._dataset()[start:stop])
+
     def _dataset(self) -> h5py.Dataset:
         with self._lock:
             if self._file is None:
                 self._file = open_h5(self._path)
             return self._file[self._name]
+
+
+class FramesOfFour(PlainFrames):
+    """The same of a dataset [1, frame, row, col] or [frame, 1, row, col]."""
+
+    def __init__(self, dataset: h5py.Dataset) -> None:
+        super().__init__(dataset)
+        self._scan_first = dataset.shape[0] == 1
+        self.shape = (int(np.prod(dataset.shape[:2])), *dataset.shape[2:])
+
+    def __reduce__(self) -> tuple[object, tuple[Path, str]]:
+        return _reopened_of_four, (self._path, self._name)
+
+    def _stored(self, start: int, stop: int) -> AnyArray:
+        dataset = self._dataset()
+        return np.asarray(dataset[0, start:stop] if self._scan_first else dataset[start:stop, 0])
+
+
+def _reopened_of_four(path: Path, name: str) -> FramesOfFour:
+    with opened(path) as file:
+        return FramesOfFour(file[name])
 
 
 def _file_extents(dataset: h5py.Dataset) -> Iterator[tuple[int, ...]]:

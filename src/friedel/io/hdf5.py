@@ -137,14 +137,15 @@ def _describe(file: h5py.File, path: str) -> StoredScan:
     dark, dark_from = _dark(file, path, stack) or (None, "")
     parts = parts_under(file, path.rpartition("/")[0])
     alone = parts is None or path not in parts.ordered or len(parts.names) == 1
+    frames = h5_frames(stack)
     return StoredScan(
-        frames=h5_frames(stack),
+        frames=frames,
         name=f"{file.filename}::{path}",
         files=(Path(file.filename),),
         angles=_angles(file, path, stack),
         dark=dark,
         dark_from=dark_from,
-        mask=None if parts is None else pixel_mask(file, stack.shape[1:]),
+        mask=None if parts is None else pixel_mask(file, frames.shape[1:]),
         notes=() if alone or parts is None else (_only_a_part(file, path, parts),),
         saturation=None if saturation is None else float(saturation),
     )
@@ -167,7 +168,7 @@ def _angles(file: h5py.File, path: str, stack: h5py.Dataset) -> Angles | Steps |
 def _dark(file: h5py.File, path: str, stack: h5py.Dataset) -> tuple[AnyArray, str] | None:
     """The nearest of the frames' shape; else the nearest of another, which is then refused by its name."""
     found = [(name, item) for name, item in _in_groups_above(file, path, _DARKS) if item.ndim in {2, 3}]
-    found.sort(key=lambda one: one[1].shape[-2:] != stack.shape[1:])
+    found.sort(key=lambda one: one[1].shape[-2:] != stack.shape[-2:])
     if not found:
         return None
     name, item = found[0]
