@@ -171,7 +171,7 @@ def standing_in() -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         for name, stand_in in STAND_INS.items():
             patch.setattr(grain_stages, name, stand_in)
-        patch.setattr("friedel.io.atomic._flush", lambda path: None)  # a busy disk takes longer than all the rest
+        patch.setattr("friedel.io.atomic._flush", lambda *_: None)  # a busy disk takes longer than all the rest
         yield patch
 
 

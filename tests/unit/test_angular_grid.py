@@ -97,6 +97,24 @@ def test_frames_spread_over_turns_in_large_steps_become_one_turn():
     np.testing.assert_allclose((angle - values + 180) % 360 - 180, 0, atol=1e-6)
 
 
+@pytest.mark.parametrize("passes", [2, 3, 4, 8])
+@pytest.mark.parametrize("modulo", [False, True])
+@pytest.mark.parametrize("sense", [1, -1])
+def test_a_full_turn_interlaced_in_several_passes_is_one_turn(passes, modulo, sense):
+    order = np.concatenate([np.arange(first, 240, passes) for first in range(passes)])
+    values = sense * (1.5 * order + 360.0 * np.repeat(np.arange(passes), 240 // passes))
+    found = grid(values % 360 if modulo else values)
+    assert (found.size, found.steps.step_deg) == (240, sense * 1.5)
+    angle = found.steps.start_deg + found.slot * found.steps.step_deg
+    np.testing.assert_allclose((angle - values + 180) % 360 - 180, 0, atol=1e-6)
+
+
+def test_turns_that_follow_each_other_stay_as_they_are():
+    for step in (1.0, 0.7, -0.5):
+        assert grid(np.arange(1500) * step).steps.step_deg == step
+        np.testing.assert_array_equal(grid(np.arange(1500) * step).slot, np.arange(1500))
+
+
 def test_a_scan_interlaced_over_two_turns_becomes_one_turn():
     values = np.r_[np.arange(0, 360, 2), np.arange(361, 721, 2)]
     found = grid(values)

@@ -355,3 +355,27 @@ def test_an_empty_scan_of_blocks_is_refused():
     with pytest.raises(Exception, match="must hold all 5 frames"):
         segment([], (5, 6, 8), parameters(), baseline=None, exclude=None, mask=None, omega_start_deg=0.0,
                 omega_step_deg=1.0, wrap=False)  # fmt: skip
+
+
+# --- frames that were not recorded
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+def test_a_blob_beside_missing_frames_is_cut_there_and_says_so(wrap):
+    volume = spot((12, 6, 8), at=(2, 2, 3), size=(4, 2, 2)) + spot((12, 6, 8), at=(8, 2, 3), size=(3, 2, 2))
+    whole, gaps = run(volume, parameters(), wrap=wrap), ((6, 8),)
+    table = run(volume, parameters(), wrap=wrap, gaps=gaps, cuts=range(12))
+    assert table.gaps == gaps
+    assert not (whole["flags"] & Flag.SCAN_END).any()
+    assert ((table["flags"] & Flag.SCAN_END) > 0).tolist() == [True, True]
+    assert not (run(volume, parameters(), wrap=wrap, gaps=((7, 8),))["flags"][0] & Flag.SCAN_END)
+    for name in ("frame", "omega", "sum_intensity", "onfirst", "onlast"):
+        np.testing.assert_array_equal(table[name], whole[name])
+
+
+def test_a_blob_over_the_ends_of_a_full_turn_knows_the_gap_at_either_side():
+    volume = spot((12, 6, 8), at=(0, 2, 3), size=(2, 2, 2)) + spot((12, 6, 8), at=(11, 2, 3), size=(1, 2, 2))
+    for gaps, cut in ((((2, 4),), True), (((9, 11),), True), (((3, 10),), False)):
+        table = run(volume, parameters(), wrap=True, gaps=gaps)
+        assert len(table) == 1
+        assert bool(table["flags"][0] & Flag.SCAN_END) == cut

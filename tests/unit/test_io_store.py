@@ -218,3 +218,11 @@ def test_the_volume_says_what_vtk_wants_to_know(tmp_path):
         assert group.attrs["WholeExtent"].tolist() == [0, 4, 0, 3, 0, 2]
         assert group.attrs["Spacing"].tolist() == [2.5, 2.5, 2.5]
         assert group["CellData/grain_id"].shape == (2, 3, 4)
+
+
+def test_missing_frames_are_kept_with_the_blobs(tmp_path):
+    table = replace(blob_table(), gaps=((3, 5), (9, 10)))
+    write_blobs(tmp_path / "blobs.h5", table)
+    assert read_blobs(tmp_path / "blobs.h5").gaps == ((3, 5), (9, 10))
+    write_blobs(tmp_path / "blobs.h5", blob_table())
+    assert read_blobs(tmp_path / "blobs.h5").gaps == ()

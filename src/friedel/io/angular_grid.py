@@ -65,9 +65,12 @@ def angular_grid(angles: Angles, frames: int, at: str | None = None) -> AngularG
         steps = regular(angles, frames, at)
     except ScanError as error:
         return _uneven(angles, unwrapped(angles, frames), at, error)
-    if abs(steps.step_deg) < _LARGEST_STEP_DEG or frames * abs(steps.step_deg) < 360.0 + _LARGEST_STEP_DEG:
+    one_turn = (frames - 1.5) * abs(steps.step_deg) < 360.0
+    found = None if one_turn else _reordered(angles, frames, at)
+    if found is not None and found.size == frames:  # turns that interlace: together they are one
+        return found
+    if one_turn or abs(steps.step_deg) < _LARGEST_STEP_DEG:
         return AngularGrid.whole(steps, frames)
-    found = _reordered(angles, frames, at)  # steps so large, over several turns, are a way to spread the angles
     if found is None:
         raise _irregular(angles, frames)
     return found
@@ -77,8 +80,13 @@ def _uneven(angles: Angles, values: Floats, at: str | None, error: ScanError) ->
     """The grid of angles that do not follow each other step by step; `error` says where they do not."""
     frames = len(values)
     slot = _slots(values)
-    if not np.ptp(values) or (slot is not None and slot[-1] < frames):
+    if not np.ptp(values):
         raise error
+    if slot is not None and slot[-1] < frames:  # one way, no place empty: the angles jitter, unless turns interlace
+        found = _reordered(angles, frames, at) if abs(values[-1] - values[0]) > 360.0 else None
+        if found is None:
+            raise error
+        return found
     one_way = slot is not None and not _lone_end(slot)
     if slot is not None and one_way and _fits(values, slot):
         return AngularGrid(steps_of(*fitted(values, slot), at or angles.at), slot)
@@ -161,7 +169,8 @@ def _reordered(angles: Angles, frames: int, at: str | None) -> AngularGrid | Non
     values = numbers(angles, frames)
     backwards = np.mean(np.diff(np.unwrap(values, period=360.0)) < 0)
     sense = -1.0 if backwards > _MOSTLY else 1.0
-    candidates = (values, _in_one_turn(values)) if np.ptp(values) < 360.0 else (_in_one_turn(values),)
+    turned = sense * _in_one_turn(sense * values)
+    candidates = (values, turned) if np.ptp(values) < 360.0 else (turned,)
     for here in candidates:
         order = np.argsort(sense * here, kind="stable")
         slot = _slots(here[order])

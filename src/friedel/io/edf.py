@@ -33,7 +33,10 @@ _LONGEST_HEADER = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class EdfFrame:
-    """One frame: its header, and where its data are; `dtype` is None where only fabio can read them."""
+    """One frame: its header, and where its data are; `dtype` is None where only fabio can read them.
+
+    `plane` is its place in a cube of images that have one header.
+    """
 
     path: Path
     number: int
@@ -41,6 +44,7 @@ class EdfFrame:
     offset: int
     shape: tuple[int, int]
     dtype: str | None
+    plane: int = 0
 
     @property
     def label(self) -> str:
@@ -165,15 +169,18 @@ def _frames_by_fabio(path: Path) -> Iterator[EdfFrame]:
     with parsing(path, rule="cannot be read as EDF"), fabio.open(str(path)) as image:
         for number in range(image.nframes):
             frame = image.get_frame(number)
-            if len(frame.shape) != 2:
+            if len(frame.shape) < 2:
                 raise ValueError(f"an image of {len(frame.shape)} dimensions")
-            yield EdfFrame(path, number, dict(frame.header), 0, frame.shape, None)
+            header, planes = dict(frame.header), frame.shape[:-2]  # of a cube (Dim_3)
+            for plane in range(int(np.prod(planes))):
+                yield EdfFrame(path, number, header, 0, frame.shape[-2:], None, plane)
 
 
 def _by_fabio(frame: EdfFrame) -> AnyArray:
     with parsing(frame.label, rule="cannot be read as EDF"), fabio.open(str(frame.path)) as image:
         check_size(frame.shape, "u1", frame.path)
-        return np.asarray(image.get_frame(frame.number).data)
+        data = np.asarray(image.get_frame(frame.number).data)
+        return np.asarray(data.reshape(-1, *frame.shape)[frame.plane])
 
 
 def _angles(frames: list[EdfFrame]) -> Angles | None:

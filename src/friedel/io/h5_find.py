@@ -31,6 +31,14 @@ def find_frames(file: h5py.File, under: str = "") -> str:
             raise ScanError(name, rule="has several stacks of images", got=got, way_out=way_out)
         if paths:
             return paths[0]
+    found = {path: item for path, item in images_in(file, (4,)).items() if path.startswith(f"{under}/")}
+    single = [path for path, item in found.items() if 1 in item.shape[:2]]
+    if len(single) == 1:
+        return single[0]
+    if found:
+        told = ", ".join(f"{path} {item.shape}" for path, item in [*found.items()][:4])
+        way_out = "store the frames of each scan in a dataset of three dimensions"
+        raise ScanError(name, rule="must hold frames [frame, row, col]", got=told, way_out=way_out)
     broken = [f"{path} -> {target}" for path, target in broken_links(file) if path.startswith(f"{under}/")]
     if broken:
         raise ScanError(name, rule="has links that lead nowhere", got=", ".join(broken[:4]))

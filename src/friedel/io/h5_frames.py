@@ -21,15 +21,20 @@ from friedel.model.scan import FrameSource
 def h5_frames(dataset: h5py.Dataset, depth: int = 0, cache: ChunkCache | None = None) -> FrameSource:
     """A source of the frames of a dataset [frame, row, col]; the file may be closed afterwards.
 
+    Four dimensions will do where the first or the second is just 1.
+
     `depth` and `recent` are for the parts of virtual datasets. Raises `ScanError` when it has no frames in it, or
     virtual parts that are not there.
     """
     cache = cache or ChunkCache()
+    if dataset.ndim == 4 and 1 in dataset.shape[:2] and dataset.dtype.kind in "uif":
+        return FramesOfFour(dataset)
     if dataset.ndim != 3 or dataset.dtype.kind not in "uif":
         raise ScanError(
             f"{dataset.file.filename}::{dataset.name}",
             rule="frames must be numbers in three dimensions [frame, row, col]",
             got=f"{dataset.dtype} of shape {dataset.shape}",
+            way_out="store each scan as a dataset of its own" if dataset.ndim > 3 else "",
         )
     check_frames(dataset.shape, dataset.dtype, f"{dataset.file.filename}::{dataset.name}")
     check_chunks(dataset)
@@ -66,18 +71,42 @@ class PlainFrames:
         """Frames [start, stop). Raises `ScanError` that names the file, the dataset and the frame."""
         try:
             with parsing(f"frame {start} of {self._path}::{self._name}"):
-                return np.asarray(self._dataset()[start:stop], dtype=self.dtype)
+                return np.asarray(self._stored(start, stop), dtype=self.dtype)
         except ScanError:
             if stop - start > 1:
                 for frame in range(start, stop):  # to name the one
                     self.read(frame, frame + 1)
             raise
 
+    def _stored(self, start: int, stop: int) -> AnyArray:
+        return np.asarray(self._dataset()[start:stop])
+
     def _dataset(self) -> h5py.Dataset:
         with self._lock:
             if self._file is None:
                 self._file = open_h5(self._path)
             return self._file[self._name]
+
+
+class FramesOfFour(PlainFrames):
+    """The same of a dataset [1, frame, row, col] or [frame, 1, row, col]."""
+
+    def __init__(self, dataset: h5py.Dataset) -> None:
+        super().__init__(dataset)
+        self._scan_first = dataset.shape[0] == 1
+        self.shape = (int(np.prod(dataset.shape[:2])), *dataset.shape[2:])
+
+    def __reduce__(self) -> tuple[object, tuple[Path, str]]:
+        return _reopened_of_four, (self._path, self._name)
+
+    def _stored(self, start: int, stop: int) -> AnyArray:
+        dataset = self._dataset()
+        return np.asarray(dataset[0, start:stop] if self._scan_first else dataset[start:stop, 0])
+
+
+def _reopened_of_four(path: Path, name: str) -> FramesOfFour:
+    with opened(path) as file:
+        return FramesOfFour(file[name])
 
 
 def _file_extents(dataset: h5py.Dataset) -> Iterator[tuple[int, ...]]:
@@ -123,6 +152,14 @@ def _virtual_frames(dataset: h5py.Dataset, depth: int, cache: ChunkCache) -> Fra
             source = file[mapping.dset_name]
             target = _whole_frames(mapping.vspace, dataset.shape)
             picked = _whole_frames(mapping.src_space, source.shape)
+            needed = max(len(target) if target else 0, picked.stop if picked else 0)
+            if source.ndim == 3 and source.shape[0] < needed:
+                raise ScanError(
+                    f"{path}::{mapping.dset_name}",
+                    rule=f"must hold {needed} frames, of which {dataset.name} of {dataset.file.filename} is made",
+                    got=source.shape[0],
+                    way_out="was it copied before it was finished? copy that file again",
+                )
             if not simple or target is None or picked is None or len(target) != len(picked) or source.ndim != 3:
                 simple = False
                 continue

@@ -1,13 +1,16 @@
 """Scans in HDF5 files: finds the frames by itself where it can, and what belongs to them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 from friedel.errors import ScanError
-from friedel.io.angles import Angles, Steps, stored_angles, unit_of
+from friedel.io.angles import Angles, Steps, in_degrees, stored_angles, unit_of
 from friedel.io.bliss import bliss_stacks, read_bliss, scan_of
+from friedel.io.eiger import Parts, files_of, joined, joined_parts, parts_under, pixel_mask
 from friedel.io.foreign import parsing
 from friedel.io.h5_find import broken_links, find_frames, images_in
 from friedel.io.h5_frames import h5_frames
@@ -17,7 +20,7 @@ from friedel.io.stored_scan import MOST_DARKS, StoredScan
 from friedel.model.arrays import AnyArray
 
 _DARKS = ("dark", "darks", "dark_image", "data_dark", "dark_frames")
-_ANGLES = ("omega", "omega_deg", "rotation_angle", "theta", "angles", "rot")
+_ANGLES = ("omega", "omega_deg", "rotation_angle", "theta", "angles", "rot", "sample/goniometer/omega")
 
 
 def read_hdf5(path: Path, inner: str | None) -> StoredScan:
@@ -28,8 +31,51 @@ def read_hdf5(path: Path, inner: str | None) -> StoredScan:
     with opened(path) as file:
         name = f"/{(inner or '').strip('/')}".rstrip("/")
         if not name or isinstance(_item(file, name), h5py.Group):
+            parts = parts_under(file, name)
+            if parts is not None:
+                return _in_parts(file, parts)
             name = find_frames(file, under=name)
         return _describe(file, name)
+
+
+def read_hdf5_files(files: tuple[Path, ...], inner: str | None) -> StoredScan:
+    """One scan from several files in their order, each with a part of the frames at the same place.
+
+    Raises `ScanError` that names the file whose frames are unlike the first's.
+    """
+    scans = [read_hdf5(path, inner) for path in files]
+    frames = joined([(scan.name, scan.frames) for scan in scans])
+    name = f"{files[0].parent}/*{files[0].suffix}" + (f"::{inner}" if inner else "")
+    angles = _joined_angles([scan.angles for scan in scans])
+    read_from = tuple(dict.fromkeys(file for scan in scans for file in scan.files))
+    return replace(scans[0], frames=frames, name=name, files=read_from, angles=angles, chosen=None, images=0)
+
+
+def _joined_angles(parts: list[Angles | Steps | None]) -> Angles | None:
+    """Of all parts, one after the other; None where one does not tell them one by one."""
+    arrays = [in_degrees(part).angles for part in parts if isinstance(part, Angles)]
+    if len(arrays) < len(parts) or not arrays:
+        return None
+    return arrays[0]._replace(values=np.concatenate([part.values for part in arrays]))
+
+
+def _in_parts(file: h5py.File, parts: Parts) -> StoredScan:
+    """The scan of a master file whose frames are in parts."""
+    frames = joined_parts(file, parts)
+    first = file[parts.ordered[0]]
+    dark, dark_from = _dark(file, parts.ordered[0], first) or (None, "")
+    return StoredScan(
+        frames=frames,
+        name=f"{file.filename}::{parts.group}",
+        files=files_of(file, parts),
+        angles=_angles(file, parts.ordered[0], first),
+        dark=dark,
+        dark_from=dark_from,
+        mask=pixel_mask(file, frames.shape[1:]),
+        notes=(f"{len(parts.names)} parts, {', '.join(parts.names[n] for n in sorted(parts.names)[:4])}, ...",)
+        if len(parts.names) > 4
+        else (f"parts {', '.join(parts.names[n] for n in sorted(parts.names))}",),
+    )
 
 
 def read_dataset(path: Path, inner: str) -> AnyArray:
@@ -88,15 +134,24 @@ def _describe(file: h5py.File, path: str) -> StoredScan:
         return read_bliss(scan, path, stack, bliss_stacks(file)[1].values())
     saturation = stack.attrs.get("saturation")
     dark, dark_from = _dark(file, path, stack) or (None, "")
+    parts = parts_under(file, path.rpartition("/")[0])
+    alone = parts is None or path not in parts.ordered or len(parts.names) == 1
+    frames = h5_frames(stack)
     return StoredScan(
-        frames=h5_frames(stack),
+        frames=frames,
         name=f"{file.filename}::{path}",
         files=(Path(file.filename),),
         angles=_angles(file, path, stack),
         dark=dark,
         dark_from=dark_from,
+        mask=None if parts is None else pixel_mask(file, frames.shape[1:]),
+        notes=() if alone or parts is None else (_only_a_part(file, path, parts),),
         saturation=None if saturation is None else float(saturation),
     )
+
+
+def _only_a_part(file: h5py.File, path: str, parts: Parts) -> str:
+    return f"{path} is one of {len(parts.names)} parts: {file.filename}::{parts.group} is all of them"
 
 
 def _angles(file: h5py.File, path: str, stack: h5py.Dataset) -> Angles | Steps | None:
@@ -112,7 +167,7 @@ def _angles(file: h5py.File, path: str, stack: h5py.Dataset) -> Angles | Steps |
 def _dark(file: h5py.File, path: str, stack: h5py.Dataset) -> tuple[AnyArray, str] | None:
     """The nearest of the frames' shape; else the nearest of another, which is then refused by its name."""
     found = [(name, item) for name, item in _in_groups_above(file, path, _DARKS) if item.ndim in {2, 3}]
-    found.sort(key=lambda one: one[1].shape[-2:] != stack.shape[1:])
+    found.sort(key=lambda one: one[1].shape[-2:] != stack.shape[-2:])
     if not found:
         return None
     name, item = found[0]

@@ -48,9 +48,24 @@ def _open(path: Path) -> h5py.File:
         try:
             return h5py.File(path, "r", locking=locking)
         except OSError as error:
+            if "already open for" in str(error):
+                return _while_written(path)
             if "lock" not in str(error):
                 raise
     return h5py.File(path, "r", locking=True)
+
+
+def _while_written(path: Path) -> h5py.File:
+    """A file that is marked as open for writing: as far as it has come, if it was meant to be read so (SWMR)."""
+    for locking in (None, False):
+        try:
+            return h5py.File(path, "r", locking=locking, swmr=True)
+        except OSError:
+            continue
+    raise OSError(
+        f"marked as open for writing: a program still writes to it, or was killed while it did; once nobody writes "
+        f"any more, `h5clear -s {path}` takes the mark away"
+    )
 
 
 @contextmanager

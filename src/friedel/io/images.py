@@ -7,11 +7,12 @@ import numpy as np
 
 from friedel.errors import ScanError
 from friedel.io.angles import Angles, unit_in
+from friedel.io.cbf import read_cbf_images
 from friedel.io.edf import read_edf_images
 from friedel.io.foreign import parsing
 from friedel.io.hdf5 import dataset_unit, read_dataset, read_only_dataset
 from friedel.io.npy import load_array
-from friedel.io.paths import EDF, HDF5, TIFF, ImageFiles, locate
+from friedel.io.paths import CBF, EDF, HDF5, TIFF, ImageFiles, locate
 from friedel.io.text import read_text
 from friedel.io.tiff import read_tiff_images
 from friedel.model.arrays import AnyArray, Floats, Image, Mask
@@ -100,6 +101,8 @@ def _read(where: ImageFiles) -> AnyArray:
         return read_only_dataset(first)
     if where.kind is EDF:
         return read_edf_images(where.files)
+    if where.kind is CBF:
+        return read_cbf_images(where.files)
     if where.kind is TIFF:
         return read_tiff_images(where.files)
     return load_array(first, where.inner)

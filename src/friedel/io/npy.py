@@ -18,8 +18,19 @@ _HEADER_1, _HEADER_2 = np.lib.format.read_array_header_1_0, np.lib.format.read_a
 
 def read_npy(path: Path, key: str | None) -> StoredScan:
     """A scan from an array [frame, row, col]; such files know nothing about angles and darks."""
-    array = load_array(path, key, dimensions=(3,))
+    array = load_array(path, key, dimensions=(3, 4))
+    if array.ndim == 4:
+        array = _of_one_scan(array, path)
     return StoredScan(ArrayFrames(array), f"{path}::{key}" if key else str(path), (path,))
+
+
+def _of_one_scan(array: AnyArray, path: Path) -> AnyArray:
+    """Frames [frame, row, col] of four dimensions, where the first, or the second, is just 1."""
+    if 1 not in array.shape[:2]:
+        rule = "must hold the frames of one scan [frame, row, col]"
+        way_out = "save each scan as an array of its own, as array[i]"
+        raise ScanError(str(path), rule=rule, got=f"an array of shape {array.shape}", way_out=way_out)
+    return array.reshape(-1, *array.shape[2:])
 
 
 def load_array(path: Path, key: str | None, dimensions: tuple[int, ...] = (2, 3)) -> AnyArray:

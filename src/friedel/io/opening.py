@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from friedel.errors import ScanError
+from friedel.io.cbf import read_cbf
 from friedel.io.edf import read_edf
 from friedel.io.fingerprint import fingerprint
-from friedel.io.hdf5 import read_hdf5
+from friedel.io.hdf5 import read_hdf5, read_hdf5_files
 from friedel.io.images import dark_image, mask_image, read_images
 from friedel.io.npy import read_npy
-from friedel.io.paths import EDF, HDF5, TIFF, ImageFiles, locate
+from friedel.io.paths import CBF, EDF, HDF5, TIFF, ImageFiles, locate
 from friedel.io.rotation import Rotation, kept_frames, rotation_of
 from friedel.io.scan_params import ScanParams
 from friedel.io.sources import GridFrames, SelectedFrames, about, split_grid
@@ -177,8 +178,13 @@ def _opened(where: ImageFiles) -> StoredScan:
     first = where.files[0]
     if where.kind is EDF:
         return read_edf(where.files)
+    if where.kind is CBF:
+        return read_cbf(where.files)
     if where.kind is TIFF:
         return read_tiff(where.files)
+    if where.kind is HDF5:
+        one = len(where.files) == 1
+        return read_hdf5(first, where.inner) if one else read_hdf5_files(where.files, where.inner)
     if len(where.files) > 1:
         raise ScanError(str(first.parent), rule="must be one file of this format", got=f"{len(where.files)} files")
-    return read_hdf5(first, where.inner) if where.kind is HDF5 else read_npy(first, where.inner)
+    return read_npy(first, where.inner)

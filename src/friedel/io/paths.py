@@ -9,8 +9,9 @@ from friedel.errors import ScanError
 HDF5 = frozenset({".h5", ".hdf5", ".hdf", ".nx", ".nxs", ".nexus"})
 EDF = frozenset({".edf", ".edf.gz", ".edf.bz2"})
 TIFF = frozenset({".tif", ".tiff"})
+CBF = frozenset({".cbf", ".cbf.gz", ".cbf.bz2"})
 NUMPY = frozenset({".npy", ".npz"})
-_KNOWN = "HDF5 (.h5 .hdf5 .hdf .nx .nxs), EDF (.edf), TIFF (.tif .tiff) or numpy (.npy .npz)"
+_KNOWN = "HDF5 (.h5 .hdf5 .hdf .nx .nxs), EDF (.edf), CBF (.cbf), TIFF (.tif .tiff) or numpy (.npy .npz)"
 _DARK = r"dark(end|s|field|img|image)?"
 _FLAT = r"flat(s|field|img|image)?|ref(s|hst|erence|erences)?|bright(s|field)?|white(s|field)?|open_?beam"
 _BESIDE = re.compile(rf"(dark|ref)|(.*[^a-z])?({_DARK}|{_FLAT})([^a-z]|$)", re.IGNORECASE)
@@ -31,8 +32,8 @@ def locate(text: str, base: Path, *, keep_darks: bool = False) -> ImageFiles:
     """Find the files that `text` means, relative to `base`.
 
     A folder stands for all images in it; darks and flats (`dark*`, `flat*`, `ref*`, `bright*`, `white*`) among
-    several files are left out, unless `keep_darks`, or unless the pattern itself names such. Raises `ScanError` when
-    there is none, when they are of several formats, or of an unknown one.
+    several files are left out, unless `keep_darks`, or unless the pattern itself names such. Raises `ScanError`
+    when there is none, when they are of several formats, or of an unknown one.
     """
     name, _, inner = text.partition("::")
     if not name:
@@ -48,7 +49,7 @@ def locate(text: str, base: Path, *, keep_darks: bool = False) -> ImageFiles:
 def kind_of(path: Path) -> frozenset[str]:
     """The format, by the end of the name, else by HDF5's signature. Raises `ScanError` for an unknown one."""
     name = path.name.lower()
-    for kind in (HDF5, EDF, TIFF, NUMPY):
+    for kind in (HDF5, EDF, CBF, TIFF, NUMPY):
         if name.endswith(tuple(kind)):
             return kind
     if path.is_file() and _is_hdf5(path):
@@ -71,8 +72,8 @@ def _expand(path: Path, *, keep_darks: bool) -> tuple[list[Path], list[Path]]:
     if path.is_file():
         return [path], []
     if path.is_dir():
-        found = [file for file in path.iterdir() if file.name.lower().endswith((*EDF, *TIFF))]
-        empty = "holds no EDF or TIFF images"
+        found = [file for file in path.iterdir() if file.name.lower().endswith((*EDF, *CBF, *TIFF))]
+        empty = "holds no EDF or TIFF images, nor CBF"
     elif any(sign in path.name for sign in "*?["):
         found = [file for file in path.parent.glob(path.name) if file.is_file()]
         empty = "matches no file"

@@ -91,8 +91,11 @@ def _source(files: tuple[Path, ...]) -> FrameSource:
 def _stack(path: Path) -> FrameSource:
     with parsing(path, rule="cannot be read as TIFF"), tifffile.TiffFile(path) as tiff:
         series = tiff.series[0]
+        axes, others = series.axes, sum(one.shape[-2:] == series.shape[-2:] for one in tiff.series[1:])
         shape, dtype, offset = series.shape, np.dtype(series.dtype), series.dataoffset
         order, pages = tiff.byteorder, len(tiff.pages)
+    if "S" not in axes:  # samples of a pixel: colours
+        shape = _one_stack(path, shape, axes, others)
     if len(shape) not in {2, 3} or dtype.kind not in "uif":
         raise ScanError(str(path), rule="must hold grey images", got=f"{dtype} of shape {shape}")
     frames = (1, *shape) if len(shape) == 2 else shape
@@ -103,6 +106,17 @@ def _stack(path: Path) -> FrameSource:
     if pages != frames[0]:
         raise ScanError(str(path), rule="must have one page a frame", got=f"{pages} pages, shape {shape}")
     return TiffPages(path, frames, dtype)
+
+
+def _one_stack(path: Path, shape: tuple[int, ...], axes: str, others: int) -> tuple[int, ...]:
+    """The shape without dimensions of one. Raises `ScanError` where there is more than one stack of frames."""
+    if len(shape) > 3 and sum(count > 1 for count in shape[:-2]) <= 1:
+        shape = (int(np.prod(shape[:-2])), *shape[-2:])
+    if len(shape) <= 3 and not others:
+        return shape
+    got = f"{others + 1} series of images" if others else f"a hyperstack of shape {shape}, axes {axes}"
+    way_out = "save the frames of one scan as a stack of their own"
+    raise ScanError(str(path), rule="must be one stack of frames [frame, row, col]", got=got, way_out=way_out)
 
 
 def _image(path: Path) -> AnyArray:
