@@ -17,6 +17,10 @@ from friedel.model.space_group import SpaceGroup, find_space_group, other_origin
 
 ABSENT = 1e-6
 """|F|^2 below this part of the strongest counts as absent."""
+LONGEST_CELL = 1000.0
+"""Of a, b, c in Angstrom."""
+MOST_SITES = 10_000
+"""Atoms of the asymmetric unit."""
 ELEMENT_SITES: dict[str, tuple[float, float, float]] = {
     "F m -3 m": (0.0, 0.0, 0.0),
     "I m -3 m": (0.0, 0.0, 0.0),
@@ -49,6 +53,11 @@ class Phase:
         lengths, angles = self.lattice[:3], self.lattice[3:]
         if min(lengths) <= 0 or not all(0 < angle < 180 for angle in angles):
             raise SetupError(f"lattice of {self.name}", rule="lengths > 0, angles in (0, 180)", got=self.lattice)
+        if max(lengths) > LONGEST_CELL:
+            rule = f"lengths of at most {LONGEST_CELL:g} Angstrom"
+            raise SetupError(f"lattice of {self.name}", rule=rule, got=self.lattice)
+        if len(self.sites) > MOST_SITES:
+            raise SetupError(f"atoms of {self.name}", rule=f"at most {MOST_SITES}", got=len(self.sites))
         if not (math.isfinite(self._cell.volume) and self._cell.volume > 0):
             raise SetupError(f"lattice of {self.name}", rule="angles must close a cell", got=self.lattice)
         if not self.space_group.fits(self.lattice):
