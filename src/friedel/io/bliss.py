@@ -11,6 +11,7 @@ from friedel.errors import ScanError
 from friedel.io.angles import Angles, regular
 from friedel.io.h5_frames import h5_frames
 from friedel.io.stored_scan import MOST_DARKS, StoredScan
+from friedel.io.text import text_in
 from friedel.model.arrays import AnyArray
 
 _SCAN = re.compile(r"\d+\.\d+")
@@ -109,5 +110,4 @@ def _title(scan: h5py.Group) -> str:
     title = scan.get("title")
     if not isinstance(title, h5py.Dataset) or title.shape != ():
         return ""
-    value = title[()]
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return text_in(title[()])
