@@ -148,7 +148,7 @@ def test_a_crystal_of_unknown_atoms_gets_its_map_and_the_report_says_so(made, tm
     assert volume["voxel_agreement"] > 0.9
     report = (out / "report.html").read_text()
     assert "one strength for each family, from the scan" in report
-    assert "strengths (median 1)" in report
+    assert "strengths (median 1, never seen 0)" in report
 
 
 def test_a_simulation_of_a_cif_writes_a_recipe_that_names_it(tmp_path):

@@ -2,15 +2,17 @@
 
 import codecs
 
+import h5py
 import numpy as np
 import pytest
 
 import friedel
 from friedel.errors import FriedelError, InputError, RecipeError, SetupError
+from friedel.io import open_scan
 from friedel.io.cif import read_cif
 from friedel.io.images import read_angles
 from friedel.io.import_parameters import import_parameters
-from friedel.io.text import read_text
+from friedel.io.text import read_text, text_in
 from friedel.recipe import load_recipe
 from friedel.viewer.saving import save, saving_of
 
@@ -117,3 +119,25 @@ def test_what_is_no_text_is_refused(data, tmp_path):
         friedel.estimate(path)
     with pytest.raises(InputError, match="cannot be read"):
         read_text(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "rad", b"rad", "\ufeffrad\r\n", codecs.BOM_UTF8 + b"rad\r\n", np.bytes_(b"rad"), np.array([b"rad"], "S8"),
+        np.array(["rad"], object), b"rad\0\0",
+    ],
+)  # fmt: skip
+def test_texts_in_hdf5_are_read_as_meant(value):
+    assert text_in(value) == "rad"
+    assert text_in(np.array([])) == text_in(3.0) == text_in(b"\xff\xfe\x00") == ""
+
+
+def test_a_default_with_a_byte_order_mark_leads_to_the_frames(tmp_path):
+    with h5py.File(tmp_path / "s.h5", "w") as file:
+        data = file.create_dataset("entry/images", data=np.ones((4, 3, 2), np.uint16))
+        file.create_dataset("entry/others", data=np.zeros((4, 3, 2), np.uint16))
+        data.attrs["omega_step_deg"], data.attrs["omega_start_deg"] = 1.0, 0.0
+        file["entry/dark"] = np.zeros((3, 2), np.uint16)
+        file.attrs["default"], file["entry"].attrs["default"] = codecs.BOM_UTF8 + b"entry", "images\r\n"
+    assert open_scan(tmp_path / "s.h5").name.endswith("entry/images")

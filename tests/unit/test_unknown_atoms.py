@@ -32,6 +32,11 @@ def without_atoms(phase):
     return replace(phase, name="unknown", sites=(), notes=())
 
 
+SI = SimulatedPhase(
+    name="Si", lattice=(5.431, 5.431, 5.431, 90, 90, 90), spacegroup="F d -3 m:1", atoms=(("Si", 0.0, 0.0, 0.0),)
+)
+
+
 def test_strengths_and_volumes_are_told_apart():
     rng = np.random.default_rng(0)
     volume, strength = rng.normal(0, 1, 9), rng.normal(0, 1, 5)
@@ -77,6 +82,19 @@ def test_strengths_from_the_scan_are_those_of_the_atoms(phase):
     assert np.abs(ratio - np.median(ratio)).max() < 0.1
     assert np.ptp(np.log([true.f_squared(hkl) for hkl in used])) > 0.5
     assert fit_strengths(scan.truth.blobs, with_hkl(scan.truth), scan.setup, scan.phases) == scan.phases
+
+
+def test_a_family_that_only_the_atoms_extinguish_costs_completeness_and_no_grains():
+    scan = simulated(SI)
+    unknown = (without_atoms(scan.phases[0]),)
+    pairs = match(scan.truth.blobs, scan.setup, unknown, MatchParams())
+    found = index(scan.truth.blobs, pairs, scan.setup, unknown, IndexParams())
+    right = worth(found, scan.truth.grains, scan.phases)
+    assert (right["found"], right["false"], right["duplicate"]) == (right["of"], 0, 0)
+    assert (found.completeness > 0.85).all()
+    (fitted,) = fit_strengths(scan.truth.blobs, found, scan.setup, unknown)
+    assert {(1, 1, 1), (2, 2, 0)} <= set(fitted.strengths)
+    assert (2, 2, 2) not in fitted.strengths
 
 
 def test_shapes_are_those_of_known_atoms():

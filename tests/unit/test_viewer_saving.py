@@ -136,7 +136,7 @@ def test_values_that_are_taken_away_are_gone(file, tmp_path):
     [
         "segment.seed_threshold = 12.0\nsegment.unit = 'sigma'\n",
         "[setup]\nenergy_keV = 30.0\n[setup.detector]\n"
-        "distance_um = 1.0\npixel_um = 1.0 # small\ncentre_px = [1, 1]\n",
+        "distance_um = 1000.0\npixel_um = 1.0 # small\ncentre_px = [1, 1]\n",
         "segment = { seed_threshold = 12.0 }\n",
         "[segment]\r\nseed_threshold = 12.0 # on Windows\r\n",
         "[[phase]]\nname = 'A'\nlattice = [4, 4, 4, 90, 90, 90]\nspacegroup = '225'\n",

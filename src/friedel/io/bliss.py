@@ -13,6 +13,7 @@ from friedel.io.angular_grid import angular_grid
 from friedel.io.h5_frames import h5_frames
 from friedel.io.hdf5_file import first_images, numbers
 from friedel.io.stored_scan import MOST_DARKS, StoredScan
+from friedel.io.text import text_in
 from friedel.model.arrays import AnyArray
 
 _SCAN = re.compile(r"\d+\.\d+")
@@ -113,5 +114,4 @@ def _title(scan: h5py.Group) -> str:
     title = scan.get("title")
     if not isinstance(title, h5py.Dataset) or title.shape != ():
         return ""
-    value = title[()]
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return text_in(title[()])

@@ -8,6 +8,7 @@ import h5py
 from friedel.errors import ScanError
 from friedel.io.bliss import bliss_stacks
 from friedel.io.nexus import nxtomo_stacks
+from friedel.io.text import text_in
 
 _OURS = "/entry/data/frames"
 _NOT_FRAMES = re.compile(r"(^|_)(dark|flat|ref|white|bright|mask|label)", re.IGNORECASE)
@@ -70,9 +71,8 @@ def _default_signal(file: h5py.File) -> Stacks:
     """What NeXus' chain of defaults leads to, where that is a stack."""
     group, path = file, ""
     for _ in range(_DEEPEST):
-        step = group.attrs.get("default", group.attrs.get("signal"))
-        step = step.decode() if isinstance(step, bytes) else step
-        item = group.get(step) if isinstance(step, str) else None
+        step = text_in(group.attrs.get("default", group.attrs.get("signal", "")))
+        item = group.get(step) if step else None
         if isinstance(item, h5py.Dataset):
             return {f"{path}/{step}": item} if item.ndim == 3 else {}
         if not isinstance(item, h5py.Group):

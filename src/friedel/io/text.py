@@ -3,6 +3,8 @@
 import codecs
 from pathlib import Path
 
+import numpy as np
+
 from friedel.errors import InputError
 
 MARKS = (
@@ -56,6 +58,16 @@ def decoded(data: bytes) -> str | None:
     if text is None or NO_TEXT & set(text):
         return None
     return text.removesuffix("\x1a").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def text_in(value: object) -> str:
+    """The text of an attribute or dataset of HDF5, also of an array of one, without mark and blanks around it."""
+    values = np.asarray(value).ravel()
+    if not len(values) or values.dtype.kind not in "SUO":
+        return ""
+    first = values[0]
+    text = decoded(bytes(first).rstrip(b"\0")) if isinstance(first, bytes) else str(first)
+    return (text or "").strip("\ufeff\0 \t\r\n")
 
 
 def _without_mark(data: bytes) -> str | None:

@@ -86,7 +86,9 @@ def _phases(phases: Sequence[Phase], strengths: Mapping[str, Any]) -> Panel:
         ("families", *(_which(phase) for phase in phases)),
     ]
     if strengths:
-        rows.append(("strengths (median 1)", *(_told(strengths.get(phase.name, {})) for phase in phases)))
+        rows.append(
+            ("strengths (median 1, never seen 0)", *(_told(strengths.get(phase.name, {})) for phase in phases))
+        )
     return Panel(
         "[[phase]]",
         "The lattice sets the scale: calibration moves the distance until the rings fit it, so that a lattice or "

@@ -21,6 +21,7 @@ from friedel.io.store import read_indexed_volumes, write_grains, write_pairs, wr
 from friedel.match import match
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
+from friedel.model.families import used_reflections
 from friedel.model.grains import GrainTable, Status
 from friedel.model.pairs import PairTable
 from friedel.model.setup import Setup
@@ -162,14 +163,17 @@ def _index(inputs: StageInputs) -> Done:
 
 
 def _strengths(inputs: StageInputs, grains: GrainTable, setup: Setup) -> Mapping[str, Any]:
-    """Of phases whose atoms are not known, how strong the families are, 1 for the median one."""
+    """Of phases whose atoms are not known, how strong the families are: 1 for the median one, 0 if never seen."""
     found: dict[str, dict[str, float]] = {}
-    for phase in fit_strengths(inputs.blobs, grains, setup, inputs.phases):
-        if not phase.knows_atoms:
-            strongest = sorted(phase.strengths.items(), key=lambda entry: -entry[1])
-            found[phase.name] = {" ".join(map(str, hkl)): round(value, 4) for hkl, value in strongest}
-            told = ", ".join(f"{{{name}}} {value:.2g}" for name, value in found[phase.name].items())
-            log.info(f"{phase.name}: strengths of its families from the scan: {told or 'none'}")
+    for phase in fit_strengths(inputs.blobs, grains, setup, inputs.phases) if len(grains) else ():
+        if phase.knows_atoms:
+            continue
+        used = used_reflections(phase, setup, inputs.blobs.shape[1:]).representative.tolist()
+        strengths = {**{tuple(hkl): 0.0 for hkl in used}, **phase.strengths}
+        ordered = sorted(strengths.items(), key=lambda entry: -entry[1])
+        found[phase.name] = {" ".join(map(str, hkl)): round(value, 4) for hkl, value in ordered}
+        told = ", ".join(f"{{{name}}} {value:.2g}" for name, value in found[phase.name].items())
+        log.info(f"{phase.name}: strengths of its families from the scan: {told}")
     return {"strengths": found} if found else {}
 
 

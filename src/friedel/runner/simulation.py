@@ -1,5 +1,6 @@
 """Simulated scans as files: the raw frames, the truth, and a recipe that is ready to run."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from friedel.errors import InputError
+from friedel.errors import FriedelWarning, InputError
 from friedel.io import open_scan
 from friedel.io.atomic import replace_text
 from friedel.io.store import RawWriter, write_truth
@@ -88,6 +89,8 @@ def _phases(params: SimulationParams) -> tuple[Phase, ...] | None:
         if phase.cif:
             values = {"name": phase.name, "cif": phase.cif}
         phases.append(PhaseParams.build(values, "phase").phase())
+        for text in phases[-1].oddities():
+            warnings.warn(text, FriedelWarning, stacklevel=3)
     return tuple(phases)
 
 
