@@ -14,10 +14,13 @@ from friedel.output_folder.record import output_of
 def out(tmp_path):
     for name in (BLOBS, CLEAN):
         (tmp_path / name).write_bytes(name.encode() * 1000)
-    (tmp_path / RECORD).write_text("{}")
-    later = (tmp_path / CLEAN).stat().st_ctime_ns + 10_000_000
-    os.utime(tmp_path / RECORD, ns=(later, later))
+    while not (tmp_path / RECORD).exists() or changed(tmp_path / RECORD) <= changed(tmp_path / CLEAN):
+        (tmp_path / RECORD).write_text("{}")
     return tmp_path
+
+
+def changed(path):
+    return min(path.stat().st_mtime_ns, path.stat().st_ctime_ns)
 
 
 @pytest.fixture
