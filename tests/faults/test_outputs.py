@@ -1,6 +1,7 @@
 """Output folders whose files were damaged, replaced or lost: the next run makes them right or refuses, and whoever
 reads them is told; nothing is used that the run has not left so."""
 
+import itertools
 import json
 import os
 import random
@@ -11,6 +12,7 @@ import pytest
 import friedel
 from friedel.errors import FriedelError, InputError, OutputError
 from friedel.output_folder.files import BACKGROUND, BLOBS, CLEAN, EARLIER, GRAINS, PAIRS, RECIPE, RECORD, STAGES
+from friedel.output_folder.record import read_run_record
 from tests.fake_stages import contents, copied, hashes, run, sound, standing_in, write_inputs
 
 ROUNDS = 8 * int(os.environ.get("FRIEDEL_FAULTS", "1"))
@@ -292,3 +294,48 @@ def test_a_link_in_the_place_of_what_is_set_aside_is_not_followed(whole, recipe,
         run(recipe, out, [KEEP, "reconstruct.iterations=10"])
     assert [*elsewhere.iterdir()] == []
     assert hashes(out) == hashes(whole)
+
+
+class Killed(BaseException):
+    """The end of a process, for as much as files can tell."""
+
+
+def test_killed_at_any_rename_of_a_changed_run_nothing_complete_is_lost_and_the_next_run_finishes(
+    whole, recipe, tmp_path, monkeypatch
+):
+    settings, count = [KEEP, "match.factor=5.0", "index.strain=true"], 0
+    expected = hashes(run(recipe, copied(whole, tmp_path / "expected"), settings))
+    for number in itertools.count(1):
+        out, calls = copied(whole, tmp_path / "out"), itertools.count(1)
+
+        def killed(source, target, calls=calls, number=number):
+            if next(calls) == number:
+                raise Killed
+            os.rename(source, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", killed)
+            try:
+                run(recipe, out, settings)
+                break
+            except Killed:
+                count += 1
+        assert {*hashes(whole).values()} <= {*hashes(out).values(), *hashes(out / EARLIER).values()}, number
+        assert not [*read_run_record(out).damaged(out)] or refused(friedel.verify, out), number
+        back = draw_back(out, tmp_path / "back") if number % 3 == 0 else None
+        run(recipe, out, settings)
+        assert hashes(out) == expected, number
+        assert friedel.verify(out)
+        assert not (out / EARLIER).exists(), number
+        if back is not None:
+            run(recipe, back, [KEEP])
+            assert hashes(back) == hashes(whole), number
+    assert count > 15
+
+
+def draw_back(out, target):
+    """A copy of a folder with all that was set aside moved back."""
+    copied(out, target)
+    for path in (target / EARLIER).glob("*"):
+        shutil.move(path, target / path.name)
+    return target

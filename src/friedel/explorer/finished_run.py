@@ -3,7 +3,7 @@
 from friedel.errors import FriedelError
 from friedel.model.scan import Scan
 from friedel.model.setup import Setup
-from friedel.output_folder.files import PAIRS
+from friedel.output_folder.files import GRAINS, PAIRS
 from friedel.output_folder.reader import OutputFolder
 from friedel.recipe import Recipe
 from friedel.runner.lock import at_work
@@ -34,4 +34,5 @@ def calibrated_setup(recipe: Recipe, folder: OutputFolder) -> Setup | None:
     """The geometry that a run with the same [setup] has matched pairs with; None where none can be read."""
     ran = folder.recipe
     same = ran is not None and ran.setup == recipe.setup and folder.has(PAIRS)
+    same = same and folder.unchanged(PAIRS) and folder.unchanged(GRAINS)
     return folder.calibrated_setup if same else None

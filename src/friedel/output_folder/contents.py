@@ -23,10 +23,11 @@ class Contents:
     def seems_to_hold(self, file: str, expected: Output) -> bool:
         """The same at a glance: a file is read only if it was written to after `run.json`."""
         try:
-            state, recorded = (self._out / file).stat(), (self._out / RECORD).stat().st_mtime_ns
+            state, record = (self._out / file).stat(), (self._out / RECORD).stat()
         except OSError:
             return False
-        if state.st_size == expected.bytes and max(state.st_mtime_ns, state.st_ctime_ns) < recorded:
+        written, recorded = max(state.st_mtime_ns, state.st_ctime_ns), min(record.st_mtime_ns, record.st_ctime_ns)
+        if state.st_size == expected.bytes and written < recorded:
             return True
         return self.surely_holds(file, expected)
 
