@@ -58,15 +58,21 @@ class ProbeFrames:
         return cls(numbers, raw.reshape(-1, rows, cols), median.reshape(rows, cols), noise)
 
 
+def probe_numbers(frames: int) -> tuple[int, ...]:
+    """Numbers of the frames that are looked at before a pass: up to 32, evenly spaced."""
+    wanted = np.linspace(0, frames - 1, min(PROBE_FRAMES, frames)).round()
+    return tuple(np.unique(wanted.astype(int)).tolist())
+
+
 def read_probe_frames(scan: Scan, executor: Executor) -> tuple[tuple[int, ...], AnyArray]:
     """Up to 32 evenly spaced frames that can be used: their numbers, and raw counts [frame, pixel].
 
     Raises `ScanError` where none of them can be used.
     """
-    wanted = np.unique(np.linspace(0, scan.shape[0] - 1, min(PROBE_FRAMES, scan.shape[0])).round().astype(int))
+    wanted = probe_numbers(scan.shape[0])
     reader = RawFrames(scan, lambda _: "")
     read = [
-        (int(k), frame)
+        (k, frame)
         for k, (frame, why) in zip(wanted, executor.map(reader.single, wanted), strict=True)
         if frame is not None and not why
     ]
