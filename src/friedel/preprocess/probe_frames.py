@@ -58,10 +58,10 @@ class ProbeFrames:
         return cls(numbers, raw.reshape(-1, rows, cols), median.reshape(rows, cols), noise)
 
 
-def probe_numbers(frames: int) -> tuple[int, ...]:
+def probe_numbers(scan: Scan) -> tuple[int, ...]:
     """Numbers of the frames that are looked at before a pass: up to 32, evenly spaced."""
-    wanted = np.linspace(0, frames - 1, min(PROBE_FRAMES, frames)).round()
-    return tuple(np.unique(wanted.astype(int)).tolist())
+    evenly = np.linspace(0, scan.shape[0] - 1, min(PROBE_FRAMES, scan.shape[0])).round().astype(int)
+    return tuple(np.unique(evenly).tolist())
 
 
 def read_probe_frames(scan: Scan, executor: Executor) -> tuple[tuple[int, ...], AnyArray]:
@@ -69,7 +69,7 @@ def read_probe_frames(scan: Scan, executor: Executor) -> tuple[tuple[int, ...], 
 
     Raises `ScanError` where none of them can be used.
     """
-    wanted = probe_numbers(scan.shape[0])
+    wanted = probe_numbers(scan)
     reader = RawFrames(scan, lambda _: "")
     read = [
         (k, frame)

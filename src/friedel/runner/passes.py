@@ -187,7 +187,7 @@ def _check_unchanged(job: Job, baseline: Baseline, notes: "Notes") -> None:
     Somebody has written to the scan meanwhile, so that its frames are of two scans; or a frame could not be read
     when noise and beam were measured, and could be in the pass: on a disk that is well they would be others.
     """
-    at_first = set(probe_numbers(job.scan.shape[0])) - set(baseline.probe_frames) - set(notes.corrupt_frames)
+    at_first = set(probe_numbers(job.scan)) - set(baseline.probe_frames) - set(notes.corrupt_frames)
     if at_first:
         way_out = "look after the disk, and run again"
         rule = "could not be read at first, and could be later"
