@@ -159,12 +159,13 @@ def short_reads(trial: Trial) -> str:
 
 
 def failing_read(trial: Trial) -> str:
-    """A read that fails once: refused, or the frame is bridged and the run says so."""
-    usual, at, calls = os.preadv, trial.chance.randint(1, READS), [0]
+    """Some reads that fail: refused, or the frames are bridged and the run says so."""
+    usual, calls = os.preadv, [0]
+    at, many = trial.chance.randint(1, READS), trial.chance.choice([1, 1, 2, 10, 1000])
 
     def once(handle: int, buffers: list[Any], offset: int) -> int:
         calls[0] += 1
-        if calls[0] == at:
+        if at <= calls[0] < at + many:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return usual(handle, buffers, offset)
 

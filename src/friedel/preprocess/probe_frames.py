@@ -68,17 +68,22 @@ class ProbeFrames:
         return replace(self.without(dead), noise=noise)
 
 
+def probe_numbers(scan: Scan) -> tuple[int, ...]:
+    """Numbers of the frames that are looked at before a pass: up to 32, evenly spaced."""
+    present = scan.present
+    evenly = np.linspace(0, len(present) - 1, min(PROBE_FRAMES, len(present))).round().astype(int)
+    return tuple(present[np.unique(evenly)].tolist())
+
+
 def read_probe_frames(scan: Scan, executor: Executor) -> tuple[tuple[int, ...], AnyArray]:
     """Up to 32 evenly spaced frames that can be used: their numbers, and raw counts [frame, pixel].
 
     Raises `ScanError` where none of them can be used.
     """
-    present = scan.present
-    evenly = np.linspace(0, len(present) - 1, min(PROBE_FRAMES, len(present))).round().astype(int)
-    wanted = present[np.unique(evenly)]
+    wanted = probe_numbers(scan)
     reader = RawFrames(scan, lambda _: "")
     read = [
-        (int(k), frame)
+        (k, frame)
         for k, (frame, why) in zip(wanted, executor.map(reader.single, wanted), strict=True)
         if frame is not None and not why
     ]

@@ -31,6 +31,8 @@ def earlier_record(out: Path, fresh: RunRecord, *, restart: bool) -> RunRecord |
         foreign = [name for name in OURS if name != RECIPE and (out / name).exists()]
         if foreign:
             raise OutputError(str(out), rule="holds results without a run.json", got=foreign[0], way_out=way_out)
+    elif not record.stages and not any((out / name).exists() for name in RESULTS):
+        return None  # a run has begun, e.g. while the disk could not be read, and has left nothing
     elif not _same_scan(record.input, fresh.input):
         rule, got = _difference(record.input, fresh.input)
         raise OutputError(str(out), rule=rule, got=got, way_out=way_out)

@@ -20,6 +20,7 @@ from friedel.model.stream import CleanBlock, Executor
 from friedel.output_folder.files import BACKGROUND, BLOBS, CLEAN
 from friedel.output_folder.record import StageRecord, output_of
 from friedel.preprocess import clean_blocks, measure_baseline
+from friedel.preprocess.probe_frames import probe_numbers
 from friedel.runner.compiling import compiling
 from friedel.runner.job import Job
 from friedel.runner.prefetch import prefetched
@@ -56,7 +57,7 @@ def from_raw(job: Job, *, blobs: bool) -> Stages:
             table = _segmented(job, blocks, baseline) if blobs else None
             deque(blocks, maxlen=0)  # what is left of them: all, when nobody wants blobs
             notes.finish()
-            _check_unchanged(job)
+            _check_unchanged(job, baseline, notes)
             job.begin_output("preprocess")  # the files take their places when this block ends
         wrong_dark = any(text.startswith("scan.dark:") for text in baseline.warnings)
         notes.warn(job.scan.frames.shape, told=wrong_dark)
@@ -181,8 +182,17 @@ def _measured(job: Job) -> Baseline:
     return baseline
 
 
-def _check_unchanged(job: Job) -> None:
-    """Raises `ScanError` where somebody has written to the scan during the pass: its frames are of two scans."""
+def _check_unchanged(job: Job, baseline: Baseline, notes: "Notes") -> None:
+    """Raises `ScanError` where the pass has not seen what was looked at before it.
+
+    Somebody has written to the scan meanwhile, so that its frames are of two scans; or a frame could not be read
+    when noise and beam were measured, and could be in the pass: on a disk that is well they would be others.
+    """
+    at_first = set(probe_numbers(job.scan)) - set(baseline.probe_frames) - set(notes.corrupt_frames)
+    if at_first:
+        way_out = "look after the disk, and run again"
+        rule = "could not be read at first, and could be later"
+        raise ScanError(f"frame {min(at_first)} of {job.scan.name}", rule=rule, way_out=way_out)
     now = open_scan(job.recipe.scan.frames, job.recipe.scan)
     if now.fingerprint != job.scan.fingerprint:
         way_out = "run again when nobody writes to it any more"
