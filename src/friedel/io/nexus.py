@@ -73,7 +73,7 @@ def _angles(file: h5py.File, path: str) -> Angles | None:
 
 
 def _detectors(entry: object, path: str) -> list[str]:
-    """Groups of an entry that may hold a detector's images: itself, `data`, those of `instrument`; of subentries too."""
+    """Groups that may hold a detector's images: an entry itself, `data`, those of `instrument`, of subentries."""
     if not isinstance(entry, h5py.Group):
         return []
     instrument = entry.get("instrument")
