@@ -250,6 +250,21 @@ def test_angles_of_all_images_are_those_of_the_frames_also_when_the_recipe_names
         assert (scan.shape[0], scan.omega_start_deg, scan.omega_step_deg) == (7, 0.0, 1.0)
 
 
+@pytest.mark.parametrize("frames", ["s.nxs", "s.nxs::/entry1/tomo_entry/data/data"])
+@pytest.mark.parametrize("omega", [None, {"path": "s.nxs::/entry1/tomo_entry/data/rotation_angle"}])
+def test_the_subentries_of_diamond_are_read_with_their_image_keys(tmp_path, frames, omega):
+    keys = np.array([2, 2, 1, 0, 0, 0, 0, 0, 0, 0, 1])
+    with h5py.File(tmp_path / "s.nxs", "w") as file:
+        entry = file.create_group("entry1/tomo_entry")
+        entry["instrument/detector/data"], entry["instrument/detector/image_key"] = stack(11), keys
+        entry["data/data"] = h5py.SoftLink("/entry1/tomo_entry/instrument/detector/data")
+        entry["data/rotation_angle"] = np.where(keys == 0, 20.0 * (np.cumsum(keys == 0) - 1), 0.0)
+    scan = open_scan(frames, ScanParams.build({"omega": omega}, "scan"), tmp_path)
+    assert (scan.shape[0], scan.omega_start_deg, scan.omega_step_deg) == (7, 0.0, 20.0)
+    np.testing.assert_array_equal(scan.frames.read(0, 7), stack(11)[3:10])
+    np.testing.assert_array_equal(scan.dark, np.median(stack(11)[:2], axis=0).astype(np.float32))
+
+
 def test_a_turn_that_is_none_is_warned_of(tmp_path):
     np.save(tmp_path / "a.npy", stack(370, 3, 3))
     usual = (180 / 370, 360 / 369, 360 / 371, 720 / 370, 80 / 370, 15 / 370)

@@ -8,7 +8,7 @@ import tifffile
 
 from friedel.errors import ScanError
 from friedel.io import ScanParams, open_scan
-from friedel.io.paths import is_dark, locate
+from friedel.io.paths import is_dark, locate, places_by_number
 from tests.scan_files import stack
 
 PARAMS = ScanParams.build({"omega": {"step_deg": 45.0}}, "scan")
@@ -76,3 +76,31 @@ def test_flats_of_dataexchange_are_no_frames(tmp_path, name):
     scan = open_scan("s.h5", PARAMS, tmp_path)
     assert scan.name.endswith("::/exchange/data")
     assert (scan.dark == 7).all()
+
+
+def test_files_whose_numbers_are_missing_leave_gaps(tmp_path):
+    frames, keep = stack(20), np.setdiff1d(np.arange(20), [7, 8, 15])
+    write(tmp_path / "s", [f"p_{10 * i + 1:05d}.tif" for i in keep], frames[keep])
+    params = ScanParams.build({"dark": 0, "omega": {"start_deg": 5.0, "step_deg": 18.0}}, "scan")
+    scan = open_scan("s", params, tmp_path)
+    assert (scan.shape[0], scan.gaps, scan.omega_start_deg) == (20, ((7, 9), (15, 16)), 5.0)
+    np.testing.assert_array_equal(scan.frames.read(9, 15), frames[9:15])
+    assert "2 frames missing after frame 6, by the numbers of the files" in scan.warnings
+    skipped = open_scan("s", params.replaced(skip=(8,)), tmp_path)  # the ninth file
+    assert skipped.gaps == ((7, 9), (10, 11), (15, 16))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"p_{i:04d}.tif" for i in range(9)],
+        [f"{'ab'[i % 2]}_{i:04d}.tif" for i in range(0, 27, 3)],
+        [f"p_{i * i:04d}.tif" for i in range(1, 10)],
+        [f"p_{i}.tif" for i in (1, 2, 3, 4, 5, 6, 7, 8, 900)],
+        ["p_1.tif", "p_5.tif", "p_6.tif"],
+        [f"p{'abcdefghi'[i]}.tif" for i in range(9)],
+    ],
+)
+def test_names_that_tell_no_places_leave_the_frames_as_they_are(tmp_path, names):
+    places = places_by_number(tuple(tmp_path / name for name in names))
+    assert places is None or places.tolist() == list(range(len(names)))

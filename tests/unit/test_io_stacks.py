@@ -215,7 +215,9 @@ def test_a_file_that_a_writer_holds_or_left_open_is_read_or_named(tmp_path, mode
         writer.stdout.readline()
         try:
             if mode == "swmr":
-                assert (open_scan(path, PARAMS).frames.read(0, 7) == 5).all()
+                scan = open_scan(path, PARAMS)
+                assert (scan.frames.read(0, 7) == 5).all()
+                assert any("a program writes to this file" in note for note in scan.notes)
             else:
                 with pytest.raises(ScanError, match=r"marked as open for writing.*h5clear -s \S*live\.h5"):
                     open_scan(path, PARAMS)

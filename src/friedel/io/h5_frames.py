@@ -158,7 +158,8 @@ def _virtual_frames(dataset: h5py.Dataset, depth: int, cache: ChunkCache) -> Fra
                     f"{path}::{mapping.dset_name}",
                     rule=f"must hold {needed} frames, of which {dataset.name} of {dataset.file.filename} is made",
                     got=source.shape[0],
-                    way_out="was it copied before it was finished? copy that file again",
+                    way_out="the others would be read as zeros, which are corrupt: copy that file again once it is "
+                    "finished",
                 )
             if not simple or target is None or picked is None or len(target) != len(picked) or source.ndim != 3:
                 simple = False

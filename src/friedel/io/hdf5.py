@@ -33,9 +33,9 @@ def read_hdf5(path: Path, inner: str | None) -> StoredScan:
         if not name or isinstance(_item(file, name), h5py.Group):
             parts = parts_under(file, name)
             if parts is not None:
-                return _in_parts(file, parts)
+                return _said_if_unfinished(file, _in_parts(file, parts))
             name = find_frames(file, under=name)
-        return _describe(file, name)
+        return _said_if_unfinished(file, _describe(file, name))
 
 
 def read_hdf5_files(files: tuple[Path, ...], inner: str | None) -> StoredScan:
@@ -49,6 +49,14 @@ def read_hdf5_files(files: tuple[Path, ...], inner: str | None) -> StoredScan:
     angles = _joined_angles([scan.angles for scan in scans])
     read_from = tuple(dict.fromkeys(file for scan in scans for file in scan.files))
     return replace(scans[0], frames=frames, name=name, files=read_from, angles=angles, chosen=None, images=0)
+
+
+def _said_if_unfinished(file: h5py.File, found: StoredScan) -> StoredScan:
+    """With a note where the file is marked as being written."""
+    if not file.swmr_mode:
+        return found
+    note = "a program writes to this file, or was killed while it did: these are the frames that it has now"
+    return replace(found, notes=(*found.notes, note))
 
 
 def _joined_angles(parts: list[Angles | Steps | None]) -> Angles | None:

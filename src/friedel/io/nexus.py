@@ -74,12 +74,14 @@ def _angles(file: h5py.File, path: str) -> Angles | None:
 
 
 def _detectors(entry: object, path: str) -> list[str]:
-    """Groups of an entry that may hold a detector's images: itself, `data`, and those of `instrument`."""
+    """Groups that may hold a detector's images: an entry itself, `data`, those of `instrument`, of subentries."""
     if not isinstance(entry, h5py.Group):
         return []
     instrument = entry.get("instrument")
     inside = [f"{path}/instrument/{name}" for name in instrument] if isinstance(instrument, h5py.Group) else []
-    places = [*inside, f"{path}/data", path]
+    nested = [f"{path}/{name}" for name in entry if "tomo" in name.lower()]  # an NXsubentry, as at Diamond
+    deeper = [place for below in nested for place in _detectors(entry.file.get(below), below)]
+    places = [*inside, f"{path}/data", path, *deeper]
     return [place for place in places if isinstance(entry.file.get(place), h5py.Group)]
 
 

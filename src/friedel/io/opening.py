@@ -15,7 +15,7 @@ from friedel.io.fingerprint import fingerprint
 from friedel.io.hdf5 import read_hdf5, read_hdf5_files
 from friedel.io.images import dark_image, mask_image, read_images
 from friedel.io.npy import read_npy
-from friedel.io.paths import CBF, EDF, HDF5, TIFF, ImageFiles, locate
+from friedel.io.paths import CBF, EDF, HDF5, TIFF, ImageFiles, locate, places_by_number
 from friedel.io.rotation import Rotation, kept_frames, rotation_of
 from friedel.io.scan_params import ScanParams
 from friedel.io.sources import GridFrames, SelectedFrames, about, split_grid
@@ -166,6 +166,8 @@ def _notes(found: StoredScan, params: ScanParams, rotation: Rotation) -> Iterato
 
 def _read(where: ImageFiles) -> StoredScan:
     found = _opened(where)
+    if len(where.files) == found.frames.shape[0]:
+        found = replace(found, places=places_by_number(where.files))
     if not where.left_out:
         return found
     first, last = where.left_out[0].name, where.left_out[-1].name

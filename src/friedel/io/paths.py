@@ -4,7 +4,10 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from friedel.errors import ScanError
+from friedel.model.arrays import Indices
 
 HDF5 = frozenset({".h5", ".hdf5", ".hdf", ".nx", ".nxs", ".nexus"})
 EDF = frozenset({".edf", ".edf.gz", ".edf.bz2"})
@@ -16,6 +19,11 @@ _DARK = r"dark(end|s|field|img|image)?"
 _FLAT = r"flat(s|field|img|image)?|ref(s|hst|erence|erences)?|bright(s|field)?|white(s|field)?|open_?beam"
 _BESIDE = re.compile(rf"(dark|ref)|(.*[^a-z])?({_DARK}|{_FLAT})([^a-z]|$)", re.IGNORECASE)
 _IS_DARK = re.compile(rf"dark|(.*[^a-z]){_DARK}([^a-z]|$)", re.IGNORECASE)
+
+
+_LAST_NUMBER = re.compile(r"(.*?)(\d{1,12})(\D*)")
+_FEWEST_NUMBERED = 8
+"""Files of which the numbers say which are missing."""
 
 
 class ImageFiles(NamedTuple):
@@ -65,6 +73,22 @@ def is_dark(path: Path) -> bool:
 def natural(path: Path) -> list[tuple[int, str]]:
     """Sort key: numbers by value, so that image_2 comes before image_10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
+
+
+def places_by_number(files: tuple[Path, ...]) -> Indices | None:
+    """Places of files by the last number in their names, which are alike but for it; None where they do not tell.
+
+    The usual step from one number to the next is one place; numbers that are missing leave places empty.
+    """
+    parts = [_LAST_NUMBER.fullmatch(file.name) for file in files]
+    known = [part for part in parts if part is not None]
+    if len(files) < _FEWEST_NUMBERED or len(known) < len(files) or len({(p[1], p[3]) for p in known}) > 1:
+        return None
+    steps = np.diff([int(part[2]) for part in known])
+    step = int(np.median(steps))
+    if step < 1 or steps.min() < 1 or (steps % step).any() or steps.sum() // step > 2 * len(files):
+        return None
+    return np.concatenate([[0], np.cumsum(steps // step)]).astype(np.int64)
 
 
 def _expand(path: Path, *, keep_darks: bool) -> tuple[list[Path], list[Path]]:

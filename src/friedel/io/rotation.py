@@ -69,8 +69,13 @@ def rotation_of(found: StoredScan, omega: OmegaParams | None, frames: int, kept:
     """
     omega = omega or OmegaParams()
     if omega.step_deg is not None:
-        grid = AngularGrid.whole(Steps(omega.start_deg or 0.0, omega.step_deg), frames).kept(kept)
-        return Rotation(grid, kept, frames, doubts=_contradiction(grid, found, frames, kept, base))
+        steps = Steps(omega.start_deg or 0.0, omega.step_deg)
+        if found.places is None or len(found.places) != frames:
+            grid = AngularGrid.whole(steps, frames).kept(kept)
+            return Rotation(grid, kept, frames, doubts=_contradiction(grid, found, frames, kept, base))
+        grid = AngularGrid(steps, found.places)
+        lost = [f"{text}, by the numbers of the files" for text in told_losses(grid.index)]
+        return Rotation(grid.kept(kept), kept, frames, doubts=tuple(lost))
     rotation = _from_angles(found, omega, frames, kept, base)
     if omega.start_deg is None:
         return rotation

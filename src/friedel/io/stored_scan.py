@@ -17,7 +17,8 @@ class StoredScan:
 
     `name` is the file, with the dataset behind `::`. `dark` [row, col] or [image, row, col], read from `dark_from`,
     and `mask` [row, col] have the shape of a stored image. `files` are what the frames are read from. Where a stack
-    holds darks and flats too, `chosen` are the frames' numbers among its `images`.
+    holds darks and flats too, `chosen` are the frames' numbers among its `images`. `places` are those of frames by
+    the numbers of their files.
     """
 
     frames: FrameSource
@@ -31,3 +32,4 @@ class StoredScan:
     notes: tuple[str, ...] = ()
     chosen: Indices | None = None
     images: int = 0
+    places: Indices | None = None
