@@ -10,7 +10,7 @@ import numpy as np
 from friedel.errors import ScanError
 from friedel.io.angles import Angles, regular
 from friedel.io.h5_frames import h5_frames
-from friedel.io.hdf5_file import first_images, numbers
+from friedel.io.hdf5_file import first_images, numbers, texts
 from friedel.io.stored_scan import MOST_DARKS, StoredScan
 from friedel.model.arrays import AnyArray
 
@@ -110,5 +110,4 @@ def _title(scan: h5py.Group) -> str:
     title = scan.get("title")
     if not isinstance(title, h5py.Dataset) or title.shape != ():
         return ""
-    value = title[()]
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return " ".join(texts(title))
