@@ -11,9 +11,8 @@ from friedel.errors import ScanError
 from friedel.io.angles import Angles, in_degrees, stored_angles
 from friedel.io.angular_grid import angular_grid
 from friedel.io.h5_frames import h5_frames
-from friedel.io.hdf5_file import first_images, numbers
+from friedel.io.hdf5_file import first_images, numbers, texts
 from friedel.io.stored_scan import MOST_DARKS, StoredScan
-from friedel.io.text import text_in
 from friedel.model.arrays import AnyArray
 
 _SCAN = re.compile(r"\d+\.\d+")
@@ -114,4 +113,4 @@ def _title(scan: h5py.Group) -> str:
     title = scan.get("title")
     if not isinstance(title, h5py.Dataset) or title.shape != ():
         return ""
-    return text_in(title[()])
+    return " ".join(texts(title))

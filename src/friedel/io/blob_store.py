@@ -11,7 +11,7 @@ import numpy as np
 from friedel.errors import FriedelError, InputError
 from friedel.io.columns import check_pointer, check_range, checked, read_column, read_columns
 from friedel.io.h5_output import h5_output
-from friedel.io.hdf5_file import numbers, opened
+from friedel.io.hdf5_file import numbers, opened, texts
 from friedel.model.arrays import AnyArray
 from friedel.model.blobs import COLUMNS, FLAG_MEANINGS, TRUTH_COLUMNS, BlobTable, Column, Reason, Voxels
 from friedel.model.scan import Gaps
@@ -136,11 +136,11 @@ def _number(file: h5py.Group, name: str) -> float:
 
 def _reasons(rejected: h5py.Group) -> list[int]:
     """Codes of the texts."""
-    texts = [text.decode() for text in rejected["reason"][()]]
-    unknown = [text for text in texts if text not in _BY_TEXT]
+    found = texts(rejected["reason"])
+    unknown = [text for text in found if text not in _BY_TEXT]
     if unknown:
         raise FriedelError("rejected/reason", rule=f"must be one of {', '.join(_BY_TEXT)}", got=repr(unknown[0]))
-    return [_BY_TEXT[text] for text in texts]
+    return [_BY_TEXT[text] for text in found]
 
 
 def _extra_columns(peaks: h5py.Group, rejected: h5py.Group) -> dict[str, AnyArray]:

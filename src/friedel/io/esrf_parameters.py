@@ -22,7 +22,7 @@ import h5py
 import numpy as np
 
 from friedel.errors import InputError
-from friedel.io.hdf5_file import numbers, opened
+from friedel.io.hdf5_file import numbers, opened, texts
 from friedel.model.arrays import Floats
 
 UNIT_UM = {"mm": 1e3, "um": 1.0, "m": 1e6}
@@ -166,9 +166,4 @@ def _text(group: h5py.Group, name: str) -> str:
     dataset = group.get(name)
     if not isinstance(dataset, h5py.Dataset) or not dataset.size:
         return ""
-    value = dataset[()]
-    if isinstance(value, np.ndarray) and value.dtype.kind in "iu":
-        return "".join(map(chr, value.ravel())).strip()
-    if isinstance(value, np.ndarray):
-        value = value.ravel()[0]
-    return (value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)).strip()
+    return texts(dataset)[0].strip()

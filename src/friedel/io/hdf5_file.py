@@ -12,11 +12,14 @@ import numpy as np
 
 from friedel.errors import CapacityError, FriedelError, ScanError
 from friedel.io.foreign import MOST_COMPRESSED, SMALL_BYTES, message_of, parsing
+from friedel.io.heap_check import check_heaps
+from friedel.io.text import text_in
 from friedel.model.arrays import AnyArray
 
 DEEPEST_VIRTUAL = 8
 """Virtual datasets of virtual datasets (a BLISS master, its scan file, the detector's files) go no deeper."""
 MOST_CHUNKS = 200_000
+MOST_TEXT_BYTES = 1_000_000
 
 
 def open_h5(path: str | Path, error: type[FriedelError] = ScanError) -> h5py.File:
@@ -29,6 +32,7 @@ def open_h5(path: str | Path, error: type[FriedelError] = ScanError) -> h5py.Fil
         with parsing(where, error):
             if not where.is_file():
                 raise error(str(where), rule="is a folder, not a file" if where.is_dir() else "no such file")
+            check_heaps(where)
             return _open(where)
     except error as found:
         text = str(found.__cause__).lower()
@@ -97,6 +101,21 @@ def numbers(dataset: object, dimensions: tuple[int, ...] = ()) -> AnyArray:
     return np.asarray(dataset[()])
 
 
+def texts(dataset: h5py.Dataset) -> list[str]:
+    """All texts of a dataset, whole numbers being the codes of one text's characters, as MATLAB writes it.
+
+    Raises as `numbers`, and `TypeError` for what is neither.
+    """
+    kind = dataset.dtype.kind
+    if kind in "iu":
+        return ["".join(map(chr, numbers(dataset).ravel()))]
+    if kind not in "SO" or dataset.shape is None or dataset.dtype.itemsize > MOST_TEXT_BYTES:
+        raise TypeError(f"{dataset.name} holds {dataset.dtype}, not text")
+    check_believable(dataset)
+    found = np.atleast_1d(np.asarray(dataset[()])).ravel().tolist()
+    return [text_in(one) for one in found]
+
+
 def first_images(dataset: h5py.Dataset, most: int) -> AnyArray:
     """The image [row, col], or the first of a stack [image, row, col]. Raises as `numbers`, and for larger ones."""
     if dataset.ndim != 3:
@@ -162,4 +181,13 @@ def _memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-__all__ = ["check_believable", "check_chunks", "check_circle", "message_of", "numbers", "open_h5", "opened"]
+__all__ = [
+    "check_believable",
+    "check_chunks",
+    "check_circle",
+    "message_of",
+    "numbers",
+    "open_h5",
+    "opened",
+    "texts",
+]
