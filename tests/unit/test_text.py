@@ -1,6 +1,7 @@
 """Texts are read as meant, whoever's editor wrote them."""
 
 import codecs
+import os
 
 import h5py
 import numpy as np
@@ -119,6 +120,12 @@ def test_what_is_no_text_is_refused(data, tmp_path):
         friedel.estimate(path)
     with pytest.raises(InputError, match="cannot be read"):
         read_text(tmp_path)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "r.toml")
+    with pytest.raises(RecipeError, match="is no file"):
+        load_recipe(tmp_path / "r.toml")
 
 
 @pytest.mark.parametrize(

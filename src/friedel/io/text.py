@@ -1,6 +1,7 @@
 """Text as people meant it: byte order marks, other encodings and line ends of other systems are taken away."""
 
 import codecs
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,10 @@ def read_text(path: Path, *, kind: type[InputError] = InputError) -> str:
     that cannot be read or holds no text.
     """
     try:
-        if path.stat().st_size > LARGEST:
+        about = path.stat()
+        if not (stat.S_ISREG(about.st_mode) or stat.S_ISDIR(about.st_mode)):
+            raise kind(str(path), rule="is no file")  # a pipe would be waited for
+        if about.st_size > LARGEST:
             raise kind(str(path), rule=f"is no text: more than {LARGEST // 1_000_000} MB")
         data = path.read_bytes()
     except FileNotFoundError:
