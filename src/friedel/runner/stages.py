@@ -84,7 +84,8 @@ class RecordKeeper:
 
     def describe(self, hashes: Mapping[str, str]) -> None:
         """Put the recipe back that is gone or cannot be used any more, where it is of all that was done."""
-        if all(one.hash == hashes[name] for name, one in self.record.stages.items()) and not told(self._out):
+        of_all = all(one.hash == hashes[name] for name, one in self.record.stages.items())
+        if of_all and not has_usable_recipe(self._out):
             self.write()
 
     def write(self) -> None:
@@ -109,7 +110,7 @@ class RecordKeeper:
             self._told = True
 
 
-def told(out: Path) -> bool:
+def has_usable_recipe(out: Path) -> bool:
     """Whether the folder's recipe can be used."""
     try:
         return not load_usable(out / RECIPE)[1]
