@@ -11,8 +11,11 @@ import pytest
 
 import friedel
 from friedel.errors import FriedelError, InputError, OutputError
+from friedel.io.store import read_blobs
+from friedel.model.truth import Truth
 from friedel.output_folder.files import BACKGROUND, BLOBS, CLEAN, EARLIER, GRAINS, PAIRS, RECIPE, RECORD, STAGES
 from friedel.output_folder.record import read_run_record
+from friedel.runner.results import judge
 from tests.fake_stages import contents, copied, hashes, run, sound, standing_in, write_inputs
 
 ROUNDS = 8 * int(os.environ.get("FRIEDEL_FAULTS", "1"))
@@ -155,6 +158,7 @@ def test_commands_that_read_results_refuse_those_that_have_changed(whole, other,
         lambda: friedel.export(out, "imaged11", tmp_path / "g.map"),
         lambda: friedel.export(out, "vtkhdf", tmp_path / "m.vtkhdf"),
         lambda: friedel.calibrate(out),
+        lambda: judge(out, Truth(read_blobs(out / BLOBS))),
     ):
         with pytest.raises(OutputError, match=words):
             call()

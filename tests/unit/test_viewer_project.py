@@ -108,6 +108,17 @@ def test_files_that_are_not_as_the_run_left_them_are_named(finished, tmp_path, o
     assert any("left them: background.h5" in text for text in texts(opened(recipe)))
 
 
+def test_a_file_of_the_same_size_with_other_content_is_named_and_its_stage_is_not_done(finished, tmp_path, opened):
+    recipe = copied(finished, tmp_path)
+    file = recipe.with_suffix("") / "blobs.h5"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    project = opened(recipe)
+    assert any("left them: blobs.h5" in text for text in texts(project))
+    assert not project.finished("segment")
+
+
 def test_a_scan_that_vanished_and_comes_back(finished, tmp_path, opened):
     recipe = copied(finished, tmp_path)
     scan = recipe.parent / "scan.h5"

@@ -59,8 +59,11 @@ def _difference(known: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, 
 
 
 def outdated(out: Path, kept: Container[str]) -> list[str]:
-    """What is there and not `kept`: of results, and of all that was made from them."""
-    return [name for name in (*RESULTS, *DERIVED_FILES) if name not in kept and (out / name).exists()]
+    """What is there and not `kept`: of all that was made from results, and of results themselves.
+
+    In this order they are moved: while a result is still there, so may be what was made from it.
+    """
+    return [name for name in (*DERIVED_FILES, *RESULTS) if name not in kept and (out / name).exists()]
 
 
 def copy_aside(out: Path, names: Iterable[str]) -> None:

@@ -25,7 +25,7 @@ from friedel.runner.plan import Plan, budget, check_map_fits, plan_blocks, usabl
 from friedel.runner.preflight import check_output, check_recipe, crystals_of
 from friedel.runner.progress import Progress, log, log_file
 from friedel.runner.stage_hashes import stage_hashes
-from friedel.runner.stages import NOTHING, Progressed, RecordKeeper, do_stages, stages_for, told
+from friedel.runner.stages import NOTHING, Progressed, RecordKeeper, do_stages, has_usable_recipe, stages_for
 
 INTERRUPTED = "finished stages are kept, and the same command without --restart and --from goes on after them"
 
@@ -105,7 +105,7 @@ def _finished_record(out: Path, scan: Scan, progressed: Progressed, last: str) -
         return None  # whoever takes the folder says so
     if record is None or record.input.get("fingerprint") != scan.fingerprint:
         return None
-    return None if progressed.first_left(record, last, None) or not told(out) else record
+    return None if progressed.first_left(record, last, None) or not has_usable_recipe(out) else record
 
 
 def stages_between(first: str | None, last: str | None) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from friedel.output_folder.files import (
     OF_BLOBS,
     RECIPE,
     RECORD,
+    RESULTS,
     STAGES,
 )
 from friedel.output_folder.record import Output, RunRecord, StageRecord, write_run_record
@@ -52,10 +53,11 @@ class RecordKeeper:
 
     def begin(self) -> None:
         """A run begins: results that nobody vouches for, since a run was killed among its files, are set aside."""
-        stray = outdated(self._out, self._kept(self.record))
-        if self.record.stages:
-            self._set_aside(stray)
-        elif not stray:
+        old = outdated(self._out, self._kept(self.record))
+        stray = any(name in RESULTS for name in old)
+        if self.record.stages and stray:
+            self._set_aside(old)
+        elif not self.record.stages and not stray:
             self.write()  # else, a run that begins anew: what is there stands until it has something better
 
     def begin_output(self, stage: str) -> None:
@@ -82,7 +84,8 @@ class RecordKeeper:
 
     def describe(self, hashes: Mapping[str, str]) -> None:
         """Put the recipe back that is gone or cannot be used any more, where it is of all that was done."""
-        if all(one.hash == hashes[name] for name, one in self.record.stages.items()) and not told(self._out):
+        of_all = all(one.hash == hashes[name] for name, one in self.record.stages.items())
+        if of_all and not has_usable_recipe(self._out):
             self.write()
 
     def write(self) -> None:
@@ -103,11 +106,11 @@ class RecordKeeper:
             return
         move_aside(self._out, names)
         if not self._told:
-            log.debug(f"what these parameters replace lies in {self._out / EARLIER} until all of it is made anew")
+            log.info(f"what these parameters replace lies in {self._out / EARLIER} until all of it is made anew")
             self._told = True
 
 
-def told(out: Path) -> bool:
+def has_usable_recipe(out: Path) -> bool:
     """Whether the folder's recipe can be used."""
     try:
         return not load_usable(out / RECIPE)[1]
