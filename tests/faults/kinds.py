@@ -205,9 +205,7 @@ def changed_input(trial: Trial) -> str:
         scan.unlink()
     wrong = trial.judged(ended(child), {0, 1, 2})
     scan.write_bytes(whole)
-    if trial.tiny.wrong(trial.out) and trial.tiny.of_the_other(
-        trial.out
-    ):  # it took the place before the run looked
+    if trial.tiny.wrong(trial.out) and trial.tiny.of_the_other(trial.out):  # before the run looked
         trial.told, trial.again, trial.started = True, ("--restart",), ""
         return wrong
     return wrong or _told(trial)
