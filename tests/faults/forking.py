@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +21,9 @@ def forked(work: Callable[[], int], said: Path | None = None) -> int:
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons': that of the tests has other threads
+        child = os.fork()
     if child:
         return child
     code = 70  # of what raised something that nobody expected

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -119,15 +120,22 @@ def quota(trial: Trial) -> str:
 
 
 def small_disk(trial: Trial) -> str:
-    """A disk of its own that is full, and has room for the next run; a quota where this user may mount none."""
+    """A disk of its own that fills up, and has room for the next run; a quota where this user may mount none."""
     trial.out.mkdir()
-    size = int(2 ** trial.chance.uniform(13, 22))
-    if not _mount(trial.out, f"size={size}"):
+    left, when = int(2 ** trial.chance.uniform(10, 21)), trial.chance.uniform(0.0, RUN_S)
+    if not _mount(trial.out, "size=64m"):
         trial.out.rmdir()
         return quota(trial)
     trial.mounted = True
-    wrong = trial.judged(trial.tiny.run(trial.out, trial.said, lambda: None, *trial.threads()), {0, 1})
-    _mount(trial.out, "remount,size=64m")
+    threads = trial.threads()
+    child = forked(lambda: trial.tiny.command(trial.out, lambda: None, *threads), trial.said)
+    time.sleep(when)
+    full = trial.out / "somebody else's"
+    with full.open("wb") as file, suppress(OSError):
+        free = os.statvfs(trial.out)
+        os.posix_fallocate(file.fileno(), 0, max(1, free.f_bavail * free.f_bsize - left))
+    wrong = trial.judged(ended(child), {0, 1, 3})
+    full.unlink()
     return wrong
 
 
@@ -197,6 +205,9 @@ def changed_input(trial: Trial) -> str:
         scan.unlink()
     wrong = trial.judged(ended(child), {0, 1, 2})
     scan.write_bytes(whole)
+    if trial.tiny.wrong(trial.out) and trial.tiny.of_the_other(trial.out):  # before the run looked
+        trial.told, trial.again, trial.started = True, ("--restart",), ""
+        return wrong
     return wrong or _told(trial)
 
 

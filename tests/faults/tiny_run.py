@@ -38,12 +38,13 @@ RECIPE = (
 @dataclass(frozen=True)
 class Tiny:
     """The folder with the scan, that where all was `made`, and the hashes that each result may have: those of a
-    whole run, and those `allowed` on the way there."""
+    whole run, and those `allowed` on the way there; `other` are those of another scan of the same shape."""
 
     folder: Path
     made: Path
     whole: dict[str, str]
     allowed: dict[str, set[str]]
+    other: dict[str, set[str]]
 
     @property
     def recipe(self) -> Path:
@@ -55,7 +56,7 @@ class Tiny:
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("scan.h5", "scan.toml"):
             shutil.copy(self.folder / name, folder / name)
-        return Tiny(folder, self.made, self.whole, self.allowed)
+        return Tiny(folder, self.made, self.whole, self.allowed, self.other)
 
     def start(self, out: Path, stage: str) -> None:
         """Make the folder as a run leaves it that was to stop after a stage; nothing without a stage."""
@@ -77,6 +78,10 @@ class Tiny:
     def wrong(self, out: Path) -> list[str]:
         """What of the results that stand in a folder is not as it must be; those that are not there are right."""
         return [name for name, digest in hashes(out).items() if digest not in self.allowed[name]]
+
+    def of_the_other(self, out: Path) -> bool:
+        """Whether all results that stand in a folder are those of the other scan."""
+        return all(digest in self.other[name] for name, digest in hashes(out).items())
 
     def unfinished(self, out: Path) -> list[str]:
         """What is not as after an undisturbed run, leftovers included."""
@@ -102,6 +107,17 @@ def vouched(out: Path) -> dict[str, str]:
 def make_tiny(folder: Path) -> Tiny:
     """Simulate it, and run it undisturbed: whole, and stopped after each stage. Kernels are compiled after that."""
     friedel.simulate(folder / "scan.h5", preset="small", seed=5, settings=SCAN)
+    allowed = _undisturbed(folder)
+    friedel.simulate(folder / "other" / "scan.h5", preset="small", seed=6, settings=SCAN)
+    shutil.copy(folder / "scan.toml", folder / "other" / "scan.toml")
+    whole = hashes(folder / "whole")
+    if set(whole) != set(RESULTS):
+        raise AssertionError(f"a whole run must leave {sorted(RESULTS)}, got {sorted(whole)}")
+    return Tiny(folder, folder, whole, allowed, _undisturbed(folder / "other"))
+
+
+def _undisturbed(folder: Path) -> dict[str, set[str]]:
+    """Run the scan of a folder stage by stage: the hashes that each result has on the way."""
     allowed: dict[str, set[str]] = {}
     for stage in STAGES:
         out = friedel.run(
@@ -111,8 +127,4 @@ def make_tiny(folder: Path) -> Tiny:
         shutil.copytree(out, folder / "stopped" / stage)
         for name, digest in hashes(out).items():
             allowed.setdefault(name, set()).add(digest)
-    friedel.simulate(folder / "other" / "scan.h5", preset="small", seed=6, settings=SCAN)
-    whole = hashes(out)
-    if set(whole) != set(RESULTS):
-        raise AssertionError(f"a whole run must leave {sorted(RESULTS)}, got {sorted(whole)}")
-    return Tiny(folder, folder, whole, allowed)
+    return allowed

@@ -192,6 +192,16 @@ def test_a_disk_that_breaks_while_it_is_written_to_is_named(tmp_path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_flush_that_fails_is_an_error_that_names_the_file(tmp_path, monkeypatch):
+    def fail(_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OutputError, match=r"cannot write .*/file: input/output error"), atomic(tmp_path / "file"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_cannot_be_is_refused_in_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot write"), atomic(tmp_path / "file" / "inside"):

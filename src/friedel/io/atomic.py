@@ -119,6 +119,8 @@ def _flush(path: Path, made: os.stat_result | None = None) -> None:
         if made is not None and not os.path.samestat(os.fstat(handle), made):
             raise OSError(errno.ESTALE, "another file took its place while it was written", str(path))
         os.fsync(handle)
+    except OSError as error:  # the call knows no name
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         os.close(handle)
 
