@@ -16,8 +16,8 @@ _MOST_SLOTS = 20
 _LARGEST_STEP_DEG = 20.0
 """Larger steps, over more than one turn, are not the way from one exposure to the next."""
 _BOTH_WAYS = (
-    "the stage turned both ways between frames: where it turned back, an exposure lies before the angle at which it "
-    'starts; set scan.omega.at = "centre" if the angles are those of centres'
+    "the stage turned both ways between frames: where it turned back, an exposure lies before the angle at which "
+    'it starts; set scan.omega.at = "centre" if the angles are those of centres'
 )
 _MOSTLY = 0.8
 """A stage of which more than this part of the moves between frames go backwards turns backwards."""
@@ -27,8 +27,8 @@ _MOSTLY = 0.8
 class AngularGrid:
     """Regular angles, some of which have no frame: stored frame i lies at place `slot[i]`, counted from 0.
 
-    The first and the last place have a frame. `note` says what is unusual and `doubt` what may be wrong, empty where
-    nothing is.
+    The first and the last place have a frame. `note` says what is unusual and `doubt` what may be wrong, empty
+    where nothing is.
     """
 
     steps: Steps
