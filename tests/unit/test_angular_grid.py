@@ -129,9 +129,18 @@ def test_angles_of_a_golden_angle_scan_are_refused_for_what_they_are(modulo):
     assert "step_deg" not in str(caught.value)
 
 
-def test_two_frames_at_the_same_angle_are_refused():
-    with pytest.raises(ScanError, match="angles twice"):
+def test_two_frames_at_the_same_angle_are_refused_by_their_numbers():
+    with pytest.raises(ScanError, match=r'frames 0 and 160 at 0°, 160 so .*scan\.skip = \["160-319"\]'):
         grid(np.r_[ANGLES, ANGLES])
+    with pytest.raises(ScanError, match=r"frames 49 and 50 at 12\.25°, 1 so .*scan\.skip = \[50\]"):
+        grid(np.r_[ANGLES[:50], ANGLES[49:]])
+
+
+def test_a_stage_that_turned_both_ways_is_told_of():
+    found = grid(np.r_[np.arange(0.0, 90), np.arange(179.0, 89, -1)])
+    assert found.size == 180
+    assert "turned both ways" in found.doubt
+    assert not grid(ANGLES[np.r_[0:160:2, 1:160:2]]).doubt
 
 
 # --- units

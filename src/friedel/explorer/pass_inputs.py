@@ -69,4 +69,6 @@ def _marks(scan: Scan) -> tuple[Any, ...]:
     """What clean frames depend on besides parameters, by content: a mask that is saved is the same mask."""
     images = hashlib.blake2b(np.packbits(scan.mask).tobytes())
     images.update(np.ascontiguousarray(scan.dark).tobytes())
+    if scan.stored_frames is not None:
+        images.update(scan.stored_frames.tobytes())
     return scan.fingerprint[:HALF], images.hexdigest(), scan.saturation, scan.tiles, scan.shape, scan.omega_step_deg

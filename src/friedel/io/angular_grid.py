@@ -15,6 +15,10 @@ _MOST_SLOTS = 20
 """A scan with more places for each frame is not one with frames lost."""
 _LARGEST_STEP_DEG = 20.0
 """Larger steps, over more than one turn, are not the way from one exposure to the next."""
+_BOTH_WAYS = (
+    "the stage turned both ways between frames: where it turned back, an exposure lies before the angle at which "
+    'it starts; set scan.omega.at = "centre" if the angles are those of centres'
+)
 _MOSTLY = 0.8
 """A stage of which more than this part of the moves between frames go backwards turns backwards."""
 
@@ -23,12 +27,14 @@ _MOSTLY = 0.8
 class AngularGrid:
     """Regular angles, some of which have no frame: stored frame i lies at place `slot[i]`, counted from 0.
 
-    The first and the last place have a frame. `note` says what is unusual, empty where nothing is.
+    The first and the last place have a frame. `note` says what is unusual and `doubt` what may be wrong, empty
+    where nothing is.
     """
 
     steps: Steps
     slot: Indices
     note: str = ""
+    doubt: str = ""
 
     @classmethod
     def whole(cls, steps: Steps, frames: int) -> "AngularGrid":
@@ -52,7 +58,7 @@ class AngularGrid:
         slot = self.slot[frames]
         first = int(slot.min())
         start = self.steps.start_deg + first * self.steps.step_deg
-        return AngularGrid(self.steps._replace(start_deg=round(start, 9)), slot - first, self.note)
+        return AngularGrid(self.steps._replace(start_deg=round(start, 9)), slot - first, self.note, self.doubt)
 
 
 def angular_grid(angles: Angles, frames: int, at: str | None = None) -> AngularGrid:
@@ -178,8 +184,17 @@ def _reordered(angles: Angles, frames: int, at: str | None) -> AngularGrid | Non
             place = np.empty(frames, np.int64)
             place[order] = slot
             note = "frames are stored in another order than that of their angles: they are taken by their angles"
-            return AngularGrid(steps_of(*fitted(here[order], slot), at or angles.at), place, note)
+            steps = steps_of(*fitted(here[order], slot), at or angles.at)
+            return AngularGrid(steps, place, note, _BOTH_WAYS if _both_ways(values) else "")
     return None
+
+
+def _both_ways(values: Floats) -> bool:
+    """Whether runs of frames, in steps of one size, go one way and others the other."""
+    steps = np.diff(values)
+    usual = float(np.median(np.abs(steps)))
+    alike = np.abs(np.abs(steps) - usual) < TOLERANCE * usual
+    return bool(min(np.mean(alike & (steps > 0)), np.mean(alike & (steps < 0))) > _FEW)
 
 
 def _in_one_turn(values: Floats) -> Floats:
@@ -192,13 +207,23 @@ def _in_one_turn(values: Floats) -> Floats:
 
 
 def _irregular(angles: Angles, frames: int) -> ScanError:
-    steps = np.diff(np.sort(_in_one_turn(numbers(angles, frames))))
-    twice = int(np.count_nonzero(steps < 1e-6 * max(float(np.median(steps)), 1e-9)))
-    got = f"{twice} angles twice" if twice else f"steps of {steps.min():.4g}° to {steps.max():.4g}°"
+    values = numbers(angles, frames)
+    order = np.argsort(_in_one_turn(values), kind="stable")
+    steps = np.diff(_in_one_turn(values)[order])
+    again = np.flatnonzero(steps < 1e-6 * max(float(np.median(steps)), 1e-9))
+    if len(again):
+        pairs = np.sort([order[again], order[again + 1]], axis=0)
+        one, other = (angles.frame(number) for number in pairs[:, int(np.argmin(pairs[1]))])
+        return ScanError(
+            f"angles in {angles.where}",
+            rule="no two frames may lie at one angle",
+            got=f"frames {one} and {other} at {values[pairs[0, int(np.argmin(pairs[1]))]]:.6g}°, {len(again)} so",
+            way_out=f"leave some out: scan.skip = {as_ranges(angles.frame(number) for number in pairs[1])}",
+        )
     return ScanError(
         f"angles in {angles.where}",
         rule="must follow each other, in the order of their size, in steps of one size (some may be missing)",
-        got=got,
+        got=f"steps of {steps.min():.4g}° to {steps.max():.4g}°",
         way_out="use a part of the scan that does (scan.first, scan.last, scan.skip); frames at uneven steps (a "
         "golden-angle scan) cut each spot differently, and cannot be used",
     )

@@ -125,7 +125,7 @@ def _from_angles(found: StoredScan, omega: OmegaParams, frames: int, kept: Indic
         grid = angular_grid(angles._replace(values=chosen, frames=kept), len(kept), omega.at)
     lost = told_losses(grid.index)
     asked_for = int(kept[-1] - kept[0]) + 1 - len(kept)
-    notes, doubts = [note, grid.note], [doubt]
+    notes, doubts = [note, grid.note], [doubt, grid.doubt]
     (notes if np.count_nonzero(grid.index < 0) <= asked_for else doubts).extend(lost)
     return Rotation(grid, kept, frames, angles.where, tuple(filter(None, notes)), tuple(filter(None, doubts)))
 

@@ -19,18 +19,21 @@ _FAR = 5.0
 """A constant this many sigma from the dark is none that a quiet detector has."""
 _WILD = 10.0
 """Values that are further from their median, in sigma for so much light, in most frames are no measurement."""
+_SOME = 11
+"""Frames that are enough to say what is wild in most of them."""
 _AROUND = 15
 _RARE = 0.45
 """Pixels of which more in the surroundings (15 × 15) behave alike belong to what is seen there."""
 _LEAST_PIXELS = 5
 """Fewer that hang together are taken away by despeckling."""
+_BEAM_EDGE = 3
 _BESIDE_BEAM = 8
 _MOST_OF_BEAM = 0.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Course:
-    """What pixels [pixel] do: in how many frames they are saturated (at one value), or wild; their range."""
+    """What pixels [pixel] do: how often they are saturated (at one value), whether most often wild; their range."""
 
     saturated: AnyArray
     wild: AnyArray
@@ -44,35 +47,44 @@ def dead_areas(scan: Scan, params: PreprocessParams, probe: ProbeFrames, executo
     None where there are none. Areas that reach from outside into the beam are dead there too, unless it is the beam
     that saturates. Areas of a few pixels are left to despeckling.
     """
-    often = len(probe.raw) / 2
     course = _course(scan, probe, executor)
     shape = scan.shape[1:]
-    saturated = (course.saturated > often).reshape(shape)
-    stuck = saturated | _constant(scan, probe, course) | _wild(course.wild.reshape(shape) > often)
-    found = _large(stuck & ~scan.mask)
-    return _outside_beam(found, scan, params, probe) if found.any() else None
+    saturated = (course.saturated > len(probe.raw) / 2).reshape(shape)
+    still = (saturated | _constant(scan, probe, course)) & ~scan.mask
+    wild = _wild(course.wild.reshape(shape)) & ~scan.mask & ~still
+    if not (still.any() or wild.any()):
+        return None
+    return _outside_beam(still, wild, scan, params, probe)
 
 
 def _course(scan: Scan, probe: ProbeFrames, executor: Executor) -> _Course:
     raw = probe.raw.reshape(len(probe.raw), -1)
-    level = probe.median.ravel()
-    dark = scan.dark.ravel()
-    bright = max(float(np.median(level)), 0.0)
     pixels = raw.shape[1]
-    out = _Course(np.zeros(pixels, np.int16), np.zeros(pixels, np.int16), raw.min(axis=0), raw.max(axis=0))
+    saturated, wild = np.zeros(pixels, np.int16), np.zeros(pixels, np.bool_)
+    ends = np.empty((2, pixels), raw.dtype)
+    middle = probe.median.ravel() + scan.dark.ravel()
+    far = _wild_from(probe).ravel()
+    some = raw[np.unique(np.linspace(0, len(raw) - 1, _SOME).round().astype(int))]
 
     def work(start: int) -> None:
         here = slice(start, min(start + _CHUNK, pixels))
-        middle = level[here] + dark[here]
-        light = np.maximum(level[here], 0) + max(bright, probe.noise**2, 1.0)
-        far = _WILD * probe.noise * np.sqrt(light / max(bright + max(bright, probe.noise**2, 1.0), 1.0)) + 1
-        for frame in raw:
-            out.saturated[here] += (frame[here] >= scan.saturation) & (frame[here] == out.high[here])
-            out.wild[here] += np.abs(frame[here] - middle) > far
+        np.min(raw[:, here], axis=0, out=ends[0, here])
+        np.max(raw[:, here], axis=0, out=ends[1, here])
+        at_top = start + np.flatnonzero(ends[1, here] >= scan.saturation)
+        saturated[at_top] = (raw[:, at_top] == ends[1, at_top]).sum(axis=0)
+        wild[here] = (np.abs(some[:, here] - middle[here]) > far[here]).sum(axis=0) > len(some) / 2
 
     for _ in executor.map(work, range(0, pixels, _CHUNK)):
         pass
-    return out
+    return _Course(saturated, wild, ends[0], ends[1])
+
+
+def _wild_from(probe: ProbeFrames) -> Image:
+    """How far from its median a value is no measurement: ten sigma [row, col], for so much light."""
+    usual = max(float(np.median(probe.median)), 0.0)
+    quiet = max(usual, probe.noise**2, 1.0)  # light that stands for the noise of reading
+    light = (np.maximum(probe.median, 0) + quiet) / (usual + quiet)
+    return np.asarray(_WILD * probe.noise * np.sqrt(light) + 1, dtype=np.float32)
 
 
 def _constant(scan: Scan, probe: ProbeFrames, course: _Course) -> Mask:
@@ -105,31 +117,31 @@ def _large(mask: Mask) -> Mask:
     return np.asarray((size >= _LEAST_PIXELS)[label])
 
 
-def _outside_beam(found: Mask, scan: Scan, params: PreprocessParams, probe: ProbeFrames) -> Mask | None:
-    """Without what belongs to the direct beam."""
+def _outside_beam(still: Mask, wild: Mask, scan: Scan, params: PreprocessParams, probe: ProbeFrames) -> Mask | None:
+    """Without what belongs to the direct beam, which flickers, and may saturate; without single pixels."""
+    found = _large(still | wild)
     beam = beam_box(scan, params, probe.without(found)) or beam_box(scan, params, probe)
-    if beam is None:
-        return found
-    wide = _wider(beam, scan.shape[1:])
-    if found[beam.slices].mean() > _MOST_OF_BEAM:  # it is the beam itself that saturates
-        dead = found.copy()
-        dead[wide.slices] = False
-    else:
-        label, count = ndimage.label(found, structure=np.ones((3, 3)))
-        outside = np.zeros(count + 1, np.bool_)
-        beyond = np.ones(found.shape, np.bool_)
-        beyond[wide.slices] = False
-        outside[np.unique(label[beyond])] = True
-        outside[0] = False
-        dead = outside[label]
-    return dead if dead.any() else None
+    if beam is not None:
+        flickers, near = (_inside(beam, wide, found.shape) for wide in (_BEAM_EDGE, _BESIDE_BEAM))
+        if still[beam.slices].mean() > _MOST_OF_BEAM:  # it is the beam itself that saturates
+            found = found & ~near
+        else:
+            found = _reaching(_large(still | (wild & ~flickers)), ~near)
+    return found if found.any() else None
 
 
-def _wider(box: Box, shape: tuple[int, int]) -> Box:
-    rows, cols = shape
-    return Box(
-        max(box.col0 - _BESIDE_BEAM, 0),
-        max(box.row0 - _BESIDE_BEAM, 0),
-        min(box.col1 + _BESIDE_BEAM, cols),
-        min(box.row1 + _BESIDE_BEAM, rows),
-    )
+def _reaching(mask: Mask, area: Mask) -> Mask:
+    """The parts of a mask that hang together with an area."""
+    label, count = ndimage.label(mask, structure=np.ones((3, 3)))
+    reaches = np.zeros(count + 1, np.bool_)
+    reaches[np.unique(label[area])] = True
+    reaches[0] = False
+    return np.asarray(reaches[label])
+
+
+def _inside(box: Box, beside: int, shape: tuple[int, ...]) -> Mask:
+    """Pixels in a box that is wider on every side."""
+    inside = np.zeros(shape, np.bool_)
+    rows = slice(max(box.row0 - beside, 0), box.row1 + beside)
+    inside[rows, max(box.col0 - beside, 0) : box.col1 + beside] = True
+    return inside
