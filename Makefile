@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench check-data clean
+.PHONY: demo test lint fuzz bench check-data clean
 
 demo: .venv/installed
 	$(BIN)/friedel demo
@@ -16,6 +16,10 @@ lint: .venv/installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.typescript
+
+# Inputs that nobody means to give: some of them are in the tests, here are very many.
+fuzz: .venv/installed-test
+	$(BIN)/python -m tests.fuzz --inputs 100000
 
 bench: .venv/installed-bench .venv/installed-test
 	for name in moving_median segment end_to_end memory view; do $(BIN)/python -m bench.$$name || exit 1; done

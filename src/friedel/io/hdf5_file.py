@@ -96,8 +96,25 @@ def texts(dataset: h5py.Dataset) -> list[str]:
     if kind not in "SO" or dataset.shape is None or dataset.dtype.itemsize > MOST_TEXT_BYTES:
         raise TypeError(f"{dataset.name} holds {dataset.dtype}, not text")
     check_believable(dataset)
+    if kind == "O":
+        _check_lengths(dataset)
     found = np.atleast_1d(np.asarray(dataset[()])).ravel().tolist()
     return [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in found]
+
+
+def _check_lengths(dataset: h5py.Dataset) -> None:
+    """Raise `ValueError` for a text that says it is longer than texts are: HDF5 would make room for it.
+
+    A text is stored as its length (4 bytes), and where it is (12).
+    """
+    offset = dataset.id.get_offset()
+    if offset is None:
+        return
+    with Path(dataset.file.filename).open("rb") as file:
+        file.seek(offset + dataset.file.userblock_size)
+        stored = np.frombuffer(file.read(16 * dataset.size).ljust(16, b"\0")[: 16 * dataset.size], "<u4")
+    if stored[::4].max(initial=0) > MOST_TEXT_BYTES:
+        raise ValueError(f"{dataset.name} is to hold a text of {stored[::4].max()} bytes")
 
 
 def first_images(dataset: h5py.Dataset, most: int) -> AnyArray:
@@ -148,6 +165,14 @@ def check_circle(dataset: h5py.Dataset, above: tuple[tuple[str, str], ...] = ())
                 check_circle(source, (*above, mine))
 
 
+def followed(group: h5py.Group, name: str) -> object:
+    """What a name leads to; None where it leads nowhere, or round in a circle."""
+    try:
+        return group.get(name)
+    except (OSError, RuntimeError, ValueError):
+        return None
+
+
 def check_chunks(dataset: h5py.Dataset) -> None:
     """Raise `ScanError` for frames in so many chunks that HDF5 needs more memory for these than for the frame."""
     if dataset.chunks is None:
@@ -169,6 +194,7 @@ __all__ = [
     "check_believable",
     "check_chunks",
     "check_circle",
+    "followed",
     "message_of",
     "numbers",
     "open_h5",

@@ -135,8 +135,9 @@ class Phase:
         """A phase from the text of a CIF. Raises `SetupError` when it lacks a cell, a group or atoms."""
         try:
             block = gemmi.cif.read_string(text).sole_block()
-        except (ValueError, RuntimeError) as error:
-            raise SetupError("cif", rule="must be one readable crystal", got=str(error)) from None
+        except (ValueError, RuntimeError, IndexError) as error:
+            got = "an empty text" if isinstance(error, IndexError) else str(error)
+            raise SetupError("cif", rule="must be one readable crystal", got=got) from None
         small = gemmi.make_small_structure_from_block(block)
         name = name or block.name or "phase"
         symbol = small.spacegroup_hm or str(small.spacegroup_number or "")

@@ -30,7 +30,7 @@ def grain_panels(inputs: ReportInputs, grains: GrainTable) -> list[Panel]:
         panels += [replace(projection, span=3)] if projection is not None else []
         panels.append(spots_panel(inputs, blobs, grains))
     panels.append(_completeness(grains))
-    if len(grains.hkl) and inputs.setup is not None:
+    if len(grains.hkl) and inputs.setup is not None and blobs is not None:
         panels.append(_eta_omega(inputs, grains))
     if len(grains.residuals):
         panels.append(_residuals(grains))
