@@ -129,6 +129,7 @@ def first_images(dataset: h5py.Dataset, most: int) -> AnyArray:
 def check_believable(dataset: h5py.Dataset, rows: int | None = None) -> None:
     """Raise where a dataset (or `rows` of it) is to hold more than its file or the memory can: see `numbers`."""
     check_circle(dataset)
+    check_checksums(dataset)
     size = int(dataset.size or 0) * dataset.dtype.itemsize
     if rows is not None:
         size = size // max(len(dataset), 1) * rows
@@ -140,6 +141,18 @@ def check_believable(dataset: h5py.Dataset, rows: int | None = None) -> None:
     if size > _memory():
         name = f"{dataset.file.filename}::{dataset.name}"
         raise CapacityError(name, rule="needs more memory than there is", got=f"{size:.3g} bytes")
+
+
+def check_checksums(dataset: h5py.Dataset) -> None:
+    """Raise `ValueError` for a chunk that is shorter than its checksum: HDF5 would read beyond it."""
+    plist = dataset.id.get_create_plist() if dataset.chunks is not None else None
+    filters = [plist.get_filter(i)[0] for i in range(plist.get_nfilters())] if plist is not None else []
+    if h5py.h5z.FILTER_FLETCHER32 not in filters:
+        return
+    sizes: list[int] = []
+    dataset.id.chunk_iter(lambda info: sizes.append(info.size))
+    if min(sizes, default=8) < 8:
+        raise ValueError(f"{dataset.name} has a chunk of {min(sizes)} bytes, which is no more than its checksum")
 
 
 def check_circle(dataset: h5py.Dataset, above: tuple[tuple[str, str], ...] = ()) -> None:
@@ -192,6 +205,7 @@ def _memory() -> int:
 
 __all__ = [
     "check_believable",
+    "check_checksums",
     "check_chunks",
     "check_circle",
     "followed",

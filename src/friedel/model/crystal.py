@@ -135,10 +135,10 @@ class Phase:
         """A phase from the text of a CIF. Raises `SetupError` when it lacks a cell, a group or atoms."""
         try:
             block = gemmi.cif.read_string(text).sole_block()
+            small = gemmi.make_small_structure_from_block(block)
         except (ValueError, RuntimeError, IndexError) as error:
             got = "an empty text" if isinstance(error, IndexError) else str(error)
             raise SetupError("cif", rule="must be one readable crystal", got=got) from None
-        small = gemmi.make_small_structure_from_block(block)
         name = name or block.name or "phase"
         symbol = small.spacegroup_hm or str(small.spacegroup_number or "")
         if not symbol or not small.sites or small.cell.volume <= 1:
