@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint faults bench check-data clean
+.PHONY: demo test lint faults fuzz bench check-data clean
 
 demo: .venv/installed
 	$(BIN)/friedel demo
@@ -22,6 +22,10 @@ NUMBER ?= 600
 SEED ?= 1
 faults: .venv/installed-test
 	$(BIN)/python -m tests.faults $(NUMBER) $(SEED)
+
+# Inputs that nobody means to give: some of them are in the tests, here are very many.
+fuzz: .venv/installed-test
+	$(BIN)/python -m tests.fuzz --inputs 100000
 
 bench: .venv/installed-bench .venv/installed-test
 	for name in moving_median segment end_to_end memory view; do $(BIN)/python -m bench.$$name || exit 1; done

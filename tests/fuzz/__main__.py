@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz [--inputs N] [--first N] [--workers N] [--kinds A,B] [--replay KIND:NUMBER]`."""
+"""`python -m tests.fuzz [--inputs N] [--first N] [--workers N] [--seconds S] [--kinds A,B] [--replay KIND:N]`."""
 
 import argparse
 import os
@@ -19,6 +19,7 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=100_000)
     parser.add_argument("--first", type=int, default=0, help="number of the first input of each kind")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no more after this time")
     parser.add_argument("--kinds", default="", help="some only, with commas between")
     parser.add_argument("--replay", default="", help="KIND:NUMBER, tried in this process")
     asked = parser.parse_args()
@@ -28,7 +29,7 @@ def main() -> int:
     wanted = {name: range(asked.first, asked.first + len(numbers)) for name, numbers in wanted.items()}
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="friedel-fuzz-") as folder:
-        tally = fuzz(wanted, Path(folder), asked.workers)
+        tally = fuzz(wanted, Path(folder), asked.workers, begin + asked.seconds)
     write = sys.stdout.write
     for kind, number, outcome, said, alike in [*tally.distinct()][:SHOWN]:
         write(f"\n{outcome} ({alike} alike): python -m tests.fuzz --replay {kind}:{number}\n{said}\n")

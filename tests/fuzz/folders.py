@@ -91,7 +91,7 @@ class Folders:
                 if draw < 0.2
                 else told(lambda: read_truth(out / "truth.h5"))
             )
-        if draw < 0.02:
+        if draw < 0.003:
             return command("report", out)
         if draw < 0.10:
             formats = ("vtkhdf", "xdmf", "dream3d", "imaged11", "parquet", "csv")

@@ -11,7 +11,7 @@ from friedel.errors import ScanError
 from friedel.io.angles import Angles, in_degrees, stored_angles
 from friedel.io.angular_grid import angular_grid
 from friedel.io.h5_frames import h5_frames
-from friedel.io.hdf5_file import first_images, numbers, texts
+from friedel.io.hdf5_file import first_images, followed, numbers, texts
 from friedel.io.stored_scan import MOST_DARKS, StoredScan
 from friedel.model.arrays import AnyArray
 
@@ -23,7 +23,7 @@ _LIKE_MOTORS = re.compile(r"(.*rz|.*rot|.*omega.*|phi|psi)$", re.IGNORECASE)
 
 def scan_groups(file: h5py.File) -> list[h5py.Group]:
     """The scans of a master file in the order of their numbers; none if it is not one."""
-    names = [name for name in file if _SCAN.fullmatch(name) and "measurement" in _keys(file.get(name))]
+    names = [name for name in file if _SCAN.fullmatch(name) and "measurement" in _keys(followed(file, name))]
     return [file[name] for name in sorted(names, key=lambda name: [int(part) for part in name.split(".")])]
 
 

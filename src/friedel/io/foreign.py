@@ -4,6 +4,7 @@ Every reader of a file parses inside `parsing` (HDF5 inside `opened`, which is t
 and no reader needs to know what h5py, tifffile, fabio, numpy or a codec raise on bytes that are damaged or lie.
 """
 
+import logging
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,8 @@ SMALL_BYTES = 1 << 26
 """Numbers that are read whatever their file stores of them: memory for them is there."""
 MOST_COMPRESSED = 2000
 """No codec makes large data smaller than by this: deflate, the tightest, ends at 1032."""
+for _library in ("tifffile", "fabio"):  # what they log about a damaged file is said in one line of ours
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 _OF_THE_LIBRARY = ("Can't ", "Unable to ", "Unspecified error")
 _LONGEST = 200
 

@@ -7,6 +7,7 @@ import h5py
 
 from friedel.errors import ScanError
 from friedel.io.bliss import bliss_stacks
+from friedel.io.hdf5_file import followed
 from friedel.io.nexus import nxtomo_stacks
 from friedel.io.text import text_in
 
@@ -99,7 +100,7 @@ def _members(file: h5py.Group) -> Iterator[tuple[str, object, h5py.Group]]:
 
     def walk(group: h5py.Group, prefix: str, depth: int) -> Iterator[tuple[str, object, h5py.Group]]:
         for name in group:
-            item = group.get(name)
+            item = followed(group, name)
             yield f"{prefix}/{name}", item, group
             if isinstance(item, h5py.Group) and depth < _DEEPEST and _place(item) not in entered:
                 entered.add(_place(item))

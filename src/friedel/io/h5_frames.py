@@ -12,7 +12,7 @@ from friedel.io.byte_reader import ByteReader
 from friedel.io.chunk_cache import ChunkCache
 from friedel.io.chunks import ContiguousFrames, Place, direct_frames
 from friedel.io.foreign import check_frames, parsing
-from friedel.io.hdf5_file import DEEPEST_VIRTUAL, check_chunks, check_circle, open_h5, opened
+from friedel.io.hdf5_file import DEEPEST_VIRTUAL, check_checksums, check_chunks, check_circle, open_h5, opened
 from friedel.io.sources import JoinedFrames, SelectedFrames
 from friedel.model.arrays import AnyArray
 from friedel.model.scan import FrameSource
@@ -38,6 +38,7 @@ def h5_frames(dataset: h5py.Dataset, depth: int = 0, cache: ChunkCache | None = 
         )
     check_frames(dataset.shape, dataset.dtype, f"{dataset.file.filename}::{dataset.name}")
     check_chunks(dataset)
+    check_checksums(dataset)
     if dataset.is_virtual:
         if depth == 0:
             check_circle(dataset)

@@ -120,7 +120,7 @@ def _item(file: h5py.File, inner: str) -> h5py.Dataset | h5py.Group:
     name = f"{file.filename}::{inner}"
     try:
         return file[inner]
-    except KeyError as error:
+    except (KeyError, OSError, RuntimeError) as error:  # the last for links that lead round in a circle
         target = dict(broken_links(file)).get(f"/{inner.strip('/')}")
         if target is not None:
             raise ScanError(name, rule="is a link that leads nowhere", got=target) from error

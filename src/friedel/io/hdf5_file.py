@@ -112,8 +112,25 @@ def texts(dataset: h5py.Dataset) -> list[str]:
     if kind not in "SO" or dataset.shape is None or dataset.dtype.itemsize > MOST_TEXT_BYTES:
         raise TypeError(f"{dataset.name} holds {dataset.dtype}, not text")
     check_believable(dataset)
+    if kind == "O":
+        _check_lengths(dataset)
     found = np.atleast_1d(np.asarray(dataset[()])).ravel().tolist()
     return [text_in(one) for one in found]
+
+
+def _check_lengths(dataset: h5py.Dataset) -> None:
+    """Raise `ValueError` for a text that says it is longer than texts are: HDF5 would make room for it.
+
+    A text is stored as its length (4 bytes), and where it is (12).
+    """
+    offset = dataset.id.get_offset()
+    if offset is None:
+        return
+    with Path(dataset.file.filename).open("rb") as file:
+        file.seek(offset + dataset.file.userblock_size)
+        stored = np.frombuffer(file.read(16 * dataset.size).ljust(16, b"\0")[: 16 * dataset.size], "<u4")
+    if stored[::4].max(initial=0) > MOST_TEXT_BYTES:
+        raise ValueError(f"{dataset.name} is to hold a text of {stored[::4].max()} bytes")
 
 
 def first_images(dataset: h5py.Dataset, most: int) -> AnyArray:
@@ -128,6 +145,7 @@ def first_images(dataset: h5py.Dataset, most: int) -> AnyArray:
 def check_believable(dataset: h5py.Dataset, rows: int | None = None) -> None:
     """Raise where a dataset (or `rows` of it) is to hold more than its file or the memory can: see `numbers`."""
     check_circle(dataset)
+    check_checksums(dataset)
     size = int(dataset.size or 0) * dataset.dtype.itemsize
     if rows is not None:
         size = size // max(len(dataset), 1) * rows
@@ -139,6 +157,18 @@ def check_believable(dataset: h5py.Dataset, rows: int | None = None) -> None:
     if size > _memory():
         name = f"{dataset.file.filename}::{dataset.name}"
         raise CapacityError(name, rule="needs more memory than there is", got=f"{size:.3g} bytes")
+
+
+def check_checksums(dataset: h5py.Dataset) -> None:
+    """Raise `ValueError` for a chunk that is shorter than its checksum: HDF5 would read beyond it."""
+    plist = dataset.id.get_create_plist() if dataset.chunks is not None else None
+    filters = [plist.get_filter(i)[0] for i in range(plist.get_nfilters())] if plist is not None else []
+    if h5py.h5z.FILTER_FLETCHER32 not in filters:
+        return
+    sizes: list[int] = []
+    dataset.id.chunk_iter(lambda info: sizes.append(info.size))
+    if min(sizes, default=8) < 8:
+        raise ValueError(f"{dataset.name} has a chunk of {min(sizes)} bytes, which is no more than its checksum")
 
 
 def check_circle(dataset: h5py.Dataset, above: tuple[tuple[str, str], ...] = ()) -> None:
@@ -164,6 +194,14 @@ def check_circle(dataset: h5py.Dataset, above: tuple[tuple[str, str], ...] = ())
                 check_circle(source, (*above, mine))
 
 
+def followed(group: h5py.Group, name: str) -> object:
+    """What a name leads to; None where it leads nowhere, or round in a circle."""
+    try:
+        return group.get(name)
+    except (OSError, RuntimeError, ValueError):
+        return None
+
+
 def check_chunks(dataset: h5py.Dataset) -> None:
     """Raise `ScanError` for frames in so many chunks that HDF5 needs more memory for these than for the frame."""
     if dataset.chunks is None:
@@ -183,8 +221,10 @@ def _memory() -> int:
 
 __all__ = [
     "check_believable",
+    "check_checksums",
     "check_chunks",
     "check_circle",
+    "followed",
     "message_of",
     "numbers",
     "open_h5",

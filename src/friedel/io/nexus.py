@@ -8,18 +8,19 @@ import numpy as np
 from friedel.errors import ScanError
 from friedel.io.angles import Angles, stored_angles
 from friedel.io.h5_frames import h5_frames
-from friedel.io.hdf5_file import numbers
+from friedel.io.hdf5_file import followed, numbers
 from friedel.io.sources import SelectedFrames
 from friedel.io.stored_scan import MOST_DARKS, StoredScan
 
 _PROJECTION, _FLAT, _DARK = 0, 1, 2
+DEEPEST_SUBENTRY = 3
 
 
 def nxtomo_stacks(file: h5py.File, entry: str | None = None) -> dict[str, h5py.Dataset]:
     """The image stacks of an entry, or of all, that have image keys; one seen by two paths counts once."""
     stacks: dict[str, h5py.Dataset] = {}
     for name_of_entry in file if entry is None else [entry]:
-        for path in _detectors(file.get(name_of_entry), f"/{name_of_entry}"):
+        for path in _detectors(followed(file, name_of_entry), f"/{name_of_entry}"):
             group = file[path]
             name = next((name for name in ("data", "image") if _is_stack(group, name)), None)
             if "image_key" in group and name and all(group[name] != known for known in stacks.values()):
@@ -80,9 +81,10 @@ def _detectors(entry: object, path: str) -> list[str]:
     instrument = entry.get("instrument")
     inside = [f"{path}/instrument/{name}" for name in instrument] if isinstance(instrument, h5py.Group) else []
     nested = [f"{path}/{name}" for name in entry if "tomo" in name.lower()]  # an NXsubentry, as at Diamond
-    deeper = [place for below in nested for place in _detectors(entry.file.get(below), below)]
+    nested = nested if path.count("/") < DEEPEST_SUBENTRY else []  # links may lead back to where they are
+    deeper = [place for below in nested for place in _detectors(followed(entry.file, below), below)]
     places = [*inside, f"{path}/data", path, *deeper]
-    return [place for place in places if isinstance(entry.file.get(place), h5py.Group)]
+    return [place for place in places if isinstance(followed(entry.file, place), h5py.Group)]
 
 
 def _is_stack(group: h5py.Group, name: str) -> bool:

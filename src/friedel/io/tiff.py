@@ -1,5 +1,6 @@
 """TIFF stacks, folders and patterns of TIFF images, and darks beside them."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -128,7 +129,10 @@ def _image(path: Path) -> AnyArray:
 
 
 def _pixels(page: tifffile.TiffPage) -> AnyArray:
-    """One image. Raises `ValueError` where its size is not in the file: tifffile would allocate it."""
+    """One image. Raises `ValueError` where the file does not hold it: tifffile would fill in zeros."""
+    pieces = list(zip(page.dataoffsets, page.databytecounts, strict=False))
+    if len(pieces) < math.prod(page.chunked) or not all(offset and size for offset, size in pieces):
+        raise ValueError("an image without its strips")
     check_size(page.shape, page.dtype, page.parent.filehandle.path)
     return np.asarray(page.asarray())
 
