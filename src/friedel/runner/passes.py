@@ -194,8 +194,9 @@ def _noted(blocks: Iterable[CleanBlock], bridged: set[int]) -> Iterator[CleanBlo
 
 
 def _check_probes(job: Job, baseline: Baseline, corrupt: Container[int]) -> None:
-    """Raises `ScanError` where a frame could not be read when noise and beam were measured, and could be in the pass
-    (`corrupt` are those that could not): on a disk that is well noise and beam would be others.
+    """Raises `ScanError` where a frame could be read in the pass, and not when noise and beam were measured.
+
+    On a disk that is well they would be others. `corrupt` are the frames that could not be read in the pass.
     """
     unseen = set(probe_numbers(job.scan)) - set(baseline.probe_frames)
     at_first = [frame for frame in unseen if frame not in corrupt]
