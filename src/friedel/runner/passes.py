@@ -3,11 +3,13 @@
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from typing import Any, Self
+
+import numpy as np
 
 from friedel.errors import FriedelWarning, ScanError
 from friedel.io import open_scan
@@ -57,7 +59,8 @@ def from_raw(job: Job, *, blobs: bool) -> Stages:
             table = _segmented(job, blocks, baseline) if blobs else None
             deque(blocks, maxlen=0)  # what is left of them: all, when nobody wants blobs
             notes.finish()
-            _check_unchanged(job, baseline, notes)
+            _check_probes(job, baseline, notes.corrupt_frames)
+            _check_unchanged(job)
             job.begin_output("preprocess")  # the files take their places when this block ends
         wrong_dark = any(text.startswith("scan.dark:") for text in baseline.warnings)
         notes.warn(job.scan.frames.shape, told=wrong_dark)
@@ -73,8 +76,10 @@ def from_clean(job: Job) -> Stages:
     with warnings_kept() as warned, compiling() as clock.compiled:
         baseline = _measured(job)
         with shown(job.progress, "frames", job.scan.shape[0]) as progress:
-            blocks = clock.watched(read_clean(job.out / CLEAN, job.executor), progress)
+            bridged: set[int] = set()
+            blocks = clock.watched(_noted(read_clean(job.out / CLEAN, job.executor), bridged), progress)
             table = _segmented(job, blocks, baseline)
+            _check_probes(job, baseline, bridged)
         job.begin_output("segment")
         return {"segment": _segment_record(job, table, clock, warned)}
 
@@ -182,17 +187,28 @@ def _measured(job: Job) -> Baseline:
     return baseline
 
 
-def _check_unchanged(job: Job, baseline: Baseline, notes: "Notes") -> None:
-    """Raises `ScanError` where the pass has not seen what was looked at before it.
+def _noted(blocks: Iterable[CleanBlock], bridged: set[int]) -> Iterator[CleanBlock]:
+    """The same blocks; `bridged` gets the numbers of the frames whose neighbours stand in."""
+    for block in blocks:
+        bridged.update((block.start + np.flatnonzero(block.replaced)).tolist())
+        yield block
 
-    Somebody has written to the scan meanwhile, so that its frames are of two scans; or a frame could not be read
-    when noise and beam were measured, and could be in the pass: on a disk that is well they would be others.
+
+def _check_probes(job: Job, baseline: Baseline, corrupt: Container[int]) -> None:
+    """Raises `ScanError` where a frame could be read in the pass, and not when noise and beam were measured.
+
+    On a disk that is well they would be others. `corrupt` are the frames that could not be read in the pass.
     """
-    at_first = set(probe_numbers(job.scan)) - set(baseline.probe_frames) - set(notes.corrupt_frames)
+    unseen = set(probe_numbers(job.scan)) - set(baseline.probe_frames)
+    at_first = [frame for frame in unseen if frame not in corrupt]
     if at_first:
         way_out = "look after the disk, and run again"
         rule = "could not be read at first, and could be later"
         raise ScanError(f"frame {min(at_first)} of {job.scan.name}", rule=rule, way_out=way_out)
+
+
+def _check_unchanged(job: Job) -> None:
+    """Raises `ScanError` where somebody has written to the scan during the pass: its frames are of two scans."""
     now = open_scan(job.recipe.scan.frames, job.recipe.scan)
     if now.fingerprint != job.scan.fingerprint:
         way_out = "run again when nobody writes to it any more"
