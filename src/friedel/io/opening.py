@@ -12,11 +12,11 @@ from friedel.errors import ScanError
 from friedel.io.cbf import read_cbf
 from friedel.io.edf import read_edf
 from friedel.io.fingerprint import fingerprint
+from friedel.io.frame_places import FramePlaces, kept_frames, rotation_of
 from friedel.io.hdf5 import read_hdf5, read_hdf5_files
 from friedel.io.images import dark_image, mask_image, read_images
 from friedel.io.npy import read_npy
 from friedel.io.paths import CBF, EDF, HDF5, TIFF, ImageFiles, locate, places_by_number
-from friedel.io.rotation import Rotation, kept_frames, rotation_of
 from friedel.io.scan_params import ScanParams
 from friedel.io.sources import GridFrames, SelectedFrames, about, split_grid
 from friedel.io.stored_scan import StoredScan
@@ -141,7 +141,7 @@ class _Request:
         return split_grid(images.reshape(-1, *images.shape[-2:]), rows, cols)
 
 
-def _facts(source: FrameSource, rotation: Rotation, saturation: float, params: ScanParams) -> tuple[object, ...]:
+def _facts(source: FrameSource, rotation: FramePlaces, saturation: float, params: ScanParams) -> tuple[object, ...]:
     """What a fingerprint knows of a scan besides its files, dark and mask."""
     places = hashlib.sha256(rotation.grid.slot.tobytes() + rotation.kept.tobytes()).hexdigest()
     usual = rotation.stored_frames(source.shape[0]) is None
@@ -149,7 +149,7 @@ def _facts(source: FrameSource, rotation: Rotation, saturation: float, params: S
     return facts if usual else (*facts, places)
 
 
-def _notes(found: StoredScan, params: ScanParams, rotation: Rotation) -> Iterator[str]:
+def _notes(found: StoredScan, params: ScanParams, rotation: FramePlaces) -> Iterator[str]:
     """Where things were found, for `friedel inspect` and the report."""
     if about(found.frames):
         yield f"frames: {about(found.frames)}"

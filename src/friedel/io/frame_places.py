@@ -24,7 +24,7 @@ _ROUND_DEG = 5.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rotation:
+class FramePlaces:
     """Places of the frames `kept` (of `stored` ones) on a grid of angles; `where` these were read, and `notes`."""
 
     grid: AngularGrid
@@ -62,7 +62,9 @@ def kept_frames(params: ScanParams, frames: int) -> Indices:
     return np.flatnonzero(keep)
 
 
-def rotation_of(found: StoredScan, omega: OmegaParams | None, frames: int, kept: Indices, base: Path) -> Rotation:
+def rotation_of(
+    found: StoredScan, omega: OmegaParams | None, frames: int, kept: Indices, base: Path
+) -> FramePlaces:
     """Where each of the `kept` of `frames` stored frames lies, from what the recipe says of omega, else the files.
 
     Raises `ScanError` where nobody tells, or where the angles make no regular steps.
@@ -72,10 +74,10 @@ def rotation_of(found: StoredScan, omega: OmegaParams | None, frames: int, kept:
         steps = Steps(omega.start_deg or 0.0, omega.step_deg)
         if found.places is None or len(found.places) != frames:
             grid = AngularGrid.whole(steps, frames).kept(kept)
-            return Rotation(grid, kept, frames, doubts=_contradiction(grid, found, frames, kept, base))
+            return FramePlaces(grid, kept, frames, doubts=_contradiction(grid, found, frames, kept, base))
         grid = AngularGrid(steps, found.places)
         lost = [f"{text}, by the numbers of the files" for text in told_losses(grid.index)]
-        return Rotation(grid.kept(kept), kept, frames, doubts=tuple(lost))
+        return FramePlaces(grid.kept(kept), kept, frames, doubts=tuple(lost))
     rotation = _from_angles(found, omega, frames, kept, base)
     if omega.start_deg is None:
         return rotation
@@ -103,7 +105,7 @@ def _contradiction(grid: AngularGrid, found: StoredScan, frames: int, kept: Indi
     )
 
 
-def _from_angles(found: StoredScan, omega: OmegaParams, frames: int, kept: Indices, base: Path) -> Rotation:
+def _from_angles(found: StoredScan, omega: OmegaParams, frames: int, kept: Indices, base: Path) -> FramePlaces:
     """From the array that the recipe names, or from the files."""
     angles: Angles | Steps | None = found.angles
     if omega.path is not None:
@@ -115,7 +117,7 @@ def _from_angles(found: StoredScan, omega: OmegaParams, frames: int, kept: Indic
             way_out="give scan.omega = { start_deg = ..., step_deg = ... } or { path = 'file::/path' }",
         )
     if isinstance(angles, Steps):
-        return Rotation(AngularGrid.whole(angles, frames).kept(kept), kept, frames)
+        return FramePlaces(AngularGrid.whole(angles, frames).kept(kept), kept, frames)
     angles, note, doubt = in_degrees(_of_frames(angles, found, frames), omega.unit)
     images = found.frames.shape[0]
     if frames > images and len(angles.values) == images:
@@ -127,7 +129,7 @@ def _from_angles(found: StoredScan, omega: OmegaParams, frames: int, kept: Indic
     asked_for = int(kept[-1] - kept[0]) + 1 - len(kept)
     notes, doubts = [note, grid.note], [doubt, grid.doubt]
     (notes if np.count_nonzero(grid.index < 0) <= asked_for else doubts).extend(lost)
-    return Rotation(grid, kept, frames, angles.where, tuple(filter(None, notes)), tuple(filter(None, doubts)))
+    return FramePlaces(grid, kept, frames, angles.where, tuple(filter(None, notes)), tuple(filter(None, doubts)))
 
 
 def _of_frames(angles: Angles, found: StoredScan, frames: int) -> Angles:
