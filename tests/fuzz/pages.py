@@ -117,7 +117,7 @@ class Requests:
             raise BrokenContractError(f"the token is in the answer to {method} {path}")
         if path.startswith("/api/") and answer.headers.get("cache-control") != "no-store":
             raise BrokenContractError(f"the answer to {path} may be kept: {answer.headers.get('cache-control')}")
-        if answer.status_code >= 400 and method != "HEAD" and len(str(answer.json()["error"]).splitlines()) != 1:
-            raise BrokenContractError(f"not one line: {answer.text[:500]}")
+        if answer.status_code >= 400 and method != "HEAD" and not str(answer.json()["error"]).strip():
+            raise BrokenContractError(f"refused without a word: {answer.text[:500]}")
         if path == "/api/solve" and answer.status_code == 200:
             self._solution = str(answer.json()["solution"])

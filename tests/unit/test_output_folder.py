@@ -159,6 +159,22 @@ def test_a_record_without_hashes_and_with_unknown_facts_is_read(out):
     assert OutputFolder(out).changed == []
 
 
+def test_a_set_up_that_cannot_be_read_is_said_and_not_taken_for_calibrated(out):
+    folder = OutputFolder(out)
+    given = folder.recipe.setup.setup()
+    assert folder.calibrated_setup is None  # these files do not say which one they were made with
+    other = replace(given, detector=replace(given.detector, origin_um=given.detector.origin_um + 1.0))
+    write_pairs(out / PAIRS, some_pairs(len(folder.blobs)), {"setup": setup_record(other)})
+    assert OutputFolder(out).calibrated_setup.detector.origin_um[0] == other.detector.origin_um[0]
+    for spoiled in ({**setup_record(other), "u_um": "wide"}, {"rotation": "+z"}):
+        write_pairs(out / PAIRS, some_pairs(len(folder.blobs)), {"setup": spoiled})
+        folder = OutputFolder(out)
+        assert folder.calibrated_setup is None  # so the page calibrates, as a run would
+        assert np.array_equal(folder.setup.detector.origin_um, given.detector.origin_um)
+        assert any("pairs.h5 holds a set-up that cannot be" in text for text in folder.troubles)
+        assert any("not calibrated" in text for text in folder.troubles)
+
+
 @pytest.mark.parametrize("text", ["{", "{}", "[]", '{"versions": {}, "input": {}, "stages": {"segment": []}}'])
 def test_a_record_that_is_none_is_refused_with_the_way_out(out, text):
     (out / RECORD).write_text(text)

@@ -206,15 +206,19 @@ class OutputFolder:
             found = self.setup_of(file)
             if found is not None:
                 return found
-            if file in self.errors and self._given_setup is not None:
-                self._notes["setup"] = f"the set-up in {file} cannot be read: another one stands in, not calibrated"
         return self._given_setup
 
     @property
     def calibrated_setup(self) -> Setup | None:
         """The geometry that `grains.h5` or `pairs.h5` says it was made with; None where neither does."""
-        found = [self.setup_of(file) for file in (GRAINS, PAIRS)]
-        return next((one for one in found if one is not None and one is not self._given_setup), None)
+        found = {file: self.setup_of(file) for file in (GRAINS, PAIRS)}
+        unread = [file for file, setup in found.items() if setup is None and file in self.errors]
+        stated = [setup for setup in found.values() if setup is not None and setup is not self._given_setup]
+        if unread and not stated and self._given_setup is not None:
+            self._notes["setup"] = (
+                f"the set-up in {unread[0]} cannot be read: the recipe's stands in, not calibrated"
+            )
+        return stated[0] if stated else None
 
     def setup_of(self, file: str) -> Setup | None:
         """The geometry that `pairs.h5` or `grains.h5` was made with; of one that does not say so, the recipe's."""

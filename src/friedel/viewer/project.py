@@ -257,6 +257,7 @@ class Project:
     def _folder_troubles(self) -> list[Trouble]:
         results = self.results
         record = results.record
+        _ = results.calibrated_setup  # which says where one cannot be read, and the recipe's stands in
         found = [Trouble("results", text) for text in results.troubles]
         if self.of_folder and self.path.is_dir() and not results.stamp:
             found.append(Trouble("results", f"{self.out} is not an output folder", "`friedel run` makes one"))
