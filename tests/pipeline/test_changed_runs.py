@@ -310,7 +310,7 @@ def text_parameters(params, key=""):
 
 
 def test_every_path_that_a_recipe_may_name_is_known_to_be_one_and_its_content_counts():
-    words = {"phase.name", "phase.spacegroup", "phase.atoms"}
+    words = {"phase.name", "phase.spacegroup", "phase.atoms", "scan.skip"}
     assert text_parameters(Recipe) - words == {*PATHS}
     parts = (OF_THE_SCAN, OF_SEGMENT, {*READ_BY})
     assert set().union(*parts) == {*PATHS}

@@ -39,7 +39,7 @@ def test_the_printed_address_opens_until_an_interrupt(name, code, recipe):
             assert get(address, token=False)[0] == 403
             facts = json.loads(get(address, "api/session")[1])
             assert facts["scan"]["frames"] == 240
-            assert facts["address"] == address
+            assert facts["address"] == address.partition("?")[0]  # no answer holds the token
         finally:
             process.send_signal(getattr(signal, name))
         rest, errors = process.communicate(timeout=30)
