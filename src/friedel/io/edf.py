@@ -169,7 +169,7 @@ def _frames_by_fabio(path: Path) -> Iterator[EdfFrame]:
     with parsing(path, rule="cannot be read as EDF"), fabio.open(str(path)) as image:
         for number in range(image.nframes):
             frame = image.get_frame(number)
-            if len(frame.shape) < 2:
+            if len(frame.shape) not in {2, 3}:
                 raise ValueError(f"an image of {len(frame.shape)} dimensions")
             header, planes = dict(frame.header), frame.shape[:-2]  # of a cube (Dim_3)
             for plane in range(int(np.prod(planes))):

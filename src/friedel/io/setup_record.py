@@ -31,7 +31,8 @@ def setup_with(values: Any, given: Setup, source: str) -> Setup:
     """The set-up of a `setup_record`, with beam and sample of `given`; an `InputError` names its `source`."""
     plane = _plane(values)
     if plane is None:
-        raise InputError(source, rule="does not say which set-up it was made with", way_out="--from match")
+        rule = "holds a set-up that cannot be" if values else "does not say which set-up it was made with"
+        raise InputError(source, rule=rule, way_out="--from match")
     return Setup(given.beam, plane, Axis(1 if values["rotation"] == "+z" else -1), given.sample)
 
 

@@ -104,7 +104,7 @@ def check_number(B: Floats, d_min: float, what: str) -> None:
             what,
             rule=f"has too many reflections with spacings down to {d_min:.3g} Å: at most {MOST_REFLECTIONS:,}",
             got=f"about {count:.2g}",
-            way_out="check lattice, energy and distance, and their units",
+            way_out="lengths are in Angstrom, energies in keV: check lattice, energy and distance",
         )
 
 
