@@ -33,7 +33,7 @@ def open_h5(path: str | Path, error: type[FriedelError] = ScanError) -> h5py.Fil
             if not where.is_file():
                 raise error(str(where), rule="is a folder, not a file" if where.is_dir() else "no such file")
             check_heaps(where)
-            return _open(where)
+            return _open(where, error)
     except error as found:
         text = str(found.__cause__).lower()
         if "signature not found" in text:
@@ -43,7 +43,7 @@ def open_h5(path: str | Path, error: type[FriedelError] = ScanError) -> h5py.Fil
         raise
 
 
-def _open(path: Path) -> h5py.File:
+def _open(path: Path, error: type[FriedelError]) -> h5py.File:
     """With HDF5's usual lock, else without one: the file is still being written, or the disk knows no locks.
 
     HDF5 refuses a file that this process has open with another setting: so that one is tried too.
@@ -51,24 +51,25 @@ def _open(path: Path) -> h5py.File:
     for locking in (None, False):
         try:
             return h5py.File(path, "r", locking=locking)
-        except OSError as error:
-            if "already open for" in str(error):
-                return _while_written(path)
-            if "lock" not in str(error):
+        except OSError as cause:
+            if "already open for" in str(cause):
+                return _while_written(path, error)
+            if "lock" not in str(cause):
                 raise
     return h5py.File(path, "r", locking=True)
 
 
-def _while_written(path: Path) -> h5py.File:
+def _while_written(path: Path, error: type[FriedelError]) -> h5py.File:
     """A file that is marked as open for writing: as far as it has come, if it was meant to be read so (SWMR)."""
     for locking in (None, False):
         try:
             return h5py.File(path, "r", locking=locking, swmr=True)
         except OSError:
             continue
-    raise OSError(
-        f"marked as open for writing: a program still writes to it, or was killed while it did; once nobody writes "
-        f"any more, `h5clear -s {path}` takes the mark away"
+    raise error(
+        str(path),
+        rule="is marked as open for writing: a program still writes to it, or was killed while it did",
+        way_out=f"once nobody writes any more, `h5clear -s {path}` takes the mark away",
     )
 
 
