@@ -211,6 +211,10 @@ def test_calibration_finds_the_sense_of_the_rotation(made, tmp_path, command):
     assert first["pairs"][0] > 5 * first["null_pairs"][0]
     assert {one["name"] for one in first["quantities"]} >= {"centre column", "distance"}
     assert stages["index"]["measured"]["calibration"][0]["by"] == "grains"
+    assert "columns are flipped (setup.detector.flip), and then the map is mirrored" in said
+    page = friedel.report(tmp_path / "out").read_text(encoding="utf-8")
+    first_warning = page.partition('aria-label="Warnings"')[2].partition("<li>")[2].partition("</li>")[0]
+    assert "the sense of rotation was changed to +z" in first_warning
 
 
 def test_a_wrong_lattice_gives_no_false_map(made, tmp_path):

@@ -7,6 +7,11 @@ from friedel.model.setup import Axis, Setup
 
 MORE = 2.0
 """The other sense must give more than so many times the grains."""
+MIRRORED = (
+    "the sense of rotation was changed to {sense}: either the recipe's was wrong, or the detector's columns are "
+    "flipped (setup.detector.flip), and then the map is mirrored; the frames cannot tell which: check with the beamline"
+)
+"""What a user must hear before the map is used."""
 LEAST_GRAINS = 3
 """It must give so many, and is tried only where the given one gives fewer."""
 

@@ -60,7 +60,7 @@ def render(inputs: ReportInputs) -> str:
         hero=_hero(inputs),
         goal="a map of grains" if inputs.volume is not None else "grains" if inputs.grains is not None else "blobs",
         sections=[section for section in sections if section.panels],
-        warnings=inputs.warnings,
+        warnings=sorted(inputs.warnings, key=lambda text: "the map is mirrored" not in text),
         looks=[panel.title for section in sections for panel in section.panels if panel.verdict == "watch"],
         missing=missing,
         version=inputs.versions.get("friedel", ""),

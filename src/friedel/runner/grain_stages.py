@@ -12,6 +12,7 @@ import numpy as np
 
 from friedel.assemble import assemble
 from friedel.calibrator import CalibrationRequest, choose_setup, same_geometry
+from friedel.calibrator.sense import MIRRORED
 from friedel.describe import describe as describe_map
 from friedel.errors import FriedelWarning, RecipeError
 from friedel.index import index
@@ -157,6 +158,9 @@ def _index(inputs: StageInputs) -> Done:
     if not same_geometry(setup, matched):
         log.info(f"with the set-up of the grains: {pairs.message}")
         counts |= _counts_of(pairs)
+    if setup.axis.sign != inputs.request.given.axis.sign:
+        sense = "+z" if setup.axis.sign > 0 else "-z"
+        warnings.warn(f"index: {MIRRORED.format(sense=sense)}", FriedelWarning, stacklevel=2)
     _tell(grains)
     measured = {"calibration": [*decision.records], **_strengths(inputs, grains, setup)}
     return Done(_write_grains_and_pairs(inputs, setup, grains, pairs), counts, measured)
