@@ -9,7 +9,7 @@ MORE = 2.0
 """The other sense must give more than so many times the grains."""
 MIRRORED = (
     "the sense of rotation was changed to {sense}: either the recipe's was wrong, or the detector's columns are "
-    "flipped (setup.detector.flip), and then the map is mirrored; the frames cannot tell which: check with the beamline"
+    "flipped (setup.detector.flip), and then the map is mirrored; the frames cannot tell which: ask the beamline"
 )
 """What a user must hear before the map is used."""
 LEAST_GRAINS = 3
