@@ -12,7 +12,7 @@ from friedel.model.orientation import ipf_colours
 
 GOLDEN = 0.6180339887
 """Hues that step by the golden section never come close to each other early."""
-STATUS_COLOURS = {Status.MEASURED: "#3f7fc4", Status.CONTESTED: "#ffa23c", Status.DILATED: "#a873d9"}
+STATUS_COLOURS = {Status.MEASURED: "#3f7fc4", Status.CONTESTED: "#ffa23c", Status.DILATED: "#c9ccd1"}
 TRIANGLES = ("cubic", "hexagonal", "trigonal", "tetragonal")
 """Lattices whose inverse pole figure is one sector that the page draws as a key."""
 

@@ -33,7 +33,7 @@ export const STATUS_NAMES = ["", "measured", "contested", "dilated"];
  */
 export function buildLayout(host, app, on) {
   const paints = segmented("Colour", [...PAINTS, STATUS], on.paint);
-  const colours = ["", "#3f7fc4", "#ffa23c", "#a873d9"];
+  const colours = ["", "#3f7fc4", "#ffa23c", "#c9ccd1"];
   const statuses = [1, 2, 3].map((code) =>
     toggle({ text: STATUS_NAMES[code], title: STATUS_SAYS[code], swatch: colours[code], on: true }, (next) =>
       on.status(code, next),
