@@ -174,7 +174,6 @@ def test_angles_that_span_pi_or_two_are_radians_and_said_to_be(frames, turn, end
     found = in_degrees(Angles(values, "here"))
     np.testing.assert_allclose(found.angles.values, np.degrees(values), rtol=1e-6)
     assert "radians" in found.doubt
-    assert in_degrees(Angles(values, "here", unit="deg")).angles.values is values
     assert in_degrees(Angles(values, "here"), "deg").angles.values is values
 
 
@@ -346,3 +345,20 @@ def test_frames_to_leave_out_must_be_there(tmp_path, values):
 def test_numbers_are_told_as_a_recipe_takes_them():
     assert as_ranges([3, 7, 8, 9, 3]) == '[3, "7-9"]'
     assert as_ranges(range(0, 40, 2), most=2) == "[0, 2, ...]"
+
+
+@pytest.mark.parametrize(("unit", "size"), [("degrees", np.pi / 180), ("rad", 1.0)])
+@pytest.mark.parametrize("turn", [180.0, 360.0, 720.0])
+def test_a_unit_that_cannot_be_is_refused_unless_the_recipe_says_it(unit, size, turn):
+    angles = Angles(np.arange(720) * turn / 720 * size, "s.h5::/a", unit=unit)
+    with pytest.raises(ScanError, match=r"must span what a scan turns by .*scan\.omega\.unit"):
+        in_degrees(angles)
+    found = in_degrees(angles, "rad" if unit == "degrees" else "deg")
+    np.testing.assert_allclose(found.angles.values, np.arange(720) * turn / 720, atol=1e-9)
+
+
+def test_radians_without_a_unit_and_with_frames_lost_at_an_end_are_doubted():
+    whole = np.deg2rad(np.arange(720) * 0.5)
+    assert "taken as radians" in in_degrees(Angles(2 * whole, "s.h5::/a")).doubt
+    assert 'scan.omega.unit = "rad"' in in_degrees(Angles(whole[:-5], "s.h5::/a")).doubt
+    assert not in_degrees(Angles(np.arange(720) * 0.5, "s.h5::/a")).doubt

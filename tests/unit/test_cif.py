@@ -329,3 +329,9 @@ def test_a_cif_without_atoms_leaves_the_intensities_to_the_scan():
 def test_a_cif_that_cannot_be_is_refused(text, message):
     with pytest.raises(SetupError, match=message):
         phase_from_cif(text)
+
+
+@pytest.mark.parametrize("number", ["0", "00", "231", "0225", "1" * 5000, "²"])
+def test_numbers_that_no_space_group_has_are_refused(number):
+    with pytest.raises(SetupError, match="must be a Hermann-Mauguin symbol or number"):
+        find_space_group(number, (4.0, 4.0, 4.0, 90.0, 90.0, 90.0), "Al")

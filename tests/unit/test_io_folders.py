@@ -34,6 +34,8 @@ def write(folder, names, images):
         ("IMAT_Dark_Before_{}", "IMAT_Flat_After_{}"),
         ("darkend{:04d}", "ref0000_{:04d}"),
         ("a_dark_{}", "refHST{:04d}"),
+        ("DarkBefore{:04d}", "FlatBefore{:04d}"),
+        ("sampleDark{}", "sampleFlatAfter{}"),
     ],
 )
 @pytest.mark.parametrize("pattern", ["scan", "scan/*.{}"])
@@ -58,6 +60,17 @@ def test_names_that_only_begin_like_it_are_frames(tmp_path, name):
     write(tmp_path, [path.name, "b_0001.tif"], stack(2))
     assert [file.name for file in locate(str(tmp_path), tmp_path).files] == sorted([path.name, "b_0001.tif"])
     assert not is_dark(path)
+
+
+def test_files_of_another_name_than_the_rest_are_warned_of(tmp_path):
+    write(tmp_path / "s", [f"proj_{i:04d}.tif" for i in range(8)], stack(8))
+    params = ScanParams.build({"dark": 0, "omega": {"step_deg": 45.0}}, "scan")
+    assert not open_scan("s", params, tmp_path).warnings
+    write(tmp_path / "s", ["ff_0001.tif"], stack(1))
+    assert (
+        "1 of the 9 files have another name than the rest (ff_0001.tif)"
+        in open_scan("s", params, tmp_path).warnings[0]
+    )
 
 
 def test_a_folder_of_flats_alone_is_refused_with_the_way_out_and_a_pattern_takes_it(tmp_path):

@@ -27,6 +27,8 @@ _UNITS = {
 _DEGREES_IN = {name: size for size, names in _UNITS.items() for name in names}
 _AS_EXACT = 1e-4
 """A span that is this near to pi or 2 pi, relative to it, is no chance."""
+_NEARLY = 0.03
+"""A span that is this near to them may be one with frames lost at an end."""
 
 
 class Angles(NamedTuple):
@@ -86,18 +88,25 @@ class InDegrees(NamedTuple):
 def in_degrees(angles: Angles, unit: str = "auto") -> InDegrees:
     """The same in degrees.
 
-    `unit` "deg" or "rad" overrules what the file says. Where nobody says it, angles that span exactly pi or 2 pi
-    are radians: no scan turns by 3.1416 or 6.2832 degrees.
+    `unit` "deg" or "rad" overrules what the file says. Where nobody says it, angles that span exactly pi, 2 pi or
+    4 pi are radians: no scan turns by 3.1416 or 6.2832 degrees. Raises `ScanError` where the file says degrees of
+    such, or radians of angles that span 180, 360 or 720.
     """
     told = angles.unit.lower() if unit == "auto" else unit
     if told in _DEGREES_IN:
         size = _DEGREES_IN[told]
+        if unit == "auto":
+            _check_unit(angles, size)
         if size == 1.0:
             return InDegrees(angles._replace(unit="deg"))
         by = "as their file says" if unit == "auto" else "as scan.omega.unit says"
         return InDegrees(_scaled(angles, size), note=f"the angles are in {told}, {by}")
     unknown = f'the unit "{angles.unit}" of {angles.where} is not known: degrees are assumed' if told else ""
-    turn = _turn_in_radians(np.asarray(angles.values, dtype=np.float64))
+    values = np.asarray(angles.values, dtype=np.float64)
+    turn = _turn_in_radians(values)
+    if not turn and not unknown and _turn_in_radians(values, _NEARLY):
+        span = f"the angles in {angles.where} span {np.ptp(values):.5g}, hardly degrees"
+        unknown = f'{span}: if they are radians, set scan.omega.unit = "rad"'
     if turn:
         text = f"the angles in {angles.where} span {turn}, and are taken as radians"
         return InDegrees(_scaled(angles, 180 / math.pi), doubt=f'{text} (if not, set scan.omega.unit = "deg")')
@@ -108,14 +117,28 @@ def _scaled(angles: Angles, size: float) -> Angles:
     return angles._replace(values=np.asarray(angles.values, dtype=np.float64) * size, unit="deg")
 
 
-def _turn_in_radians(values: Floats) -> str:
+def _check_unit(angles: Angles, size: float) -> None:
+    """Raise `ScanError` where angles span half a turn or a full one in the other unit than their file says."""
+    values = np.asarray(angles.values, dtype=np.float64)
+    in_radians = size == 1.0 and _turn_in_radians(values)
+    in_degrees = size == 180 / math.pi and _turn_in_radians(np.deg2rad(values))
+    if in_radians or in_degrees:
+        raise ScanError(
+            f"angles in {angles.where}",
+            rule=f"must span what a scan turns by in the unit that their file says, {angles.unit}",
+            got=f"{np.ptp(values):.6g}",
+            way_out='set scan.omega.unit = "rad" or "deg", whichever they are in',
+        )
+
+
+def _turn_in_radians(values: Floats, near: float = _AS_EXACT) -> str:
     """Which part of a turn the angles would be in radians, with or without the last step; empty where none."""
     if len(values) < 8 or not np.isfinite(values).all():
         return ""
     span = float(np.ptp(values))
     each = float(np.median(np.diff(np.sort(values))))
-    for turn, text in ((math.pi, "pi"), (2 * math.pi, "2 pi")):
-        if any(abs(whole - turn) < _AS_EXACT * turn for whole in (span, span + each)):
+    for turn, text in ((math.pi, "pi"), (2 * math.pi, "2 pi"), (4 * math.pi, "4 pi")):
+        if any(abs(whole - turn) < near * turn for whole in (span, span + each)):
             return text
     return ""
 

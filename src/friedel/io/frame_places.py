@@ -42,6 +42,8 @@ class FramePlaces:
 
     def warnings(self, frames: int) -> tuple[str, ...]:
         """What is odd about the angles."""
+        if len(self.kept) < self.stored:  # whoever takes a part knows that it is no whole turn
+            return self.doubts
         return (*self.doubts, *_unusual_turn(frames, self.grid.steps.step_deg))
 
 

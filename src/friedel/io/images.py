@@ -40,6 +40,8 @@ def read_angles(text: str, base: Path) -> Angles:
     unit = ""
     path, _, inner = text.partition("::")
     file = base / Path(path).expanduser()
+    if not file.exists():
+        raise ScanError(f"angles {file}", rule="no such file")
     if file.suffix in {".txt", ".dat", ".csv"}:
         values, unit = _text_column(file), _unit_of_text(file)
     elif inner and file.suffix != ".npz":

@@ -16,7 +16,7 @@ from friedel.io.frame_places import FramePlaces, kept_frames, rotation_of
 from friedel.io.hdf5 import read_hdf5, read_hdf5_files
 from friedel.io.images import dark_image, mask_image, read_images
 from friedel.io.npy import read_npy
-from friedel.io.paths import CBF, EDF, HDF5, TIFF, ImageFiles, locate, places_by_number
+from friedel.io.paths import CBF, EDF, HDF5, TIFF, ImageFiles, locate, places_by_number, strangers
 from friedel.io.scan_params import ScanParams
 from friedel.io.sources import GridFrames, SelectedFrames, about, split_grid
 from friedel.io.stored_scan import StoredScan
@@ -62,7 +62,7 @@ def open_scan(frames: str | Path, params: ScanParams | None = None, base: Path |
         name=found.name,
         fingerprint=fingerprint(found, _facts(source, rotation, saturation, request.params), dark, mask),
         notes=(*_notes(found, request.params, rotation), *found.notes),
-        warnings=rotation.warnings(source.shape[0]),
+        warnings=(*found.doubts, *rotation.warnings(source.shape[0])),
         stored_frames=stored,
     )
 
@@ -167,13 +167,22 @@ def _notes(found: StoredScan, params: ScanParams, rotation: FramePlaces) -> Iter
 def _read(where: ImageFiles) -> StoredScan:
     found = _opened(where)
     if len(where.files) == found.frames.shape[0]:
-        found = replace(found, places=places_by_number(where.files))
+        found = replace(found, places=places_by_number(where.files), doubts=(*found.doubts, *_odd_names(where)))
     if not where.left_out:
         return found
     first, last = where.left_out[0].name, where.left_out[-1].name
     names = first if first == last else f"{first}, ..., {last}"
     note = f"{len(where.left_out)} files are left out by their names, darks and flats: {names}"
     return replace(found, notes=(*found.notes, note))
+
+
+def _odd_names(where: ImageFiles) -> Iterator[str]:
+    others = strangers(where.files)
+    if others:
+        yield (
+            f"{len(others)} of the {len(where.files)} files have another name than the rest ({others[0].name}): "
+            "if they are darks or flats, leave them out by a pattern, as in 'folder/proj*.tif', or by scan.skip"
+        )
 
 
 def _opened(where: ImageFiles) -> StoredScan:

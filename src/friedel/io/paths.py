@@ -1,6 +1,8 @@
 """What a user may write where a file is asked for: `file`, `file::inside`, a folder, a pattern."""
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,13 +19,17 @@ NUMPY = frozenset({".npy", ".npz"})
 _KNOWN = "HDF5 (.h5 .hdf5 .hdf .nx .nxs), EDF (.edf), CBF (.cbf), TIFF (.tif .tiff) or numpy (.npy .npz)"
 _DARK = r"dark(end|s|field|img|image)?"
 _FLAT = r"flat(s|field|img|image)?|ref(s|hst|erence|erences)?|bright(s|field)?|white(s|field)?|open_?beam"
-_BESIDE = re.compile(rf"(dark|ref)|(.*[^a-z])?({_DARK}|{_FLAT})([^a-z]|$)", re.IGNORECASE)
-_IS_DARK = re.compile(rf"dark|(.*[^a-z]){_DARK}([^a-z]|$)", re.IGNORECASE)
-
+_END = r"([^a-z]|$|(?-i:(?<=[a-z])[A-Z]))"
+"""Where a word ends: flat_1, FlatBefore1."""
+_BEGIN = r"(.*([^a-z]|(?-i:[a-z](?=[A-Z]))))"
+_BESIDE = re.compile(rf"(dark|ref)|{_BEGIN}?({_DARK}|{_FLAT}){_END}", re.IGNORECASE)
+_IS_DARK = re.compile(rf"dark|{_BEGIN}{_DARK}{_END}", re.IGNORECASE)
 
 _LAST_NUMBER = re.compile(r"(.*?)(\d{1,12})(\D*)")
 _FEWEST_NUMBERED = 8
 """Files of which the numbers say which are missing."""
+_FEW_STRANGERS = 0.25
+"""Files of another name among so many times more are hardly frames."""
 
 
 class ImageFiles(NamedTuple):
@@ -89,6 +95,14 @@ def places_by_number(files: tuple[Path, ...]) -> Indices | None:
     if step < 1 or steps.min() < 1 or (steps % step).any() or steps.sum() // step > 2 * len(files):
         return None
     return np.concatenate([[0], np.cumsum(steps // step)]).astype(np.int64)
+
+
+def strangers(files: Sequence[Path]) -> list[Path]:
+    """The few files whose names, but for their numbers, are others than those of nearly all: perhaps no frames."""
+    names = [re.sub(r"\d+", "", file.name) for file in files]
+    (usual, count), *_ = Counter(names).most_common(1)
+    others = [file for file, name in zip(files, names, strict=True) if name != usual]
+    return others if len(others) <= _FEW_STRANGERS * count else []
 
 
 def _expand(path: Path, *, keep_darks: bool) -> tuple[list[Path], list[Path]]:

@@ -18,7 +18,7 @@ class StoredScan:
     `name` is the file, with the dataset behind `::`. `dark` [row, col] or [image, row, col], read from `dark_from`,
     and `mask` [row, col] have the shape of a stored image. `files` are what the frames are read from. Where a stack
     holds darks and flats too, `chosen` are the frames' numbers among its `images`. `places` are those of frames by
-    the numbers of their files.
+    the numbers of their files. `doubts` are what may be wrong, as warnings.
     """
 
     frames: FrameSource
@@ -30,6 +30,7 @@ class StoredScan:
     mask: AnyArray | None = None
     saturation: float | None = None
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     chosen: Indices | None = None
     images: int = 0
     places: Indices | None = None

@@ -233,8 +233,9 @@ def _in_table(text: str) -> tuple[Any, bool]:
 
 
 def _look_up(text: str) -> Any:
-    if text.isdigit():
-        return gemmi.find_spacegroup_by_number(int(text)) if len(text) < 4 else None
+    if re.fullmatch(r"[0-9]+", text):
+        number = int(text) if len(text) < 4 else 0
+        return gemmi.find_spacegroup_by_number(number) if number else None  # gemmi takes 0 for 1
     return gemmi.find_spacegroup_by_name(text) if text else None
 
 
