@@ -13,7 +13,7 @@ Vector = tuple[float, float, float]
 BY_DISTANCE = ("distance_um", "pixel_um", "centre_px")
 BY_VECTORS = ("origin_um", "u_um", "v_um")
 MOST_TILT_DEG = (180.0, 89.0, 89.0)
-"""About x a detector turns in its plane, by any angle; about y and z it must still see the sample from the front."""
+"""About x a detector turns in its plane, by any angle; about y and z it still sees the sample from the front."""
 
 
 class DetectorParams(Params):
