@@ -90,7 +90,7 @@ def test_a_cif_is_the_same_from_every_editor(written):
 @pytest.mark.parametrize("name", ["angles.txt", "angles.csv"])
 def test_a_list_of_angles_is_the_same_from_every_editor(written, tmp_path, name):
     path = written(name, "# psi, gemessen für Müller\n0.0\n0.5\n1.0\n")
-    np.testing.assert_array_equal(read_angles(path.name, tmp_path), [0.0, 0.5, 1.0])
+    np.testing.assert_array_equal(read_angles(path.name, tmp_path).values, [0.0, 0.5, 1.0])
 
 
 def test_what_the_page_saves_keeps_comments_and_line_ends(written, tmp_path):
