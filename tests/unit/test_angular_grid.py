@@ -362,3 +362,11 @@ def test_radians_without_a_unit_and_with_frames_lost_at_an_end_are_doubted():
     assert "taken as radians" in in_degrees(Angles(2 * whole, "s.h5::/a")).doubt
     assert 'scan.omega.unit = "rad"' in in_degrees(Angles(whole[:-5], "s.h5::/a")).doubt
     assert not in_degrees(Angles(np.arange(720) * 0.5, "s.h5::/a")).doubt
+
+
+@pytest.mark.parametrize("turn", [180.0, 360.0])
+@pytest.mark.parametrize("frames", [400, 720, 1800])
+def test_golden_angles_are_no_grid(frames, turn):
+    values = np.arange(frames) * 180 * (5**0.5 - 1) % turn
+    with pytest.raises(ScanError, match="golden-angle"):
+        angular_grid(Angles(values, "here"), frames)

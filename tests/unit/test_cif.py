@@ -335,3 +335,13 @@ def test_a_cif_that_cannot_be_is_refused(text, message):
 def test_numbers_that_no_space_group_has_are_refused(number):
     with pytest.raises(SetupError, match="must be a Hermann-Mauguin symbol or number"):
         find_space_group(number, (4.0, 4.0, 4.0, 90.0, 90.0, 90.0), "Al")
+
+
+@pytest.mark.parametrize(("number", "told"), [(225, False), (229, True)])
+def test_a_number_that_is_not_of_the_symbol_is_told(number, told):
+    cell = "".join(f"_cell_length_{axis} 4.05\n" for axis in "abc")
+    text = f"data_a\n{cell}_space_group_name_H-M_alt 'F m -3 m'\n_space_group_IT_number {number}\n"
+    sites = "loop_\n_atom_site_label\n" + "".join(f"_atom_site_fract_{axis}\n" for axis in "xyz") + "Al 0 0 0\n"
+    phase = phase_from_cif(text + sites)
+    assert phase.spacegroup == "F m -3 m"
+    assert any("is space group 225, not 229" in note for note in phase.notes) == told

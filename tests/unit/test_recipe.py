@@ -20,6 +20,7 @@ from friedel.recipe import (
     relative_to,
 )
 from friedel.recipe.settings import PATHS, parse_value
+from friedel.recipe.setup import DetectorParams
 from friedel.segment import SegmentParams
 
 DISTANCE = {"distance_um": 3094.0, "pixel_um": 3.5, "centre_px": [255.5, 255.5]}
@@ -321,3 +322,13 @@ def test_a_run_ends_with_blobs_unless_setup_and_phase_are_there():
     assert build_recipe(FULL).has_grains
     assert not build_recipe({**FULL, "phase": []}).has_grains
     assert not build_recipe({"scan": FULL["scan"]}).has_grains
+
+
+@pytest.mark.parametrize(("tilt", "fine"), [([170, -5, 5], True), ([0, 100, 0], False), ([0, 0, -200], False)])
+def test_a_detector_is_not_seen_from_behind(tilt, fine):
+    values = {"distance_um": 3000.0, "pixel_um": 3.5, "centre_px": [9.0, 9.0], "tilt_deg": tilt}
+    if fine:
+        assert DetectorParams.build(values, "detector").tilt_deg == tuple(tilt)
+    else:
+        with pytest.raises(RecipeError, match=r"tilt_deg: must be at most 180, 89, 89 deg"):
+            DetectorParams.build(values, "detector")

@@ -9,6 +9,7 @@ import numpy as np
 
 from friedel.errors import ScanError
 from friedel.io import hdf5_file
+from friedel.io.text import text_in
 from friedel.model.arrays import AnyArray, Floats, Indices
 
 TOLERANCE = 0.1
@@ -65,9 +66,7 @@ def unit_of(dataset: h5py.Dataset) -> str:
     """The attribute `units` (or `unit`) as text; empty where there is none."""
     for name in ("units", "unit"):
         if name in dataset.attrs:
-            value = np.asarray(dataset.attrs[name]).ravel()
-            text = value[0] if len(value) else ""
-            return (text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)).strip()
+            return text_in(dataset.attrs[name])
     return ""
 
 

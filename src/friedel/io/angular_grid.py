@@ -13,6 +13,8 @@ _FEW = 0.1
 """Wrong angles are few; where more than this part of them are off the line, the frames lie in another order."""
 _MOST_SLOTS = 20
 """A scan with more places for each frame is not one with frames lost."""
+_MOST_REORDERED = 1.5
+"""With more places for each frame, frames in another order are a golden-angle scan, which is nearly a fine grid."""
 _LARGEST_STEP_DEG = 20.0
 """Larger steps, over more than one turn, are not the way from one exposure to the next."""
 _BOTH_WAYS = (
@@ -180,7 +182,9 @@ def _reordered(angles: Angles, frames: int, at: str | None) -> AngularGrid | Non
     for here in candidates:
         order = np.argsort(sense * here, kind="stable")
         slot = _slots(here[order])
-        if slot is not None and not _lone_end(slot) and _fits(here[order], slot):
+        if slot is None or slot[-1] >= _MOST_REORDERED * frames:
+            continue
+        if not _lone_end(slot) and _fits(here[order], slot):
             place = np.empty(frames, np.int64)
             place[order] = slot
             note = "frames are stored in another order than that of their angles: they are taken by their angles"

@@ -143,14 +143,22 @@ def _by_name(block: Any, bare: Phase, atoms: Sequence[_Atom], where: str) -> Pha
         if not symbol or not number:
             raise
         group, said = find_space_group(number, bare.lattice, bare.name), number
-    phase = replace(bare, spacegroup=group.symbol, operations=())
+    phase = replace(bare, spacegroup=group.symbol, operations=(), notes=_other_number(number, group))
     for other in other_origins(said):
         moved = replace(phase, spacegroup=other)
         if not _as_many(phase, atoms) and _as_many(moved, atoms):
             return moved  # the file says how many atoms of each kind a cell has
     counted = any(atom.multiplicity is not None for atom in atoms)
     certain = counted and _as_many(phase, atoms)
-    return phase if certain else replace(phase, notes=phase.notes_about_origins(said))
+    return phase if certain else replace(phase, notes=(*phase.notes, *phase.notes_about_origins(said)))
+
+
+def _other_number(number: str, group: SpaceGroup) -> tuple[str, ...]:
+    """A note where the number in the tables is that of another group than the symbol, which counts."""
+    known = gemmi.find_spacegroup_by_ops(gemmi.GroupOps([gemmi.Op(one) for one in group.operations]))
+    if known is None or not re.fullmatch(r"[0-9]{1,3}", number) or int(number) == known.number:
+        return ()
+    return (f"its symbol, {group.symbol}, is space group {known.number}, not {number}: the symbol counts",)
 
 
 def _as_many(phase: Phase, atoms: Sequence[_Atom]) -> bool:

@@ -169,8 +169,8 @@ def _frames_by_fabio(path: Path) -> Iterator[EdfFrame]:
     with parsing(path, rule="cannot be read as EDF"), fabio.open(str(path)) as image:
         for number in range(image.nframes):
             frame = image.get_frame(number)
-            if len(frame.shape) not in {2, 3}:
-                raise ValueError(f"an image of {len(frame.shape)} dimensions")
+            if len(frame.shape) not in {2, 3} or "dim_2" not in map(str.lower, frame.header):
+                raise ValueError("an image without rows (Dim_2)")  # fabio would make planes of one row
             header, planes = dict(frame.header), frame.shape[:-2]  # of a cube (Dim_3)
             for plane in range(int(np.prod(planes))):
                 yield EdfFrame(path, number, header, 0, frame.shape[-2:], None, plane)

@@ -12,6 +12,8 @@ from friedel.recipe.plausible import DISTANCE, ENERGY, PIXEL, SAMPLE
 Vector = tuple[float, float, float]
 BY_DISTANCE = ("distance_um", "pixel_um", "centre_px")
 BY_VECTORS = ("origin_um", "u_um", "v_um")
+MOST_TILT_DEG = (180.0, 89.0, 89.0)
+"""About x a detector turns in its plane, by any angle; about y and z it still sees the sample from the front."""
 
 
 class DetectorParams(Params):
@@ -37,6 +39,14 @@ class DetectorParams(Params):
     def _plausible(cls, value: float | None, info: ValidationInfo) -> float | None:
         if value is not None:
             (DISTANCE if info.field_name == "distance_um" else PIXEL).check(value)
+        return value
+
+    @field_validator("tilt_deg")
+    @classmethod
+    def _plausible_tilt(cls, value: Vector) -> Vector:
+        if any(abs(tilt) > most for tilt, most in zip(value, MOST_TILT_DEG, strict=True)):
+            most = ", ".join(f"{one:g}" for one in MOST_TILT_DEG)
+            raise ValueError(f"must be at most {most} deg (other detectors have origin_um, u_um, v_um)")
         return value
 
     @field_validator("origin_um", "u_um", "v_um")
