@@ -319,3 +319,10 @@ def test_a_spot_that_stays_long_is_not_dead():
     raw = beam_scan(60)
     raw[:40, 4:9, 60:66] = np.random.default_rng(2).poisson(3000, (40, 5, 6))
     assert measure_baseline(scan_of(raw), SMALL).dead is None
+
+
+def test_a_feature_that_rocks_through_most_frames_is_no_dead_area():
+    raw = beam_scan(60)
+    rock = 20000 * np.exp(-(((np.arange(60) - 30) / 18) ** 2))
+    raw[:, 5:12, 5:14] = raw[:, 5:12, 5:14] + rock[:, None, None].astype(np.uint16)
+    assert measure_baseline(scan_of(raw), SMALL).dead is None
