@@ -20,8 +20,8 @@ _FAR = 5.0
 _WILD = 10.0
 """Values that are further from their median, in sigma for so much light, in most frames are no measurement."""
 _RESTLESS = 0.3
-"""They also turn back by as much in this part of the frames looked at. Of numbers at random two thirds are a peak or
-a valley; of a bright feature that rocks through the scan, which is none of these pixels, hardly any is."""
+"""They also turn back by as much in this part of the frames looked at. Of numbers at random two thirds are peaks or
+valleys; of a bright feature that rocks through the scan, which is none of these pixels, hardly any is."""
 _SOME = 11
 """Frames that are enough to say what is wild in most of them."""
 _AROUND = 15
