@@ -244,7 +244,8 @@ class Hdf5Structures:
             )
             file.create_virtual_dataset(name, layout)
         else:
-            external = [(rng.choice(("raw.bin", "other.h5", "/dev/zero")), 0, rng.choice((10, 1440, 2**40)))]
+            # less than the frames need is nothing that HDF5 writes: it refuses, and then ends the process
+            external = [(rng.choice(("raw.bin", "other.h5", "/dev/zero")), 0, rng.choice((1440, 2**40)))]
             file.create_dataset(name, SHAPE, "u2", external=external)
 
 

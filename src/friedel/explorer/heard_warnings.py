@@ -12,7 +12,7 @@ _lock = threading.Lock()
 _here = threading.local()
 _users = 0
 _kept: Any = None
-_usual: Any = None
+_usual: Any = warnings.showwarning
 
 
 @contextmanager
@@ -37,7 +37,8 @@ def _enter() -> None:
             return
         _kept = warnings.catch_warnings()
         _kept.__enter__()
-        _usual = warnings.showwarning
+        if warnings.showwarning is not _take:  # left behind by a thread that put back what was there before it
+            _usual = warnings.showwarning
         warnings.simplefilter("always", FriedelWarning)
         warnings.showwarning = _take
 

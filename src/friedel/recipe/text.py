@@ -24,7 +24,7 @@ def section_text(header: str, params: Params, notes: Mapping[str, str], *, comme
         value = getattr(params, row.name)
         if comments:
             lines += comment_lines(row, notes.get(f"{key}.{row.name}", ""))
-        given = value is not None and value != ""
+        given = value is not None and not (value == "" and row.default == "")
         lines.append(f"{row.name} = {as_toml(value)}" if given else f"# {row.name} =")
     return "\n".join(lines) + "\n"
 
