@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -187,6 +188,9 @@ ATTRIBUTES = (
 )  # fmt: skip
 
 
+REFUSALS = (ValueError, TypeError, OSError, KeyError, RuntimeError, AttributeError)
+
+
 class Hdf5Structures:
     """HDF5 files of datasets, groups, links and attributes where nobody puts them."""
 
@@ -204,18 +208,20 @@ class Hdf5Structures:
         path = self._folder / "made.h5"
         path.write_bytes(self._base)
         with warnings.catch_warnings(), h5py.File(path, "w" if rng.random() < 0.6 else "a") as file:
+            links: dict[str, h5py.ExternalLink] = {}  # last: nothing may be written through them, e.g. to a device
             for _ in range(rng.choice((1, 2, 4, 8, 16))):
-                try:
-                    self._put(file, rng)
-                except (ValueError, TypeError, OSError, KeyError, RuntimeError, AttributeError):
-                    continue  # HDF5 does not take it
+                with suppress(*REFUSALS):  # HDF5 does not take it
+                    self._put(file, rng, links)
+            for name, link in links.items():
+                with suppress(*REFUSALS):
+                    file[name] = link
         if rng.random() < 0.1:
             esrf(path, rng, odd=0.3)
             return told(lambda: _imported(path))
         inside = f"made.h5::{rng.choice(PATHS)}" if rng.random() < 0.4 else "made.h5"
         return tried(self._folder / inside, self._folder, rng)
 
-    def _put(self, file: h5py.File, rng: Random) -> None:
+    def _put(self, file: h5py.File, rng: Random, links: dict[str, h5py.ExternalLink]) -> None:
         name, what = rng.choice(PATHS), rng.randrange(10)
         if what < 4:
             if name in file:
@@ -227,9 +233,8 @@ class Hdf5Structures:
             file[rng.choice((name, "entry/loop", f"{name}/inside"))] = h5py.SoftLink(rng.choice(targets))
         elif what == 5:
             files = ("made.h5", "other.h5", "nothing.h5", "", "/", "/dev/null", str(self._folder))
-            file[name] = h5py.ExternalLink(
-                rng.choice(files), rng.choice(("/", "/entry", "/entry/data/frames", "x"))
-            )
+            inside = rng.choice(("/", "/entry", "/entry/data/frames", "x"))
+            links[name] = h5py.ExternalLink(rng.choice(files), inside)
         elif what == 6:
             place = file.get(name, file)
             place.attrs[rng.choice(ATTRIBUTES)] = odd_array(rng)
@@ -244,8 +249,7 @@ class Hdf5Structures:
             )
             file.create_virtual_dataset(name, layout)
         else:
-            # less than the frames need is nothing that HDF5 writes: it refuses, and then ends the process
-            external = [(rng.choice(("raw.bin", "other.h5", "/dev/zero")), 0, rng.choice((1440, 2**40)))]
+            external = [(rng.choice(("raw.bin", "other.h5", "/dev/zero")), 0, rng.choice((10, 1440, 2**40)))]
             file.create_dataset(name, SHAPE, "u2", external=external)
 
 
