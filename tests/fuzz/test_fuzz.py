@@ -11,8 +11,8 @@ from tests.fuzz.damage import DAMAGES, damaged
 from tests.fuzz.engine import fuzz, numbers_of, rng_of
 from tests.fuzz.kinds import KINDS
 
-INPUTS = 1200
-MOST_S = 30.0
+INPUTS = 800
+MOST_S = 20.0
 
 
 @pytest.fixture(scope="module")

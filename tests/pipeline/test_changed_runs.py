@@ -147,7 +147,7 @@ CHANGES = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_after_any_runs_the_folder_is_that_of_one_fresh_run_and_nothing_is_lost(
     whole, fresh, recipe, tmp_path, seed
 ):

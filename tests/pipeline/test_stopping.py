@@ -69,7 +69,7 @@ def leftovers(out: Path) -> list[str]:
 def test_killed_at_any_moment_and_started_again_gives_the_same_blobs(recipe, finished, tmp_path):
     out = tmp_path / "out"
     moments = random.Random(7)
-    for _ in range(6):
+    for _ in range(3):
         process = spawn("run", recipe, "-o", out, "--restart", "--set", "run.threads=2")
         wait_for(out / LOCK, process)
         alive_after(process, moments.uniform(0.0, 0.8))

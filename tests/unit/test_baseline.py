@@ -326,3 +326,8 @@ def test_a_feature_that_rocks_through_most_frames_is_no_dead_area():
     rock = 20000 * np.exp(-(((np.arange(60) - 30) / 18) ** 2))
     raw[:, 5:12, 5:14] = raw[:, 5:12, 5:14] + rock[:, None, None].astype(np.uint16)
     assert measure_baseline(scan_of(raw), SMALL).dead is None
+
+
+def test_two_frames_tell_of_no_dead_area_without_a_complaint():
+    scan = replace(scan_of(beam_scan(3)), stored_frames=np.array([0, -1, 1]))
+    assert measure_baseline(scan, SMALL).dead is None

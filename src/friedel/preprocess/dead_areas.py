@@ -86,6 +86,8 @@ def _course(scan: Scan, probe: ProbeFrames, executor: Executor) -> _Course:
 
 def _restless(raw: AnyArray, far: Image) -> Mask:
     """Whether pixels, courses [frame, pixel], turn back by more than `far` [pixel] on both sides in many frames."""
+    if len(raw) < 3:
+        return np.zeros(len(far), np.bool_)
     steps = np.diff(raw.astype(np.float32), axis=0)
     large = np.abs(steps) > far
     turns = (steps[1:] > 0) != (steps[:-1] > 0)
