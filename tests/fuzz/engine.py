@@ -25,6 +25,8 @@ STARTING_S = 180.0
 """A process imports everything and makes its files in this time."""
 MOST_MEMORY_BYTES = 3_000_000_000
 """What one input may make a process grow to: files are small, whatever they say."""
+STARVED = 6.0
+"""Who does not answer for so many times its patience hangs, even if it does nothing meanwhile."""
 FAILURES = ("broken", "crash", "hang", "memory")
 
 
@@ -117,6 +119,14 @@ def fuzz(wanted: dict[str, range], folder: Path, workers: int, until: float = fl
     return tally
 
 
+def _processor_s(process: int) -> float:
+    """Processor time that a process has used, all threads; infinite where it is gone."""
+    try:
+        return time.clock_gettime(~process << 3 | 2)  # CPUCLOCK_SCHED of clock_getcpuclockid(3)
+    except OSError:
+        return float("inf")
+
+
 class _Worker:
     """A process that tries inputs; started again after one that ended it."""
 
@@ -124,6 +134,15 @@ class _Worker:
         self._folder = folder
         self._process: Any = None
         self._line: Connection
+
+    def _answers(self, patience_s: float) -> bool:
+        """Whether it answers in time; a busy machine that gave it no processor counts for nothing, up to a limit."""
+        began, used = time.monotonic(), _processor_s(self._process.pid)
+        while not self._line.poll(1.0):
+            waited, worked = time.monotonic() - began, _processor_s(self._process.pid) - used
+            if worked >= patience_s or waited >= STARVED * patience_s:
+                return False
+        return True
 
     def results(self, kind: str, numbers: list[int]) -> Iterable[tuple[str, int, str, str, float]]:
         """What comes of each of a batch."""
@@ -135,7 +154,7 @@ class _Worker:
             for number in list(left):
                 started = time.monotonic()
                 try:
-                    ended = self._line.poll(patience)
+                    ended = self._answers(patience)
                     outcome, said, seconds = self._line.recv() if ended else ("hang", "", patience)
                 except EOFError:
                     outcome, said, seconds = "crash", self._last_words(), time.monotonic() - started
