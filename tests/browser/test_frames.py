@@ -91,7 +91,7 @@ def test_a_click_puts_the_cross_there_and_sections_and_course_follow(frames):
     frames.until(f"friedel.counters.section > {sections} && friedel.counters.course > {courses}")
     frames.page.keyboard.press("Shift+ArrowRight")
     assert frames.state("cursor") == {"row": 88, "col": 34}
-    box = frames.panel("frames").locator(".xpsi").bounding_box()
+    box = frames.panel("frames").locator(".xomega").bounding_box()
     frames.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 0.75 * box["height"])
     assert frames.state("frame") > 90
     frames.until(f"friedel.state.get().frame === {frames.state('frame')} && friedel.counters.frame > 1")

@@ -8,8 +8,8 @@ from friedel.explorer.scan_state import ScanState
 from tests.browser.view import TABS
 
 PICTURES = {
-    "frames": ".picture canvas, .xpsi canvas, .ypsi canvas, .course canvas, .contrast-plot canvas",
-    "segment": ".picture canvas, .xpsi canvas, .ypsi canvas, .line canvas, .histogram canvas",
+    "frames": ".picture canvas, .xomega canvas, .yomega canvas, .course canvas, .contrast-plot canvas",
+    "segment": ".picture canvas, .xomega canvas, .yomega canvas, .line canvas, .histogram canvas",
     "grains": ".detector canvas, .angles canvas",
     "volume": ".solid-view canvas, .slices canvas",
     "run": ".stage-list, .estimate",

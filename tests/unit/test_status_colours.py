@@ -35,12 +35,17 @@ def test_measured_contested_and_dilated_are_told_apart(lacking):
         assert np.linalg.norm(lab(one, lacking) - lab(other, lacking)) > 25  # 2.3 is just noticed
 
 
+@pytest.mark.parametrize("lacking", LACKING)
+def test_they_differ_in_lightness_too(lacking):
+    for one, other in combinations(STATUS_COLOURS.values(), 2):
+        assert abs(lab(one, lacking)[0] - lab(other, lacking)[0]) > 10
+
+
 def test_page_and_report_have_the_same_colours():
     names = {status.name.lower(): colour for status, colour in STATUS_COLOURS.items()}
     css = (STATIC / "lib" / "style.css").read_text(encoding="utf-8")
-    assert dict(re.findall(r"\.share-bar \.(\w+) { background: (#\w+); }", css)) == names
-    layout = (STATIC / "volume" / "layout.js").read_text(encoding="utf-8")
-    assert (
-        f'const colours = ["", {", ".join(f"{colour!r}" for colour in names.values())}];'.replace("'", '"')
-        in layout
-    )
+    assert {name: re.findall(rf"--{name}: ([^;]+);", css) for name in names} == {
+        name: [colour] for name, colour in names.items()
+    }
+    pages = "".join(path.read_text(encoding="utf-8") for path in STATIC.rglob("*.*s") if path.name != "style.css")
+    assert not [colour for colour in names.values() if colour in pages]

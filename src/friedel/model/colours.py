@@ -12,7 +12,8 @@ from friedel.model.orientation import ipf_colours
 
 GOLDEN = 0.6180339887
 """Hues that step by the golden section never come close to each other early."""
-STATUS_COLOURS = {Status.MEASURED: "#3f7fc4", Status.CONTESTED: "#ffa23c", Status.DILATED: "#c9ccd1"}
+STATUS_COLOURS = {Status.MEASURED: "#2463b4", Status.CONTESTED: "#ffb84d", Status.DILATED: "#929aa3"}
+"""Apart in lightness as well as in hue, on light and on dark; grey is what was not measured at all."""
 TRIANGLES = ("cubic", "hexagonal", "trigonal", "tetragonal")
 """Lattices whose inverse pole figure is one sector that the page draws as a key."""
 

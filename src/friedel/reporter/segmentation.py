@@ -37,7 +37,7 @@ def threshold_panel(inputs: ReportInputs, example: ExampleBlob, blobs: BlobTable
     left, right = max(0, example.col - AROUND), example.col + AROUND + 1
     first, last = max(0, at_frame - AROUND), at_frame + AROUND + 1
     with SvgFigure(1120, 300) as sheet:
-        along_x, along_psi = sheet.axes(1, 2, sharey=True)
+        along_x, along_omega = sheet.axes(1, 2, sharey=True)
         cols = np.arange(left, min(right, labels.shape[1]))
         levels = _levels(inputs, example, cols)
         _profile(along_x, cols, example.along_cols[at_frame, cols], own[at_frame, cols], levels)
@@ -47,8 +47,8 @@ def threshold_panel(inputs: ReportInputs, example: ExampleBlob, blobs: BlobTable
         values = example.along_cols[frames, example.col]
         seed, grown = (float(level[0]) for level in _levels(inputs, example, np.array([example.col])))
         levels = np.full(len(frames), seed), np.full(len(frames), grown)
-        _profile(along_psi, frames + example.section_start, values, own[frames, example.col], levels)
-        along_psi.set_xlabel(f"frame (row {example.row}, column {example.col})")
+        _profile(along_omega, frames + example.section_start, values, own[frames, example.col], levels)
+        along_omega.set_xlabel(f"frame (row {example.row}, column {example.col})")
         along_x.legend(loc="upper left", handlelength=1.2)
     size = " × ".join(
         str(int(blobs[f"{axis}_stop"][example.blob] - blobs[f"{axis}_start"][example.blob]))
@@ -137,10 +137,10 @@ def outlined_panel(inputs: ReportInputs, frames_of_run: RunFrames, blobs: BlobTa
 
 
 def section_panel(inputs: ReportInputs, example: ExampleBlob, blobs: BlobTable) -> Panel:
-    """x-psi and y-psi sections through the example blob."""
+    """x-omega and y-omega sections through the example blob."""
     planes: list[tuple[str, AnyArray, AnyArray]] = [
-        (f"x–ψ, row {example.row}", example.along_cols, labels_at(blobs, row=example.row)),
-        (f"y–ψ, column {example.col}", example.along_rows, labels_at(blobs, col=example.col)),
+        (f"x–omega, row {example.row}", example.along_cols, labels_at(blobs, row=example.row)),
+        (f"y–omega, column {example.col}", example.along_rows, labels_at(blobs, col=example.col)),
     ]
     start, count = example.section_start, len(example.along_cols)
     with SvgFigure(1120, 400) as sheet:
@@ -151,7 +151,7 @@ def section_panel(inputs: ReportInputs, example: ExampleBlob, blobs: BlobTable) 
             outline(axes, labels[start : start + count], (start, 0))
             axes.set_title(title)
             axes.set_xlabel("column" if title.startswith("x") else "row")
-        sheet.figure.axes[0].set_ylabel("frame (ψ)")
+        sheet.figure.axes[0].set_ylabel("frame (omega)")
     return Panel(
         "Sections along the rotation",
         f"The same {count} frames cut open: the rotation runs downwards. A spot lasts as long as its grain stays "

@@ -54,8 +54,8 @@ export function buildLayout(host, on) {
   const chip = el("span.chip.top-left", { hidden: true });
   const notice = el("div.notice", { hidden: true, role: "alert" });
   const picture = el("div.picture", {}, chip, notice);
-  const [xpsi, ypsi, course] = [el("div.xpsi"), el("div.ypsi"), el("div.course")];
-  const quad = el("div.quad", {}, picture, ypsi, xpsi, course);
+  const [xomega, yomega, course] = [el("div.xomega"), el("div.yomega"), el("div.course")];
+  const quad = el("div.quad", {}, picture, yomega, xomega, course);
   const transport = el("div.transport");
   const contrast = el("section");
   const form = el("div");
@@ -87,8 +87,8 @@ export function buildLayout(host, on) {
     chip,
     notice,
     picture,
-    xpsi,
-    ypsi,
+    xomega,
+    yomega,
     course,
     transport,
     contrast,

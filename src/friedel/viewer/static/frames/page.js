@@ -62,8 +62,8 @@ export class FramesPage {
     this.mask.attach(this.picture);
     this.course = courseChart(layout.course, { onError: complain });
     this.cuts = sections({
-      x: layout.xpsi,
-      y: layout.ypsi,
+      x: layout.xomega,
+      y: layout.yomega,
       picture: this.picture,
       onSpan: (span) => this.course.update(span),
       onError: complain,

@@ -1,4 +1,5 @@
-// x–ψ and y–ψ sections through the cross, beside the picture and on its scale; the course below shares ψ.
+// x–omega and y–omega sections through the cross, beside the picture and on its scale; the course below shares
+// omega.
 
 import * as api from "./api.js";
 import { el } from "./dom.js";
@@ -10,12 +11,12 @@ const MOST = 512;
 
 /**
  * @typedef {{from: number, to: number}} Span  frames, half-open
- * @typedef {{xpsi: ImageView, ypsi: ImageView, load: (force?: boolean) => void, sync: () => void, span: () => Span,
- *   look: (look: import("./types.js").Look) => void}} Sections
+ * @typedef {{xomega: ImageView, yomega: ImageView, load: (force?: boolean) => void, sync: () => void, span: () =>
+ *   Span, look: (look: import("./types.js").Look) => void}} Sections
  */
 
 /**
- * Two views that follow a picture: `x–ψ` below it shares its columns, `y–ψ` beside it its rows.
+ * Two views that follow a picture: `x–omega` below it shares its columns, `y–omega` beside it its rows.
  * @param {{x: HTMLElement, y: HTMLElement, picture: ImageView, kind?: () => string, onSpan?: (span: Span) => void,
  *   onError?: (error: unknown) => void, overlaysX?: import("./image.js").Overlay[], overlaysY?:
  *   import("./image.js").Overlay[],
@@ -38,29 +39,33 @@ export function sections(options) {
   let held = { start: 0, stop: 0 };
   const frames = () => state.scanShape().frames;
   const here = () => state.get().cursor ?? { row: 0, col: 0 };
-  const chipX = el("span.chip.bottom-left", {}, "x–ψ  reading frames …");
-  const chipY = el("span.chip.bottom-left", {}, "y–ψ  reading frames …");
+  const chipX = el("span.chip.bottom-left", {}, "x–omega  reading frames …");
+  const chipY = el("span.chip.bottom-left", {}, "y–omega  reading frames …");
 
-  const xpsi = new ImageView(x, {
+  const xomega = new ImageView(x, {
     stretch: true,
     zoomX: false,
-    label: "x–psi section: columns across, frames down",
+    label: "x–omega section: columns across, frames down",
     overlays: options.overlaysX ?? [],
     onClick: (p) => choose({ frame: p.row, row: null, col: p.col }),
     onCursor: (p) =>
-      options.onCursor?.(p && { frame: p.row, row: here().row, col: p.col, value: xpsi.valueAt(p.row, p.col) }),
-    onView: (view) => moved({ from: view.y0, to: view.y0 + xpsi.size.height / view.sy }, { x0: view.x0 }),
+      options.onCursor?.(
+        p && { frame: p.row, row: here().row, col: p.col, value: xomega.valueAt(p.row, p.col) },
+      ),
+    onView: (view) => moved({ from: view.y0, to: view.y0 + xomega.size.height / view.sy }, { x0: view.x0 }),
     onResize: () => sync(),
   });
-  const ypsi = new ImageView(y, {
+  const yomega = new ImageView(y, {
     stretch: true,
     zoomY: false,
-    label: "y–psi section: frames across, rows down",
+    label: "y–omega section: frames across, rows down",
     overlays: options.overlaysY ?? [],
     onClick: (p) => choose({ frame: p.col, row: p.row, col: null }),
     onCursor: (p) =>
-      options.onCursor?.(p && { frame: p.col, row: p.row, col: here().col, value: ypsi.valueAt(p.row, p.col) }),
-    onView: (view) => moved({ from: view.x0, to: view.x0 + ypsi.size.width / view.sx }, { y0: view.y0 }),
+      options.onCursor?.(
+        p && { frame: p.col, row: p.row, col: here().col, value: yomega.valueAt(p.row, p.col) },
+      ),
+    onView: (view) => moved({ from: view.x0, to: view.x0 + yomega.size.width / view.sx }, { y0: view.y0 }),
     onResize: () => sync(),
   });
   x.append(chipX);
@@ -75,7 +80,7 @@ export function sections(options) {
 
   /** @param {Span} next @param {Partial<import("./image.js").View>} pan */
   function moved(next, pan) {
-    if (!picture.raster || xpsi.fitted || ypsi.fitted) {
+    if (!picture.raster || xomega.fitted || yomega.fitted) {
       span = whole();
       queueMicrotask(sync);
       return;
@@ -107,11 +112,11 @@ export function sections(options) {
   function sync() {
     const { x0, y0, sx, sy } = picture.view;
     const length = Math.max(1, span.to - span.from);
-    xpsi.setView({ x0, sx, y0: span.from, sy: xpsi.size.height / length || 1 });
-    ypsi.setView({ y0, sy, x0: span.from, sx: ypsi.size.width / length || 1 });
+    xomega.setView({ x0, sx, y0: span.from, sy: xomega.size.height / length || 1 });
+    yomega.setView({ y0, sy, x0: span.from, sx: yomega.size.width / length || 1 });
     const { frame, cursor } = state.get();
-    xpsi.setCrosshair(cursor && { row: frame, col: cursor.col });
-    ypsi.setCrosshair(cursor && { row: cursor.row, col: frame });
+    xomega.setCrosshair(cursor && { row: frame, col: cursor.col });
+    yomega.setCrosshair(cursor && { row: cursor.row, col: frame });
     onSpan?.(span);
   }
 
@@ -126,16 +131,16 @@ export function sections(options) {
         api.getArray("api/section", { params: { ...common, axis, at }, channel: `section-${axis}` });
       const [byRow, byCol] = await Promise.all([ask("row", want.row), ask("col", want.col)]);
       const scan = state.scanShape();
-      xpsi.setArray(byRow, {
+      xomega.setArray(byRow, {
         origin: { row: byRow.meta.start ?? start },
         extent: { width: scan.cols, height: scan.frames },
       });
-      ypsi.setArray(transposed(byCol), {
+      yomega.setArray(transposed(byCol), {
         origin: { col: byCol.meta.start ?? start },
         extent: { width: scan.frames, height: scan.rows },
       });
-      chipX.textContent = `x–ψ  row ${want.row}${byRow.meta.preview ? "  preview" : ""}`;
-      chipY.textContent = `y–ψ  col ${want.col}${byCol.meta.preview ? "  preview" : ""}`;
+      chipX.textContent = `x–omega  row ${want.row}${byRow.meta.preview ? "  preview" : ""}`;
+      chipY.textContent = `y–omega  col ${want.col}${byCol.meta.preview ? "  preview" : ""}`;
       const came = { start: byRow.meta.start ?? start, stop: (byRow.meta.start ?? start) + byRow.shape[0] };
       if (came.start !== held.start || came.stop !== held.stop) span = { from: came.start, to: came.stop };
       held = came;
@@ -150,8 +155,8 @@ export function sections(options) {
   );
 
   return {
-    xpsi,
-    ypsi,
+    xomega,
+    yomega,
     load(force = false) {
       const { row, col } = here();
       const window = wanted();
@@ -166,8 +171,8 @@ export function sections(options) {
     sync,
     span: () => span,
     look(look) {
-      xpsi.setLook(look);
-      ypsi.setLook(look);
+      xomega.setLook(look);
+      yomega.setLook(look);
     },
   };
 }

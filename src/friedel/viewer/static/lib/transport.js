@@ -23,7 +23,7 @@ export function transport(host, { ready }) {
   const slider = el("input", { type: "range", min: "0", step: "1", "aria-label": "Frame" });
   const typed = numberInput("Frame", (v) => go(v));
   const last = el("span.last");
-  const omega = el("span.omega", { title: "Rotation angle of this frame" });
+  const omega = el("span.omega", { title: "The angle of the rotation at the start of this frame" });
   const play = el("button.quiet", { type: "button", onclick: toggle });
   const speed = el(
     "select.speed",
@@ -90,7 +90,7 @@ export function transport(host, { ready }) {
       typed.set(frame);
       last.textContent = `of ${number(frames(), 7)}`;
       const scan = session?.scan;
-      omega.textContent = scan ? `ω ${(scan.omega_start_deg + frame * scan.omega_step_deg).toFixed(2)}°` : "";
+      omega.textContent = scan ? `omega ${(scan.omega_start_deg + frame * scan.omega_step_deg).toFixed(2)}°` : "";
       slider.setAttribute("aria-valuetext", `frame ${frame}, ${omega.textContent}`);
     },
     step,

@@ -41,8 +41,8 @@ export function buildLayout(host) {
   const layout = {
     readout: readout("Under the pointer, else under the cross"),
     frame: part("picture"),
-    row: part("xpsi"),
-    col: part("ypsi"),
+    row: part("xomega"),
+    col: part("yomega"),
     line: part("line"),
     transport: part("transport"),
     legend: part("legend"),

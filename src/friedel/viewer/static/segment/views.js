@@ -1,4 +1,4 @@
-// The frame and the sections through the cursor with blobs on them: x–psi below, y–psi beside, one zoom.
+// The frame and the sections through the cursor with blobs on them: x–omega below, y–omega beside, one zoom.
 
 import { caveatOf, frameSource } from "../lib/frame_source.js";
 import { ImageView } from "../lib/image.js";
@@ -13,7 +13,7 @@ import { drawExcluded } from "./excluded.js";
  * @typedef {{voxel: Voxel, side: Side, value: number|null}} Hit
  */
 
-/** Sections of long scans are outlined in pieces of so many frames, so that zooming along psi asks for nothing. */
+/** Sections of long scans are outlined in pieces of so many frames, so that zooming along omega asks for nothing. */
 const PIECE = 256;
 
 /** So many frames are seen on a section at first. */
@@ -172,20 +172,20 @@ export class SegmentViews {
 
   /** Sections of long scans begin with the frames around this one, and go along with it. */
   #followFrame() {
-    const { xpsi } = this.cuts;
+    const { xomega } = this.cuts;
     const { frame } = state.get();
     const { from, to } = this.cuts.span();
-    if (!xpsi.raster || !xpsi.size.height) return;
+    if (!xomega.raster || !xomega.size.height) return;
     const deep = this.deep;
     this.deep = true;
-    if (!deep && to - from > 1.5 * DEPTH) xpsi.zoom((to - from) / DEPTH, { x: 0, y: xpsi.toScreen(0, frame).y });
-    const y = xpsi.toScreen(0, frame + 0.5).y;
-    const { height } = xpsi.size;
+    if (!deep && to - from > 1.5 * DEPTH) xomega.zoom((to - from) / DEPTH, { x: 0, y: xomega.toScreen(0, frame).y });
+    const y = xomega.toScreen(0, frame + 0.5).y;
+    const { height } = xomega.size;
     if (y >= 0.1 * height && y <= 0.9 * height) return;
-    const { y0, sy } = xpsi.view;
+    const { y0, sy } = xomega.view;
     const most = Math.max(0, state.scanShape().frames - height / sy);
     const wanted = Math.min(most, Math.max(0, frame + 0.5 - height / sy / 2)); // there is nothing beyond the ends
-    if (Math.abs(wanted - y0) > 1e-6) xpsi.pan(0, (y0 - wanted) * sy);
+    if (Math.abs(wanted - y0) > 1e-6) xomega.pan(0, (y0 - wanted) * sy);
   }
 
   /** Grey levels of clean frames. */
@@ -210,6 +210,6 @@ export class SegmentViews {
 
   /** Draw the blobs again. */
   redraw() {
-    for (const view of [this.picture, this.cuts.xpsi, this.cuts.ypsi]) view.drawOverlays();
+    for (const view of [this.picture, this.cuts.xomega, this.cuts.yomega]) view.drawOverlays();
   }
 }

@@ -1,4 +1,4 @@
-// The list of shortcuts and how the pointer works, under "?".
+// The list of shortcuts, how the pointer works and what the angles are, under "?".
 
 import { el, icon } from "../lib/dom.js";
 import { bound } from "../lib/keys.js";
@@ -21,6 +21,11 @@ const POINTER = [
   ["Double click", "fit the picture"],
   ["Hover a name", "what a parameter means, its range and default"],
 ];
+const ANGLES = [
+  ["omega", "the rotation, as the stage records it; elsewhere also psi or phi"],
+  ["eta", "around the direct beam, from the vertical"],
+  ["two-theta", "between the diffracted and the direct beam"],
+];
 
 /** Open the help. @param {string} here  the tab whose keys come first */
 export function showHelp(here) {
@@ -34,13 +39,13 @@ export function showHelp(here) {
       .filter((each) => each.tab === tab && each.says)
       .map((each) => [each.shown, each.says]),
   ]);
-  groups.splice(1, 0, ["Pictures", POINTER]);
-  const dialog = el("dialog.help", { "aria-label": "Keyboard and pointer" });
+  groups.splice(1, 0, ["Pictures", POINTER], ["Angles", ANGLES]);
+  const dialog = el("dialog.help", { "aria-label": "Help" });
   dialog.append(
     el(
       "header",
       {},
-      el("h2", {}, "Keyboard and pointer"),
+      el("h2", {}, "Keyboard, pointer, angles"),
       el("button.quiet", { type: "button", "aria-label": "Close", onclick: () => dialog.close() }, icon("close")),
     ),
     el(
@@ -57,7 +62,7 @@ export function showHelp(here) {
               "dl",
               {},
               ...rows.flatMap(([keys, says]) => [
-                el("dt", {}, ...keys.split(" or ").flatMap((each, i) => [i ? " or " : "", el("kbd", {}, each)])),
+                el("dt", {}, ...(rows === ANGLES ? [keys] : keyed(keys))),
                 el("dd", {}, says),
               ]),
             ),
@@ -71,4 +76,9 @@ export function showHelp(here) {
   });
   document.body.append(dialog);
   dialog.showModal();
+}
+
+/** Keys as keys, and what stands between them. @param {string} keys  such as "→ or ←" */
+function keyed(keys) {
+  return keys.split(" or ").flatMap((each, i) => [i ? " or " : "", el("kbd", {}, each)]);
 }

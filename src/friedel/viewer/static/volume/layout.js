@@ -21,6 +21,7 @@ const STATUS_SAYS = [
 ];
 /** By code. */
 export const STATUS_NAMES = ["", "measured", "contested", "dilated"];
+const statusColour = (/** @type {number} */ code) => `var(--${STATUS_NAMES[code]})`;
 
 /** @typedef {ReturnType<typeof buildLayout>} Layout */
 
@@ -33,9 +34,8 @@ export const STATUS_NAMES = ["", "measured", "contested", "dilated"];
  */
 export function buildLayout(host, app, on) {
   const paints = segmented("Colour", [...PAINTS, STATUS], on.paint);
-  const colours = ["", "#3f7fc4", "#ffa23c", "#c9ccd1"];
   const statuses = [1, 2, 3].map((code) =>
-    toggle({ text: STATUS_NAMES[code], title: STATUS_SAYS[code], swatch: colours[code], on: true }, (next) =>
+    toggle({ text: STATUS_NAMES[code], title: STATUS_SAYS[code], swatch: statusColour(code), on: true }, (next) =>
       on.status(code, next),
     ),
   );
@@ -107,7 +107,7 @@ export function buildLayout(host, app, on) {
             el(
               "div",
               {},
-              el("i.swatch", { style: { background: colours[code] } }),
+              el("i.swatch", { style: { background: statusColour(code) } }),
               el("span", {}, STATUS_NAMES[code], el("small", {}, STATUS_SAYS[code])),
             ),
           ),
