@@ -74,7 +74,7 @@ function angleTicks(view) {
 /** Numbers along two edges. @param {CanvasRenderingContext2D} ctx @param {ImageView} view */
 export function angleAxes(ctx, view) {
   const { width, height } = view.size;
-  ctx.font = font(0.82);
+  ctx.font = font(0.86);
   const tall = 1.5 * parseFloat(ctx.font);
   const wide = 3 * parseFloat(ctx.font);
   ctx.fillStyle = colour("--plot");
@@ -92,7 +92,7 @@ export function angleAxes(ctx, view) {
     if (!across && at > 10 && at < height - tall - 4) ctx.fillText(text, wide - 6, at);
   }
   ctx.fillStyle = colour("--ink");
-  ctx.font = font(0.82, 560);
+  ctx.font = font(0.86, 560);
   ctx.textAlign = "right";
   ctx.fillText("eta / °", width - 6, height - tall - 9);
   ctx.textAlign = "left";

@@ -37,7 +37,7 @@ export function buildLayout(host, app, on) {
   );
   const facts = el("small.map-facts");
   const bar = el(
-    "div.toolbar.grains-bar",
+    "div.toolbar.bar",
     {},
     paints.element,
     el("small", {}, "Pair lines"),

@@ -76,7 +76,7 @@ export class Chart {
     if (!width || !height) return;
     const { ctx, content } = this;
     cleared(this.canvas, ctx, this.host);
-    ctx.font = font(0.78);
+    ctx.font = font(0.84);
     const series = content.series ?? [];
     if (!series.length) return this.#empty(width, height);
     this.#layout(width, height, series);

@@ -72,7 +72,7 @@ export class LinePlot {
     const { ctx, line } = this;
     if (!width || !height || !line) return;
     cleared(this.canvas, ctx, this.host);
-    ctx.font = font(0.78);
+    ctx.font = font(0.84);
     this.box = { left: 0, top: 0.4 * rem(), width: line.view.width, height: height - 0.8 * rem() };
     if (!this.held) this.scale = this.#scale(line);
     ctx.save();

@@ -55,7 +55,7 @@ export function buildLayout(host, app, on) {
     icon("fit"),
   );
   const bar = el(
-    "div.toolbar.map-bar",
+    "div.toolbar.bar",
     {},
     paints.element,
     el("div.group", { role: "group", "aria-label": "Shown" }, ...statuses.map((each) => each.element)),

@@ -1,11 +1,9 @@
-"""Where things stand on a page: what lies on each other, what is cut off, what scrolls sideways, how large the type is.
-
-Pictures and charts are canvases: what is written in them is looked at by people.
-"""
-
-MEASURE = r"""
+// Where things stand on the page that is open: what lies on each other, what is cut off, what scrolls sideways, and how
+// large the type is. Of pictures and charts only their edges count: what is written in them is looked at by people.
+// Its value: {wrong: [what, in words], smallest, rem (sizes of type), left, right (outermost), width}, in CSS pixels.
 (() => {
   const CONTROLS = 'button, input, select, textarea, summary, .image, .chart, .solid-view';
+  const PICTURES = '.image, .chart, .solid-view';
   const DELIBERATE = '.scan-name, .scan-facts, .diff-card > header .soft, #panel-run code, .ledger';
   const width = document.documentElement.clientWidth, height = document.documentElement.clientHeight;
   const wrong = [], leaves = [];
@@ -21,6 +19,9 @@ MEASURE = r"""
   const met = (a, b) => ({left: Math.max(a.left, b.left), top: Math.max(a.top, b.top),
                           right: Math.min(a.right, b.right), bottom: Math.min(a.bottom, b.bottom)});
   const wide = (a) => a.right - a.left, tall = (a) => a.bottom - a.top;
+  // what the pointer goes through is written on a picture on purpose
+  const onPicture = (a, b) => a.node.nodeType === 1 && a.node.matches(PICTURES)
+    && getComputedStyle(b.element).pointerEvents === 'none';
   const holder = (element, wanted) => {
     for (let at = element.parentElement; at; at = at.parentElement) if (wanted(getComputedStyle(at))) return at;
     return null;
@@ -102,6 +103,7 @@ MEASURE = r"""
     for (let j = i + 1; j < leaves.length; j++) {
       const [a, b] = [leaves[i], leaves[j]];
       if (a.node.contains(b.node) || b.node.contains(a.node) || a.sticky !== b.sticky) continue;
+      if (onPicture(a, b) || onPicture(b, a)) continue;
       const both = met(a.at, b.at);
       if (wide(both) > 1.5 && tall(both) > 1.5)
         wrong.push(`${name(a.node)} lies on ${name(b.node)} (${[both.left, both.top].map(Math.round)})`);
@@ -110,5 +112,3 @@ MEASURE = r"""
   return {wrong: [...new Set(wrong)], smallest, left, right, width,
           rem: parseFloat(getComputedStyle(document.documentElement).fontSize)};
 })()
-"""
-"""Wrong things in words; the smallest type, the outermost of what is shown and the rem, in CSS pixels."""
