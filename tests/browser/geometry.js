@@ -31,6 +31,7 @@
   const clipped = (element, whole, cut) => {
     let rest = met(whole, {left: 0, top: 0, right: width, bottom: height});
     if (cut && (whole.left < -1 || whole.right > width + 1)) wrong.push(`${cut} leaves the window`);
+    let scrolled = false;
     const within = (style) => style.position === 'fixed';
     if (within(getComputedStyle(element))) return rest;
     for (let at = element.parentElement; at && at !== document.body; at = at.parentElement) {
@@ -41,11 +42,11 @@
         if (cut && !at.matches(DELIBERATE)) {
           const beyond = whole.left < edge.left - 1.5 || whole.right > edge.right + 1.5;
           const under = whole.top < edge.top - 1.5 || whole.bottom > edge.bottom + 1.5;
-          if (beyond || (under && !scrolls)) {
+          scrolled ||= scrolls;
+          if (beyond || (under && !scrolled)) {
             wrong.push(`${cut} is cut by ${name(at).split(' ')[0]}`);
             cut = null;
           }
-          if (scrolls) cut = null;
         }
         rest = met(rest, edge);
       }
@@ -71,7 +72,7 @@
       const whole = box(element.getBoundingClientRect());
       if (wide(whole) < 1 || tall(whole) < 1) continue;
       add(element, element, whole, whole);
-      const typed = element.matches('input:not([type=range]):not([type=checkbox])');
+      const typed = element.matches('input.number');
       if (typed && element.scrollWidth > element.clientWidth + 1)
         wrong.push(`${name(element)} holds more than it shows: ${element.value}`);
     }

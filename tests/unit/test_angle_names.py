@@ -1,4 +1,4 @@
-"""The angle of the rotation is omega wherever the program says something; other names are explained in one place."""
+"""The angle of the rotation is omega wherever the program says something; psi is explained in one place."""
 
 import re
 from pathlib import Path

@@ -39,8 +39,8 @@ export function sections(options) {
   let held = { start: 0, stop: 0 };
   const frames = () => state.scanShape().frames;
   const here = () => state.get().cursor ?? { row: 0, col: 0 };
-  const chipX = el("span.chip.bottom-left", {}, "x–omega  reading frames …");
-  const chipY = el("span.chip.bottom-left", {}, "y–omega  reading frames …");
+  const chipX = el("span.chip.bottom-left", {}, "x–omega reading frames …");
+  const chipY = el("span.chip.bottom-left", {}, "y–omega reading frames …");
 
   const xomega = new ImageView(x, {
     stretch: true,
@@ -139,8 +139,8 @@ export function sections(options) {
         origin: { col: byCol.meta.start ?? start },
         extent: { width: scan.frames, height: scan.rows },
       });
-      chipX.textContent = `x–omega  row ${want.row}${byRow.meta.preview ? "  preview" : ""}`;
-      chipY.textContent = `y–omega  col ${want.col}${byCol.meta.preview ? "  preview" : ""}`;
+      chipX.textContent = `x–omega row\u00a0${want.row}${byRow.meta.preview ? "  preview" : ""}`;
+      chipY.textContent = `y–omega col\u00a0${want.col}${byCol.meta.preview ? "  preview" : ""}`;
       const came = { start: byRow.meta.start ?? start, stop: (byRow.meta.start ?? start) + byRow.shape[0] };
       if (came.start !== held.start || came.stop !== held.stop) span = { from: came.start, to: came.stop };
       held = came;

@@ -60,7 +60,7 @@ function sector(host) {
       const { width, height } = key.image;
       const margin = 0.05 * width;
       Object.assign(canvas, { width: width + 2 * margin, height: height + 2 * margin });
-      frame.style.aspectRatio = `${canvas.width} / ${canvas.height}`;
+      element.style.setProperty("--ratio", String(canvas.width / canvas.height));
       drawSector(canvas, key, margin, dots);
       key.corners.forEach(([x, y], i) => {
         names[i].textContent = key.names[i];
