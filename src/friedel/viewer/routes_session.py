@@ -94,6 +94,7 @@ def session_facts(session: Session) -> dict[str, Any]:
         "recipe": recipe_values(project.recipe),
         "saved": recipe_values(project.saved),
         "file": file and {**file, "exists": Path(file["path"]).is_file()},
+        "refused": _refused(project),
         "schema": schema(),
         "revision": session.revision,
         "generation": generation,
@@ -162,6 +163,12 @@ def _file(project: Project) -> dict[str, Any] | None:
     except FriedelError:
         return None
     return {"path": str(path), "command": run_command(path, project.out), "unsaved": changed}
+
+
+def _refused(project: Project) -> dict[str, str] | None:
+    """Why a run will not go on in the output folder, and where it may go instead; None where it will."""
+    refused = project.refused
+    return refused and {"text": str(refused), "other": str(project.free_folder)}
 
 
 def _has(project: Project) -> dict[str, bool]:

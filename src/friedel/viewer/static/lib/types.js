@@ -73,6 +73,7 @@
  * @property {Partial<Recipe>} recipe  the draft
  * @property {Partial<Recipe>} saved
  * @property {{path: string, command: string, unsaved: boolean, exists: boolean}|null} file
+ * @property {{text: string, other: string}|null} refused  why a run does not go on in OUT, and a folder that is free
  * @property {Object<string, Field[]>} schema
  * @property {number} revision
  * @property {string} generation
