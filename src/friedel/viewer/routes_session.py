@@ -19,7 +19,7 @@ from friedel.runner.passes import baseline_facts
 from friedel.viewer.drafts import plain, schema
 from friedel.viewer.project import Project
 from friedel.viewer.saving import run_command, unsaved
-from friedel.viewer.session import Session, read_body
+from friedel.viewer.session import Session, read_body, who
 
 NOTHING_RUNS = {"state": "idle", "stage": "", "done": 0, "total": 0, "text": "", "exit": None}
 NOTHING_PROPOSED = {"state": "idle", "done": 0, "total": 0, "best": None}
@@ -32,15 +32,17 @@ def routes(session: Session) -> list[Route]:
         return JSONResponse(await session.in_thread(session_facts, session))
 
     async def progress(request: Request) -> JSONResponse:
-        client = request.query_params.get("client", "")[:64]
+        client = who(request.query_params)
         session.control.alive(client)
         return JSONResponse(progress_facts(session, client))
 
     async def control(request: Request) -> JSONResponse:
         body = await read_body(request)
-        client = str(body.get("client", ""))[:64]
+        client = who(body)
         if body.get("release"):
             session.control.release(client)
+        elif body.get("leave"):
+            session.control.leave(client)
         elif body.get("take"):
             session.control.take(client)
         return JSONResponse({"mine": session.control.state(client)["mine"]})
