@@ -155,7 +155,8 @@ def _scan_facts(scan: Scan) -> dict[str, Any]:
 
 def _baseline_facts(baseline: Baseline) -> dict[str, Any]:
     facts = baseline_facts(baseline)
-    return {name: facts[name] for name in ("beam", "margins", "sigma", "reference_level", "dead_pixels")}
+    known = {name: facts[name] for name in ("beam", "margins", "sigma", "reference_level", "dead_pixels")}
+    return {**known, "warnings": list(baseline.warnings)}
 
 
 def _file(project: Project) -> dict[str, Any] | None:

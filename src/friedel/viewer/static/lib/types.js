@@ -64,7 +64,7 @@
  * @property {string|null} recipe_path
  * @property {string} out
  * @property {Scan|null} scan
- * @property {{beam: Box|null, margins: Box[], sigma: number}|null} baseline
+ * @property {{beam: Box|null, margins: Box[], sigma: number, warnings: string[]}|null} baseline
  * @property {Object<"background"|"blobs"|"pairs"|"grains"|"volume"|"geometry"|"truth"|"report", boolean>} has
  * @property {Object<string, Stage>} stages
  * @property {string[]} stale  stages that a run would make anew
