@@ -56,7 +56,7 @@
  * @property {number} omega_start_deg
  * @property {number} omega_step_deg
  *
- * @typedef {{seconds: number, counts?: StageCounts, warnings?: string[]}} Stage  what a run said about a stage
+ * @typedef {{seconds: number, started?: string, counts?: StageCounts, warnings?: string[]}} Stage  what a run said about a stage
  * @typedef {Object<string, any>} StageCounts  numbers by name, and tables of numbers
  *
  * @typedef {Object} Session  api/session
@@ -123,7 +123,9 @@
  * @property {string} reason
  * @property {string[]} [flags]
  * @property {number|null} [partner]
+ * @property {number|null} spot  its row in the results
  * @property {number|null} [grain]
+ * @property {number[]} grains  all that have it
  * @property {{id: number, reason: string, gap_px: number, touches: boolean}[]} [neighbours]
  * @property {number} f_raw
  * @property {number} s_raw
