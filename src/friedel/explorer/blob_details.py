@@ -58,7 +58,7 @@ def relations(
 
     The run's blob is the one with the same brightest voxel.
     """
-    nothing = {"spot": None, "partner": None, "grain": None, "grains": []}
+    nothing: dict[str, Any] = {"spot": None, "partner": None, "grain": None, "grains": []}
     blobs = solution.blobs
     if found is None or row >= len(blobs) or found.shape != blobs.shape:
         return nothing

@@ -73,8 +73,8 @@ class FirstLook:
         level, dim = _reference_level(scan, params, baseline, probe, constants)
         others = ("" if stuck is None else _stuck_warning(stuck), _dark_warning(scan, probe))
         of_light = (beam_warning(scan, params, probe, beam), shadowed, dim)
-        warnings, of_light = (tuple(filter(None, texts)) for texts in (others, of_light))
-        return LightLook(scan, probe, replace(baseline, reference_level=level), warnings, of_light)
+        told, told_of_light = (tuple(filter(None, texts)) for texts in (others, of_light))
+        return LightLook(scan, probe, replace(baseline, reference_level=level), told, told_of_light)
 
 
 def _stuck_warning(stuck: Mask) -> str:

@@ -171,7 +171,7 @@ def _file(project: Project) -> dict[str, Any] | None:
 def _refused(project: Project) -> dict[str, str] | None:
     """Why a run will not go on in the output folder, and where it may go instead; None where it will."""
     refused = project.refused
-    return refused and {"text": str(refused), "other": str(project.free_folder)}
+    return None if refused is None else {"text": str(refused), "other": str(project.free_folder)}
 
 
 def _has(project: Project) -> dict[str, bool]:
