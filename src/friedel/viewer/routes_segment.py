@@ -159,7 +159,7 @@ class SegmentPage:
         return array_response(image[row])
 
     def blob(self, request: Request) -> dict[str, Any]:
-        """One row at length: that with an `id`, or that which is blob `spot` of the run (`id` None where none is)."""
+        """One row at length: that with an `id`, or that which is blob `spot` of the run (`id` None: none is)."""
         found, results = self._solution(request), self._session.project.results
         spot = whole(request, "spot", -1)
         row = row_of_spot(found, results.blobs, spot) if spot >= 0 else whole(request, "id")
