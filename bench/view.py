@@ -3,8 +3,8 @@
     python -m bench.view [FOLDER]
 
 Three simulated scans are made in FOLDER (kept there, and reused) or in a temporary folder: 48 frames of 2048 ×
-2048, 720 of 512 × 512, and 1800 of 640 × 640 with 300 grains. Server and browser share this machine's cores, as on a
-laptop. Every figure is a median of what the page itself measures, from the event on a slider to the frame of the
+2048, 720 of 512 × 512, and 1800 of 640 × 640 with 300 grains. Server and browser share this machine's cores, as on
+a laptop. Every figure is a median of what the page itself measures, from the event on a slider to the frame of the
 display in which the new picture stands; nothing that is shown was there before (other frames, other thresholds).
 Also: what the server adds to the packages that are needed anyway.
 """
