@@ -32,6 +32,47 @@ def test_the_beam_box_is_dragged_on_the_picture_and_the_draft_changes(frames):
     frames.settled()
 
 
+def test_a_beam_box_or_margin_that_is_wrong_says_so_while_it_is_dragged(frames):
+    note = frames.panel("frames").locator(".light-note")
+    mouse, (col0, row0, col1, row1) = frames.page.mouse, frames.state("preprocess", "beam")
+    margin = frames.state("preprocess", "margin")
+    assert note.is_hidden()
+    held(frames, "d", (col1, row1), (col1 - 12, row1))
+    said = "preprocess.beam: the direct beam goes on beyond the box (right)"
+    frames.until(f"document.querySelector('#panel-frames .light-note').textContent.includes('{said}')")
+    assert frames.state("preprocess", "beam") == [col0, row0, col1, row1]  # nothing is let go yet
+    mouse.up()
+    assert frames.state("preprocess", "beam") == [col0, row0, col1 - 12, row1]
+    assert note.is_visible()
+    frames.page.keyboard.press("Control+z")
+    note.wait_for(state="hidden")
+    left = margin[0]
+    held(frames, "m", ((left[0] + left[2]) / 2, (left[1] + left[3]) / 2), ((col0 + col1) / 2, (row0 + row1) / 2))
+    frames.until(
+        "document.querySelector('#panel-frames .light-note').textContent.includes('the sample shadows the margin')"
+    )
+    assert frames.state("preprocess", "margin") == margin
+    mouse.up()
+    frames.page.keyboard.press("Control+z")
+    note.wait_for(state="hidden")
+    form = frames.panel("frames").locator("[data-name='margin'] input").first
+    form.fill("40")
+    form.press("Enter")
+    note.get_by_text("two strips must fit into the beam box").wait_for()
+    assert note.get_attribute("data-state") == "refused"
+    form.evaluate("e => e.blur()")
+    frames.page.keyboard.press("Control+z")
+    note.wait_for(state="hidden")
+
+
+def held(view, key, start, end):
+    """Take a tool and drag with it, without letting go."""
+    view.page.keyboard.press(key)
+    view.page.mouse.move(*view.place("frames", *start))
+    view.page.mouse.down()
+    view.page.mouse.move(*view.place("frames", *end), steps=5)
+
+
 def test_a_margin_box_is_drawn_dragged_and_removed(frames):
     before = frames.state("preprocess", "margin")
     frames.page.keyboard.press("m")

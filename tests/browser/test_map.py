@@ -117,10 +117,55 @@ def test_a_voxel_leads_to_its_grain_its_spots_and_their_frames(view, stored):
     rows.first.click()
     view.until("friedel.state.get().tab === 'segment'")
     frame = round(float(blobs["frame"][blob])) % blobs.shape[0]
-    assert view.state("frame") in (frame, blobs.shape[0] - 1)
-    cursor = view.state("cursor")
-    assert abs(cursor["row"] - blobs["s_raw"][blob]) <= 0.5
-    assert abs(cursor["col"] - blobs["f_raw"][blob]) <= 0.5
+    view.until("friedel.state.get().selection.blob !== null")
+    assert abs(view.state("frame") - frame) <= blobs["frame_stop"][blob] - blobs["frame_start"][blob]
+    assert view.state("cursor") == {"row": int(blobs["IMax_s"][blob]), "col": int(blobs["IMax_f"][blob])}
+    assert (view.state("spot"), view.state("selection", "grain")) == (blob, grain)
+    card = view.panel("segment").locator(".leaf.blob")
+    card.get_by_text(f"grain {grain + 1}").wait_for()
+    assert card.is_visible()
+    assert marked(view, blobs["IMax_f"][blob], blobs["IMax_s"][blob])
+    view.page.keyboard.press("o")  # without the outlines of all others
+    view.page.wait_for_timeout(100)
+    assert marked(view, blobs["IMax_f"][blob], blobs["IMax_s"][blob])
+
+
+def marked(view, col, row):
+    """Whether a white line stands beside a pixel of the frame on the page Segment."""
+    view.settled()
+    x, y = view.place("segment", float(col) + 0.5, float(row) + 0.5)
+    near = view.shot()[round(y) - 25 : round(y) + 25, round(x) - 25 : round(x) + 25]
+    return int((near == 255).all(axis=2).sum()) > 20
+
+
+def test_what_is_chosen_is_one_thing_on_all_pages(view, stored):
+    _, grains, blobs = stored
+    mine = [grains.blobs[a:b].tolist() for a, b in zip(grains.blob_pointer, grains.blob_pointer[1:], strict=False)]
+    spot = next(blob for blob in mine[1] if blob not in mine[0] and blob not in mine[2])
+    view.open(f"tab=grains&grain=1&spot={spot}").page.reload()  # of another grain: the spot is what was looked at
+    view.until("window.friedel?.ready && friedel.state.get().selection.grain === 1")
+    view.page.get_by_text("Grain 2", exact=True).first.wait_for()
+    assert view.state("spot") == spot
+    view.tab("volume")
+    view.until("friedel.solid?.labels")
+    view.js("import(new URL('static/lib/state.js', document.baseURI)).then(s => s.chooseGrain(0))")
+    assert (view.state("spot"), view.state("selection")) == (None, {"blob": None, "grain": 0})
+    view.until("location.hash.includes('tab=volume') && location.hash.includes('grain=1')")
+    view.tab("segment")
+    view.settled()
+    blob = mine[2][0]
+    frame = round(float(blobs["IMax_o"][blob] / blobs.omega_step_deg - 0.5))
+    chosen = view.clicked(frame, blobs["IMax_f"][blob], blobs["IMax_s"][blob])
+    view.until("friedel.state.get().selection.grain === 2")
+    assert view.state("spot") == blob
+    view.tab("grains")
+    view.panel("grains").get_by_text("Grain 3", exact=True).wait_for()
+    assert view.state("selection", "blob") == chosen
+    for tab in ("grains", "segment"):
+        view.until(f"location.hash.includes('tab={tab}')")
+        view.page.go_back()
+    view.until("friedel.state.get().tab === 'volume'")
+    assert (view.state("spot"), view.state("selection")) == (None, {"blob": None, "grain": 0})
 
 
 def test_a_spot_that_is_clicked_is_the_one_below_the_pointer(view, stored):

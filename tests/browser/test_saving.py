@@ -138,3 +138,23 @@ def test_a_painted_mask_is_saved_beside_the_recipe_and_used_by_it(copied, serve)
     assert (copied / "s.mask.tif").exists()
     scan = tomllib.loads((copied / "s.toml").read_text())["scan"]
     assert scan["mask"] == "s.mask.tif"
+    ran_elsewhere(view, copied)
+
+
+def ran_elsewhere(view, copied):
+    """The folder holds the results without the mask: the page says so, and a click runs into another folder."""
+    before = (copied / "s" / "run.json").read_bytes()
+    panel = view.tab("run")
+    panel.locator(".stage-row").first.click()  # preprocess
+    said = panel.locator(".refused")
+    assert "holds the results of this scan with other settings" in said.text_content()
+    assert panel.locator("button.primary").is_disabled()
+    assert said.get_by_role("button", name="Replace them (--restart)").is_enabled()
+    said.get_by_role("button", name="Keep them, run into s-2").click()
+    view.until("friedel.state.get().progress.run.state === 'done'")
+    view.until("friedel.state.get().session.stages.preprocess && !friedel.state.get().session.stages.segment")
+    assert view.state("session", "out") == str(copied / "s-2")
+    assert view.state("session", "stale") == []
+    assert said.is_hidden()
+    assert f"-o {copied / 's-2'}" in panel.locator(".toolbar code").text_content()
+    assert (copied / "s" / "run.json").read_bytes() == before

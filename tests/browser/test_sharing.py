@@ -54,6 +54,27 @@ def test_a_second_person_sees_the_changes_of_the_first_but_cannot_make_any(view,
     given_back(another)
 
 
+def test_ones_own_tab_is_in_control_at_once_when_it_is_loaded_or_opened_again(view, another):
+    mine = "document.querySelector('#header .badge').dataset.state === 'mine'"
+    view.tab("segment")
+    view.settled()
+    threshold(view, 33)
+    view.settled().until(mine)
+    view.page.reload()
+    view.until("window.friedel?.ready && friedel.state.get().progress")
+    assert view.js(mine)
+    another.open()
+    another.until("document.querySelector('#header .badge').dataset.state === 'taken'")
+    view.again()  # the tab before it ended without a word, as one that crashed
+    view.open("tab=segment")
+    view.until("friedel.state.get().progress")
+    assert view.js(mine)
+    another.until("document.querySelector('#header .badge').dataset.state === 'taken'")
+    threshold(view, 34)
+    view.settled()
+    assert view.js("friedel.state.get().session.recipe.segment.seed_threshold") == 34
+
+
 def test_the_whole_page_works_below_a_proxys_path(browser, address):
     parts = urlsplit(address)
     with below_a_path(parts.port) as outside, looking(browser, f"{outside}?{parts.query}") as view:

@@ -31,12 +31,22 @@ class View:
         self.address, self.expected = address, {409, *expected}
         self.host = urlsplit(address).netloc
         self.errors, self.refused, self.foreign = [], [], []
-        self.page = context.new_page()
+        self._context = context
+        self._tab()
+
+    def _tab(self):
+        self.page = self._context.new_page()
         self.page.set_default_timeout(1000 * MOST_S)
         self.page.on("console", self._heard)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", self._asked)
         self.page.on("response", self._answered)
+
+    def again(self):
+        """The tab is closed without a word, and the next thing happens in another one of the same browser."""
+        before = self.page
+        self._tab()
+        before.close()
 
     def _heard(self, message):
         if message.type == "error" and not message.text.startswith("Failed to load resource"):

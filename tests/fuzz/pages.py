@@ -17,7 +17,7 @@ PATHS = (
     "/api/course", "/api/grains", "/api/spots", "/api/grain", "/api/voxel", "/api/volume", "/api/colours",
     "/api/key", "/api/mask", "/api/estimate", "/api/stop", "/api/log", "/api/save", "/api/solve", "/api/table",
     "/api/outlines", "/api/noise", "/api/blob", "/api/film", "/api/histogram", "/api/elbow", "/api/pairable",
-    "/api/propose", "/static/index.html", "/static/lib/state.js", "/nothing", "/api/", "//",
+    "/api/propose", "/api/light", "/static/index.html", "/static/lib/state.js", "/nothing", "/api/", "//",
     "/static/../server.py", "/api/session/",
 )  # fmt: skip
 NAMES = (

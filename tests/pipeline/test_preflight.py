@@ -57,6 +57,10 @@ MISTAKES = {
     "no sample mask": ('setup.sample={mask="mask.h5"}', "setup.sample.mask"),
     "voxel in mm": ("reconstruct.voxel_um=0.04", "if mm was meant, write 40"),
     "a box outside": ("segment.exclude=[[0,0,99,9]]", "segment.exclude"),
+    "a margin wider than the beam": (
+        'preprocess={beam=[2,2,12,12],margin=6,normalise="margin",half_window=10,half_step=2}',
+        "preprocess.margin: two strips must fit into the beam box, 10 px wide, got 6",
+    ),
 }
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from friedel.errors import InputError
-from friedel.explorer.blob_details import film, neighbours, relations, table_of
+from friedel.explorer.blob_details import film, neighbours, relations, row_of_spot, table_of
 from friedel.explorer.solving import Solver
 from friedel.model.blobs import COLUMN
 from friedel.model.stream import Serial
@@ -121,16 +121,21 @@ def test_partner_and_grain_are_those_of_the_runs_blob_with_the_same_peak(solutio
     for row in range(len(solution.table)):
         there = peaks.get(peak_of(solution.table, row))
         said = relations(solution, row, table, pairs, Grains)
+        assert said["spot"] == there
+        assert there is None or row_of_spot(solution, table, there) == row
         if there is None or there >= paired:
             assert said["partner"] is None
             continue
         wanted = [r for r in range(len(solution.table)) if peak_of(solution.table, r) == peak_of(table, there ^ 1)]
         assert said["partner"] == (wanted[0] if wanted else None)
         assert said["grain"] == {0: 1, 2: 1, 5: 0}.get(there)
+        assert said["grains"] == ([] if said["grain"] is None else [said["grain"]])
         seen += 1
     assert seen >= 2
-    assert relations(solution, 0, None, None, None) == {"partner": None, "grain": None}
-    assert relations(solution, len(solution.table), table, pairs, Grains) == {"partner": None, "grain": None}
+    nothing = {"spot": None, "partner": None, "grain": None, "grains": []}
+    assert relations(solution, 0, None, None, None) == nothing
+    assert relations(solution, len(solution.table), table, pairs, Grains) == nothing
+    assert row_of_spot(solution, None, 0) is row_of_spot(solution, table, len(table)) is None
 
 
 def peak_of(table, row):

@@ -256,6 +256,22 @@ def test_clean_values_lose_no_more_than_they_must(values, quantum):
     np.testing.assert_allclose(back, values, atol=0 if exact else sent.scale * 0.51, rtol=0)
 
 
+def test_what_a_run_would_say_of_beam_and_margin_is_told_and_nothing_is_changed(page):
+    def told(**values):
+        return page.post("api/light", json={"preprocess": values}).json()
+
+    revision = page.session.revision
+    right = told(beam=[20, 10, 60, 34], margin=5)
+    assert right == {"refused": "", "warnings": []}
+    assert "goes on beyond the box (right)" in told(beam=[20, 10, 50, 34])["warnings"][0]
+    assert "two strips must fit" in told(margin=30)["refused"]
+    assert "margin must be at least 1 px wide" in told(margin=0)["refused"]
+    assert "preprocess.beam" in told(beam=[1, 2])["refused"]
+    assert page.post("api/light", json={}).status_code == 422
+    assert page.session.revision == revision
+    assert page.get("api/session").json()["baseline"]["warnings"] is not None
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.int32, np.uint32, np.float32, np.float64])
 def test_counts_of_every_type_come_through(dtype):
     values = np.array([[3, 120, 7]], dtype)

@@ -244,7 +244,7 @@ def test_any_draft_comes_back_as_it_was(seed, tolerance, sizes, exclude, saddle)
 
 
 def test_whether_anything_is_unsaved_is_known_without_the_new_text(file, tmp_path):
-    of_one = {"lock": nullcontext(), "out": tmp_path / "o", "of_folder": False}
+    of_one = {"lock": nullcontext(), "path": file, "out": tmp_path / "o", "of_folder": False}
     for draft in (load_recipe(file), changed(file, segment={"tolerance": 0.3})):
         for mask in (None, np.ones((2, 2), bool)):
             for path in (file, tmp_path / "other.toml"):

@@ -15,7 +15,6 @@ from urllib.request import Request
 import psutil
 import pytest
 
-from friedel.viewer.control import LEAVE_S, Control
 from friedel.viewer.guard import host_name
 from friedel.viewer.server import FILE_TYPES, STATIC, PageFiles, PageServer
 from tests.viewer_scan import HOST, PORT, TOKEN, page_of, settled, write_recipe
@@ -456,27 +455,6 @@ def test_two_hosts_or_none_are_refused(server):
         with socket.create_connection(("127.0.0.1", server.port), timeout=30) as line:
             line.sendall(f"GET /?token={server.token} HTTP/1.0\r\n{lines}\r\n".encode())
             assert line.recv(12).split()[1] in (b"400", b"403")
-
-
-def test_the_control_is_free_after_half_a_minute_of_silence():
-    now = [0.0]
-    control = Control(clock=lambda: now[0])
-    assert control.take("a")
-    now[0] = LEAVE_S - 1
-    assert not control.take("b")
-    control.alive("a")
-    now[0] = 2 * LEAVE_S - 2
-    assert not control.take("b")
-    assert control.state("b") == {"mine": False, "taken": True}
-    now[0] = 2 * LEAVE_S
-    assert control.state("b") == {"mine": False, "taken": False}
-    assert control.take("b")
-    assert not control.take("a")
-    assert not control.take("")
-    for number in range(5000):
-        control.alive(f"crowd {number}")
-    assert len(control._seen) <= 1000
-    assert control.take("b")
 
 
 @pytest.mark.parametrize(

@@ -52,20 +52,29 @@ def _peak_level(blobs: BlobTable, noise: Image | None) -> AnyArray:
 
 def relations(
     solution: Solution, row: int, found: BlobTable | None, pairs: PairTable | None, grains: GrainTable | None
-) -> dict[str, int | None]:
-    """Partner (row of the solution) and grain of a blob, as far as a run of other parameters knows it.
+) -> dict[str, Any]:
+    """What a run, maybe with other parameters, knows of a blob: its row there (`spot`), its grains (`grain` is the
+    first), and its partner (row of the solution).
 
     The run's blob is the one with the same brightest voxel.
     """
-    nothing: dict[str, int | None] = {"partner": None, "grain": None}
+    nothing: dict[str, Any] = {"spot": None, "partner": None, "grain": None, "grains": []}
     blobs = solution.blobs
     if found is None or row >= len(blobs) or found.shape != blobs.shape:
         return nothing
     there = _with_peak(found, _peaks(blobs)[row])
     if there is None:
         return nothing
-    grain = None if grains is None else next(iter(grains_of_blob(grains, there).tolist()), None)
-    return {"partner": _partner(blobs, found, pairs, there), "grain": grain}
+    mine = [] if grains is None else grains_of_blob(grains, there).tolist()
+    partner = _partner(blobs, found, pairs, there)
+    return {"spot": there, "partner": partner, "grain": next(iter(mine), None), "grains": mine}
+
+
+def row_of_spot(solution: Solution, found: BlobTable | None, spot: int) -> int | None:
+    """The blob of a solution with the same brightest voxel as a blob of a run; None where there is none."""
+    if found is None or not 0 <= spot < len(found) or found.shape != solution.blobs.shape:
+        return None
+    return _with_peak(solution.blobs, _peaks(found)[spot])
 
 
 def _partner(blobs: BlobTable, found: BlobTable, pairs: PairTable | None, row: int) -> int | None:

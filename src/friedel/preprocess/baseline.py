@@ -10,18 +10,11 @@ from friedel.model.arrays import AnyArray, Mask
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Box, Scan
 from friedel.model.stream import Executor, Serial
-from friedel.preprocess.dead_areas import dead_areas
-from friedel.preprocess.direct_beam import beam_box, beam_warning, margin_boxes
+from friedel.preprocess.first_look import FirstLook
 from friedel.preprocess.frame_cleaner import FrameCleaner, RawFrame
 from friedel.preprocess.noise import local_sigma, robust_sigma
 from friedel.preprocess.params import PreprocessParams
-from friedel.preprocess.probe_frames import (
-    ProbeFrames,
-    hardly_numbers,
-    median_background,
-    read_probe_frames,
-)
-from friedel.preprocess.raw_frames import MOST_SATURATED, Gains, PixelConstants, without
+from friedel.preprocess.probe_frames import ProbeFrames, median_background
 
 _TOP = 65535.0
 _HEADROOM = 1.25
@@ -47,33 +40,13 @@ def measure_baseline(scan: Scan, params: PreprocessParams, executor: Executor | 
     `ScanError` where none of the frames can be used.
     """
     executor = executor or Serial()
-    numbers, raw = read_probe_frames(scan, executor)
-    shape = scan.shape[1:]
-    dead = hardly_numbers(raw, shape)
-    warnings = [*scan.warnings, _dead_warning(scan, dead), _turn_warning(scan, params)]
-    scan = without(scan, dead)
-    constants = PixelConstants.of(scan)
-    probe = ProbeFrames.of(numbers, raw, constants, shape, executor)
-    stuck = dead_areas(scan, params, probe, executor)
-    if stuck is not None:
-        warnings.append(_stuck_warning(stuck))
-        scan, dead = without(scan, stuck), stuck if dead is None else dead | stuck
-        constants = PixelConstants.of(scan)
-        probe = probe.masked(stuck, constants)
-    warnings.append(_dark_warning(scan, probe))
-    beam = beam_box(scan, params, probe)
-    warnings.append(beam_warning(scan, params, probe, beam))
-    margins, shadowed = margin_boxes(scan, params, probe, beam) if params.normalise == "margin" else ((), "")
-    warnings.append(shadowed)
-    baseline = Baseline(
-        probe.numbers, beam, margins, 1.0, 1.0, 0.0, probe.noise, np.zeros(shape, np.float32), dead=dead,
-        fill_image=probe.median if raw.dtype.kind == "f" else None,
-    )  # fmt: skip
-    level, dim = _reference_level(scan, params, baseline, probe, constants)
-    warnings.append(dim)
-    cleaner = FrameCleaner.of(scan, params, replace(baseline, reference_level=level))
-    frames = _usable(cleaner, probe)
-    scale, offset, coarse = _fixed_point(cleaner, probe.noise, frames)
+    first = FirstLook.at(scan, executor)
+    warnings = [*scan.warnings, _dead_warning(scan, first.dead), _turn_warning(scan, params)]
+    look = first.with_params(params)
+    warnings += [*look.warnings, *look.of_light]
+    cleaner = FrameCleaner.of(look.scan, params, look.baseline)
+    frames = _usable(cleaner, look.probe)
+    scale, offset, coarse = _fixed_point(cleaner, look.probe.noise, frames)
     warnings.append(coarse)
     baseline = replace(cleaner.baseline, scale=scale, offset=offset)
     cleaner = replace(cleaner, baseline=baseline)
@@ -86,12 +59,8 @@ def measure_baseline(scan: Scan, params: PreprocessParams, executor: Executor | 
 
 def dead_pixels(scan: Scan, params: PreprocessParams) -> int:
     """How many pixels a run would mask by itself. Raises `ScanError` where no frame can be used."""
-    numbers, raw = read_probe_frames(scan, Serial())
-    dead = hardly_numbers(raw, scan.shape[1:])
-    scan = without(scan, dead)
-    probe = ProbeFrames.of(numbers, raw, PixelConstants.of(scan), scan.shape[1:], Serial())
-    stuck = dead_areas(scan, params, probe, Serial())
-    return sum(int(np.count_nonzero(mask)) for mask in (dead, stuck) if mask is not None)
+    dead = FirstLook.at(scan, Serial()).with_params(params).baseline.dead
+    return 0 if dead is None else int(np.count_nonzero(dead))
 
 
 def _usable(cleaner: FrameCleaner, probe: ProbeFrames) -> list[RawFrame]:
@@ -128,14 +97,6 @@ def _dead_warning(scan: Scan, dead: Mask | None) -> str:
     )
 
 
-def _stuck_warning(stuck: Mask) -> str:
-    return (
-        f"{np.count_nonzero(stuck)} pixels outside the beam are saturated, constant or wild in more than half of "
-        f"the frames looked at (gaps between modules, dead columns): they are masked; scan.mask keeps this from "
-        f"being said"
-    )
-
-
 def _turn_warning(scan: Scan, params: PreprocessParams) -> str:
     if not params.wrap or params.background == "none" or scan.full_turn:
         return ""
@@ -144,44 +105,6 @@ def _turn_warning(scan: Scan, params: PreprocessParams) -> str:
         f"preprocess.wrap = true although the scan turns by {turn:.4g} degrees: windows go on over its ends into "
         f"frames that are far away"
     )
-
-
-def _dark_warning(scan: Scan, probe: ProbeFrames) -> str:
-    inside = probe.median[~scan.mask]
-    if inside.size == 0 or np.mean(inside < -max(probe.noise, 1.0)) <= 0.5:
-        return ""
-    return (
-        f"scan.dark: the dark is brighter than the frames (the median pixel is {-float(np.median(inside)):.0f} "
-        f"counts below it); is it the dark of this scan?"
-    )
-
-
-def _reference_level(
-    scan: Scan, params: PreprocessParams, baseline: Baseline, probe: ProbeFrames, constants: PixelConstants
-) -> tuple[float, str]:
-    """Level of the margin (or the beam) above the dark, 0 where there is none, and a warning."""
-    if params.normalise == "none":
-        return 0.0, ""
-    gains = Gains.of(scan, params, baseline, constants)
-    if len(gains.everywhere) == 0:
-        return 0.0, (
-            f'preprocess.normalise: no direct beam was found to normalise on, so that "{params.normalise}" is off; '
-            f'give preprocess.beam, or set preprocess.normalise = "none"'
-        )
-    levels = np.array([gains.level(frame.ravel()) for frame in probe.raw])
-    known = levels[np.isfinite(levels)]
-    if 2 * len(known) < len(levels):
-        return 0.0, (
-            f"preprocess.{params.normalise}: more than {MOST_SATURATED:.0%} of it is saturated in most frames, so "
-            f"that they are not normalised; give preprocess.margin boxes in a dimmer part of the beam"
-        )
-    level = float(np.median(known))
-    if level <= max(probe.noise, 1e-6):
-        return 0.0, (
-            f"preprocess.{params.normalise}: its level ({level:.1f} counts above the dark) is not above the noise: "
-            f"frames are not normalised"
-        )
-    return level, ""
 
 
 def _fixed_point(cleaner: FrameCleaner, raw_noise: float, frames: Sequence[RawFrame]) -> tuple[float, float, str]:

@@ -1,6 +1,7 @@
 """Pixels that tell nothing in most frames: gaps between modules, dead columns, overexposed rims."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from scipy import ndimage
@@ -44,20 +45,31 @@ class _Course:
     high: AnyArray
 
 
-def dead_areas(scan: Scan, params: PreprocessParams, probe: ProbeFrames, executor: Executor) -> Mask | None:
-    """Pixels [row, col] outside the beam that are saturated, constant or wild in more than half of the frames.
+@dataclass(frozen=True, slots=True, eq=False)
+class OddPixels:
+    """Pixels [row, col] that tell nothing in most frames: saturated or constant ones, and wild ones."""
 
-    None where there are none. Areas that reach from outside into the beam are dead there too, unless it is the beam
-    that saturates. Areas of a few pixels are left to despeckling.
-    """
-    course = _course(scan, probe, executor)
-    shape = scan.shape[1:]
-    saturated = (course.saturated > len(probe.raw) / 2).reshape(shape)
-    still = (saturated | _constant(scan, probe, course)) & ~scan.mask
-    wild = _wild(course.wild.reshape(shape)) & ~scan.mask & ~still
-    if not (still.any() or wild.any()):
-        return None
-    return _outside_beam(still, wild, scan, params, probe)
+    still: Mask
+    wild: Mask
+
+    @classmethod
+    def of(cls, scan: Scan, probe: ProbeFrames, executor: Executor) -> Self:
+        """Those of a scan that are not masked."""
+        course = _course(scan, probe, executor)
+        shape = scan.shape[1:]
+        saturated = (course.saturated > len(probe.raw) / 2).reshape(shape)
+        still = (saturated | _constant(scan, probe, course)) & ~scan.mask
+        return cls(still, _wild(course.wild.reshape(shape)) & ~scan.mask & ~still)
+
+    def outside_beam(self, scan: Scan, params: PreprocessParams, probe: ProbeFrames) -> Mask | None:
+        """Those outside of the direct beam, which flickers, and may saturate; None where there are none.
+
+        Areas that reach from outside into the beam are dead there too, unless it is the beam that saturates. Areas
+        of a few pixels are left to despeckling.
+        """
+        if not (self.still.any() or self.wild.any()):
+            return None
+        return _outside_beam(self.still, self.wild, scan, params, probe)
 
 
 def _course(scan: Scan, probe: ProbeFrames, executor: Executor) -> _Course:
@@ -133,7 +145,7 @@ def _large(mask: Mask) -> Mask:
 
 
 def _outside_beam(still: Mask, wild: Mask, scan: Scan, params: PreprocessParams, probe: ProbeFrames) -> Mask | None:
-    """Without what belongs to the direct beam, which flickers, and may saturate; without single pixels."""
+    """Without what belongs to the direct beam, and without single pixels."""
     found = _large(still | wild)
     beam = beam_box(scan, params, probe.without(found)) or beam_box(scan, params, probe)
     if beam is not None:

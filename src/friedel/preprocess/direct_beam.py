@@ -20,11 +20,36 @@ _NO_LIGHT = 1e-9
 """Counts above the dark that stand for none, so that shares of it exist."""
 _OUTSIDE = 0.3
 """A margin below this part of the beam's edges is not in the beam."""
+_MOSTLY_INSIDE = 0.8
+"""A margin below this part of the level of what of it is inside lies beside the beam for the rest."""
 _DIMMER, _DIMMER_AT_THE_EDGE = 0.93, 0.8
 """Below this part of the dimmer edge something is in between: without a sample, the middle is the brightest."""
 _GOES_ON = 0.7
 """A beam that keeps this part of its level two pixels beyond the box has not ended there."""
 _WIDEST = 0.12
+
+
+def checked_box(name: str, values: tuple[int, int, int, int], shape: tuple[int, ...]) -> Box:
+    """A box that lies in an image of `shape` (rows, cols). Raises `InputError` for another one."""
+    box, (rows, cols) = Box(*values), shape
+    if not box.inside(rows, cols):
+        raise InputError(
+            name,
+            rule=f"a box [col0, row0, col1, row1] must not be empty and must lie in the image ({cols} × {rows})",
+            got=list(values),
+        )
+    return box
+
+
+def check_strips(width: int, beam: Box) -> None:
+    """Raises `InputError` where two strips so wide do not fit into the beam."""
+    if 2 * width > beam.col1 - beam.col0:
+        raise InputError(
+            "preprocess.margin",
+            rule=f"two strips must fit into the beam box, {beam.col1 - beam.col0} px wide",
+            got=width,
+            way_out="give a smaller width, or boxes",
+        )
 
 
 def beam_box(scan: Scan, params: PreprocessParams, probe: ProbeFrames) -> Box | None:
@@ -35,7 +60,7 @@ def beam_box(scan: Scan, params: PreprocessParams, probe: ProbeFrames) -> Box | 
     if params.beam == "none":
         return None
     if params.beam != "auto":
-        return _checked("preprocess.beam", params.beam, scan)
+        return checked_box("preprocess.beam", params.beam, scan.shape[1:])
     return find_beam(probe.median, probe.noise)
 
 
@@ -103,19 +128,13 @@ def margin_boxes(
     Raises `InputError` for a box that does not lie in the image, or strips wider than half the beam.
     """
     if isinstance(params.margin, tuple):
-        boxes = tuple(_checked("preprocess.margin", box, scan) for box in params.margin)
+        boxes = tuple(checked_box("preprocess.margin", box, scan.shape[1:]) for box in params.margin)
         return boxes, _shadow_warning(scan, probe, boxes) or _margin_warning(scan, probe, boxes, beam)
     if beam is None:
         return (), ""
     if params.margin == "auto":
         return _find_margins(scan, probe, beam)
-    if 2 * params.margin > beam.col1 - beam.col0:
-        raise InputError(
-            "preprocess.margin",
-            rule=f"two strips must fit into the beam box, {beam.col1 - beam.col0} px wide",
-            got=params.margin,
-            way_out="give a smaller width, or boxes",
-        )
+    check_strips(params.margin, beam)
     boxes = _strips(beam, 0, params.margin, params.margin)
     return boxes, _shadow_warning(scan, probe, boxes) or _margin_warning(scan, probe, boxes, beam)
 
@@ -197,6 +216,9 @@ def _margin_warning(scan: Scan, probe: ProbeFrames, boxes: tuple[Box, ...], beam
             f"preprocess.margin: it lies outside the direct beam (its level is {100 * share:.0f} % of that of the "
             f"beam's edges): frames are normalised on something else"
         )
+    beyond = _beyond_warning(scan, probe, boxes, margin)
+    if beyond:
+        return beyond
     against = margin / np.maximum(edges.mean(axis=0), 1e-9)
     swing = float(np.ptp(against) / max(np.median(against), 1e-9)) if len(against) >= 4 else 0.0
     if share >= least and swing <= 2 * _STEADY:
@@ -208,16 +230,33 @@ def _margin_warning(scan: Scan, probe: ProbeFrames, boxes: tuple[Box, ...], beam
     )
 
 
+def _beyond_warning(scan: Scan, probe: ProbeFrames, boxes: tuple[Box, ...], inside: Floats) -> str:
+    """Boxes that reach beyond the beam, against the level [frame] of what of them is inside."""
+    areas = np.array([box.area for box in boxes], np.float64)
+    whole = np.array([[_level(frame[box.slices], scan, box) for box in boxes] for frame in probe.raw])
+    share = float(np.median(whole @ (areas / areas.sum()) / np.maximum(inside, 1e-9)))
+    if share >= _MOSTLY_INSIDE:
+        return ""
+    return (
+        f"preprocess.margin: it reaches beyond the direct beam (its level is {100 * share:.0f} % of that of "
+        f"its part inside): frames are normalised on something else; draw boxes inside of the beam"
+    )
+
+
 def _common(one: Box, other: Box) -> Box:
     low, high = np.maximum(one[:2], other[:2]).tolist(), np.minimum(one[2:], other[2:]).tolist()
     return Box(*low, *high)
 
 
 def beam_warning(scan: Scan, params: PreprocessParams, probe: ProbeFrames, beam: Box | None) -> str:
-    """A box that a user gave, and that is smaller than the beam: what it leaves out is taken for spots."""
+    """A box that a user gave, and that is smaller than the beam, or misses it: the rest is taken for spots."""
     if beam is None or not isinstance(params.beam, tuple) or min(beam.row1 - beam.row0, beam.col1 - beam.col0) < 4:
         return ""
     image = np.where(scan.mask, np.float32(0), probe.median)
+    if not _has_edges(image, beam):
+        missed = _missed_warning(image, probe.noise, beam)
+        if missed:
+            return missed
     bright = _high(image[beam.slices])
     if bright < _LEAST_SIGMAS * probe.noise:
         return ""
@@ -234,19 +273,21 @@ def beam_warning(scan: Scan, params: PreprocessParams, probe: ProbeFrames, beam:
     )
 
 
+def _missed_warning(image: Image, noise: float, beam: Box) -> str:
+    """A box without edges, while a brighter one that has some is elsewhere."""
+    found = find_beam(image, noise)
+    if found is None or _high(image[beam.slices]) > 0.5 * _high(image[found.slices]):
+        return ""
+    common = _common(found, beam)
+    if common.inside(*image.shape) and common.area > 0.5 * found.area:
+        return ""
+    return (
+        f"preprocess.beam: the direct beam is not in the box: it was found at {list(found)}; draw the box around "
+        f'it, or set "auto"'
+    )
+
+
 def _level(raw: AnyArray, scan: Scan, box: Box) -> float:
     values = raw.astype(np.float32)
     keep = ~scan.mask[box.slices] & np.isfinite(values)
     return float(np.mean((values - scan.dark[box.slices])[keep], dtype=np.float64)) if keep.any() else 0.0
-
-
-def _checked(name: str, values: tuple[int, int, int, int], scan: Scan) -> Box:
-    box = Box(*values)
-    _, rows, cols = scan.shape
-    if not box.inside(rows, cols):
-        raise InputError(
-            name,
-            rule=f"a box [col0, row0, col1, row1] must not be empty and must lie in the image ({cols} × {rows})",
-            got=list(values),
-        )
-    return box

@@ -26,17 +26,38 @@ def earlier_record(out: Path, fresh: RunRecord, *, restart: bool) -> RunRecord |
     if restart:
         return None
     record = read_run_record(out)
+    refused = _refused(out, record, fresh)
+    if refused is not None:
+        raise refused
+    return record if record is None or _began(out, record) else None
+
+
+def refusal(out: Path, fresh: RunRecord) -> OutputError | None:
+    """Why a run of the scan that `fresh` is a new record of would not go on in a folder without `--restart`.
+
+    None where it would. Nothing is changed.
+    """
+    try:
+        return _refused(out, read_run_record(out), fresh)
+    except OutputError as error:
+        return error
+
+
+def _refused(out: Path, record: RunRecord | None, fresh: RunRecord) -> OutputError | None:
     way_out = "choose another with -o, or give --restart to overwrite it"
     if record is None:
         foreign = [name for name in OURS if name != RECIPE and (out / name).exists()]
-        if foreign:
-            raise OutputError(str(out), rule="holds results without a run.json", got=foreign[0], way_out=way_out)
-    elif not record.stages and not any((out / name).exists() for name in RESULTS):
-        return None  # a run has begun, e.g. while the disk could not be read, and has left nothing
-    elif not _same_scan(record.input, fresh.input):
-        rule, got = _difference(record.input, fresh.input)
-        raise OutputError(str(out), rule=rule, got=got, way_out=way_out)
-    return record
+        rule, got = "holds results without a run.json", foreign[0] if foreign else None
+        return OutputError(str(out), rule=rule, got=got, way_out=way_out) if foreign else None
+    if not _began(out, record) or _same_scan(record.input, fresh.input):
+        return None
+    rule, other = _difference(record.input, fresh.input)
+    return OutputError(str(out), rule=rule, got=other, way_out=way_out)
+
+
+def _began(out: Path, record: RunRecord) -> bool:
+    """Whether a run has left something; one that e.g. could not read the disk has not."""
+    return bool(record.stages) or any((out / name).exists() for name in RESULTS)
 
 
 def _same_scan(known: Mapping[str, Any], now: Mapping[str, Any]) -> bool:

@@ -12,9 +12,10 @@ from friedel.io.store import read_volume
 from friedel.model.crystal import Phase
 from friedel.model.families import beam_hit_px, farthest_two_theta_rad, used_reflections
 from friedel.model.reflections import check_number
-from friedel.model.scan import Box, Scan
+from friedel.model.scan import Scan
 from friedel.model.setup import Setup
 from friedel.output_folder.files import GRAIN_STAGES, STAGES
+from friedel.preprocess.direct_beam import check_strips, checked_box
 from friedel.recipe import Recipe
 from friedel.recipe.plausible import LENGTHS, Plausible
 from friedel.runner.plan import GB
@@ -98,20 +99,16 @@ def _existing(path: Path) -> Path:
 
 
 def _check_boxes(recipe: Recipe, scan: Scan) -> None:
-    _, rows, cols = scan.shape
-    beam, margin = recipe.preprocess.beam, recipe.preprocess.margin
-    given = {
-        "preprocess.beam": () if isinstance(beam, str) else (beam,),
-        "preprocess.margin": margin if isinstance(margin, tuple) else (),
-        "segment.exclude": tuple(box for box in recipe.segment.excluded if not isinstance(box, str)),
-    }
-    for name, boxes in given.items():
-        for box in boxes:
-            if not Box(*box).inside(rows, cols):
-                rule = (
-                    f"a box [col0, row0, col1, row1] must not be empty and must lie in the image ({cols} × {rows})"
-                )
-                raise RecipeError(name, rule=rule, got=list(box))
+    given, shape = recipe.preprocess, scan.shape[1:]
+    beam = None if isinstance(given.beam, str) else checked_box("preprocess.beam", given.beam, shape)
+    if isinstance(given.margin, tuple):
+        for box in given.margin:
+            checked_box("preprocess.margin", box, shape)
+    if isinstance(given.margin, int) and beam is not None and given.normalise == "margin":
+        check_strips(given.margin, beam)
+    for one in recipe.segment.excluded:
+        if not isinstance(one, str):
+            checked_box("segment.exclude", one, shape)
 
 
 def _check_centre(recipe: Recipe, setup: Setup, scan: Scan) -> None:

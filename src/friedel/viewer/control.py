@@ -1,4 +1,7 @@
-"""Several may look, one may change: who that is."""
+"""Several may look, one may change: who that is.
+
+Who asks names their browser, which is the same in every tab and after one was closed: nobody waits for themselves.
+"""
 
 import threading
 import time
@@ -10,7 +13,10 @@ _MOST_CLIENTS = 1000
 
 
 class Control:
-    """Clients by the names that they give themselves; the first who asks has the control."""
+    """Browsers by the names that they give themselves; the first who asks has the control.
+
+    Who has left (`leave`, or half a minute of silence) has it still when they come back before anybody else asked.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -36,6 +42,11 @@ class Control:
         with self._lock:
             if self._holder == client:
                 self._holder = ""
+
+    def leave(self, client: str) -> None:
+        """A page was closed; the next sign of life of another one of the same browser takes this back."""
+        with self._lock:
+            self._seen.pop(client, None)
 
     def state(self, client: str) -> dict[str, bool]:
         """Whether it is `client`'s, and whether it is somebody else's."""

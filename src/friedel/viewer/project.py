@@ -1,7 +1,9 @@
 """What the page is about: a recipe, its scan, and what its output folder holds."""
 
+import os
 import threading
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,12 @@ from friedel.model.arrays import Mask
 from friedel.model.scan import Scan
 from friedel.output_folder.files import GRAIN_STAGES, RECIPE, STAGES
 from friedel.output_folder.reader import OutputFolder
+from friedel.output_folder.record import new_record
 from friedel.params import Params
 from friedel.recipe import Recipe, load_recipe
 from friedel.recipe.usable import load_usable
 from friedel.runner.executors import Alone, Threads, local_executor
+from friedel.runner.leftovers import refusal
 from friedel.runner.lock import at_work
 from friedel.runner.preflight import check_recipe, crystals_of
 from friedel.runner.segment_images import SegmentImages, read_segment_images
@@ -51,6 +55,7 @@ class Project:
 
     def __init__(self, path: Path, recipe_path: Path | None, out: Path, executor: Threads | Alone) -> None:
         self.path, self.recipe_path, self.out, self.executor = path, recipe_path, out, executor
+        self._first_out = out
         self.quiet = local_executor(executor.threads, quiet=True)
         self.lock = threading.RLock()
         self.text = ""
@@ -82,7 +87,7 @@ class Project:
     @property
     def of_folder(self) -> bool:
         """Whether it was given as an output folder: its recipe is a record of what ran."""
-        return self.path == self.out
+        return self.path == self._first_out
 
     @property
     def folder(self) -> Path:
@@ -105,6 +110,26 @@ class Project:
         """What the output folder holds now: another object when a run has changed it."""
         self._results = self._results.renewed()
         return self._results
+
+    @property
+    def refused(self) -> FriedelError | None:
+        """Why a run of the draft would not go on in OUT without `--restart`; None where it would."""
+        recipe, scan = self.recipe, self._opened
+        if recipe is None or scan is None or self.at_work:
+            return None
+        return refusal(self.out, new_record(scan, recipe.scan.model_dump(mode="json")))
+
+    @property
+    def free_folder(self) -> Path:
+        """A folder beside OUT that nothing stands in yet: OUT-2, OUT-3, ..."""
+        beside = (self._first_out.with_name(f"{self._first_out.name}-{number}") for number in count(2))
+        return next(path for path in beside if not os.path.lexists(path))
+
+    def turn_to(self, out: Path) -> None:
+        """Take another output folder: runs go there, and what is looked at is what stands there."""
+        with self.lock:
+            self.out, self._results = out, OutputFolder(out)
+            self.revision += 1
 
     def reload(self) -> None:
         """Read the recipe file again; the draft is that of the file afterwards."""
@@ -259,7 +284,7 @@ class Project:
         record = results.record
         _ = results.calibrated_setup  # which says where one cannot be read, and the recipe's stands in
         found = [Trouble("results", text) for text in results.troubles]
-        if self.of_folder and self.path.is_dir() and not results.stamp:
+        if self.path == self.out and self.path.is_dir() and not results.stamp:
             found.append(Trouble("results", f"{self.out} is not an output folder", "`friedel run` makes one"))
         if record is None or results.recipe is None or self.at_work:
             return found

@@ -1,5 +1,6 @@
 """Frames, sections through them, and one pixel's course over the rotation."""
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -7,10 +8,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from friedel.errors import FriedelError
+from friedel.errors import FriedelError, RecipeError
 from friedel.explorer.display import clean_image, count_image
+from friedel.explorer.light_check import LightCheck
+from friedel.preprocess import PreprocessParams
 from friedel.viewer.encode import array_response
-from friedel.viewer.session import Refused, Session, flag, inside, one_of, whole
+from friedel.viewer.session import Refused, Session, flag, inside, one_of, read_body, whole
 
 KINDS = ("raw", "background", "clean")
 MOST_STEP = 64
@@ -19,7 +22,9 @@ COURSE_BYTES = 300_000_000
 
 
 def routes(session: Session) -> list[Route]:
-    """api/frame, api/section, api/course."""
+    """api/frame, api/section, api/course, api/light."""
+    light = LightCheck(session.project)
+    session.endings.append(light.forget)
 
     async def frame(request: Request) -> Response:
         kind, step = one_of(request, "kind", KINDS), whole(request, "step", 1)
@@ -51,7 +56,28 @@ def routes(session: Session) -> list[Route]:
 
         return JSONResponse(await session.while_wanted(request, course, session, row, col, near))
 
-    return [Route("/api/frame", frame), Route("/api/section", section), Route("/api/course", course_of)]
+    async def light_of(request: Request) -> JSONResponse:
+        values = (await read_body(request)).get("preprocess")
+        return JSONResponse(await session.in_thread(told_of_light, session, light, values))
+
+    return [
+        Route("/api/frame", frame),
+        Route("/api/section", section),
+        Route("/api/course", course_of),
+        Route("/api/light", light_of, methods=["POST"]),
+    ]
+
+
+def told_of_light(session: Session, light: LightCheck, values: Any) -> dict[str, Any]:
+    """What a run with these values of [preprocess] would say of beam and margin: nothing is changed."""
+    if not isinstance(values, dict):
+        raise Refused(422, "preprocess must be a table", "preprocess")
+    try:
+        params = session.project.section("preprocess", values)
+    except RecipeError as error:
+        return {"refused": str(error), "warnings": []}
+    assert isinstance(params, PreprocessParams)
+    return asdict(light(params))
 
 
 def cut(

@@ -71,15 +71,23 @@ class RunPage:
         return estimated(self._draft(), self._session.project.out)
 
     def run(self, body: dict[str, Any]) -> None:
-        """Start, from the recipe's file: what runs is what stands there. Raises `Refused` 409 where it is not."""
+        """Start, from the recipe's file: what runs is what stands there. `elsewhere` takes a new folder beside OUT.
+
+        Raises `Refused` 409 where the draft is not in the file, `OutputError` where the folder holds other results.
+        """
         with self._lock:
             with warnings_heard():
                 saving = saving_for(self._session.project)
             if saving.changes:
                 raise Refused(409, f"the draft is not saved: {saving.path.name} would run as it is; save it first")
-            to = body.get("to") or "assemble"
+            to, restart = str(body.get("to") or "assemble"), body.get("restart") is True
             project = self._session.project
-            self.running.start(saving.path, project.out, to=str(to), restart=body.get("restart") is True)
+            out = project.free_folder if body.get("elsewhere") is True else project.out
+            if out == project.out and not restart and (refused := project.refused) is not None:
+                raise refused
+            self.running.start(saving.path, out, to=to, restart=restart)
+            if out != project.out:
+                project.turn_to(out)
 
     def save(self, *, write: bool) -> dict[str, Any]:
         """What would be written, or is."""

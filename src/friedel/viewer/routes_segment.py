@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from friedel.errors import FriedelError
-from friedel.explorer.blob_details import film, relations, table_of
+from friedel.explorer.blob_details import film, relations, row_of_spot, table_of
 from friedel.explorer.display import clean_image
 from friedel.explorer.elbow import THRESHOLDS, ElbowCache, elbow
 from friedel.explorer.histograms import Histogram, histogram
@@ -159,10 +159,13 @@ class SegmentPage:
         return array_response(image[row])
 
     def blob(self, request: Request) -> dict[str, Any]:
-        """One row at length."""
-        found, row = self._solution(request), whole(request, "id")
+        """One row at length: that with an `id`, or that which is blob `spot` of the run (`id` None: none is)."""
+        found, results = self._solution(request), self._session.project.results
+        spot = whole(request, "spot", -1)
+        row = row_of_spot(found, results.blobs, spot) if spot >= 0 else whole(request, "id")
+        if row is None:
+            return {"id": None}
         facts = blob_facts(found, row)
-        results = self._session.project.results
         return {**facts, **relations(found, row, results.blobs, results.pairs, results.grains)}
 
     def film(self, request: Request) -> Response:

@@ -19,7 +19,7 @@ from friedel.runner.passes import baseline_facts
 from friedel.viewer.drafts import plain, schema
 from friedel.viewer.project import Project
 from friedel.viewer.saving import run_command, unsaved
-from friedel.viewer.session import Session, read_body
+from friedel.viewer.session import Session, read_body, who
 
 NOTHING_RUNS = {"state": "idle", "stage": "", "done": 0, "total": 0, "text": "", "exit": None}
 NOTHING_PROPOSED = {"state": "idle", "done": 0, "total": 0, "best": None}
@@ -32,15 +32,17 @@ def routes(session: Session) -> list[Route]:
         return JSONResponse(await session.in_thread(session_facts, session))
 
     async def progress(request: Request) -> JSONResponse:
-        client = request.query_params.get("client", "")[:64]
+        client = who(request.query_params)
         session.control.alive(client)
         return JSONResponse(progress_facts(session, client))
 
     async def control(request: Request) -> JSONResponse:
         body = await read_body(request)
-        client = str(body.get("client", ""))[:64]
+        client = who(body)
         if body.get("release"):
             session.control.release(client)
+        elif body.get("leave"):
+            session.control.leave(client)
         elif body.get("take"):
             session.control.take(client)
         return JSONResponse({"mine": session.control.state(client)["mine"]})
@@ -94,6 +96,7 @@ def session_facts(session: Session) -> dict[str, Any]:
         "recipe": recipe_values(project.recipe),
         "saved": recipe_values(project.saved),
         "file": file and {**file, "exists": Path(file["path"]).is_file()},
+        "refused": _refused(project),
         "schema": schema(),
         "revision": session.revision,
         "generation": generation,
@@ -152,7 +155,8 @@ def _scan_facts(scan: Scan) -> dict[str, Any]:
 
 def _baseline_facts(baseline: Baseline) -> dict[str, Any]:
     facts = baseline_facts(baseline)
-    return {name: facts[name] for name in ("beam", "margins", "sigma", "reference_level", "dead_pixels")}
+    known = {name: facts[name] for name in ("beam", "margins", "sigma", "reference_level", "dead_pixels")}
+    return {**known, "warnings": list(baseline.warnings)}
 
 
 def _file(project: Project) -> dict[str, Any] | None:
@@ -162,6 +166,12 @@ def _file(project: Project) -> dict[str, Any] | None:
     except FriedelError:
         return None
     return {"path": str(path), "command": run_command(path, project.out), "unsaved": changed}
+
+
+def _refused(project: Project) -> dict[str, str] | None:
+    """Why a run will not go on in the output folder, and where it may go instead; None where it will."""
+    refused = project.refused
+    return None if refused is None else {"text": str(refused), "other": str(project.free_folder)}
 
 
 def _has(project: Project) -> dict[str, bool]:

@@ -52,11 +52,11 @@ class Saving:
         return {"diff": self.diff, "command": self.command, "path": str(self.path), **mask}
 
 
-def recipe_file(recipe_path: Path | None, out: Path, *, of_folder: bool) -> Path:
+def recipe_file(recipe_path: Path | None, given: Path, *, of_folder: bool) -> Path:
     """Where the draft is saved: the recipe that was given, and for an output folder the file beside it that a run
     into that folder has by default. `OUT/recipe.toml` is the record of what ran, and no run reads it.
     """
-    return out.with_name(f"{out.name}.toml") if of_folder or recipe_path is None else recipe_path
+    return given.with_name(f"{given.name}.toml") if of_folder or recipe_path is None else recipe_path
 
 
 def mask_file(path: Path) -> Path:
@@ -85,7 +85,7 @@ def saving_for(project: Project) -> Saving:
         draft = project.recipe
         if draft is None:
             raise FriedelError("the recipe", rule="cannot be used")
-        path = recipe_file(project.recipe_path, project.out, of_folder=project.of_folder)
+        path = recipe_file(project.recipe_path, project.path, of_folder=project.of_folder)
         return saving_of(path, draft, project.out, masked=project.mask is not None)
 
 
@@ -97,7 +97,7 @@ def unsaved(project: Project) -> tuple[Path, bool]:
         draft, masked = project.recipe, project.mask is not None
         if draft is None:
             raise FriedelError("the recipe", rule="cannot be used")
-        path = recipe_file(project.recipe_path, project.out, of_folder=project.of_folder)
+        path = recipe_file(project.recipe_path, project.path, of_folder=project.of_folder)
     text = _text_of(path)
     try:
         tomllib.loads(text)

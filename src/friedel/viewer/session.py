@@ -3,7 +3,7 @@
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -117,10 +117,9 @@ class Session:
     async def require_control(self, request: Request) -> dict[str, Any]:
         """The body of a request that changes something. Raises `Refused` 409 where somebody else is in control."""
         body = await read_body(request)
-        client = str(body.get("client", ""))[:64]
-        if not client:
+        if not body.get("client"):
             raise Refused(400, "client is missing")
-        if not self.control.take(client):
+        if not self.control.take(who(body)):
             raise Refused(409, "somebody else is in control")
         return body
 
@@ -134,6 +133,11 @@ async def read_body(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Refused(400, "the body must be a JSON table")
     return body
+
+
+def who(asked: Mapping[str, Any]) -> str:
+    """Who asks: the browser, or the page where it names none."""
+    return str(asked.get("browser") or asked.get("client") or "")[:64]
 
 
 def whole(request: Request, name: str, default: int | None = None) -> int:
@@ -167,4 +171,4 @@ def flag(request: Request, name: str) -> bool:
     return request.query_params.get(name) == "1"
 
 
-__all__ = ["Refused", "Session", "flag", "inside", "one_of", "read_body", "whole"]
+__all__ = ["Refused", "Session", "flag", "inside", "one_of", "read_body", "who", "whole"]

@@ -112,7 +112,7 @@ function bindKeys() {
 
 function goodbye() {
   keepEdits();
-  api.post("api/control", { release: true }, { keepalive: true }).catch(() => {}); // nothing, where it has none
+  api.post("api/control", { leave: true }, { keepalive: true }).catch(() => {}); // others need not wait for us
 }
 
 async function start() {

@@ -31,10 +31,12 @@ export function marginBoxes() {
 /**
  * What happens to boxes under the pointer.
  * @param {() => "beam"|"margin"|null} tool
+ * @param {(values: Partial<import("../lib/types.js").Preprocess>|null) => void} onLive  while they are dragged; null:
+ *   let go
  * @returns {{drag: (phase: string, p: Point) => boolean, hover: (p: Point) => string|null, remove: () => boolean,
  *   overlay: (ctx: CanvasRenderingContext2D, view: ImageView) => void, attach: (view: ImageView) => void}}
  */
-export function boxTool(tool) {
+export function boxTool(tool, onLive) {
   /** @type {ImageView|null} */
   let view = null;
   let chosen = 0;
@@ -110,7 +112,13 @@ export function boxTool(tool) {
       [r0, r1] = ordered(r0, r1, rows);
     }
     live[chosen] = [c0, r0, c1, r1];
+    onLive(values(live));
     view.drawOverlays();
+  }
+
+  /** What the recipe would have. @param {Box[]} list @returns {Partial<import("../lib/types.js").Preprocess>} */
+  function values(list) {
+    return tool() === "beam" ? { beam: list[chosen] } : { margin: list };
   }
 
   function commit() {
@@ -118,9 +126,10 @@ export function boxTool(tool) {
       const [c0, r0, c1, r1] = live[chosen];
       const [a, b, c, d] = held.box;
       const tiny = held.edges === "rb" && c - a === 1 && d - b === 1 && (c1 - c0 < 3 || r1 - r0 < 3);
-      if (!tiny) state.edit("preprocess", tool() === "beam" ? { beam: live[chosen] } : { margin: live });
+      if (!tiny) state.edit("preprocess", values(live));
     }
     live = held = null;
+    onLive(null);
     view?.drawOverlays();
   }
 

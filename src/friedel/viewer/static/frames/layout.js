@@ -53,7 +53,8 @@ export function buildLayout(host, on) {
   const under = readout("Under the pointer");
   const chip = el("span.chip.top-left", { hidden: true });
   const notice = el("div.notice", { hidden: true, role: "alert" });
-  const picture = el("div.picture", {}, chip, notice);
+  const light = el("div.light-note", { hidden: true, role: "status" });
+  const picture = el("div.picture", {}, chip, notice, light);
   const [xomega, yomega, course] = [el("div.xomega"), el("div.yomega"), el("div.course")];
   const quad = el("div.quad", {}, picture, yomega, xomega, course);
   const transport = el("div.transport");
@@ -86,6 +87,7 @@ export function buildLayout(host, on) {
     readout: under,
     chip,
     notice,
+    light,
     picture,
     xomega,
     yomega,

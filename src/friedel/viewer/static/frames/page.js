@@ -17,6 +17,7 @@ import { brush } from "./brush.js";
 import { courseChart } from "./course.js";
 import { bindKeys } from "./keys.js";
 import { buildLayout } from "./layout.js";
+import { lightNote } from "./light_note.js";
 
 const GROUPS = [
   { title: "Direct beam", names: ["beam", "margin", "normalise"] },
@@ -50,7 +51,11 @@ export class FramesPage {
     });
     const { layout } = this;
     const complain = (/** @type {unknown} */ error) => this.#complain(error);
-    this.boxes = boxTool(() => (this.tool === "beam" || this.tool === "margin" ? this.tool : null));
+    this.light = lightNote(layout.light);
+    this.boxes = boxTool(
+      () => (this.tool === "beam" || this.tool === "margin" ? this.tool : null),
+      (values) => this.light.dragged(values),
+    );
     this.mask = brush({
       tool: () => (this.tool === "paint" || this.tool === "erase" ? this.tool : null),
       onChange: (masked) =>
@@ -163,6 +168,7 @@ export class FramesPage {
     this.tool = tool;
     this.layout.tools.set(tool);
     this.layout.brush.hidden = !this.#painting;
+    if (tool === "beam" || tool === "margin") this.light.ask();
     this.picture.drawOverlays();
   }
 
@@ -246,6 +252,7 @@ export class FramesPage {
     this.form.setErrors(own ? { [(own.key ?? "").split(".").at(-1) ?? ""]: own.text } : {});
     this.layout.formNote.textContent = own && !own.key ? own.text : "";
     this.form.disable(state.lookingOn());
+    this.light.update();
     this.film.update();
   }
 }

@@ -40,7 +40,7 @@ export class GrainsPage {
     this.card = grainCard(layout.card, app, {
       spots: true,
       onGrain: (grain) => this.chooseGrain(grain),
-      onSpot: (spot) => this.toFrame(spot),
+      onSpot: (spot) => this.toFrame(spot, state.get().selection.grain),
       actions: [{ text: "in the map", title: "This grain on the page Volume", run: (grain) => this.#toMap(grain) }],
     });
     this.overview = overview(layout.card, { onValue: (text) => this.table.filter(text) });
@@ -90,6 +90,7 @@ export class GrainsPage {
       this.overview.draw(grains.columns, grains.notes);
       this.#applyPaint();
       this.#applyChosen();
+      await this.#agree();
     } catch (error) {
       this.app.complain(error);
       this.app.reload().catch(() => {}); // the session says what cannot be used
@@ -160,18 +161,35 @@ export class GrainsPage {
 
   /** @param {number|null} grain */
   chooseGrain(grain) {
-    state.set({ spot: null, selection: { ...state.get().selection, grain } });
+    state.chooseGrain(grain);
   }
 
   /** @param {number|null} spot */
   chooseSpot(spot) {
     if (!this.shown) return;
-    const grain = spot === null ? -1 : this.shown.spots.columns.grain[spot];
-    state.set({ spot, selection: { ...state.get().selection, grain: grain >= 0 ? grain : null } });
+    state.chooseSpot(spot, this.#grainOf(spot));
   }
 
-  /** To the frame of a spot, on the page Segment. @param {number} spot */
-  toFrame(spot) {
+  /** The grain of a spot. @param {number|null} spot @returns {number|null} */
+  #grainOf(spot) {
+    const grain = spot === null ? -1 : (this.shown?.spots.columns.grain[spot] ?? -1);
+    return grain >= 0 ? grain : null;
+  }
+
+  /** An address may name a spot and another grain: what is closer to the data holds. */
+  async #agree() {
+    const { spot, selection } = state.get();
+    const { grain } = selection;
+    if (spot === null || !this.shown) return;
+    if (spot >= this.shown.spots.count) state.set({ spot: null });
+    if (state.get().spot === null || grain === this.#grainOf(spot)) return;
+    const shared = grain !== null && grain in (this.shown.columns.id ?? []) && (await grainData.grain(grain)).spots;
+    if (state.get().spot === spot && !(shared && shared.blob.includes(spot)))
+      state.chooseSpot(spot, this.#grainOf(spot));
+  }
+
+  /** To the frame of a spot, on the page Segment, where its blob is sought. @param {number} spot @param {number|null} [of] */
+  toFrame(spot, of = this.#grainOf(spot)) {
     if (!this.shown) return;
     if (!state.get().session?.scan) {
       this.app.toast("The frames are not there: the scan could not be opened.", "bad");
@@ -181,12 +199,11 @@ export class GrainsPage {
     const { frames, rows, cols } = this.shown.spots.meta;
     const inside = (/** @type {number} */ v, /** @type {number} */ n) =>
       Math.max(0, Math.min(n - 1, Math.round(v)));
+    state.chooseSpot(spot, of);
     state.set({
-      spot,
       frame: inside(frame[spot], frames),
       cursor: { row: inside(row[spot], rows), col: inside(col[spot], cols) },
       kind: "clean",
-      selection: { ...state.get().selection, blob: null },
     });
     this.app.open("segment");
   }

@@ -30,6 +30,9 @@ const place = (/** @type {string} */ text) => {
   return Number.isFinite(row) && Number.isFinite(col) ? { row, col } : null;
 };
 
+/** Of a table; nothing where it is none. @param {string} text */
+const rowOf = (text) => (/^\d{1,12}$/.test(text) ? Number(text) : null);
+
 /** @type {Map<string, Part>} */
 const parts = new Map(
   Object.entries(
@@ -79,7 +82,7 @@ const parts = new Map(
       },
       blob: {
         write: (s) => s.selection.blob?.toString(),
-        read: (text, s) => ({ selection: { ...s.selection, blob: Number(text) } }),
+        read: (text, s) => ({ selection: { ...s.selection, blob: rowOf(text) } }),
       },
       grain: {
         // the grain's number, as everywhere; within the page a grain is a row of its table
@@ -94,7 +97,7 @@ const parts = new Map(
         read: (scope) => (["sub", "whole"].includes(scope) ? { scope } : {}),
       },
       paint: { write: ({ paint }) => (paint === "ipf_z" ? null : paint), read: (paint) => ({ paint }) },
-      spot: { write: (s) => s.spot?.toString(), read: (text) => ({ spot: Number(text) }) },
+      spot: { write: (s) => s.spot?.toString(), read: (text) => ({ spot: rowOf(text) }) },
       voxel: { write: (s) => s.cross?.join(","), read: (text) => ({ cross: text.split(",").map(Number) }) },
     }),
   ),
@@ -102,12 +105,15 @@ const parts = new Map(
 
 let writing = 0;
 
-/** Take the state from the address. */
+/** Take the state from the address. What is chosen is what it names: nothing that was chosen before is mixed in. */
 export function readAddress() {
+  /** @type {State} */
+  let next = { ...state.get(), ...state.NOTHING };
   for (const [name, text] of new URLSearchParams(location.hash.slice(1))) {
     const part = parts.get(name);
-    if (part) state.set(part.read(text, state.get()));
+    if (part) next = { ...next, ...part.read(text, next) };
   }
+  state.set(next);
 }
 
 /** The state as the hash of an address. */

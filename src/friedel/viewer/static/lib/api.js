@@ -1,12 +1,29 @@
 // Talking to the server: relative addresses, newest wins, arrays without copies, slow lines noticed.
 
-/** This page's name while it is open; the server lets one page change things. */
-export const client = (() => {
-  const kept = sessionStorage.getItem("friedel-client");
-  const name = kept ?? crypto.getRandomValues(new Uint32Array(3)).join("-");
-  sessionStorage.setItem("friedel-client", name);
-  return name;
-})();
+/**
+ * A name that is kept where `storage` says; where a browser keeps nothing, one that holds until the page is closed.
+ * @param {() => Storage} storage
+ * @param {string} key
+ */
+function keptName(storage, key) {
+  const fresh = crypto.getRandomValues(new Uint32Array(3)).join("-");
+  try {
+    const name = storage().getItem(key) ?? fresh;
+    storage().setItem(key, name);
+    return name;
+  } catch {
+    return fresh;
+  }
+}
+
+/** This page's name while it is open: of its requests the newest win. */
+export const client = keptName(() => sessionStorage, "friedel-client");
+
+/** This browser's name: the server lets one browser change things, in whichever tab, also one opened anew. */
+const browser = keptName(() => localStorage, "friedel-browser");
+
+/** Who asks. */
+export const names = { client, browser };
 
 let last = 0;
 
@@ -145,7 +162,7 @@ export async function getArray(path, options = {}) {
 }
 
 /**
- * Ask for a change. The client's name goes along.
+ * Ask for a change. The names of page and browser go along.
  * @param {string} path
  * @param {Object} body
  * @param {Options & RequestInit} [options]
@@ -155,7 +172,7 @@ export async function post(path, body, options = {}) {
   const init = {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ client, ...body }),
+    body: JSON.stringify({ ...names, ...body }),
   };
   return (await request(path, { ...options, ...init })).json();
 }

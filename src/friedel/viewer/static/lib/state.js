@@ -114,10 +114,32 @@ export function setContrast(kind, patch) {
   set({ contrasts: { ...current.contrasts, [kind]: { ...contrastOf(kind), ...patch } } });
 }
 
-/** @param {Partial<{blob: number|null, grain: number|null}>} patch */
-export function select(patch) {
-  set({ selection: { ...current.selection, ...patch } });
+// What is chosen is one thing: a blob of the solution that is shown (by its row), a blob of the run (`spot`, by its
+// row there), a grain. Who chooses one of them says what it belongs to, and lets go of all else.
+
+/** @param {number|null} grain */
+export function chooseGrain(grain) {
+  if (grain !== current.selection.grain) set({ spot: null, selection: { blob: null, grain } });
 }
+
+/** @param {number|null} spot @param {number|null} grain  whose it is */
+export function chooseSpot(spot, grain) {
+  set({ spot, selection: { blob: null, grain } });
+}
+
+/**
+ * @param {number|null} blob
+ * @param {{spot: number|null, grains: number[]}} [of]  where it is found in the results, once that is known
+ */
+export function chooseBlob(blob, of = { spot: null, grains: [] }) {
+  const { grain } = current.selection;
+  const still = blob === null || (grain !== null && of.grains.includes(grain));
+  const mine = still ? grain : (of.grains[0] ?? null);
+  set({ spot: of.spot, selection: { blob, grain: mine } });
+}
+
+/** Nothing is chosen. */
+export const NOTHING = Object.freeze({ spot: null, selection: Object.freeze({ blob: null, grain: null }) });
 
 /** Listen to the pass over the whole scan: it begins anew, goes on, or has ended. @param {() => void} fn */
 export function onSweep(fn) {

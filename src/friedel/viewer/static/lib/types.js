@@ -56,7 +56,7 @@
  * @property {number} omega_start_deg
  * @property {number} omega_step_deg
  *
- * @typedef {{seconds: number, counts?: StageCounts, warnings?: string[]}} Stage  what a run said about a stage
+ * @typedef {{seconds: number, started?: string, counts?: StageCounts, warnings?: string[]}} Stage  what a run said about a stage
  * @typedef {Object<string, any>} StageCounts  numbers by name, and tables of numbers
  *
  * @typedef {Object} Session  api/session
@@ -64,7 +64,7 @@
  * @property {string|null} recipe_path
  * @property {string} out
  * @property {Scan|null} scan
- * @property {{beam: Box|null, margins: Box[], sigma: number}|null} baseline
+ * @property {{beam: Box|null, margins: Box[], sigma: number, warnings: string[]}|null} baseline
  * @property {Object<"background"|"blobs"|"pairs"|"grains"|"volume"|"geometry"|"truth"|"report", boolean>} has
  * @property {Object<string, Stage>} stages
  * @property {string[]} stale  stages that a run would make anew
@@ -73,6 +73,7 @@
  * @property {Partial<Recipe>} recipe  the draft
  * @property {Partial<Recipe>} saved
  * @property {{path: string, command: string, unsaved: boolean, exists: boolean}|null} file
+ * @property {{text: string, other: string}|null} refused  why a run does not go on in OUT, and a folder that is free
  * @property {Object<string, Field[]>} schema
  * @property {number} revision
  * @property {string} generation
@@ -122,7 +123,9 @@
  * @property {string} reason
  * @property {string[]} [flags]
  * @property {number|null} [partner]
+ * @property {number|null} spot  its row in the results
  * @property {number|null} [grain]
+ * @property {number[]} grains  all that have it
  * @property {{id: number, reason: string, gap_px: number, touches: boolean}[]} [neighbours]
  * @property {number} f_raw
  * @property {number} s_raw

@@ -7,15 +7,15 @@ import { el, icon } from "../lib/dom.js";
 /**
  * @param {HTMLElement} host
  * @param {HTMLElement[]} rows  of the stages
- * @param {{run: () => void, stop: () => void, estimate: () => void, save: () => void, restart: () => void}} on
- *   restart:
- *   the switch was turned
+ * @param {{run: (how?: {restart?: boolean, elsewhere?: boolean}) => void, stop: () => void, estimate: () => void,
+ *   save: () => void, restart: () => void}} on
+ *   restart: the switch was turned
  */
 export function buildLayout(host, rows, on) {
   const estimate = el("div.estimate", { "aria-live": "polite" });
   const restart = el("input.switch", { type: "checkbox", role: "switch", id: "restart", onchange: on.restart });
   const startText = el("span", {}, "Run");
-  const start = el("button.button.primary", { type: "button", onclick: on.run }, icon("play"), startText);
+  const start = el("button.button.primary", { type: "button", onclick: () => on.run() }, icon("play"), startText);
   const stop = el("button.button.danger", { type: "button", onclick: on.stop }, icon("stop"), "Stop");
   const again = el(
     "button.button.small",
@@ -26,6 +26,16 @@ export function buildLayout(host, rows, on) {
   const unsavedText = el("span");
   const toSave = el("button.link", { type: "button", onclick: on.save }, "See what would be written");
   const unsaved = el("p.unsaved", { hidden: true }, icon("warn"), unsavedText, toSave);
+  const refusedText = el("span");
+  const replace = el("button.button.small", { type: "button", onclick: () => on.run({ restart: true }) });
+  const elsewhere = el("button.button.small", { type: "button", onclick: () => on.run({ elsewhere: true }) });
+  const refused = el(
+    "div.unsaved.refused",
+    { hidden: true, role: "alert" },
+    icon("warn"),
+    refusedText,
+    el("div.toolbar", {}, elsewhere, replace),
+  );
   const warnings = el("ul.warnings");
   const results = el("div.results", { "aria-live": "polite" });
   const log = el("pre.log", { tabIndex: 0, role: "log", "aria-label": "Log of the run" });
@@ -43,6 +53,7 @@ export function buildLayout(host, rows, on) {
       el("header", {}, el("h2", {}, "Stages"), outcome),
       el("div.stage-list", { role: "radiogroup", "aria-label": "Run up to" }, ...rows),
       unsaved,
+      refused,
       el("div.toolbar", {}, start, stop, anew, command),
       results,
     ),
@@ -59,6 +70,10 @@ export function buildLayout(host, rows, on) {
     command,
     unsaved,
     unsavedText,
+    refused,
+    refusedText,
+    replace,
+    elsewhere,
     warnings,
     results,
     log,

@@ -32,7 +32,7 @@ class RunPage {
     );
     const rows = this.rows.map((row) => row.element);
     this.layout = buildLayout(host, rows, {
-      run: () => this.#run(),
+      run: (how) => this.#run(how),
       stop: () => this.#stop(),
       estimate: () => this.#estimate(),
       save: () => app.open("save"),
@@ -70,11 +70,12 @@ class RunPage {
     again.disabled = false;
   }
 
-  async #run() {
+  /** @param {{restart?: boolean, elsewhere?: boolean}} [how]  what becomes of the results that are there */
+  async #run(how = {}) {
     const { start, restart, log } = this.layout;
     start.disabled = true;
     try {
-      await api.post("api/run", { to: this.to, restart: restart.checked });
+      await api.post("api/run", { to: this.to, restart: restart.checked, ...how });
       this.next = 0;
       log.textContent = "";
       restart.checked = false;
@@ -139,24 +140,43 @@ class RunPage {
     warnings.replaceChildren(...said.map((text) => el("li", {}, icon("warn"), el("span", {}, text))));
   }
 
+  /** The folder holds results that this recipe does not go on from: what may become of them. @param {boolean} no */
+  #updateRefused(no) {
+    const { refused, refusedText, replace, elsewhere } = this.layout;
+    const { session } = state.get();
+    const why = session?.refused;
+    refused.hidden = !why || Boolean(session?.file?.unsaved) || no;
+    if (!why || !session) return;
+    const last = (/** @type {string} */ path) => path.split("/").pop();
+    refusedText.textContent = why.text;
+    elsewhere.textContent = `Keep them, run into ${last(why.other)}`;
+    elsewhere.title = `The results go to ${why.other}, and this page shows them`;
+    replace.textContent = `Replace them (--restart)`;
+    replace.title = `Begin anew in ${session.out}: what is there goes when the new results are complete`;
+  }
+
   /** What starts the run, or why it cannot be started. @param {boolean} busy */
   #updateStart(busy) {
     const { start, startText, restart, command, unsaved, unsavedText } = this.layout;
     const { session } = state.get();
     const file = session?.file;
     const others = state.lookingOn();
-    start.disabled = busy || !file || file.unsaved || others;
+    const refused = Boolean(session?.refused) && !restart.checked;
+    start.disabled = busy || !file || file.unsaved || others || refused;
     start.title = !file
       ? "There is no recipe to run"
       : file.unsaved
         ? `Save first: a run reads ${file.path}`
         : others
           ? "Somebody else is in control"
-          : "";
+          : refused
+            ? "Choose first what becomes of the results that are there"
+            : "";
     startText.textContent = busy ? "Running" : `Run up to ${this.to}`;
     const words = [file?.command, this.to !== "assemble" && `--to ${this.to}`, restart.checked && "--restart"];
     command.textContent = command.title = file ? words.filter(Boolean).join(" ") : "";
     unsaved.hidden = !file?.unsaved;
+    this.#updateRefused(busy || others);
     const name = file?.path.split("/").pop();
     if (!file) return;
     unsavedText.textContent = file.exists

@@ -15,7 +15,8 @@ import { CLASS_COLOURS, classNamed, reasonText } from "./reasons.js";
 /**
  * @param {HTMLElement} host
  * @param {import("../lib/types.js").App} app
- * @param {{onBlob: (id: number) => void, onFrame: (frame: number) => void, onGoTo: (voxel: Voxel) => void}} hooks
+ * @param {{onBlob: (id: number) => void, onFrame: (frame: number) => void, onGoTo: (voxel: Voxel) => void,
+ *   onFacts: (blob: Blob) => void}} hooks  onFacts: what is known of the blob that is shown is here
  * @returns {{show: (solution: string|null, id: number|null, gone?: boolean) => void, frame: (frame: number) =>
  *   void,
  *   peak: (blob: Blob) => Voxel}}
@@ -45,6 +46,7 @@ export function blobCard(host, app, hooks) {
     body.hidden = false;
     body.classList.remove("gone");
     fill(blob, frames);
+    hooks.onFacts(blob);
   }, app.complain);
 
   /** @param {Blob} blob @param {import("../lib/api.js").Arrived} frames */
@@ -172,10 +174,7 @@ function relations(blob, onBlob, app) {
   if (grain !== null) {
     line(
       "Grain",
-      chip(`grain ${grain + 1}`, null, () => {
-        state.select({ grain });
-        app.open("grains");
-      }),
+      chip(`grain ${grain + 1}`, null, () => app.open("grains")),
     );
   }
   const chips = near.slice(0, 12).map((one) => {

@@ -16,6 +16,40 @@ export class Chosen {
     this.page = page;
     /** @type {Voxel|null} where it was clicked: numbers of blobs change with the parameters, places do not */
     this.anchor = null;
+    /** @type {number|null} blob of the results whose row here is not known yet: another page led to it */
+    this.sought = null;
+    /** Whether there was an answer: a blob that the address named is shown with the first one. */
+    this.began = false;
+  }
+
+  /** Another page, or the address, has chosen a blob of the results: it is looked for in what is solved. */
+  seek() {
+    const { spot, selection } = state.get();
+    this.sought = selection.blob === null ? spot : null;
+    if (this.sought !== null) this.anchor = null;
+    const { shown } = this.page.solver;
+    if (this.sought !== null && shown) this.#find(shown);
+  }
+
+  /** @param {Shown} shown */
+  async #find(shown) {
+    const spot = this.sought;
+    const { solution, window = [0, Infinity] } = shown.answer;
+    const { frame } = state.get();
+    if (frame < window[0] || frame >= window[1]) return; // the next answer is of the frames around it
+    try {
+      const blob = await api.getJson("api/blob", { params: { solution, spot } });
+      if (this.sought !== spot || this.page.solver.shown !== shown) return;
+      this.sought = null;
+      if (blob.id === null) {
+        this.page.app.toast("With these parameters there is no such blob.", "note");
+        return;
+      }
+      this.show(blob.id, blob);
+      this.goTo(this.page.card.peak(blob));
+    } catch (error) {
+      this.page.app.complain(error);
+    }
   }
 
   /** The blob at a place of a picture, of those that are shown. @param {Hit} hit @returns {number|null} */
@@ -38,9 +72,10 @@ export class Chosen {
     this.show(id);
   }
 
-  /** @param {number|null} id */
-  show(id) {
-    state.select({ blob: id });
+  /** @param {number|null} id @param {import("../lib/types.js").Blob} [blob]  what is known of it */
+  show(id, blob) {
+    this.sought = null;
+    state.chooseBlob(id, blob);
     this.page.card.show(this.page.solver.shown?.answer.solution ?? null, id);
     if (id !== null) this.page.layout.open("blob");
   }
@@ -73,6 +108,12 @@ export class Chosen {
   /** After another solve the same blob may have another number, or be gone. @param {Shown} shown */
   async findAgain(shown) {
     const { selection, frame } = state.get();
+    const first = !this.began;
+    this.began = true;
+    if (this.sought !== null) {
+      await this.#find(shown);
+      return;
+    }
     if (selection.blob === null && !this.anchor) return;
     let id = selection.blob !== null && selection.blob < shown.table.rows ? selection.blob : null;
     if (this.anchor) {
@@ -81,7 +122,8 @@ export class Chosen {
       if (!contours || this.page.solver.shown !== shown) return;
       id = rowAt(contours, this.anchor.row, this.anchor.col);
     }
-    state.select({ blob: id });
+    if (id !== selection.blob) state.chooseBlob(id);
     this.page.card.show(shown.answer.solution, id, id === null);
+    if (id !== null && first) this.page.layout.open("blob");
   }
 }

@@ -199,7 +199,7 @@ function projected({ xs, ys, width, height }, edges) {
  */
 function standOut(ctx, grid, contours, drawing, turned, thin, row) {
   REASON_CLASSES.forEach((_, kind) => {
-    if (!drawing.shown[kind]) return;
+    if (!drawing.shown[kind] && row !== drawing.chosen) return;
     const area = new Path2D();
     const fills = contours.fills[kind];
     for (let i = 0; i < fills.length; i += 4) {

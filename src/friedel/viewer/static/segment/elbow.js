@@ -25,6 +25,7 @@ export function elbowPanel(host, onThreshold, quiet) {
   const apply = el("button.button.small", {
     type: "button",
     hidden: true,
+    disabled: true,
     onclick: () => onThreshold(suggestion()),
   });
   const progress = el("small.growing", { title: "So many thresholds have been tried" });

@@ -79,6 +79,9 @@ export class SegmentPage {
       onBlob: (id) => this.chosen.open(id),
       onFrame: (frame) => state.set({ frame }),
       onGoTo: (voxel) => this.chosen.goTo(voxel),
+      onFacts: (blob) => {
+        if (state.get().selection.blob === blob.id) state.chooseBlob(blob.id, blob);
+      },
     });
     this.noise = new NoiseRows(() => this.drawLine());
     this.line = new LinePlot(layout.line, {
@@ -114,7 +117,7 @@ export class SegmentPage {
       drawing: () =>
         this.outlined
           ? { shown: this.legend.shown, chosen: state.get().selection.blob, near: this.near, fill: this.fill }
-          : null,
+          : { shown: [], chosen: state.get().selection.blob, near: null, fill: false },
       excluded: () => excludedBoxes(state.get().segment, state.get().session),
       onHover: (hit) => this.hovered(hit),
       onPick: (hit) => this.chosen.pick(hit),
@@ -145,6 +148,7 @@ export class SegmentPage {
       this.contrast.update();
     });
     on(["zoom"], () => this.views.place());
+    on(["spot"], () => this.chosen.seek());
     on(["selection", "session"], () => this.redraw());
     on(["progress", "session", "draftError", "slots"], () => this.drawControls());
     state.onSweep(() => {
@@ -159,6 +163,7 @@ export class SegmentPage {
 
   show() {
     this.visible = true;
+    this.chosen.seek();
     this.begin(false);
   }
 

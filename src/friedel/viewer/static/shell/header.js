@@ -152,7 +152,7 @@ function controlBadge() {
             : ["Take control"]),
       );
       element.title = control.mine
-        ? "Changes made here count. Click to hand over."
+        ? "Changes made in this browser count. Click to hand over."
         : control.taken
           ? "Somebody else changes the recipe; everything can be looked at. Click to ask for control."
           : "Nobody changes the recipe at the moment: the first to do so is in control. Click to take it.";

@@ -17,7 +17,7 @@ let running = "";
 export async function poll() {
   try {
     /** @type {import("../lib/types.js").Progress} */
-    const progress = await api.getJson("api/progress", { params: { client: api.client, revision } });
+    const progress = await api.getJson("api/progress", { params: { ...api.names, revision } });
     if (silent >= 3) toast("The server answers again.");
     silent = 0;
     state.set({ progress });

@@ -35,10 +35,20 @@ export async function reload() {
     if (!mine && state.get().draftError?.section !== section)
       Object.assign(patch, { [section]: session.recipe?.[section] ?? {} });
   }
+  const before = state.get().session;
+  if (before && resultsOf(before) !== resultsOf(session)) {
+    const { blob } = state.get().selection;
+    Object.assign(patch, { spot: null, selection: { blob, grain: null } }); // their numbers mean others now
+  }
   const last = (session.scan?.frames ?? 1) - 1;
   state.set({ ...patch, frame: Math.min(state.get().frame, Math.max(0, last)) });
   document.title = `${session.name} · friedel`;
   showTroubles(/** @type {HTMLElement} */ (document.getElementById("troubles")), session.troubles ?? []);
+}
+
+/** Which blobs, pairs and grains there are. @param {import("../lib/types.js").Session} session */
+function resultsOf({ out, stages }) {
+  return [out, ...["segment", "match", "index"].map((name) => stages?.[name]?.started)].join();
 }
 
 /** Send what is edited, from now on. */

@@ -26,5 +26,5 @@ export function bindKeys(page) {
   bind("0|Home", "as at first", () => page.reset());
   bind("a", "crosshair down along z", () => page.step(2, -1));
   bind("q", "crosshair up along z", () => page.step(2, 1));
-  bind("Escape", "choose no grain", () => state.select({ grain: null }));
+  bind("Escape", "choose no grain", () => state.chooseGrain(null));
 }

@@ -42,7 +42,7 @@ export class VolumePage {
     const { layout } = this;
     this.solid = new SolidView(layout.solid, {
       onHover: (voxel) => this.#say(voxel && [voxel.x, voxel.y, voxel.z]),
-      onPick: (voxel) => (voxel ? this.#pick([voxel.x, voxel.y, voxel.z]) : state.select({ grain: null })),
+      onPick: (voxel) => (voxel ? this.#pick([voxel.x, voxel.y, voxel.z]) : state.chooseGrain(null)),
     });
     layout.solid.dataset.renderer = this.solid.renderer.name;
     this.cuts = slices({
@@ -53,7 +53,7 @@ export class VolumePage {
     layout.slices.prepend(...this.cuts.hosts);
     this.key = orientationKey(layout.key);
     this.card = grainCard(layout.card, app, {
-      onGrain: (grain) => state.select({ grain }),
+      onGrain: (grain) => state.chooseGrain(grain),
       actions: [
         {
           text: "centre",
@@ -293,7 +293,7 @@ export class VolumePage {
   #pick(voxel) {
     if (!this.shown) return;
     const label = this.shown.map.data[this.#indexOf(voxel)] ?? 0;
-    state.select({ grain: label ? label - 1 : null });
+    state.chooseGrain(label ? label - 1 : null);
     this.#say(voxel);
   }
 
