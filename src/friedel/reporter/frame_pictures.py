@@ -83,7 +83,7 @@ def background_panel(frames_of_run: RunFrames) -> Panel | None:
         axes = sheet.axes(1, len(images) + 1)
         for ax, image, number in zip(axes, images, numbers, strict=False):
             shown = show_image(ax, image - low, cmap=FRAME_MAP, norm=scale)
-            ax.set_title(f"around frame {backgrounds.centres[number]}")
+            ax.set_title("of " + _frames_of(number, frames_of_run))
         colour_ramp(sheet, axes[: len(images)], shown, f"counts above {low:.0f}", length=0.32)
         shown = show_image(axes[-1], drift, cmap=DRIFT_MAP, vmin=-reach, vmax=reach)
         axes[-1].set_title("last minus first")
@@ -98,3 +98,10 @@ def background_panel(frames_of_run: RunFrames) -> Panel | None:
         "smooth, no spots in it. Bad: spots burnt in, which are then missing from the clean frames.",
         sheet.svg,
     )
+
+
+def _frames_of(background: int, frames_of_run: RunFrames) -> str:
+    """The frames that a background was subtracted from; its window may reach beyond them, and past the scan's end."""
+    step, count = frames_of_run.cleaner.params.step, frames_of_run.scan.shape[0]
+    first, last = background * step, min((background + 1) * step, count) - 1
+    return f"frames {first}–{last}" if last > first else f"frame {first}"
