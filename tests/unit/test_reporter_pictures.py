@@ -136,10 +136,10 @@ def test_what_is_masked_is_not_in_the_histogram_of_clean_values(tmp_path):
 
 def test_backgrounds_are_named_by_frames_of_the_scan(inputs):
     frames_of_run = run_frames(inputs)
-    named = re.findall(r"of frames (\d+)–(\d+)", background_panel(frames_of_run).svg)
+    named = re.findall(r"of frames (\d+)–(\d+)", background_panel(frames_of_run).picture.svg)
     assert inputs.backgrounds.centres[-1] == frames_of_run.scan.shape[0] == 40, "its window reaches past the end"
     assert [tuple(map(int, ends)) for ends in named] == [(0, 2), (21, 23)]
-    assert "of frame 39" in background_panel(frames_of_run).svg
+    assert "of frame 39" in background_panel(frames_of_run).picture.svg
 
 
 def in_units_of_the_noise(folder, noise="local"):

@@ -63,8 +63,8 @@ def histogram(
 
     Above the floor of what was collected they are counted, below it they are like those of `frames`
     [frame, row, col], clean frames of the scan. The moving median makes noise symmetric about 0, and spots are only
-    above: what lies below 0 shows the noise. Where clean values are multiples of `step` counts, edges lie between them, or
-    the values of the probe anywhere in their step where each is over the noise of its pixel.
+    above: what lies below 0 shows the noise. Where clean values are multiples of `step` counts, edges lie between
+    them; where each is over the noise of its pixel, those of the probe lie anywhere in their step.
     """
     in_counts = resegmenter.frame_threshold.noise is None
     bright, probe = (

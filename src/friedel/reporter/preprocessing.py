@@ -44,7 +44,7 @@ def intensity_panel(example: ExampleBlob, frames_of_run: RunFrames) -> Panel:
     if not normalised:
         judged, told = "", f"Normalisation is off; the glow outside the beam scatters by {before:.2f} %."
     return Panel(
-        "Intensity over the rotation", told + judged, sheet.svg, span=3, verdict=verdict if normalised else ""
+        "Intensity over the rotation", told + judged, sheet.picture, span=3, verdict=verdict if normalised else ""
     )
 
 
@@ -95,7 +95,7 @@ def course_panel(inputs: ReportInputs, example: ExampleBlob, frames_of_run: RunF
         told = (
             "Its counts over the rotation; no background was taken away. Above, the tops of the spots are cut off."
         )
-    return Panel(f"One pixel, row {example.row}, column {example.col}", told, sheet.svg, span=3)
+    return Panel(f"One pixel, row {example.row}, column {example.col}", told, sheet.picture, span=3)
 
 
 def histogram_panel(inputs: ReportInputs, frames_of_run: RunFrames) -> Panel | None:
@@ -126,9 +126,9 @@ def histogram_panel(inputs: ReportInputs, frames_of_run: RunFrames) -> Panel | N
     told, verdict = _clear_of_noise(values, sigma, threshold, floor)
     return Panel(
         "Clean values and thresholds",
-        f"{frames} frames, evenly spaced, outside the beam and what is masked. Noise is the hump around zero (grey band: "
-        f"{named}), spots are the tail. {spread}{told}",
-        sheet.svg,
+        f"{frames} frames, evenly spaced, outside the beam and what is masked. Noise is the hump around zero (grey "
+        f"band: {named}), spots are the tail. {spread}{told}",
+        sheet.picture,
         verdict=verdict,
     )
 
@@ -136,8 +136,8 @@ def histogram_panel(inputs: ReportInputs, frames_of_run: RunFrames) -> Panel | N
 def _clean_values(inputs: ReportInputs, frames_of_run: RunFrames, noise: Image | None) -> tuple[int, AnyArray]:
     """How many frames were looked at, and their values outside the beam, over `noise` [row, col] where it is given.
 
-    Frames that were not recorded, masked pixels and voxels without a number count for nothing. Values come in steps,
-    of a count for most cameras: each lies somewhere in its own.
+    Frames that were not recorded, masked pixels and voxels without a number count for nothing. Values come in
+    steps, of a count for most cameras: each lies somewhere in its own.
     """
     scan = frames_of_run.scan
     recorded = np.setdiff1d(np.arange(scan.shape[0]), [f for gap in scan.gaps for f in range(*gap)])

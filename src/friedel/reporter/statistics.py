@@ -54,7 +54,7 @@ def size_panel(inputs: ReportInputs, blobs: BlobTable) -> Panel:
         f"Boxes in x, y and along the rotation, and voxels (10 %, median, 90 %: {', '.join(map(short, voxels))}). "
         "Dashed: size limits within the plot. Good: humps away from the limits. Bad: a pile at a limit, which cuts "
         "real spots, or at one pixel and one frame, which is noise.",
-        sheet.svg,
+        sheet.picture,
     )
 
 
@@ -71,7 +71,7 @@ def intensity_panel(blobs: BlobTable) -> Panel:
         "How bright they are",
         "Integrated intensity, and the brightest voxel. Good: a hump that falls off on the dim side before the "
         "threshold. Bad: the dim side cut off steeply: weak spots lie below T.",
-        sheet.svg,
+        sheet.picture,
         span=3,
     )
 
@@ -89,7 +89,7 @@ def rotation_panel(blobs: BlobTable) -> Panel:
         "When they fire",
         "Kept blobs over the rotation. Good: even, apart from crystal symmetry and chance. Bad: gaps or a trend, "
         "which point to a beam loss or a sample that leaves the beam.",
-        sheet.svg,
+        sheet.picture,
         span=3,
     )
 
