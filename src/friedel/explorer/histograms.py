@@ -100,4 +100,4 @@ def _probe_voxels(frames: Frames, frame_threshold: FrameThreshold, step: float |
         values = spread_over_steps(frame[pixels], step)
         parts.append(values if frame_threshold.noise is None else values / frame_threshold.noise.ravel()[pixels])
     found = np.concatenate(parts) if parts else np.empty(0, np.float32)
-    return found[np.isfinite(found)]
+    return np.asarray(found[np.isfinite(found)])

@@ -37,6 +37,12 @@ _ON_PAPER = {
     TEAL: "#0c7c78",
 }  # fmt: skip
 """What stands for the placeholders in a figure that is saved."""
+_COLOURED: dict[Any, tuple[str, ...]] = {
+    Line2D: ("color", "markerfacecolor", "markeredgecolor"),
+    Text: ("color",),
+    Patch: ("facecolor", "edgecolor"),
+    Collection: ("facecolor", "edgecolor"),
+}
 _PNG_DPI = 144
 _LEVELS_OFF = 3
 """Of 255, what nobody sees."""
@@ -143,7 +149,7 @@ def _png(figure: Figure, *, crop: bool) -> bytes:
     )
     image = PillowImage.open(drawn).convert("RGB")
     indexed = image.quantize(256)  # half as large, and the same where one colour map has drawn it
-    off = np.abs(np.subtract(indexed.convert("RGB"), image, dtype=np.int16)).max(axis=-1)
+    off = np.abs(np.asarray(indexed.convert("RGB"), np.int16) - np.asarray(image, np.int16)).max(axis=-1)
     (indexed if np.percentile(off, 99) <= _LEVELS_OFF else image).save(target, "PNG", optimize=True)
     return target.getvalue()
 
@@ -153,10 +159,7 @@ def _recolour(figure: Figure) -> None:
     known = {to_rgb(placeholder): to_rgb(colour) for placeholder, colour in _ON_PAPER.items()}
 
     for artist in figure.findobj():
-        names = ("color", "markerfacecolor", "markeredgecolor") if isinstance(artist, Line2D) else ()
-        names = ("color",) if isinstance(artist, Text) else names
-        names = ("facecolor", "edgecolor") if isinstance(artist, Patch | Collection) else names
-        for name in names:
+        for name in next((names for kind, names in _COLOURED.items() if isinstance(artist, kind)), ()):
             rgba = to_rgba_array(getattr(artist, f"get_{name}")())
             for placeholder, colour in known.items():
                 mine = np.isclose(rgba[:, :3], placeholder).all(axis=1)
