@@ -8,12 +8,13 @@ import h5py
 import numpy as np
 
 
-def friedel(*arguments: str | Path) -> None:
-    """Run the command `friedel` as a user would; its failure is the bench's."""
+def friedel(*arguments: str | Path) -> str:
+    """Run the command `friedel` as a user would, and return what it says; its failure is the bench's."""
     command = [sys.executable, "-m", "friedel", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
 
 
 def simulated(folder: Path, *settings: str, seed: int = 3) -> tuple[Path, Path]:

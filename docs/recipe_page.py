@@ -3,6 +3,7 @@
 import sys
 import types
 import typing
+from collections.abc import Collection
 
 from friedel.params import Params
 from friedel.recipe import Recipe
@@ -23,20 +24,25 @@ def classes(annotation: object) -> list[type[Params]]:
     return [found for part in typing.get_args(annotation) for found in classes(part)]
 
 
-def tables(name: str, cls: type[Params], many: bool) -> str:
-    """One heading and table for a section, and for every table inside it."""
-    rows = cls.declared()
-    if not rows:
-        return ""
-    title = f"[[{name}]]" if many else f"[{name}]"
-    lines = [f"## `{title}`", "", (cls.__doc__ or "").split("\n")[0], ""]
-    lines += ["| key | default | unit, rule | meaning |", "| --- | --- | --- | --- |"]
-    for row in rows:
+def table(cls: type[Params], leave_out: Collection[str] = ()) -> str:
+    """One row a key."""
+    lines = ["| key | default | unit, rule | meaning |", "| --- | --- | --- | --- |"]
+    for row in cls.declared():
+        if row.name in leave_out:
+            continue
         default = "" if row.default is None else f"`{as_toml(row.default)}`"
         choices = row.type.replace("|", "\\|") if '"' in row.type else ""
         about = ", ".join(part for part in (row.unit, row.rule, choices) if part)
         lines.append(f"| `{row.name}` | {default} | {about} | {row.sentence} |")
-    text = "\n".join(lines) + "\n\n"
+    return "\n".join(lines) + "\n\n"
+
+
+def tables(name: str, cls: type[Params], many: bool) -> str:
+    """One heading and table for a section, and for every table inside it."""
+    if not cls.declared():
+        return ""
+    title = f"[[{name}]]" if many else f"[{name}]"
+    text = f"## `{title}`\n\n{(cls.__doc__ or '').split(chr(10))[0]}\n\n{table(cls)}"
     for key, field in cls.model_fields.items():
         text += "".join(tables(f"{name}.{key}", inner, False) for inner in classes(field.annotation))
     return text

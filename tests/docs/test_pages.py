@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import friedel
+from friedel.output_folder.files import EVALUATION, EXPORT_FILES, LOG, RECIPE, RECORD, REPORT, RESULTS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -28,6 +29,22 @@ def test_the_recipe_page_is_what_the_declarations_say():
     assert (ROOT / "docs" / "recipe.md").read_text(encoding="utf-8") == made, (
         "run `python docs/recipe_page.py > docs/recipe.md`"
     )
+
+
+@pytest.mark.parametrize(("page", "script"), [("simulation", "simulation_table"), ("output", "output_page")])
+def test_tables_within_a_page_are_what_the_code_says(page, script):
+    made = runpy.run_path(str(ROOT / "docs" / f"{script}.py"))["page"]()
+    assert (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8") == made, f"run `python docs/{script}.py`"
+
+
+def test_the_page_of_the_output_folder_has_every_file_in_it():
+    text = (ROOT / "docs" / "output.md").read_text(encoding="utf-8")
+    ours = {*RESULTS, RECIPE, RECORD, LOG, REPORT, EVALUATION}
+    assert set(re.findall(r"^\| `([\w.]+)` \|", text, re.MULTILINE)) == ours
+    exports = (ROOT / "docs" / "exports.md").read_text(encoding="utf-8")
+    for format_name, names in EXPORT_FILES.items():
+        assert f"`{format_name}`" in exports
+        assert all(f"`{name}`" in exports for name in names if not name.endswith("parquet"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

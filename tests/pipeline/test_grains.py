@@ -14,10 +14,12 @@ from friedel.errors import FriedelWarning, OutputError
 from friedel.io.setup_record import load_setup, setup_record
 from friedel.io.store import read_attributes, read_blobs, read_description, read_grains, read_pairs, read_volume
 from friedel.match import match
+from friedel.model.blobs import COLUMNS, TRUTH_COLUMNS
 from friedel.output_folder.files import CLEAN, EXPORT_FILES, RESULTS, STAGE_FILES
 from friedel.output_folder.reader import OutputFolder
 from friedel.output_folder.record import read_run_record
 from friedel.recipe import load_recipe
+from tests.documented import differences
 
 SCAN = (
     "frames=720",
@@ -68,6 +70,14 @@ def test_every_grain_is_found_where_it_is_and_none_is_invented(made, out):
     assert numbers["grains"]["misorientation_deg"]["median"] < 0.05
     assert numbers["volume"]["voxel_agreement"] > 0.9
     assert numbers["pairs"]["precision"] > 0.9
+
+
+def test_every_dataset_of_a_run_and_of_a_truth_is_documented_as_it_is(made, out):
+    for name in set(RESULTS) - {CLEAN}:
+        assert differences(out / name) == [], name
+    with h5py.File(made[1]) as truth:
+        assert {"peaks", "rejected", "voxels", "grains", "VTKHDF"} == set(truth)
+        assert {column.name for column in (*COLUMNS, *TRUTH_COLUMNS)} == set(truth["peaks"])
 
 
 def test_the_files_of_the_map_fit_together(out):

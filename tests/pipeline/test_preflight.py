@@ -1,7 +1,5 @@
 """A recipe is checked whole before the first frame is read: by run, by estimate and by the page."""
 
-import itertools
-import re
 import time
 
 import h5py
@@ -16,52 +14,8 @@ from friedel.recipe import load_recipe
 from friedel.runner import passes, preflight
 from friedel.survey import speed
 from friedel.viewer.project import Project
+from tests.mistakes import MISTAKES, RECIPE, pairs, written
 from tests.pipeline.test_bad_input import write_scan
-
-RECIPE = """
-[scan]
-frames = "s.h5"
-[preprocess]
-beam = "none"
-normalise = "none"
-half_window = 10
-half_step = 2
-[segment]
-seed_threshold = 60
-grow_min = 20
-min_size = [1, 1, 1]
-[setup]
-energy_keV = 40.0
-detector = { distance_um = 3094.0, pixel_um = 40.0, centre_px = [15.5, 11.5] }
-sample = { shape = "cylinder", radius_um = 200, height_um = 300 }
-[[phase]]
-name = "Al"
-lattice = [4.0495, 4.0495, 4.0495, 90, 90, 90]
-spacegroup = "F m -3 m"
-"""
-MISTAKES = {
-    "energy in eV": ("setup.energy_keV=40000", "if eV was meant, write 40, got 40000"),
-    "energy in MeV": ("setup.energy_keV=0.04", "if MeV was meant, write 40"),
-    "wavelength for energy": ("setup.energy_keV=0.31", "if a wavelength in Angstrom was meant, write 39.9"),
-    "lattice in nm": ("phase.0.lattice=[0.40495,0.40495,0.40495,90,90,90]", "if nm was meant, write 4.0495"),
-    "lattice in pm": ("phase.0.lattice=[404.95,404.95,404.95,90,90,90]", "if pm was meant, write 4.0495"),
-    "angles in radians": ("phase.0.lattice=[4.05,4.05,4.05,1.5708,1.5708,1.5708]", "if radians was meant"),
-    "pixel in mm": ("setup.detector.pixel_um=0.0035", "if mm was meant, write 3.5"),
-    "distance in mm": ("setup.detector.distance_um=3", "if mm was meant, write 3000"),
-    "sample in mm": ("setup.sample.radius_um=0.2", "if mm was meant, write 200"),
-    "centre off the detector": ("setup.detector.centre_px=[512,12]", "must lie on the detector of 32 × 24 pixels"),
-    "space group FCC": ("phase.0.spacegroup=FCC", 'for FCC write "F m -3 m"'),
-    "no CIF": ('phase=[{name="Al", cif="al.cif"}]', "al.cif: no such file"),
-    "families that are extinct": ("phase.0.families=[[1,0,0]]", "phase.0.families: must be reflections"),
-    "no ring on the detector": ("setup.detector.distance_um=3e6", "whose ring lies on the detector"),
-    "no sample mask": ('setup.sample={mask="mask.h5"}', "setup.sample.mask"),
-    "voxel in mm": ("reconstruct.voxel_um=0.04", "if mm was meant, write 40"),
-    "a box outside": ("segment.exclude=[[0,0,99,9]]", "segment.exclude"),
-    "a margin wider than the beam": (
-        'preprocess={beam=[2,2,12,12],margin=6,normalise="margin",half_window=10,half_step=2}',
-        "preprocess.margin: two strips must fit into the beam box, 10 px wide, got 6",
-    ),
-}
 
 
 @pytest.fixture(scope="module")
@@ -98,27 +52,22 @@ def test_a_mistake_is_refused_in_one_line_within_seconds(recipe, command, settin
     assert not (tmp_path / "out").exists()
 
 
-def test_mistakes_in_pairs_are_refused_too(recipe, command):
-    for (one, _), (other, _) in itertools.combinations(MISTAKES.values(), 2):
-        code, _, said = command("estimate", recipe, "--set", one, "--set", other)
-        assert code == 2, (one, other, said)
+def test_mistakes_in_pairs_are_refused_in_a_line_each_or_in_one(recipe, command, tmp_path):
+    for number, (one, other) in enumerate(pairs()):
+        settings = [part for name in (one, other) for part in ("--set", MISTAKES[name][0])]
+        arguments = ("estimate", recipe) if number % 4 else ("run", recipe, "-o", tmp_path / "out")
+        code, out, said = command(*arguments, *settings)
+        named = [name for name in (one, other) if MISTAKES[name][1] in said]
+        assert (code, out) == (2, ""), (one, other, said)
+        assert 1 <= said.count("\n") == len(named), (one, other, said)
+    assert not (tmp_path / "out").exists()
 
 
-def test_the_page_names_what_a_run_would_refuse(recipe, tmp_path):
-    for name in ("space group FCC", "centre off the detector", "energy in eV", "no CIF"):
-        setting, words = MISTAKES[name]
-        wrong = recipe.with_name("wrong.toml")
-        draft = RECIPE
-        key, _, value = setting.partition("=")
-        key = key.split(".")[-1]
-        if key == "phase":
-            draft = draft[: draft.index("[[phase]]")] + '[[phase]]\nname = "Al"\ncif = "al.cif"\n'
-        else:
-            quoted = f'"{value}"' if key == "spacegroup" else value
-            draft = re.sub(rf"{key} = (\[[^\]]*\]|[^,\n]*)", f"{key} = {quoted}", draft)
-        wrong.write_text(draft)
-        told = [f"{one.text} ({one.way_out})" for one in Project.open(wrong).troubles]
-        assert any(words in text for text in told), (name, told)
+def test_the_page_names_what_a_run_would_refuse_alone_and_in_pairs(recipe):
+    for names in [*((name,) for name in MISTAKES), *pairs()[::9]]:
+        wrong = written(recipe.with_name("wrong.toml"), *(MISTAKES[name][0] for name in names))
+        told = " ".join(f"{one.text} ({one.way_out})" for one in Project.open(wrong).troubles)
+        assert any(MISTAKES[name][1] in told for name in names), (names, told)
 
 
 def test_what_a_shorter_run_does_not_need_is_not_checked(recipe):

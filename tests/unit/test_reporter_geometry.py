@@ -63,8 +63,8 @@ def test_what_calibration_changed_stands_with_before_after_and_uncertainty(tmp_p
     assert "Tilt x stays: the pairs show 0.003 ± 0.007°." in geometry.caption
     assert "Left alone, since pairs do not tell: flips." in geometry.caption
     assert "+527" in gain.caption
-    assert "583" in gain.svg
-    assert "by chance 11" in gain.svg
+    assert "583" in gain.picture.svg
+    assert "by chance 11" in gain.picture.svg
 
 
 def test_a_geometry_that_stays_shows_what_the_fit_would_have_changed(tmp_path):

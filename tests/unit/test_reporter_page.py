@@ -1,11 +1,15 @@
 """What the page holds, and what becomes of it where something is missing."""
 
+import base64
+import io
 import json
 import re
 import warnings
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import pytest
+from PIL import Image as PillowImage
 
 from friedel.errors import FriedelWarning, InputError, ScanError
 from friedel.preprocess.frame_cleaner import FrameCleaner
@@ -117,6 +121,25 @@ def test_pictures_follow_light_and_dark_pages(folder):
     for picture in pictures:
         assert "width=" not in picture.split(">")[0].replace("stroke-width", "")
         assert not re.search(r"#0[0-9]0[0-9]0[0-9]", picture)
+
+
+def test_every_figure_can_be_saved_without_network_or_scripts(folder):
+    _, text = read(write_report(folder))
+    links = re.findall(r'<a class="save" href="data:image/([^;]+);base64,([^"]+)" download="([^"]+)"', text)
+    assert len(links) == len(re.findall(r"<svg", text)) == len({name for _, _, name in links})
+    for kind, code, name in links:
+        file = base64.b64decode(code)
+        if name.endswith(".png"):
+            assert kind == "png"
+            assert PillowImage.open(io.BytesIO(file)).width > 600
+            continue
+        assert (kind, name[-4:]) == ("svg+xml", ".svg")
+        drawn = ElementTree.fromstring(file)
+        assert drawn.get("width").endswith("pt")
+        assert b"var(" not in file
+        assert not re.search(rb"#0([0-9])0\1", file), "a placeholder for a colour"
+    assert {name.rpartition(".")[2] for _, _, name in links} == {"png", "svg"}
+    assert any(name == "raw-intensity-over-the-rotation.svg" for _, _, name in links)
 
 
 def test_the_same_folder_gives_the_same_page(folder):

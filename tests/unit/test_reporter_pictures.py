@@ -1,6 +1,7 @@
 """What the pictures are made from."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,12 +10,13 @@ import pytest
 from friedel.model.blobs import Reason
 from friedel.reporter.example_blob import choose_blob, crops, example_from, peak
 from friedel.reporter.facts import duration
+from friedel.reporter.frame_pictures import background_panel
 from friedel.reporter.frames import run_frames
 from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.outline import border_segments, labels_at
 from friedel.reporter.overview import maximum_projection, parts
 from friedel.reporter.pictures import pooled
-from friedel.reporter.preprocessing import histogram_panel, intensity_panel
+from friedel.reporter.preprocessing import _clean_values, histogram_panel, intensity_panel
 from friedel.reporter.segmentation import busiest_frame, threshold_panel
 from friedel.reporter.statistics import MEANINGS
 from friedel.reporter.svg_figure import short
@@ -110,6 +112,34 @@ def test_normalisation_is_called_good_only_where_the_scatter_fell(inputs):
     assert intensity_panel(worse, frames_of_run).verdict == "watch"
     steady = level + 0.01 * wave
     assert intensity_panel(replace(example, glow_before=steady, glow_after=steady), frames_of_run).verdict == "good"
+
+
+def test_what_is_masked_is_not_in_the_histogram_of_clean_values(tmp_path):
+    folder = make_folder(tmp_path / "out")
+    mask = np.zeros((48, 48), np.uint8)
+    mask[:12] = 1
+    np.save(tmp_path / "mask.npy", mask)
+    recipe = (folder / "recipe.toml").read_text()
+    (folder / "recipe.toml").write_text(
+        recipe.replace("[preprocess]", f'mask = "{tmp_path}/mask.npy"\n[preprocess]')
+    )
+    record = json.loads((folder / "run.json").read_text())
+    del record["input"]["fingerprint"]  # which the mask is part of
+    (folder / "run.json").write_text(json.dumps(record))
+    masked = ReportInputs.open(folder)
+    frames, values = _clean_values(masked, run_frames(masked), None)
+    outside = mask == 0
+    outside[masked.beam.slices] = False
+    assert len(values) == frames * np.count_nonzero(outside)
+    assert np.mean(np.abs(values) < 0.05) < 2 * 0.05 * np.mean(np.abs(values) < 1), "no spike at zero"
+
+
+def test_backgrounds_are_named_by_frames_of_the_scan(inputs):
+    frames_of_run = run_frames(inputs)
+    named = re.findall(r"of frames (\d+)–(\d+)", background_panel(frames_of_run).picture.svg)
+    assert inputs.backgrounds.centres[-1] == frames_of_run.scan.shape[0] == 40, "its window reaches past the end"
+    assert [tuple(map(int, ends)) for ends in named] == [(0, 2), (21, 23)]
+    assert "of frame 39" in background_panel(frames_of_run).picture.svg
 
 
 def in_units_of_the_noise(folder, noise="local"):

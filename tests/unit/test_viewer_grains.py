@@ -201,6 +201,18 @@ def test_a_folder_without_grains_says_so_and_still_tells_its_spots(tmp_path):
         voxel_facts(facts, 0, 0, 0)
 
 
+def test_a_spot_on_the_seam_of_a_full_turn_is_on_a_frame_of_the_scan(out, monkeypatch):
+    blobs = read_blobs(out / "blobs.h5")
+    frames = blobs.shape[0]
+    unwrapped = np.linspace(-2.6, frames + 2.6, len(blobs.reason))
+    turned = replace(blobs, wrapped=True, columns={**blobs.columns, "frame": unwrapped})
+    monkeypatch.setattr(OutputFolder, "blobs", turned)
+    shown = GrainFacts(OutputFolder(out)).spots[:, SPOT_COLUMNS.index("frame")]
+    nearest = np.floor(shown + 0.5)  # as a browser rounds
+    assert set(nearest) <= set(range(frames))
+    np.testing.assert_array_equal(nearest, np.floor(unwrapped[: len(blobs)] + 0.5) % frames)
+
+
 def test_an_empty_folder_answers_with_nothing(tmp_path):
     facts = GrainFacts(OutputFolder(tmp_path))
     assert facts.spots.shape == (0, len(SPOT_COLUMNS))

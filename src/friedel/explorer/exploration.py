@@ -125,7 +125,7 @@ class Exploration:
         """
         resegmenter = self._resegmenter()
         middle = self._pass.sub_volume(self.scan.shape[0] // 2)
-        return histogram(resegmenter, self.params, middle.frames)
+        return histogram(resegmenter, self.params, middle.frames, middle.scan_state.value_step)
 
     def elbow(self) -> Elbow:
         """Seeds and blobs of the whole scan with other seed thresholds, all other parameters being the same."""

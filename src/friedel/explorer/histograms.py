@@ -7,6 +7,7 @@ import numpy as np
 from friedel.explorer.resegmenter import Resegmenter
 from friedel.model.arrays import AnyArray, Floats, Frames
 from friedel.model.blobs import BlobTable
+from friedel.preprocess.value_steps import between_values, spread_over_steps
 from friedel.segment import SegmentParams
 from friedel.segment.bright import FrameThreshold
 
@@ -55,17 +56,24 @@ class Histogram(NamedTuple):
     noise: Floats
 
 
-def histogram(resegmenter: Resegmenter, params: SegmentParams, frames: Frames) -> Histogram:
+def histogram(
+    resegmenter: Resegmenter, params: SegmentParams, frames: Frames, step: float | None = None
+) -> Histogram:
     """Voxels by value in the unit of the thresholds.
 
     Above the floor of what was collected they are counted, below it they are like those of `frames`
     [frame, row, col], clean frames of the scan. The moving median makes noise symmetric about 0, and spots are only
-    above: what lies below 0 shows the noise.
+    above: what lies below 0 shows the noise. Where clean values are multiples of `step` counts, edges lie between
+    them; where each is over the noise of its pixel, those of the probe lie anywhere in their step.
     """
-    bright, probe = resegmenter.bright(), _probe_voxels(frames, resegmenter.frame_threshold)
+    in_counts = resegmenter.frame_threshold.noise is None
+    bright, probe = (
+        resegmenter.bright(),
+        _probe_voxels(frames, resegmenter.frame_threshold, None if in_counts else step),
+    )
     scale = resegmenter.voxels / max(len(probe), 1)
     top = max(float(bright.level.max(initial=0.0)), float(probe.max(initial=0.0)), 10 * resegmenter.sigma)
-    edges = _edges(LOWEST * resegmenter.sigma, bright.floor, top)
+    edges = between_values(_edges(LOWEST * resegmenter.sigma, bright.floor, top), step if in_counts else None)
     low = edges[:-1] < bright.floor
     counts = np.histogram(probe, edges)[0] * scale
     counts[~low] = np.histogram(bright.level, edges)[0][~low]
@@ -81,15 +89,15 @@ def _edges(first: float, floor: float, top: float) -> Floats:
     return np.concatenate([below, above])
 
 
-def _probe_voxels(frames: Frames, frame_threshold: FrameThreshold) -> AnyArray:
-    """Levels at some voxels, evenly spread, left-out pixels and what is not a number aside."""
+def _probe_voxels(frames: Frames, frame_threshold: FrameThreshold, step: float | None) -> AnyArray:
+    """Levels at some voxels, evenly spread, left-out pixels and what is not a number aside; over their `step`."""
     inside = np.flatnonzero(~frame_threshold.left_out.ravel())
     flat = frames.reshape(len(frames), -1)
-    step = max(len(frames) * len(inside) // PROBE_VOXELS, 1)
+    stride = max(len(frames) * len(inside) // PROBE_VOXELS, 1)
     parts = []
     for k, frame in enumerate(flat):
-        pixels = inside[k % step :: step]
-        values = frame[pixels]
+        pixels = inside[k % stride :: stride]
+        values = spread_over_steps(frame[pixels], step)
         parts.append(values if frame_threshold.noise is None else values / frame_threshold.noise.ravel()[pixels])
     found = np.concatenate(parts) if parts else np.empty(0, np.float32)
-    return found[np.isfinite(found)]
+    return np.asarray(found[np.isfinite(found)])

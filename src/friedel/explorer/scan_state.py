@@ -63,6 +63,11 @@ class ScanState:
         """Clean values and backgrounds are multiples of it; None in float32."""
         return self.cleaner.quantum
 
+    @property
+    def value_step(self) -> float | None:
+        """What most clean values are multiples of; None where there is no such step."""
+        return self.cleaner.value_step
+
     def background_at(self, index: int, row: int, col: int) -> float | None:
         """One pixel of a background in counts; None as long as it is not known."""
         if not self.backgrounds.known(index):

@@ -89,6 +89,16 @@ class FrameCleaner:
         """Clean values and backgrounds are multiples of it, in counts; None in float32."""
         return None if self.fixed_point is None else 0.5 / self.baseline.scale
 
+    @property
+    def value_step(self) -> float | None:
+        """What most clean values are multiples of, in counts: a count of the camera, a fixed-point unit if larger.
+
+        None where there is no such step: float32 arithmetic on frames that are not whole numbers.
+        """
+        counts = 1.0 if self.scan.frames.dtype.kind in "iu" else 0.0
+        unit = 0.0 if self.fixed_point is None else 1.0 / self.baseline.scale
+        return max(counts, unit) or None
+
     def background_of(self, frame: int) -> int:
         """Number of the background that belongs to a frame."""
         return frame // self.params.step

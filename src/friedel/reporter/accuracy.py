@@ -38,7 +38,7 @@ def _scores(blobs: Mapping[str, Any]) -> Panel:
         f"{blobs['result']:,} blobs against {blobs['truth']:,} true spots, matched one to one by the overlap of "
         f"their voxels. F1 at IoU 0.5 is {f1:.3f}; panoptic quality {blobs['pq']:.3f}; {blobs['splits']} spots are "
         f"split, {blobs['merges']} blobs merge spots.",
-        sheet.svg,
+        sheet.picture,
         span=3,
         verdict="good" if f1 >= 0.8 else "watch",
     )
@@ -65,7 +65,7 @@ def _by_snr(blobs: Mapping[str, Any]) -> Panel:
         "Recall against signal-to-noise",
         "The part of the true spots that was found, by how far their peak stands above the noise. Good: near 1 "
         "from 5 sigma on. Below the thresholds nothing can be found.",
-        sheet.svg,
+        sheet.picture,
         span=3,
     )
 

@@ -43,7 +43,7 @@ def _sizes(description: Description) -> Panel:
         "Diameter of the sphere of the same volume; strong colour: grains that the sample's surface does not cut. "
         f"Median {np.median(diameter) if len(diameter) else 0:.3g} µm (dashed), {np.mean(neighbours):.1f} "
         "neighbours each. Bad: a crowd of tiny grains, which are often sub-grains of others.",
-        sheet.svg,
+        sheet.picture,
         span=2,
     )
 
@@ -81,7 +81,7 @@ def _misorientations(inputs: ReportInputs, grains: GrainTable, description: Desc
         f"Misorientation of {len(angle):,} boundaries by area, and what crystals without texture would have (for "
         f"cubic ones Mackenzie's curve). {100 * low:.0f} % lie below {LOW_ANGLE_DEG:g}°. A peak at 60° in cubic "
         "metals is twins; one near 0 is a grain found twice, or subgrains.",
-        sheet.svg,
+        sheet.picture,
         span=2,
     )
 
@@ -103,6 +103,6 @@ def _schmid(description: Description) -> Panel:
         "Which grains slip first",
         f"Largest Schmid factor for a load along [{axis}] of the sample, against size; 0.5 is the most there can "
         f"be. {soft} grains above 0.49 yield first. Plane and direction of every grain's system: grains.h5.",
-        sheet.svg,
+        sheet.picture,
         span=2,
     )

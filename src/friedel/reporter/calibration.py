@@ -93,7 +93,7 @@ def _gain(look: Look) -> Panel:
         f"Pairs over the null: {more:+,.0f}, where {noise:,.0f} is one standard deviation of the counts. Same "
         "tolerances for both, those of the fit. Grey: with omega scrambled. A geometry is changed only for clearly "
         "more pairs than chance adds.",
-        sheet.svg,
+        sheet.picture,
         span=2,
     )
 

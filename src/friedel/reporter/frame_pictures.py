@@ -38,14 +38,14 @@ def frame_panels(inputs: ReportInputs, frames_of_run: RunFrames, frame: int) -> 
             f"Frame {frame}, raw",
             f"{boxes}Good: the box encloses the beam, and the sample never shadows the margin. Bad: beam outside "
             "the box, a shadow in the margin.",
-            before.svg,
+            before.picture,
             span=3,
         ),
         Panel(
             f"Frame {frame}, clean",
             f"The same frame after {_steps(inputs, frames_of_run)}: spots are what is left. "
             "Good: flat between them, right up to the beam. Bad: rings, streaks, a halo.",
-            after.svg,
+            after.picture,
             span=3,
         ),
     ]
@@ -83,7 +83,7 @@ def background_panel(frames_of_run: RunFrames) -> Panel | None:
         axes = sheet.axes(1, len(images) + 1)
         for ax, image, number in zip(axes, images, numbers, strict=False):
             shown = show_image(ax, image - low, cmap=FRAME_MAP, norm=scale)
-            ax.set_title(f"around frame {backgrounds.centres[number]}")
+            ax.set_title("of " + _frames_of(number, frames_of_run))
         colour_ramp(sheet, axes[: len(images)], shown, f"counts above {low:.0f}", length=0.32)
         shown = show_image(axes[-1], drift, cmap=DRIFT_MAP, vmin=-reach, vmax=reach)
         axes[-1].set_title("last minus first")
@@ -96,5 +96,12 @@ def background_panel(frames_of_run: RunFrames) -> Panel | None:
         f"{len(backgrounds)} images, one moving median per pixel. The glow falls off around the beam; what turns "
         f"with the sample shows in the difference, within {short(reach)} counts for 98 % of the pixels. Good: "
         "smooth, no spots in it. Bad: spots burnt in, which are then missing from the clean frames.",
-        sheet.svg,
+        sheet.picture,
     )
+
+
+def _frames_of(background: int, frames_of_run: RunFrames) -> str:
+    """The frames that a background was subtracted from; its window reaches beyond them."""
+    step, count = frames_of_run.cleaner.params.step, frames_of_run.scan.shape[0]
+    first, last = background * step, min((background + 1) * step, count) - 1
+    return f"frames {first}–{last}" if last > first else f"frame {first}"

@@ -37,6 +37,12 @@ class RunFrames:
         """As segmentation saw it, in counts [row, col]; 0 where there is no number."""
         return np.nan_to_num(self.cleaner.clean(frame, crop), copy=False)
 
+    def known(self, frame: int) -> Image:
+        """Clean values of a frame in counts [row, col], NaN where nothing is known: masked, or not a number."""
+        clean = self.cleaner.clean(frame)
+        clean[self.scan.mask] = np.nan
+        return clean
+
     def window(self, around: int, frames: int) -> tuple[int, int]:
         """At most that many frames around one, fewer where they would be too many bytes to read again."""
         count, rows, cols = self.scan.shape

@@ -62,7 +62,7 @@ def spots_panel(inputs: ReportInputs, blobs: BlobTable, grains: GrainTable) -> P
         f"Every pixel's brightest spot in the colour of its grain; grey belongs to none. {100 * share:.0f} % of "
         f"the {len(blobs):,} blobs have a grain; rings that are not in use are grey too. Good: colours mixed all "
         "over. Bad: bright grey spots among coloured ones (a grain that was not found, another phase).",
-        sheet.svg,
+        sheet.picture,
         span=3,
     )
 
@@ -105,7 +105,7 @@ def _completeness(grains: GrainTable) -> Panel:
         "How complete they are",
         "Spots found over spots expected on the detector. Grey: what the same search reaches by chance on average; "
         f"dashed: what chance does not reach. Good: a narrow hump, far to the right. The least has {low:.2f}.",
-        sheet.svg,
+        sheet.picture,
         span=2,
         verdict="good" if beyond else "watch",
     )
@@ -133,7 +133,7 @@ def _eta_omega(inputs: ReportInputs, grains: GrainTable) -> Panel:
         "Every spot of every grain, in the grain's colour: eta is the angle on the ring, omega the rotation; "
         "crosses are pairs without a grain. Good: evenly filled, with gaps only at eta = 0 and ±180° (the rotation "
         "axis). Bad: empty bands (a shadow, a missing part of the scan), dense clumps, or many crosses.",
-        sheet.svg,
+        sheet.picture,
         span=4,
     )
 
@@ -170,7 +170,7 @@ def _residuals(grains: GrainTable) -> Panel:
         f"{spread[1]:.2g} px, {spread[2]:.2g} px (robust). The outermost "
         "bars hold all beyond: cut or merged blobs. Good: narrow, about zero; the dashed line is the median. "
         "Bad: a median away from zero or two humps: the geometry is off, calibrate.",
-        sheet.svg,
+        sheet.picture,
     )
 
 

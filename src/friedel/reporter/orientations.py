@@ -72,7 +72,7 @@ def orientation_panel(inputs: ReportInputs, grains: GrainTable, row: int, diamet
         f"dot is the grain's. Right: where the {{{hkl}}} plane normals point, looking down z, colours of z. "
         f"{random}Clusters are a texture, or grains found twice; many dots in one corner of a map that should be "
         "random: check the lattice.",
-        sheet.svg,
+        sheet.picture,
     )
 
 

@@ -38,7 +38,7 @@ def projection_panel(inputs: ReportInputs) -> Panel | None:
         f"Maximum over all {frames} frames of what belongs to the {len(blobs):,} kept blobs; the colour says at "
         "which omega. Spots of one reflection family lie on a ring around the beam. Good: crisp single-coloured "
         "spots, evenly around. Bad: arcs or patches of one colour (glow that was not removed), empty sides.",
-        sheet.svg,
+        sheet.picture,
         span=4,
     )
 

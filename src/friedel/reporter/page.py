@@ -51,7 +51,7 @@ def render(inputs: ReportInputs) -> str:
         sections = _sections(inputs, None)
     here = files("friedel.reporter")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["own_ids"] = own_ids
+    environment.filters |= {"own_ids": own_ids, "file_name": file_name}
     template = environment.from_string((here / "page.html.j2").read_text(encoding="utf-8"))
     return template.render(
         css=(here / "page.css").read_text(encoding="utf-8"),
@@ -84,6 +84,11 @@ def own_ids(svg: str, prefix: str) -> str:
     svg = re.sub(r'\sid="([^"]+)"', renamed, svg)
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", svg)
     return re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', svg)
+
+
+def file_name(title: str, scan: str) -> str:
+    """What a figure of a scan is called when it is saved, without its ending."""
+    return "-".join(re.findall(r"[a-z0-9]+", f"{scan.removesuffix('.h5')} {title}".lower()))
 
 
 def _hero(inputs: ReportInputs) -> Panel | None:

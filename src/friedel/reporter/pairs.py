@@ -61,7 +61,7 @@ def _two_theta(inputs: ReportInputs, pairs: PairTable) -> Panel:
         "Free of where the grain lies, so that every pair stands on a line of its lattice (dashed, named). Good: "
         "all lines in use are there, each with its multiplicity's share. Bad: an empty line, or lines beside the "
         "dashed ones: distance, energy or lattice is off.",
-        sheet.svg,
+        sheet.picture,
         span=4,
     )
 
@@ -140,6 +140,6 @@ def _residuals(pairs: PairTable) -> list[Panel]:
             "Dashed: what a typical pair was allowed (each has its own tolerance; the outermost bars hold all "
             "beyond). Good: narrow humps about zero, far from the dashed lines. Bad: a hump beside zero (distance, "
             f"energy, centre), a flat floor (pairs by chance), edges cut by the tolerance. Medians: {medians}.",
-            sheet.svg,
+            sheet.picture,
         )
     ]

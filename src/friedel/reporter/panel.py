@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from friedel.reporter.picture import Picture
+
 Verdict = Literal["", "good", "watch"]
 
 
@@ -12,7 +14,7 @@ class Panel:
 
     title: str
     caption: str
-    svg: str = ""
+    picture: Picture | None = None
     table: "Table | None" = None
     span: int = 6
     verdict: Verdict = ""

@@ -3,8 +3,9 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from friedel.model.arrays import AnyArray, Floats
+from friedel.model.arrays import AnyArray, Floats, Image
 from friedel.preprocess.noise import robust_sigma
+from friedel.preprocess.value_steps import spread_over_steps
 from friedel.reporter.example_blob import ExampleBlob
 from friedel.reporter.frames import RunFrames
 from friedel.reporter.inputs import ReportInputs
@@ -43,7 +44,7 @@ def intensity_panel(example: ExampleBlob, frames_of_run: RunFrames) -> Panel:
     if not normalised:
         judged, told = "", f"Normalisation is off; the glow outside the beam scatters by {before:.2f} %."
     return Panel(
-        "Intensity over the rotation", told + judged, sheet.svg, span=3, verdict=verdict if normalised else ""
+        "Intensity over the rotation", told + judged, sheet.picture, span=3, verdict=verdict if normalised else ""
     )
 
 
@@ -94,7 +95,7 @@ def course_panel(inputs: ReportInputs, example: ExampleBlob, frames_of_run: RunF
         told = (
             "Its counts over the rotation; no background was taken away. Above, the tops of the spots are cut off."
         )
-    return Panel(f"One pixel, row {example.row}, column {example.col}", told, sheet.svg, span=3)
+    return Panel(f"One pixel, row {example.row}, column {example.col}", told, sheet.picture, span=3)
 
 
 def histogram_panel(inputs: ReportInputs, frames_of_run: RunFrames) -> Panel | None:
@@ -102,17 +103,10 @@ def histogram_panel(inputs: ReportInputs, frames_of_run: RunFrames) -> Panel | N
 
     None where no pixel is left to show.
     """
-    frames = np.unique(np.linspace(0, frames_of_run.scan.shape[0] - 1, HISTOGRAM_FRAMES).astype(int))
-    outside = ~frames_of_run.scan.mask
-    if inputs.beam is not None:
-        outside[inputs.beam.slices] = False
     noise = inputs.noise
-    if noise is not None:
-        outside &= np.isfinite(noise) & (noise > 0)
-    if not outside.any():
+    frames, values = _clean_values(inputs, frames_of_run, noise)
+    if not len(values):
         return None
-    unit = np.float32(1) if noise is None else noise[outside]
-    values = np.concatenate([frames_of_run.clean(int(frame))[outside] / unit for frame in frames])
     segment = inputs.segment
     given = (None, None) if segment is None else (segment.seed_threshold, segment.grow_min)
     if noise is None:
@@ -127,14 +121,38 @@ def histogram_panel(inputs: ReportInputs, frames_of_run: RunFrames) -> Panel | N
         axes = sheet.axes()[0]
         _draw_histogram(axes, values, sigma, {"t": (floor, BLUE), "T": (threshold, WARM)})
         axes.set_xlabel(f"clean value / {kind}")
+    step = frames_of_run.cleaner.value_step
+    spread = f"Values come in steps of {short(step)} counts and are drawn spread over them. " if step else ""
     told, verdict = _clear_of_noise(values, sigma, threshold, floor)
     return Panel(
         "Clean values and thresholds",
-        f"{len(frames)} frames, evenly spaced, outside the beam. Noise is the hump around zero (grey band: "
-        f"{named}), spots are the tail. {told}",
-        sheet.svg,
+        f"{frames} frames, evenly spaced, outside the beam and what is masked. Noise is the hump around zero (grey "
+        f"band: {named}), spots are the tail. {spread}{told}",
+        sheet.picture,
         verdict=verdict,
     )
+
+
+def _clean_values(inputs: ReportInputs, frames_of_run: RunFrames, noise: Image | None) -> tuple[int, AnyArray]:
+    """How many frames were looked at, and their values outside the beam, over `noise` [row, col] where it is given.
+
+    Frames that were not recorded, masked pixels and voxels without a number count for nothing. Values come in
+    steps, of a count for most cameras: each lies somewhere in its own.
+    """
+    scan = frames_of_run.scan
+    recorded = np.setdiff1d(np.arange(scan.shape[0]), [f for gap in scan.gaps for f in range(*gap)])
+    places = np.linspace(0, len(recorded) - 1, HISTOGRAM_FRAMES).astype(int)
+    frames = recorded[np.unique(places)] if len(recorded) else recorded
+    outside = ~scan.mask
+    if inputs.beam is not None:
+        outside[inputs.beam.slices] = False
+    if noise is not None:
+        outside &= np.isfinite(noise) & (noise > 0)
+    values = np.concatenate([*(frames_of_run.known(int(f))[outside] for f in frames), np.empty(0, np.float32)])
+    values = spread_over_steps(values, frames_of_run.cleaner.value_step)
+    if noise is not None:
+        values = values / np.tile(noise[outside], len(frames))
+    return len(frames), values[np.isfinite(values)]
 
 
 def _clear_of_noise(
@@ -157,7 +175,7 @@ def _draw_histogram(
     axes: Axes, values: AnyArray, sigma: float, levels: dict[str, tuple[float | None, str]]
 ) -> None:
     known = [level for level, _ in levels.values() if level is not None and np.isfinite(level)]
-    high = max(float(np.nanmax(values)), 20 * sigma, *(2 * level for level in known)) * 1.05
+    high = max(float(values.max()), 20 * sigma, *(2 * level for level in known)) * 1.05
     edges = np.sinh(np.linspace(np.arcsinh(-8), np.arcsinh(high / sigma), 180)) * sigma
     counts, _ = np.histogram(values, edges)
     axes.stairs(counts / np.diff(edges), edges, color=BLUE, fill=True, alpha=0.25, lw=0)

@@ -61,7 +61,7 @@ def threshold_panel(inputs: ReportInputs, example: ExampleBlob, blobs: BlobTable
         f"in 3D, through neighbours at or above t = {short(grown)}{_where(inputs)}. "
         "Left along x, right along the rotation. Good: the grown part ends where the spot does. Bad: it stops on "
         "a slope (t too high) or runs on into the noise (t too low).",
-        sheet.svg,
+        sheet.picture,
     )
 
 
@@ -110,7 +110,7 @@ def strip_panel(inputs: ReportInputs, example: ExampleBlob, frames_of_run: RunFr
         "The same blob, frame by frame",
         "Clean frames around the spot; the line is the border of what was taken (thin: other blobs). A blob is one "
         "connected body in (x, y, rotation). Good: the outline follows the spot and closes before and after it.",
-        sheet.svg,
+        sheet.picture,
     )
 
 
@@ -131,7 +131,7 @@ def outlined_panel(inputs: ReportInputs, frames_of_run: RunFrames, blobs: BlobTa
         f"{len(np.unique(labels)) - 1} blobs have voxels on this frame. Good: every spot that you see is outlined, "
         "and each has one outline. Bad: spots without (T too high), outlines around nothing (T too low), one "
         "outline around two spots (t too low).",
-        sheet.svg,
+        sheet.picture,
         span=3,
     )
 
@@ -157,7 +157,7 @@ def section_panel(inputs: ReportInputs, example: ExampleBlob, blobs: BlobTable) 
         f"The same {count} frames cut open: the rotation runs downwards. A spot lasts as long as its grain stays "
         "in the Bragg condition, so spots are short here. Good: compact islands. Bad: long vertical streaks, which "
         "are background that moves too slowly for the median, or bad pixels.",
-        sheet.svg,
+        sheet.picture,
     )
 
 

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 
 from friedel.model.arrays import AnyArray
 from friedel.model.blobs import FLAG_MEANINGS, BlobTable, Reason
+from friedel.preprocess.value_steps import spread_over_steps
 from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.panel import Panel, Table
 from friedel.reporter.svg_figure import BLUE, INK, TEAL, WARM, SvgFigure, plain_numbers, short
@@ -44,7 +45,7 @@ def size_panel(inputs: ReportInputs, blobs: BlobTable) -> Panel:
                 if limit is not None and 0 < limit[number] <= top:
                     ax.axvline(limit[number], color=INK, lw=1, ls=(0, (4, 3)))
             ax.set_xlabel(name)
-        _log_histogram(axes[3], blobs["Number_of_pixels"], TEAL)
+        _log_histogram(axes[3], blobs["Number_of_pixels"], TEAL, step=1.0)
         axes[3].set_xlabel("voxels")
         axes[0].set_ylabel("blobs")
     voxels = np.percentile(blobs["Number_of_pixels"], [10, 50, 90])
@@ -53,7 +54,7 @@ def size_panel(inputs: ReportInputs, blobs: BlobTable) -> Panel:
         f"Boxes in x, y and along the rotation, and voxels (10 %, median, 90 %: {', '.join(map(short, voxels))}). "
         "Dashed: size limits within the plot. Good: humps away from the limits. Bad: a pile at a limit, which cuts "
         "real spots, or at one pixel and one frame, which is noise.",
-        sheet.svg,
+        sheet.picture,
     )
 
 
@@ -70,7 +71,7 @@ def intensity_panel(blobs: BlobTable) -> Panel:
         "How bright they are",
         "Integrated intensity, and the brightest voxel. Good: a hump that falls off on the dim side before the "
         "threshold. Bad: the dim side cut off steeply: weak spots lie below T.",
-        sheet.svg,
+        sheet.picture,
         span=3,
     )
 
@@ -88,7 +89,7 @@ def rotation_panel(blobs: BlobTable) -> Panel:
         "When they fire",
         "Kept blobs over the rotation. Good: even, apart from crystal symmetry and chance. Bad: gaps or a trend, "
         "which point to a beam loss or a sample that leaves the beam.",
-        sheet.svg,
+        sheet.picture,
         span=3,
     )
 
@@ -123,12 +124,13 @@ def flag_panel(blobs: BlobTable) -> Panel:
     )
 
 
-def _log_histogram(axes: Axes, values: AnyArray, colour: str) -> None:
+def _log_histogram(axes: Axes, values: AnyArray, colour: str, step: float | None = None) -> None:
+    """Counts in even steps of the logarithm; values that come in steps share them, so that no comb shows."""
     positive = values[values > 0]
     if len(positive):
         ends = np.log10(positive.min()), np.log10(positive.max() * 1.001 + 1e-9)
         edges = np.logspace(ends[0], max(ends[1], ends[0] + 0.1), 41)
-        axes.stairs(*np.histogram(positive, edges), fill=True, color=colour, alpha=0.75)
+        axes.stairs(*np.histogram(spread_over_steps(positive, step), edges), fill=True, color=colour, alpha=0.75)
         axes.set_xscale("log")
     axes.minorticks_off()
     axes.xaxis.set_major_formatter(plain_numbers())

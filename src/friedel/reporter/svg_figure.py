@@ -15,17 +15,37 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.collections import Collection
+from matplotlib.colors import LinearSegmentedColormap, to_rgb, to_rgba_array
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter
 from PIL import Image as PillowImage
+
+from friedel.reporter.picture import Picture
 
 INK, SOFT, LINE, CARD = "#010101", "#020202", "#030303", "#040404"
 BLUE, WARM, TEAL = "#050505", "#060606", "#070707"
 _VARIABLES = {
     INK: "--ink", SOFT: "--soft", LINE: "--line", CARD: "--card", BLUE: "--blue", WARM: "--warm", TEAL: "--teal",
 }  # fmt: skip
+_ON_PAPER = {
+    INK: "#16202b", SOFT: "#55606c", LINE: "#d8d8d4", CARD: "#ffffff", BLUE: "#1a63b5", WARM: "#b85505",
+    TEAL: "#0c7c78",
+}  # fmt: skip
+"""What stands for the placeholders in a figure that is saved."""
+_COLOURED: dict[Any, tuple[str, ...]] = {
+    Line2D: ("color", "markerfacecolor", "markeredgecolor"),
+    Text: ("color",),
+    Patch: ("facecolor", "edgecolor"),
+    Collection: ("facecolor", "edgecolor"),
+}
+_PNG_DPI = 144
+_LEVELS_OFF = 3
+"""Of 255, what nobody sees."""
 ON_IMAGE_BOX, ON_IMAGE_MARGIN, ON_IMAGE_BLOB = "#ff6fb1", "#ffb454", "#5ce1e6"
 """Overlays on images, which are dark on either page."""
 
@@ -51,7 +71,7 @@ _drawing = threading.RLock()
 
 
 class SvgFigure:
-    """A figure under way: `with SvgFigure(width, height) as sheet: axes = sheet.axes()[0] ...`, then `sheet.svg`.
+    """A figure under way: `with SvgFigure(width, height) as sheet: axes = sheet.axes()[0] ...`; `sheet.picture`.
 
     `width` and `height` are in units of the page's pixels at its full size; `crop` cuts off what stays empty,
     for images, whose shape is given.
@@ -60,7 +80,7 @@ class SvgFigure:
     def __init__(self, width: float, height: float, *, crop: bool = False) -> None:
         self._size = width / 72, height / 72
         self._crop = crop
-        self.svg = ""
+        self.picture: Picture
 
     def __enter__(self) -> Self:
         _drawing.acquire()
@@ -76,7 +96,7 @@ class SvgFigure:
     ) -> None:
         try:
             if kind is None:
-                self.svg = _svg(self.figure, crop=self._crop)
+                self.picture = _picture(self.figure, crop=self._crop)
         finally:
             self._context.__exit__(None, None, None)
             _drawing.release()
@@ -99,6 +119,55 @@ def plain_numbers() -> FuncFormatter:
     return FuncFormatter(lambda value, _: short(value))
 
 
+def _picture(figure: Figure, *, crop: bool) -> Picture:
+    """Lines and text are saved as SVG, images as PNG: not every program reads those in an SVG."""
+    svg = _svg(figure, crop=crop)
+    inside = svg
+    for placeholder, variable in _VARIABLES.items():
+        inside = inside.replace(placeholder, f"var({variable})")
+    if "<image" in svg:
+        return Picture(inside, _png(figure, crop=crop), "png")
+    return Picture(inside, _on_paper(svg), "svg")
+
+
+def _on_paper(svg: str) -> bytes:
+    """A file of its own: with a size, a type, a ground and colours."""
+    for placeholder, colour in _ON_PAPER.items():
+        svg = svg.replace(placeholder, colour)
+    box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+    size = f' width="{box[1]}pt" height="{box[2]}pt"' if box else ""
+    head = f'<svg{size} font-family="Helvetica, Arial, sans-serif"'
+    svg = svg.replace("<svg", head, 1).replace(">", '><rect width="100%" height="100%" fill="#ffffff"/>', 1)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{svg}\n'.encode()
+
+
+def _png(figure: Figure, *, crop: bool) -> bytes:
+    _recolour(figure)
+    drawn, target = io.BytesIO(), io.BytesIO()
+    figure.savefig(
+        drawn, format="png", dpi=_PNG_DPI, facecolor="white", bbox_inches="tight" if crop else None, pad_inches=0.03
+    )
+    image = PillowImage.open(drawn).convert("RGB")
+    indexed = image.quantize(256)  # half as large, and the same where one colour map has drawn it
+    off = np.abs(np.asarray(indexed.convert("RGB"), np.int16) - np.asarray(image, np.int16)).max(axis=-1)
+    (indexed if np.percentile(off, 99) <= _LEVELS_OFF else image).save(target, "PNG", optimize=True)
+    return target.getvalue()
+
+
+def _recolour(figure: Figure) -> None:
+    """Put the colours of paper in place of the placeholders, in everything that is drawn."""
+    known = {to_rgb(placeholder): to_rgb(colour) for placeholder, colour in _ON_PAPER.items()}
+
+    for artist in figure.findobj():
+        for name in next((names for kind, names in _COLOURED.items() if isinstance(artist, kind)), ()):
+            rgba = to_rgba_array(getattr(artist, f"get_{name}")())
+            for placeholder, colour in known.items():
+                mine = np.isclose(rgba[:, :3], placeholder).all(axis=1)
+                if mine.any():
+                    rgba[mine, :3] = colour
+                    getattr(artist, f"set_{name}")(rgba if isinstance(artist, Collection) else tuple(rgba[0]))
+
+
 def _svg(figure: Figure, *, crop: bool) -> str:
     target = io.StringIO()
     plain = {"Date": None, "Creator": None}  # the same picture is the same text
@@ -118,8 +187,6 @@ def _svg(figure: Figure, *, crop: bool) -> str:
     text = re.sub(r'(<svg[^>]*?) (?:width="[^"]*pt"|height="[^"]*pt")', r"\1", text)
     text = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", text)
     text = re.sub(r'data:image/png;base64,\s*([^"]+)"', _as_webp, text)
-    for placeholder, variable in _VARIABLES.items():
-        text = text.replace(placeholder, f"var({variable})")
     return re.sub(r">\s+<", "><", text)
 
 

@@ -11,6 +11,7 @@ from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.map_rendering import render_map, view_axes
 from friedel.reporter.orientations import draw_keys
 from friedel.reporter.panel import Panel
+from friedel.reporter.picture import Picture
 from friedel.reporter.svg_figure import INK, SOFT, SvgFigure, short
 
 LINES = "#12161d"
@@ -44,7 +45,7 @@ def solid_panel(inputs: ReportInputs, grains: GrainTable, volume: GrainVolume) -
         f"{len(grains)} grains in {' × '.join(short(float(s)) for s in sizes)} µm, voxels of {volume.voxel_um:g} "
         f"µm, a corner cut away. {colour}; z is the rotation axis. Surfaces are smoothed over a voxel for the "
         "picture only. Good: compact grains that meet in smooth faces. Bad: crumbs, shells, needles.",
-        sheet.svg,
+        sheet.picture,
         span=4,
     )
 
@@ -95,7 +96,7 @@ def slice_panels(inputs: ReportInputs, grains: GrainTable, volume: GrainVolume) 
             f"The same slices. {100 * known[Status.MEASURED]:.1f} % of the map was measured, "
             f"{100 * known[Status.CONTESTED]:.1f} % claimed by two grains and given to the denser one, "
             f"{100 * known[Status.DILATED]:.1f} % filled from beside. Good: thin seams along boundaries. Bad: wide "
-            "patches of violet, which is a grain that is missing.",
+            "patches of grey, which is a grain that is missing.",
             status,
             verdict="good" if open_share < 0.1 else "watch",
         ),
@@ -108,7 +109,7 @@ def _rgb(colour: str) -> AnyArray:
 
 def _slices(
     volume: GrainVolume, colour: AnyArray, keyed: ReportInputs | None, legend: dict[Status, float] | None = None
-) -> str:
+) -> Picture:
     """x-y, x-z and y-z through the middle, to one scale."""
     depth, rows, cols = volume.grain_id.shape
     cuts = (
@@ -145,7 +146,7 @@ def _slices(
             handles = [Patch(color=STATUS_COLOURS[status]) for status in legend]
             names = [f"{status.name.lower()}\n{100 * share:.1f} %" for status, share in legend.items()]
             parts[3].legend(handles, names, loc="center", borderpad=0, labelspacing=1.2, handlelength=1)
-    return sheet.svg
+    return sheet.picture
 
 
 def _between(axes: Axes, label: AnyArray, box: tuple[float, float, float, float]) -> None:

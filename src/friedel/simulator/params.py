@@ -67,7 +67,9 @@ class LightParams(Params):
     beam_below_px: float = parameter(3.0, "How far it reaches above and below the sample.", unit="px", ge=0)
     extinction: float = parameter(1.0, "Part of a spot's light that is missing from the direct beam.", ge=0, le=1)
     glow_counts: float = parameter(300.0, "Glow at the centre, falling off radially.", unit="counts", ge=0)
-    glow_radius_px: float = parameter(0.0, "Where the glow has fallen to 1/e; 0 = a sixth of the columns.", ge=0)
+    glow_radius_px: float = parameter(
+        0.0, "Where it has fallen to 1/e; 0 = a sixth of the columns.", unit="px", ge=0
+    )
     glow_floor: float = parameter(10.0, "Glow far from the centre.", unit="counts", ge=0)
     oscillation: float = parameter(0.03, "Amplitude of the source's oscillation.", ge=0, lt=0.5)
     oscillation_turns: float = parameter(9.0, "Oscillations in the scan.", ge=0)

@@ -73,7 +73,9 @@ class GrainFacts:
         if blobs is None:
             return np.zeros((0, len(SPOT_COLUMNS)), np.float32)
         eta, two_theta = self.angles_deg
-        frame = np.mod(blobs["frame"], blobs.shape[0]) if blobs.wrapped else blobs["frame"]
+        frame = blobs["frame"]
+        if blobs.wrapped:  # whose nearest whole number is a frame of the scan
+            frame = np.mod(frame + 0.5, blobs.shape[0]) - 0.5
         columns = (
             np.arange(len(blobs)), blobs["s_raw"], blobs["f_raw"], frame, eta, two_theta, self.grain_of_blob,
             self.partner, blobs["sum_intensity"], blobs["omega"],

@@ -192,7 +192,9 @@ class SegmentPage:
         key = (*self._look(params), held.start, held.stop, held.exact, resegmenter.floor)
 
         def made() -> Histogram:
-            return self._in_quiet_thread(lambda: histogram(resegmenter, params, held.frames))
+            return self._in_quiet_thread(
+                lambda: histogram(resegmenter, params, held.frames, held.scan_state.value_step)
+            )
 
         found: Histogram = self._once("histogram", key, made)
         return {

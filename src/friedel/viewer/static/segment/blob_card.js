@@ -110,6 +110,17 @@ export function blobCard(host, app, hooks) {
   };
 }
 
+/**
+ * Frame and angle of the centroid as the scan has them: a blob on the seam of a full turn is stored unwrapped.
+ * @param {Blob} blob
+ * @returns {{frame: number, omega: number}}
+ */
+function centreOf(blob) {
+  const { omega_step_deg: step = 1, frames = 1 } = state.get().session?.scan ?? {};
+  const turns = Math.floor((blob.frame + 0.5) / frames);
+  return { frame: blob.frame - turns * frames, omega: blob.omega - turns * frames * step };
+}
+
 /** The brightest voxel. @param {Blob} blob @returns {Voxel} */
 function peakOf(blob) {
   const { omega_start_deg: start = 0, omega_step_deg: step = 1, frames = 1 } = state.get().session?.scan ?? {};
@@ -125,11 +136,12 @@ function peakOf(blob) {
  */
 function factsOf(blob, peak, local) {
   const box = [blob.col_stop - blob.col_start, blob.row_stop - blob.row_start, blob.frame_stop - blob.frame_start];
+  const centre = centreOf(blob);
   const flags = (blob.flags ?? []).join(", ") || "none";
   return [
     ["centre col, row", `${number(blob.f_raw, 5)}, ${number(blob.s_raw, 5)}`, "Intensity-weighted centroid [px]"],
-    ["omega", `${number(blob.omega, 6)}°`, "Stage angle of the centroid"],
-    ["frame", number(blob.frame, 5), "Frame of the centroid, unwrapped around the peak"],
+    ["omega", `${number(centre.omega, 6)}°`, "Stage angle of the centroid"],
+    ["frame", number(centre.frame, 5), "Frame of the centroid"],
     ["box", box.join(" × "), "Columns, rows, frames"],
     ["voxels", number(blob.Number_of_pixels, 9)],
     ["of its seed", number(blob.seed_voxels, 9), "Voxels at or above the seed threshold"],

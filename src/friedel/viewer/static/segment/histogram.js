@@ -56,7 +56,7 @@ export function histogramPanel(host, caption, app, onDrag) {
         dashed: true,
       },
     ];
-    const bars = evened(edges, known.counts, 3 * noise);
+    const bars = evened(edges, known.counts);
     chart.set({
       series: [
         { type: "bars", x: edges, y: bars, colour: "--blue", name: "voxels", width: 1 },
@@ -65,7 +65,7 @@ export function histogramPanel(host, caption, app, onDrag) {
               {
                 type: /** @type {const} */ ("line"),
                 x: edges.slice(0, -1).map((edge, i) => Math.sqrt(edge * edges[i + 1])),
-                y: evened(edges, known.noise, 3 * noise),
+                y: evened(edges, known.noise),
                 colour: "--soft",
                 name: "noise",
                 dashed: true,
@@ -89,22 +89,14 @@ export function histogramPanel(host, caption, app, onDrag) {
 }
 
 /**
- * Counts of bins that are finer than the steps of the stored values come as a comb: an empty bin shares with the
- *   last
- * one that is not.
+ * Counts as if every bin were as wide as the others: their edges lie between the values that occur, and so one bin
+ * holds more of them than the next.
  * @param {number[]} edges
  * @param {number[]} counts
- * @param {number} end  above this, empty bins are empty
  */
-function evened(edges, counts, end) {
-  const out = [...counts];
-  for (let from = 0; from < counts.length;) {
-    let to = from + 1;
-    while (to < counts.length && counts[to] === 0 && edges[to] < end) to++;
-    out.fill(counts[from] / (to - from), from, to);
-    from = to;
-  }
-  return out;
+function evened(edges, counts) {
+  const width = Math.log(/** @type {number} */ (edges.at(-1)) / edges[0]) / counts.length;
+  return counts.map((count, i) => (count * width) / Math.log(edges[i + 1] / edges[i]));
 }
 
 /**
