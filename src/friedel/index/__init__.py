@@ -43,8 +43,8 @@ def index(
     observations = make_observations(blobs, setup, phases, params)
     lines = make_lines(observations, pairs)
     if not len(lines):
-        return no_grains(observations, params, [why_no_pairs(blobs)])
-    tolerances = measure_tolerances(observations, lines)
+        return no_grains(observations, params, [why_no_pairs()])
+    tolerances = measure_tolerances(observations, lines, pairs.across.tolerances)
     observations = observations.with_errors(tolerances.error)
     search = CandidateSearch(observations, lines, tolerances, params)
     null = measure_null(search, executor)

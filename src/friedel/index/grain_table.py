@@ -17,7 +17,6 @@ from friedel.index.refinement import fit_arrays
 from friedel.index.tolerances import IndexTolerances
 from friedel.kernels.index.fit_grain import normal_equations
 from friedel.model.arrays import Floats, Indices
-from friedel.model.blobs import BlobTable
 from friedel.model.grains import GrainTable
 from friedel.model.uncertainty import cut_level
 
@@ -194,14 +193,9 @@ def no_grains(observations: Observations, params: IndexParams, notes: Sequence[s
     return make_grain_table(observations, grains, Null(), rows, params, notes)
 
 
-def why_no_pairs(blobs: BlobTable) -> str:
+def why_no_pairs() -> str:
     """What to do where there are no Friedel pairs."""
-    if blobs.at_most_half_a_turn:
-        return (
-            "no Friedel pairs: the scan covers half a turn, and a partner comes half a turn later; "
-            "indexing starts from pairs and cannot be done"
-        )
-    return "no Friedel pairs, no grains: check energy, lattice, centre and distance (or calibrate)"
+    return "no Friedel pairs, no grains: check energy, lattice, rotation sense, centre and distance (or calibrate)"
 
 
 def why_no_grains(pairs: int, tried: int, null: Null) -> str:

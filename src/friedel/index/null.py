@@ -31,6 +31,8 @@ ORDER_SEED = 77
 """Of the order in which pairs become seeds: neighbours in the table are often of one grain."""
 SAME_DEG, SAME_LINES = 1.0, 3.0
 """Two crystals this near in orientation (deg) and place (tolerances of a line) are one grain found twice."""
+LEAST_SPOTS = 7
+"""Fewer spots never make a grain: a seed of four pairs brings eight spots, and a fit bends six numbers to them."""
 JOINING = 0.5
 """A sub-grain of a grain needs this part of the spots that a grain needs."""
 
@@ -61,7 +63,7 @@ class Null:
         level = self.levels[phase]
         counts = np.arange(expected + 2)
         tail = binom.sf(counts - 1, expected, min(max(level.mean, level.largest), 1.0))
-        return int(counts[np.argmax(tail < self.risk)])
+        return max(int(counts[np.argmax(tail < self.risk)]), LEAST_SPOTS)
 
 
 def measure_null(search: CandidateSearch, executor: Executor) -> Null:

@@ -1,7 +1,7 @@
 """Match: Friedel pairs among blobs, and what calibration needs of it: candidates, tolerances, pairs by chance."""
 
 from friedel.match.matching import best_pairs, match
-from friedel.match.measured_spots import MeasuredSpots, check_turn, measured_spots
+from friedel.match.measured_spots import MeasuredSpots, measured_spots
 from friedel.match.params import MatchParams
 from friedel.match.tolerances import CandidatePairs, candidates_of_unsure_detector, scrambled, tolerance_scale
 
@@ -11,7 +11,6 @@ __all__ = [
     "MeasuredSpots",
     "best_pairs",
     "candidates_of_unsure_detector",
-    "check_turn",
     "match",
     "measured_spots",
     "scrambled",
