@@ -26,6 +26,7 @@ from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable
 from friedel.model.setup import Setup
+from friedel.model.stream import Watcher
 
 STAYS = "the geometry of the recipe stays: another one would not give clearly more pairs"
 CLEARLY = 5.0
@@ -44,7 +45,8 @@ class CalibrationRequest:
 
     `calibrate` is "off" (nothing changes), "auto" (only for clearly more pairs than chance adds) or "on" (what the
     fit shows is taken). `match` and `seed` are those that pairs are matched with. `asked` means that a user wants
-    to know what blobs and grains say: then a clear gain is told, whatever the recipe says.
+    to know what blobs and grains say: then a clear gain is told, whatever the recipe says. `watcher` is told how
+    far a look is.
     """
 
     given: Setup
@@ -53,6 +55,7 @@ class CalibrationRequest:
     match: MatchParams = field(default_factory=MatchParams)
     seed: int = 0
     asked: bool = False
+    watcher: Watcher | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,8 +111,9 @@ def is_shown(found: Evidence) -> bool:
 def _by_pairs(blobs: BlobTable, request: CalibrationRequest) -> Decision:
     given, wanted = request.given, request.calibrate == "on"
     found = fit_to_pairs(
-        blobs, given, request.phases, CalibrateParams(), match_params=request.match, seed=request.seed
-    )
+        blobs, given, request.phases, CalibrateParams(),
+        match_params=request.match, seed=request.seed, watcher=request.watcher,
+    )  # fmt: skip
     if not found.changes:
         lines = found.lines("geometry stays")
         return Decision(given, (calibration_record("pairs", found, lines, changed=False),), lines)
@@ -137,7 +141,7 @@ def _by_grains(
     always = request.calibrate == "on" or request.asked
     if not len(grains) or not (always or not same_geometry(setup, request.given)):
         return Decision(setup, tuple(records))
-    found = fit_to_spots(blobs, grains, setup, request.phases)
+    found = fit_to_spots(blobs, grains, setup, request.phases, watcher=request.watcher)
     taken = is_shown(found)
     lines = found.lines("geometry refined" if taken else "geometry stays")
     record = calibration_record("spots", found, lines, changed=taken)

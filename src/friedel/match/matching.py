@@ -20,10 +20,17 @@ from friedel.model.crystal import Phase
 from friedel.model.families import phase_rings
 from friedel.model.pairs import PairTable, PairTolerances
 from friedel.model.setup import Setup
+from friedel.model.stream import Watcher, counted
 
 
 def match(
-    blobs: BlobTable, setup: Setup, phases: Sequence[Phase], params: MatchParams, *, seed: int = 0
+    blobs: BlobTable,
+    setup: Setup,
+    phases: Sequence[Phase],
+    params: MatchParams,
+    *,
+    seed: int = 0,
+    watcher: Watcher | None = None,
 ) -> PairTable:
     """Pairs of kept blobs, in the order of their first blob; `seed` scrambles omega for the null.
 
@@ -35,12 +42,17 @@ def match(
     rings, phase, family = phase_rings(phases, setup, blobs.shape[1:])
     measured = measured_spots(blobs, setup, rings, params)
     rng = np.random.default_rng([seed, 301])
-    scale, tuned = tolerance_scale(measured, rng) if params.tune else (np.ones(friedel_pairs.RESIDUALS), False)
-    limits = measured.limits._replace(factor=params.factor if params.tune else np.inf)
-    spots = measured.scaled(scale)
-    rows, residuals, candidates = best_pairs(spots, rings, limits)
-    repeats = params.null_repeats if len(rows) else 0
-    null = [float(len(best_pairs(scrambled(spots, rng), rings, limits)[0])) for _ in range(repeats)]
+    with counted(watcher, "pairs", 2 + params.null_repeats, "searches") as one_more:
+        scale, tuned = tolerance_scale(measured, rng) if params.tune else (np.ones(friedel_pairs.RESIDUALS), False)
+        one_more()
+        limits = measured.limits._replace(factor=params.factor if params.tune else np.inf)
+        spots = measured.scaled(scale)
+        rows, residuals, candidates = best_pairs(spots, rings, limits)
+        one_more()
+        null = []
+        for _ in range(params.null_repeats if len(rows) else 0):
+            null.append(float(len(best_pairs(scrambled(spots, rng), rings, limits)[0])))
+            one_more()
     tolerances = _tolerances(spots, rows, residuals, limits, tuned)
     return _table(
         blobs, setup, (rows, residuals), (phase, family), float(np.mean(null or [0.0])), tolerances, candidates
