@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from friedel.calibrator.clusters import LEAST_CLUSTERS, left_out_variance
 from friedel.calibrator.evidence import Change, Evidence
 from friedel.calibrator.geometry import NUDGE, STEPS, detector_parameters, moved
 from friedel.kernels import bragg
@@ -17,6 +18,7 @@ from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable
 from friedel.model.setup import Detector, Setup
+from friedel.model.stream import Watcher, counted
 from friedel.model.uncertainty import blob_uncertainty
 
 GRAIN_NUDGE = np.array([1e-4, 1e-4, 1e-4, 0.5, 0.5, 0.5])
@@ -43,22 +45,27 @@ class Assigned:
     col: Floats
 
 
-def fit_to_spots(blobs: BlobTable, grains: GrainTable, setup: Setup, phases: Sequence[Phase]) -> Evidence:
+def fit_to_spots(
+    blobs: BlobTable, grains: GrainTable, setup: Setup, phases: Sequence[Phase], *, watcher: Watcher | None = None
+) -> Evidence:
     """The detector that fits all assigned spots best, grains moving along; lattices are trusted.
 
     Cut, touching and shared spots are left out, and so are grains with fewer than 12 spots. Tilts that are not
     shown with three standard deviations stay.
     """
     spots = _assigned(blobs, grains, setup, phases)
-    if len(spots.grain) < 3 * LEAST_SPOTS:
+    if len(spots.grain) < 3 * LEAST_SPOTS or len(np.unique(spots.grain)) < LEAST_CLUSTERS:
         return Evidence(setup, "too few assigned spots", (UNKNOWN,))
     free = np.ones(len(STEPS), dtype=bool)
-    while True:
+    with counted(watcher, "calibration", 4, "fits") as one_more:
         step, error, before, after = _fit(spots, grains, setup, free)
-        weak = [i for i in range(2, 5) if free[i] and not abs(step[i]) >= LEAST_SIGMA * error[i]]
-        if not weak:
-            break
-        free[min(weak, key=lambda i: abs(step[i]) / error[i])] = False
+        sure = error  # of the whole: that a tilt stays does not make the others any surer
+        one_more()
+        while weak := [i for i in range(2, 5) if free[i] and not abs(step[i]) >= LEAST_SIGMA * error[i]]:
+            free[min(weak, key=lambda i: abs(step[i]) / error[i])] = False
+            step, error, _, after = _fit(spots, grains, setup, free)
+            one_more()
+    error = np.maximum(error, sure)
     refined = replace(setup, detector=moved(setup.detector, step))
     old, new = detector_parameters(setup.detector), detector_parameters(refined.detector)
     changes = [
@@ -154,18 +161,18 @@ def _solve(
     """Gauss-Newton steps of the detector (5) and of all grains (n,6), and the detector's errors."""
     order = np.argsort(grain, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(grain[order]) != 0])
-    system, right = np.zeros((int(free.sum()),) * 2), np.zeros(int(free.sum()))
-    pieces = []
+    pieces, curvature, score = [], [], []
     for rows in np.split(order, starts[1:]):
         J, G, r = shared[rows].reshape(-1, len(STEPS))[:, free], own[rows].reshape(-1, 6), off[rows].ravel()
         inverse = np.linalg.pinv(G.T @ G, hermitian=True)
         cross = J.T @ G
-        system += J.T @ J - cross @ inverse @ cross.T
-        right -= J.T @ r - cross @ (inverse @ (G.T @ r))
+        curvature.append(J.T @ J - cross @ inverse @ cross.T)
+        score.append(J.T @ r - cross @ (inverse @ (G.T @ r)))
         pieces.append((int(grain[rows[0]]), inverse, cross, G.T @ r))
     change, error = np.zeros(len(STEPS)), np.full(len(STEPS), np.inf)
-    change[free] = np.linalg.solve(system, right)
-    error[free] = np.sqrt(np.diag(np.linalg.inv(system)))
+    change[free] = -np.linalg.solve(np.sum(curvature, axis=0), np.sum(score, axis=0))
+    # what spots of one grain have in common (its shape, its neighbours, its bent lattice) makes them err together
+    error[free] = np.sqrt(np.diag(left_out_variance(np.array(score), np.array(curvature))))
     mine = np.zeros((grains, 6))
     for number, inverse, cross, projected in pieces:
         mine[number] = -inverse @ (projected + cross.T @ change[free])

@@ -12,7 +12,7 @@ from friedel.index.grain_table import make_grain_table, no_grains, notes_about, 
 from friedel.index.null import candidates_beyond_chance, keep_beyond_chance, measure_null
 from friedel.index.observations import make_lines, make_observations
 from friedel.index.params import IndexParams
-from friedel.index.refinement import refine_with_parents
+from friedel.index.refinement import Rounds, refine_with_parents
 from friedel.index.sub_grains import join_sub_grains
 from friedel.index.tolerances import measure_tolerances
 from friedel.model.blobs import BlobTable
@@ -20,7 +20,7 @@ from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable
 from friedel.model.pairs import PairTable
 from friedel.model.setup import Setup
-from friedel.model.stream import Executor, Serial
+from friedel.model.stream import Executor, Serial, Watcher
 
 __all__ = ["IndexParams", "index"]
 
@@ -33,6 +33,7 @@ def index(
     params: IndexParams,
     *,
     executor: Executor | None = None,
+    watcher: Watcher | None = None,
 ) -> GrainTable:
     """Find the grains: blobs, orientation, position of each.
 
@@ -47,10 +48,11 @@ def index(
     tolerances = measure_tolerances(observations, lines, pairs.across.tolerances)
     observations = observations.with_errors(tolerances.error)
     search = CandidateSearch(observations, lines, tolerances, params)
-    null = measure_null(search, executor)
-    candidates, tried = candidates_beyond_chance(search, null, executor)
-    candidates, grains, observations = refine_with_parents(observations, candidates, tolerances, params)
-    grains, limits = keep_beyond_chance(observations, grains, candidates, tolerances, null, params)
+    null = measure_null(search, executor, watcher)
+    candidates, tried = candidates_beyond_chance(search, null, executor, watcher)
+    rounds = Rounds(tolerances, params, watcher)
+    candidates, grains, observations = refine_with_parents(observations, candidates, rounds)
+    grains, limits = keep_beyond_chance(observations, grains, candidates, null, rounds)
     if not len(grains):
         return no_grains(observations, params, [why_no_grains(len(lines), tried, null), *notes_about(tolerances)])
     grains, limits = join_sub_grains(observations, grains, limits, params)

@@ -20,7 +20,7 @@ from friedel.kernels.index.fit_grain import count_spots, fit_to_nearest_blobs
 from friedel.kernels.index.grain_seeds import search_seeds, triad
 from friedel.kernels.index.line_lookup import LineLookup, make_line_lookup
 from friedel.model.arrays import Floats, Indices, Mask
-from friedel.model.stream import Executor
+from friedel.model.stream import Executor, Watcher, counted
 
 BATCH, CHUNK = 64, 8
 """Seeds between two looks at what is found: the same for any number of threads, so that the result is."""
@@ -154,16 +154,21 @@ class CandidateSearch:
                 best, most = other, count
         return best
 
-    def in_batches(self, seeds: Indices, unused: Mask, executor: Executor) -> Iterator[list[Candidate]]:
+    def in_batches(
+        self, seeds: Indices, unused: Mask, executor: Executor, watcher: Watcher | None = None
+    ) -> Iterator[list[Candidate]]:
         """Candidates of 64 seeds at a time; whoever takes them marks in `unused` the pairs that are used up."""
         tried = 0
-        while tried < len(seeds):
-            batch: list[int] = []
-            while tried < len(seeds) and len(batch) < BATCH:
-                if unused[seeds[tried]]:
-                    batch.append(int(seeds[tried]))
-                tried += 1
-            yield self.in_chunks(np.array(batch, dtype=np.int64), unused.copy(), self.params.min_pairs, executor)
+        with counted(watcher, "grains", len(seeds), "pairs") as one_more:
+            while tried < len(seeds):
+                batch: list[int] = []
+                while tried < len(seeds) and len(batch) < BATCH:
+                    if unused[seeds[tried]]:
+                        batch.append(int(seeds[tried]))
+                    tried += 1
+                    one_more()
+                some = np.array(batch, dtype=np.int64)
+                yield self.in_chunks(some, unused.copy(), self.params.min_pairs, executor)
 
     def in_chunks(self, seeds: Indices, unused: Mask, least: int, executor: Executor) -> list[Candidate]:
         """Candidates of some seeds, eight seeds a thread at a time."""

@@ -16,12 +16,10 @@ from friedel.index.assignment import RefinedGrains
 from friedel.index.candidates import Candidate, CandidateSearch
 from friedel.index.mixtures import mixture_spots, worst_of_neighbours
 from friedel.index.observations import Observations
-from friedel.index.params import IndexParams
-from friedel.index.refinement import assign_and_refine
+from friedel.index.refinement import Rounds, assign_and_refine
 from friedel.index.sub_grains import LEAST_DEG
-from friedel.index.tolerances import IndexTolerances
 from friedel.model.arrays import Floats, Indices, Mask
-from friedel.model.stream import Executor
+from friedel.model.stream import Executor, Watcher, counted
 
 SEEDS = 192
 """Of the null."""
@@ -66,7 +64,7 @@ class Null:
         return max(int(counts[np.argmax(tail < self.risk)]), LEAST_SPOTS)
 
 
-def measure_null(search: CandidateSearch, executor: Executor) -> Null:
+def measure_null(search: CandidateSearch, executor: Executor, watcher: Watcher | None = None) -> Null:
     """For each phase, the completeness of the best crystals on lines of data in which there are none.
 
     Scrambled: every blob and every pair gets a random angle of its own (and random orientations are tried there as
@@ -82,12 +80,17 @@ def measure_null(search: CandidateSearch, executor: Executor) -> Null:
     )
     mirror = CandidateSearch(observations.mirrored(), lines.mirrored(), search.tolerances, search.params)
     seeds, all_pairs = rng.permutation(len(lines))[:SEEDS].astype(np.int64), np.ones(len(lines), dtype=bool)
-    scrambled, mirrored = (other.in_chunks(seeds, all_pairs, 1, executor) for other in (blank, mirror))
-    orientations = Rotation.random(SEEDS, rng=rng).as_matrix()
-    places = lines.point[rng.integers(0, len(lines), SEEDS)]
     phases = range(len(observations.reflections))
-    for phase in phases:
-        scrambled += [blank.fitted(phase, U, place) for U, place in zip(orientations, places, strict=True)]
+    with counted(watcher, "chance", 2 + len(phases), "searches") as one_more:
+        scrambled = blank.in_chunks(seeds, all_pairs, 1, executor)
+        one_more()
+        mirrored = mirror.in_chunks(seeds, all_pairs, 1, executor)
+        one_more()
+        orientations = Rotation.random(SEEDS, rng=rng).as_matrix()
+        places = lines.point[rng.integers(0, len(lines), SEEDS)]
+        for phase in phases:
+            scrambled += [blank.fitted(phase, U, place) for U, place in zip(orientations, places, strict=True)]
+            one_more()
     levels = []
     for phase in phases:
         part = _completeness([c for c in scrambled if c.phase == phase], len(observations.blobs))
@@ -105,7 +108,7 @@ def _completeness(found: Sequence[Candidate], blobs: int) -> Floats:
 
 
 def candidates_beyond_chance(
-    search: CandidateSearch, null: Null, executor: Executor
+    search: CandidateSearch, null: Null, executor: Executor, watcher: Watcher | None = None
 ) -> tuple[list[Candidate], int]:
     """Candidates that explain more free blobs than chance, as they are found, and how many were looked at.
 
@@ -116,7 +119,7 @@ def candidates_beyond_chance(
     seeds = np.random.default_rng(ORDER_SEED).permutation(len(lines)).astype(np.int64)
     accepted: list[Candidate] = []
     tried = 0
-    for batch in search.in_batches(seeds, unused, executor):
+    for batch in search.in_batches(seeds, unused, executor, watcher):
         tried += len(batch)
         for candidate in sorted(batch, key=lambda c: -c.counts(taken)[1]):
             expected, found, _ = candidate.counts(taken)
@@ -147,9 +150,8 @@ def keep_beyond_chance(
     observations: Observations,
     grains: RefinedGrains,
     candidates: Sequence[Candidate],
-    tolerances: IndexTolerances,
     null: Null,
-    params: IndexParams,
+    rounds: Rounds,
 ) -> tuple[RefinedGrains, Indices]:
     """Without the grains that, refined together, explain no more spots of their own than chance does.
 
@@ -164,7 +166,7 @@ def keep_beyond_chance(
             for i, candidate in enumerate(candidates)
             if keep[i]
         ]
-        grains, observations = assign_and_refine(observations, candidates, tolerances, params, rounds=1)
+        grains, observations = assign_and_refine(observations, candidates, rounds, times=1)
     return grains, np.zeros(0, dtype=np.int64)
 
 

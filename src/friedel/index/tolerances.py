@@ -12,10 +12,10 @@ import numpy as np
 from friedel.index.observations import Observations, PairLines
 from friedel.model.arrays import Floats, Indices
 from friedel.model.pairs import PairTolerances
+from friedel.model.peak_width import peak_width
 
 NORMAL = 1.4826
 """Standard deviation over median absolute deviation, of a normal distribution."""
-WIDTHS, ROUNDS = 40, 30
 FLOOR_STEPS, FLOOR_PX = 0.15, 0.15
 """No error is taken smaller: what frames and pixels allow."""
 LINE_ERRORS, DIRECTION_ERRORS, RING_ERRORS = 4.0, 4.0, 4.0
@@ -93,28 +93,6 @@ def _from_pairs_across(observations: Observations, across: PairTolerances, to_px
     turn = np.radians(across.omega_deg) / factor / np.sqrt(2)
     radial = np.radians(across.two_theta_deg) / factor * to_px
     return max(float(turn), FLOOR_STEPS * step), max(float(radial), FLOOR_PX / np.sqrt(2))
-
-
-def peak_width(values: Floats, floor: float) -> float:
-    """Standard deviation of a peak about 0 on an even background, by maximum likelihood; at least `floor`.
-
-    False pairs are spread over the whole tolerance of matching: where they are many, a median of distances is
-    theirs (a lattice with many unlisted families).
-    """
-    if not len(values):
-        return floor
-    reach = max(float(np.abs(values).max()), floor)
-    best, width = -np.inf, floor
-    for trial in np.geomspace(floor, reach, WIDTHS):
-        peak = np.exp(-0.5 * (values / trial) ** 2) / (np.sqrt(2 * np.pi) * trial)
-        share = 0.5
-        for _ in range(ROUNDS):
-            share = float(np.mean(share * peak / (share * peak + (1 - share) / (2 * reach))))
-            share = min(max(share, 1e-6), 1 - 1e-6)
-        likelihood = float(np.log(share * peak + (1 - share) / (2 * reach)).sum())
-        if likelihood > best:
-            best, width = likelihood, float(trial)
-    return width
 
 
 def possible_reflections(lines: PairLines, two_theta: Floats, tolerance: float) -> Indices:

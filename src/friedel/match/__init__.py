@@ -1,18 +1,31 @@
 """Match: Friedel pairs among blobs, and what calibration needs of it: candidates, tolerances, pairs by chance."""
 
+from friedel.match.across import AcrossPairs, best_across, brightest, pairs_across
 from friedel.match.matching import best_pairs, match
-from friedel.match.measured_spots import MeasuredSpots, measured_spots
+from friedel.match.measured_spots import MeasuredSpots, measured_spots, pairable_fraction
 from friedel.match.params import MatchParams
-from friedel.match.tolerances import CandidatePairs, candidates_of_unsure_detector, scrambled, tolerance_scale
+from friedel.match.tolerances import (
+    UNTUNED,
+    CandidatePairs,
+    candidates_of_unsure_detector,
+    scrambled,
+    tolerance_scale,
+)
 
 __all__ = [
+    "UNTUNED",
+    "AcrossPairs",
     "CandidatePairs",
     "MatchParams",
     "MeasuredSpots",
+    "best_across",
     "best_pairs",
+    "brightest",
     "candidates_of_unsure_detector",
     "match",
     "measured_spots",
+    "pairable_fraction",
+    "pairs_across",
     "scrambled",
     "tolerance_scale",
 ]

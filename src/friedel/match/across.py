@@ -23,12 +23,15 @@ from friedel.match.tolerances import (
 )
 from friedel.model.arrays import Floats, Indices, Mask
 from friedel.model.pairs import AcrossTable, PairTolerances
+from friedel.model.peak_width import peak_width
+from friedel.model.stream import Watcher, counted
 
 ASKED = 3_000
 """So many blobs are enough to measure tolerances."""
 WIDE = 8.0
 """Standard deviations of untuned blobs within which pairs are collected to measure tolerances."""
-LEAST_SCALE = np.array([0.1, 0.3, 1.0, 1.0, 0.3])
+START_ALIKE = (1.0, 1.0, 1.0, 1.0)
+LEAST_SCALE = np.array([0.02, 0.3, 1.0, 1.0, 0.3])
 """Scales of place and angle together, then of the features, never go below."""
 MOST_BLOBS = 60_000
 """The brightest so many blobs look for partners across the beam: each is compared with a good part of all others."""
@@ -56,6 +59,7 @@ def pairs_across(
     params: MatchParams,
     rng: np.random.Generator,
     lonely: Mask,
+    watcher: Watcher | None = None,
 ) -> AcrossPairs:
     """The pairs within `params.factor` standard deviations, which they measure themselves.
 
@@ -63,12 +67,17 @@ def pairs_across(
     """
     # a grain looks otherwise from another side: how alike its spots are across the beam only they can tell
     start = np.concatenate([scale[:2], UNTUNED[2:]])
-    found, tuned = _scale(measured, start, rng)
-    spots = measured.scaled(start * np.concatenate([found[:1], found, np.ones(1)]))
     limits = measured.limits._replace(factor=params.factor)
-    rows, residuals, candidates = best_across(spots, measured.rings, limits, lonely)
-    count = params.null_repeats if len(rows) else 0
-    null = [len(best_across(scrambled(spots, rng), measured.rings, limits, lonely)[0]) for _ in range(count)]
+    null = []
+    with counted(watcher, "pairs across the beam", 2 + params.null_repeats, "searches") as one_more:
+        found, tuned = _scale(measured, start, rng)
+        one_more()
+        spots = measured.scaled(start * np.concatenate([found[:1], found, np.ones(1)]))
+        rows, residuals, candidates = best_across(spots, measured.rings, limits, lonely)
+        one_more()
+        for _ in range(params.null_repeats if len(rows) else 0):
+            null.append(len(best_across(scrambled(spots, rng), measured.rings, limits, lonely)[0]))
+            one_more()
     return AcrossPairs(rows, residuals, spots, tuned, np.array(null, dtype=np.float64), candidates)
 
 
@@ -106,12 +115,15 @@ def _scale(measured: MeasuredSpots, start: Floats, rng: np.random.Generator) -> 
     if len(rows) < ENOUGH:
         return np.ones(COMPARED), False
     both = spots.spread[rows[:, 0], 3 : 2 + FEATURES] + spots.spread[rows[:, 1], 3 : 2 + FEATURES]
+    # the peak of true pairs may be much narrower than what candidates are collected within
+    peak = peak_width(residuals[:, 0], LEAST_SCALE[0])
     mixture = fit_mixture(
         residuals[:, :COMPARED],
         np.column_stack([np.ones(len(rows)), np.sqrt(both)]),
         chance[:, 1:COMPARED],
         np.array([2.0 * WIDE]),
         LEAST_SCALE,
+        np.array([peak, *START_ALIKE]),
     )
     enough = mixture.member.sum() >= max(ENOUGH, SIGNIFICANT * np.sqrt(len(rows)))
     return (mixture.scale, True) if enough else (np.ones(COMPARED), False)

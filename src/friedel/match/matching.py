@@ -22,10 +22,17 @@ from friedel.model.crystal import Phase
 from friedel.model.families import phase_rings
 from friedel.model.pairs import AcrossTable, PairTable, PairTolerances, no_across
 from friedel.model.setup import Setup
+from friedel.model.stream import Watcher, counted
 
 
 def match(
-    blobs: BlobTable, setup: Setup, phases: Sequence[Phase], params: MatchParams, *, seed: int = 0
+    blobs: BlobTable,
+    setup: Setup,
+    phases: Sequence[Phase],
+    params: MatchParams,
+    *,
+    seed: int = 0,
+    watcher: Watcher | None = None,
 ) -> PairTable:
     """Pairs of kept blobs, in the order of their first blob; `seed` scrambles omega for the null.
 
@@ -35,12 +42,12 @@ def match(
     """
     rings, phase, family = phase_rings(phases, setup, blobs.shape[1:])
     measured = measured_spots(blobs, setup, rings, params)
-    half_turn = _half_a_turn_apart(blobs, measured, params, seed)
+    half_turn = _half_a_turn_apart(blobs, measured, params, seed, watcher)
     across = no_across()
     if params.across == "on" or (params.across == "auto" and pairable_fraction(blobs) < 1.0):
         lonely = brightest(blobs["sum_intensity"], MOST_BLOBS)
         lonely[half_turn.rows[:, :2]] = False
-        found = pairs_across(measured, half_turn.scale, params, np.random.default_rng([seed, 303]), lonely)
+        found = pairs_across(measured, half_turn.scale, params, np.random.default_rng([seed, 303]), lonely, watcher)
         across = across_table(found, (rings, phase, family), params.factor)
     return _table(blobs, setup, half_turn, (phase, family), across)
 
@@ -57,17 +64,24 @@ class _HalfTurn:
     candidates: int
 
 
-def _half_a_turn_apart(blobs: BlobTable, measured: MeasuredSpots, params: MatchParams, seed: int) -> _HalfTurn:
+def _half_a_turn_apart(
+    blobs: BlobTable, measured: MeasuredSpots, params: MatchParams, seed: int, watcher: Watcher | None
+) -> _HalfTurn:
     if blobs.at_most_half_a_turn:
         nothing = np.zeros((0, 3), dtype=np.int64), np.zeros((0, friedel_pairs.RESIDUALS + 1))
         return _HalfTurn(*nothing, UNTUNED, 0.0, PairTolerances(), 0)
     rng, rings = np.random.default_rng([seed, 301]), measured.rings
-    scale, tuned = tolerance_scale(measured, rng) if params.tune else (np.ones(friedel_pairs.RESIDUALS), False)
-    limits = measured.limits._replace(factor=params.factor if params.tune else np.inf)
-    spots = measured.scaled(scale)
-    rows, residuals, candidates = best_pairs(spots, rings, limits)
-    repeats = params.null_repeats if len(rows) else 0
-    null = [float(len(best_pairs(scrambled(spots, rng), rings, limits)[0])) for _ in range(repeats)]
+    with counted(watcher, "pairs", 2 + params.null_repeats, "searches") as one_more:
+        scale, tuned = tolerance_scale(measured, rng) if params.tune else (np.ones(friedel_pairs.RESIDUALS), False)
+        one_more()
+        limits = measured.limits._replace(factor=params.factor if params.tune else np.inf)
+        spots = measured.scaled(scale)
+        rows, residuals, candidates = best_pairs(spots, rings, limits)
+        one_more()
+        null = []
+        for _ in range(params.null_repeats if len(rows) else 0):
+            null.append(float(len(best_pairs(scrambled(spots, rng), rings, limits)[0])))
+            one_more()
     tolerances = _tolerances(spots, rows, residuals, limits, tuned)
     return _HalfTurn(rows, residuals, scale if tuned else UNTUNED, float(np.mean(null or [0.0])), tolerances, candidates)
 
