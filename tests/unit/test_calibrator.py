@@ -11,7 +11,7 @@ from friedel.calibrator.from_pairs import CalibrateParams, fit_to_pairs
 from friedel.calibrator.from_spots import fit_to_spots
 from friedel.calibrator.geometry import detector_parameters, moved
 from friedel.calibrator.sense import choose_sense
-from friedel.errors import FriedelWarning, InputError
+from friedel.errors import FriedelWarning
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable
 from friedel.model.setup import Axis, Beam, Detector, SampleShape, Setup
@@ -93,12 +93,6 @@ def test_scrambled_omega_changes_nothing(blobs):
     shuffled = replace(blobs, columns={**blobs.columns, "omega": omega})
     found = fit_to_pairs(shuffled, wrong(SETUP, 10, 0, 0, 0, 0), [AL], CalibrateParams())
     assert not is_clear_gain(found)
-
-
-def test_half_a_turn_cannot_be_calibrated():
-    table = spot_table(SETUP, [AL], 2, shape=(1800, 512, 512), turn_deg=180.0)
-    with pytest.raises(InputError, match="half a turn"):
-        fit_to_pairs(table, SETUP, [AL], CalibrateParams())
 
 
 @pytest.mark.parametrize("dropped", [0.97, 1.0])

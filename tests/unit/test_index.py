@@ -198,14 +198,6 @@ def test_no_pairs_no_grains_and_a_word():
     assert len(grains.blobs) == len(grains.hkl) == 0
 
 
-def test_half_a_turn_has_no_pairs_and_is_told():
-    scan = simulation(frames=1800, turn_deg=180.0)
-    pairs = true_pairs(scan.truth.blobs, scan.setup, drop=1.0)
-    grains = index(scan.truth.blobs, pairs, scan.setup, scan.phases, PARAMS)
-    assert len(grains) == 0
-    assert "half a turn" in grains.notes[0]
-
-
 def test_three_quarters_of_a_turn_are_enough():
     scan = simulation(frames=2700, turn_deg=270.0)
     grains = grains_of(scan.truth.blobs, scan.setup, scan.phases)

@@ -1,8 +1,8 @@
 """Centre and distance from pairs across the beam, for scans that hold hardly any pairs half a turn apart.
 
-Where the distance is wrong their rays miss each other, wherever the rotation axis is. Where the centre is wrong they
-meet beside their grain, the more so the more the sample was turned in between: points of one grain scatter on a
-circle. So the distance is the one with most pairs, and the centre the one with which most points meet others.
+Where the distance is wrong their rays miss each other, wherever the rotation axis is. Where the centre is wrong
+they meet beside their grain, the more so the more the sample was turned in between: points of one grain scatter on
+a circle. So the distance is the one with most pairs, and the centre the one with which most points meet others.
 """
 
 from collections.abc import Sequence
@@ -14,9 +14,21 @@ from scipy.spatial import cKDTree
 from friedel.calibrator.evidence import Change, Evidence
 from friedel.calibrator.geometry import STEPS, detector_parameters, moved
 from friedel.calibrator.params import CalibrateParams
-from friedel.kernels.match import eta_pairs
-from friedel.match import UNTUNED, AcrossPairs, MatchParams, best_across, brightest, measured_spots, pairs_across, scrambled
-from friedel.match.measured_spots import MeasuredSpots
+from friedel.match import (
+    UNTUNED,
+    AcrossPairs,
+    MatchParams,
+    MeasuredSpots,
+    alike_clusters,
+    best_across,
+    brightest,
+    measured_spots,
+    meeting_points,
+    near_misses,
+    pairs_across,
+    ray_misses,
+    scrambled,
+)
 from friedel.model.arrays import Floats, Indices, Mask
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
@@ -34,12 +46,13 @@ NEAR_PX = 2.0
 """Points of one grain are so near to each other."""
 LEAST_PAIRS = 20
 SETTLED, CENTRE_ROUNDS = 4, 40
-"""Rounds of the last fits; that of the centre goes on slowly, since it chooses anew which points belong together."""
+"""Rounds of the last fits; that of the centre goes on slowly, since it chooses anew which points belong
+together."""
 NUDGE = 1e-4
 """Of the distance, for a derivative."""
 LEFT_ALONE = (
-    "left alone, since pairs across the beam do not tell: tilts (grains do), the height of the centre along the axis, "
-    "the sense of the rotation, and flips; the scale is the lattice's"
+    "left alone, since pairs across the beam do not tell: tilts (grains do), the height of the centre along the "
+    "axis, the sense of the rotation, and flips; the scale is the lattice's"
 )
 
 
@@ -107,7 +120,7 @@ class _Search:
         return replace(measured, limits=measured.limits._replace(margin=wide))
 
     def distance(self, watcher: Watcher | None) -> float | None:
-        """The change of distance (um) with most pairs, on a grid and then on finer ones; None where there is no peak."""
+        """The change of distance (um) with most pairs, on ever finer grids; None where there is no peak."""
         reach = int(np.ceil(self.params.distance_range / DISTANCE_STEP))
         asked = np.sort(self.rng.permutation(np.flatnonzero(self.bright))[:ASKED])
         grid = DISTANCE_STEP * np.arange(-reach, reach + 1)
@@ -130,11 +143,7 @@ class _Search:
         limits = measured.limits._replace(factor=self.match_params.factor)
         bright = np.flatnonzero(self.bright)
         spots = measured.scaled(UNTUNED).only(bright)
-        rows, residuals = eta_pairs.find_eta_candidates(spots, self.rings, limits, np.searchsorted(bright, asked))
-        near = np.exp(-0.5 * residuals[:, 0] ** 2)
-        best = np.zeros(len(bright))
-        np.maximum.at(best, rows[:, 0], near)
-        return float(best.sum())
+        return float(near_misses(spots, self.rings, limits, np.searchsorted(bright, asked)).sum())
 
     def pairs(self, step: Floats) -> _Found:
         """One-to-one pairs with tolerances of their own, and where their rays meet."""
@@ -143,13 +152,8 @@ class _Search:
         return self._meeting(across)
 
     def _meeting(self, across: AcrossPairs) -> _Found:
-        two_theta, eta = self.rings[across.rows[:, 2]], across.residuals[:, eta_pairs.ETA]
-        where = eta_pairs.crossings(across.spots, across.rows[:, :2], two_theta, eta)
-        after = np.mod(across.spots.omega[across.rows[:, 1]] - where.omega, 2.0 * np.pi)
-        middle = where.omega + 0.5 * after
-        # seen from half way between both times the point moves sideways, more than the centre does
-        along = np.column_stack([np.sin(middle), np.cos(middle), np.zeros(len(middle))]) / np.cos(0.5 * after)[:, None]
-        return _Found(across, where.point, along, self._count(where.point))
+        points, along = meeting_points(across, self.rings)
+        return _Found(across, points, along, self._count(points))
 
     def _count(self, points: Floats) -> int:
         return int(np.count_nonzero(self._others(points)))
@@ -164,11 +168,10 @@ class _Search:
 
     def settled_distance(self, found: _Found, start: Floats) -> tuple[float, float]:
         """The change of distance (um) with which the rays of these pairs miss each other least, and its error."""
-        rows, step = found.across.rows, start.copy()
-        spread, error = found.across.spots.spread, np.inf
+        step, error = start.copy(), np.inf
         scale = NUDGE * self.reference.distance_um
         for _ in range(SETTLED):
-            off, more = (self._misses(rows, spread, step, extra) for extra in (0.0, scale))
+            off, more = (self._misses(found, step, extra) for extra in (0.0, scale))
             slope = (more - off) / scale
             weight = 1.0 / (1.0 + (off / 2.5) ** 2)
             curvature = float((weight * slope**2).sum())
@@ -178,27 +181,16 @@ class _Search:
             error = float(np.sqrt(self._clustered(found, weight * slope * off))) / curvature
         return float(step[1]), error
 
-    def _misses(self, rows: Indices, spread: Floats, step: Floats, extra: float) -> Floats:
+    def _misses(self, found: _Found, step: Floats, extra: float) -> Floats:
         """By how much rays miss each other (standard deviations) with a distance larger by `extra` (um)."""
         at = step.copy()
         at[1] += extra
         position = moved(self.setup.detector, at).position_um(self.blobs["sc"], self.blobs["fc"])
-        omega = np.mod(self.setup.lab_omega_rad(self.blobs["omega"]), 2.0 * np.pi)
-        return np.array(
-            [
-                eta_pairs.solve_eta(
-                    position[a], position[b], (omega[b] - omega[a]) % (2.0 * np.pi), self.rings[ring],
-                    spread[a], spread[b], np.inf, np.empty(4),
-                )[1]
-                for a, b, ring in rows
-            ]
-        )  # fmt: skip
+        return ray_misses(found.across, self.rings, position)
 
     def _clustered(self, found: _Found, score: Floats) -> float:
         """Variance of a sum of scores, those of one ring and side erring together."""
-        eta = found.across.residuals[:, eta_pairs.ETA]
-        label = 2 * found.across.rows[:, 2] + (np.cos(eta) < 0)
-        sums = np.bincount(label, score)
+        sums = np.bincount(alike_clusters(found.across), score)
         return float(max((sums**2).sum(), (score**2).sum()))
 
     def centre(self, found: _Found) -> tuple[float, float]:
@@ -245,7 +237,7 @@ class _Search:
             spots = measured.spots._replace(spread=tuned.spots.spread)
             meeting = []
             for these in (spots, scrambled(spots, self.rng)):
-                rows, residuals, candidates = best_across(these, self.rings, limits, self.bright)
+                rows, residuals, _ = best_across(these, self.rings, limits, self.bright)
                 meeting.append(self._meeting(replace(tuned, rows=rows, residuals=residuals, spots=these)).meeting)
             counts.append(meeting)
         (before, null_before), (now, null_now) = counts

@@ -12,7 +12,7 @@ from friedel.model.arrays import AnyArray, Floats, Indices, Mask
 from friedel.model.blobs import BlobTable, Flag
 from friedel.model.crystal import Phase
 from friedel.model.families import beam_hit_px, used_reflections
-from friedel.model.pairs import AcrossTable, PairTable
+from friedel.model.pairs import PairTable
 from friedel.model.setup import Setup
 
 CUT = Flag.EDGE | Flag.EXCLUDED | Flag.SCAN_END
@@ -88,10 +88,10 @@ class Observations:
 class PairLines:
     """Friedel pairs as lines through their grains, one row each, in the sample frame.
 
-    Of a pair across the beam, whose grain is where both rays meet, the line is through that point along the mean ray:
-    where the grain would be if the point were off. `half_turn` (n) marks the others. `blob` (n,2) rows of the blob table, `g` (n,3) 1/Angstrom, `point` (n,3) um and unit `direction` (n,3) of the
-    line; `two_theta`, `eta` and `omega` (n) rad, of the first blob. Geometry of pairs: Ludwig et al., Rev. Sci.
-    Instrum. 80 (2009) 033905.
+    Of a pair across the beam, whose grain is where both rays meet, the line is through that point along the mean
+    ray: where the grain would be if the point were off. `half_turn` (n) marks the others. `blob` (n,2) rows of the
+    blob table, `g` (n,3) 1/Angstrom, `point` (n,3) um and unit `direction` (n,3) of the line; `two_theta`, `eta`
+    and `omega` (n) rad, of the first blob. Geometry of pairs: Ludwig et al., Rev. Sci. Instrum. 80 (2009) 033905.
     """
 
     blob: Indices
@@ -196,24 +196,25 @@ def _symmetry_unique(vectors: Floats, symmetry: Floats) -> Mask:
 
 
 def make_lines(observations: Observations, pairs: PairTable) -> PairLines:
-    """The pairs of blobs that are kept, in the sample frame: those half a turn apart, then those across the beam."""
-    tables, names = (pairs, pairs.across), ("line", "point")
-    half_turn = np.repeat([True, False], [len(table) for table in tables])
-    rows = np.concatenate([np.column_stack([table["blob_a"], table["blob_b"]]) for table in tables])
-    two_theta, eta, omega = (
-        np.radians(np.concatenate([table[name] for table in tables])) for name in ("two_theta", "eta", "omega")
-    )
-    point = np.concatenate([_vectors(table, name) for table, name in zip(tables, names, strict=True)])
-    direction = np.concatenate([_vectors(table, "direction") for table in tables])
+    """The pairs of blobs that are kept, in the sample frame: those half a turn apart, then those across the
+    beam."""
+    half_turn = np.repeat([True, False], [len(pairs), len(pairs.across)])
+    rows = np.column_stack([_together(pairs, name) for name in ("blob_a", "blob_b")]).astype(np.int64)
+    two_theta, eta, omega = (np.radians(_together(pairs, name)) for name in ("two_theta", "eta", "omega"))
+    point = np.column_stack([_together(pairs, f"line_{axis}", f"point_{axis}") for axis in "xyz"])
+    direction = np.column_stack([_together(pairs, f"direction_{axis}") for axis in "xyz"])
     k = np.column_stack([np.cos(two_theta), -np.sin(two_theta) * np.sin(eta), np.sin(two_theta) * np.cos(eta)])
     g = about_z((k - np.array([1.0, 0.0, 0.0])) / observations.wavelength, -omega)
     known = (rows < len(observations.blobs)).all(axis=1)
-    columns = rows.astype(np.int64), g, point, direction, two_theta, eta, omega, half_turn
-    return PairLines(*(column[known] for column in columns))
+    return PairLines(
+        rows[known], g[known], point[known], direction[known],
+        two_theta[known], eta[known], omega[known], half_turn[known],
+    )  # fmt: skip
 
 
-def _vectors(table: PairTable | AcrossTable, name: str) -> Floats:
-    return np.column_stack([table[f"{name}_{axis}"] for axis in "xyz"]).astype(np.float64)
+def _together(pairs: PairTable, name: str, across: str = "") -> Floats:
+    """A column of the pairs half a turn apart, then that of the pairs across the beam."""
+    return np.concatenate([pairs[name], pairs.across[across or name]]).astype(np.float64)
 
 
 def hidden_boxes(blobs: BlobTable, setup: Setup, params: IndexParams) -> Floats:

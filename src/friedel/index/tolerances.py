@@ -73,7 +73,8 @@ def measure_tolerances(observations: Observations, lines: PairLines, across: Pai
 def _from_half_turns(
     observations: Observations, lines: PairLines, ours: Indices, rings: Floats, to_px: Floats
 ) -> tuple[float, float, Floats, float]:
-    """Errors of omega (rad) and across the rings (px), how far pairs are off their rings (rad), and by what part."""
+    """Errors of omega (rad) and across the rings (px), how far pairs are off their rings (rad), and by what
+    part."""
     step = np.radians(abs(observations.blobs.omega_step_deg))
     omega = observations.lookup.centroid[:, 0][lines.blob[ours]]
     apart = np.mod(omega[:, 0] - omega[:, 1], 2 * np.pi) - np.pi

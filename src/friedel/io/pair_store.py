@@ -24,7 +24,8 @@ NAMED = ("blob_a", "blob_b", "phase", "family")
 def write_pairs(path: str | Path, table: PairTable, attributes: Mapping[str, Any] | None = None) -> None:
     """Write `pairs.h5`: /pairs with one dataset a column; the null and the tolerances are its attributes.
 
-    /across holds the pairs across the beam likewise. `attributes` go to the root of the file; mappings are stored as JSON. Raises `OutputError`.
+    /across holds the pairs across the beam likewise. `attributes` go to the root of the file; mappings are stored
+    as JSON. Raises `OutputError`.
     """
     with h5_output(path) as output:
         group = output.file.create_group("pairs")

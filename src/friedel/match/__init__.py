@@ -1,6 +1,15 @@
 """Match: Friedel pairs among blobs, and what calibration needs of it: candidates, tolerances, pairs by chance."""
 
-from friedel.match.across import AcrossPairs, best_across, brightest, pairs_across
+from friedel.match.across import (
+    AcrossPairs,
+    alike_clusters,
+    best_across,
+    brightest,
+    meeting_points,
+    near_misses,
+    pairs_across,
+    ray_misses,
+)
 from friedel.match.matching import best_pairs, match
 from friedel.match.measured_spots import MeasuredSpots, measured_spots, pairable_fraction
 from friedel.match.params import MatchParams
@@ -18,14 +27,18 @@ __all__ = [
     "CandidatePairs",
     "MatchParams",
     "MeasuredSpots",
+    "alike_clusters",
     "best_across",
     "best_pairs",
     "brightest",
     "candidates_of_unsure_detector",
     "match",
     "measured_spots",
+    "meeting_points",
+    "near_misses",
     "pairable_fraction",
     "pairs_across",
+    "ray_misses",
     "scrambled",
     "tolerance_scale",
 ]

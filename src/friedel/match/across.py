@@ -34,7 +34,8 @@ START_ALIKE = (1.0, 1.0, 1.0, 1.0)
 LEAST_SCALE = np.array([0.02, 0.3, 1.0, 1.0, 0.3])
 """Scales of place and angle together, then of the features, never go below."""
 MOST_BLOBS = 60_000
-"""The brightest so many blobs look for partners across the beam: each is compared with a good part of all others."""
+"""The brightest so many blobs look for partners across the beam: each is compared with a good part of all
+others."""
 COMPARED = FEATURES
 """Columns of residuals that are compared: the last feature tells nothing across the beam."""
 
@@ -42,7 +43,8 @@ COMPARED = FEATURES
 @dataclass(frozen=True, slots=True, eq=False)
 class AcrossPairs:
     """One-to-one pairs across the beam: `rows` (n,3) of the earlier spot, the later one and the ring; `residuals`
-    (n, eta_pairs.COLUMNS), the `spots` whose variances are scaled to fit, whether the pairs themselves `tuned` these;
+    (n, eta_pairs.COLUMNS), the `spots` whose variances are scaled to fit, whether the pairs themselves `tuned`
+    these;
     `null` (repeats) pairs with scrambled omega, `candidates` before each spot was given to one."""
 
     rows: Indices
@@ -63,7 +65,8 @@ def pairs_across(
 ) -> AcrossPairs:
     """The pairs within `params.factor` standard deviations, which they measure themselves.
 
-    Of each pair at least one blob is `lonely` (n), has no partner half a turn away. `scale` (RESIDUALS of pairs half a turn apart) is what the errors of blobs are multiplied with to begin with.
+    Of each pair at least one blob is `lonely` (n), has no partner half a turn away. `scale` (RESIDUALS of pairs
+    half a turn apart) is what the errors of blobs are multiplied with to begin with.
     """
     # a grain looks otherwise from another side: how alike its spots are across the beam only they can tell
     start = np.concatenate([scale[:2], UNTUNED[2:]])
@@ -88,9 +91,7 @@ def brightest(intensity: Floats, most: int) -> Mask:
     return mask
 
 
-def best_across(
-    spots: LabSpots, rings: Floats, limits: PairLimits, lonely: Mask
-) -> tuple[Indices, Floats, int]:
+def best_across(spots: LabSpots, rings: Floats, limits: PairLimits, lonely: Mask) -> tuple[Indices, Floats, int]:
     """One-to-one pairs, the smallest total residual first, ties by the rows; and how many candidates there were."""
     rows, residuals = eta_pairs.find_eta_candidates(spots, rings, limits, lonely=lonely)
     order = np.lexsort((rows[:, 2], rows[:, 1], rows[:, 0], residuals[:, eta_pairs.TOTAL]))
@@ -164,4 +165,48 @@ def _tolerances(across: AcrossPairs, factor: float) -> PairTolerances:
     distance = position[:, :, 0].sum(axis=1)
     across_beam = np.hypot(position[:, 0, 1] - position[:, 1, 1], position[:, 0, 2] - position[:, 1, 2])
     two_theta = np.median(place * distance / (distance**2 + across_beam**2))
-    return PairTolerances(float(np.degrees(factor * omega)), float(np.degrees(factor * two_theta)), factor, across.tuned)
+    return PairTolerances(
+        float(np.degrees(factor * omega)), float(np.degrees(factor * two_theta)), factor, across.tuned
+    )
+
+
+def near_misses(spots: LabSpots, rings: Floats, limits: PairLimits, asked: Indices) -> Floats:
+    """Of each spot (n) that was `asked` for its partner, how near the best partner's rays pass: 1 meets, 0 none."""
+    rows, residuals = eta_pairs.find_eta_candidates(spots, rings, limits, asked)
+    best = np.zeros(len(spots.omega))
+    np.maximum.at(best, rows[:, 0], np.exp(-0.5 * residuals[:, 0] ** 2))
+    return best
+
+
+def ray_misses(across: AcrossPairs, rings: Floats, position: Floats) -> Floats:
+    """By how much (n) the rays of pairs miss each other, in standard deviations, with spots at other places
+    (um)."""
+    spots, place = across.spots, np.empty(4)
+    after = np.mod(spots.omega[across.rows[:, 1]] - spots.omega[across.rows[:, 0]], 2.0 * np.pi)
+    return np.array(
+        [
+            eta_pairs.solve_eta(
+                position[a], position[b], after[i], rings[ring], spots.spread[a], spots.spread[b], np.inf, place
+            )[1]
+            for i, (a, b, ring) in enumerate(across.rows)
+        ]
+    )  # fmt: skip
+
+
+def meeting_points(across: AcrossPairs, rings: Floats) -> tuple[Floats, Floats]:
+    """Where the rays of pairs meet (n,3) um, and how that moves (n,3) with a centre that is shifted along lab y.
+
+    Seen from half way between both times the point moves sideways, more than the centre does.
+    """
+    where = eta_pairs.crossings(
+        across.spots, across.rows[:, :2], rings[across.rows[:, 2]], across.residuals[:, eta_pairs.ETA]
+    )
+    after = np.mod(across.spots.omega[across.rows[:, 1]] - where.omega, 2.0 * np.pi)
+    middle = where.omega + 0.5 * after
+    along = np.column_stack([np.sin(middle), np.cos(middle), np.zeros(len(middle))])
+    return where.point, along / np.cos(0.5 * after)[:, None]
+
+
+def alike_clusters(across: AcrossPairs) -> Indices:
+    """A number (n) for pairs that err together: of one ring and one side of the beam."""
+    return np.asarray(2 * across.rows[:, 2] + (np.cos(across.residuals[:, eta_pairs.ETA]) < 0), dtype=np.int64)

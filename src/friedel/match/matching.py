@@ -83,7 +83,9 @@ def _half_a_turn_apart(
             null.append(float(len(best_pairs(scrambled(spots, rng), rings, limits)[0])))
             one_more()
     tolerances = _tolerances(spots, rows, residuals, limits, tuned)
-    return _HalfTurn(rows, residuals, scale if tuned else UNTUNED, float(np.mean(null or [0.0])), tolerances, candidates)
+    return _HalfTurn(
+        rows, residuals, scale if tuned else UNTUNED, float(np.mean(null or [0.0])), tolerances, candidates
+    )
 
 
 def best_pairs(

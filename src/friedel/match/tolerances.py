@@ -144,8 +144,9 @@ def fit_mixture(
 ) -> Mixture:
     """Tell true pairs from chance by all residuals (n,k) together.
 
-    `start` (k) are scales to begin with (default: half of what all candidates scatter by). By chance the first columns are even over the widths `even` (e), the others like `chance` (m,k-e), candidates
-    with scrambled omega. Scales never fall below `least` (k).
+    `start` (k) are scales to begin with (default: half of what all candidates scatter by). By chance the first
+    columns are even over the widths `even` (e), the others like `chance` (m,k-e), candidates with scrambled omega.
+    Scales never fall below `least` (k).
     """
     z = np.abs(residuals) / deviation
     orders = [np.argsort(column, kind="stable") for column in z.T]

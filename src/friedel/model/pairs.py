@@ -39,7 +39,9 @@ RESIDUAL_COLUMNS: tuple[Column, ...] = (
 
 ACROSS_COLUMNS: tuple[Column, ...] = (
     Column("blob_a", "i8", "", "spot3d_id of the first blob"),
-    Column("blob_b", "i8", "", "spot3d_id of its partner across the beam, a few degrees later in the equations' omega"),
+    Column(
+        "blob_b", "i8", "", "spot3d_id of its partner across the beam, a few degrees later in the equations' omega"
+    ),
     Column("phase", "i8", "", "row of the phase list"),
     Column("family", "i8", "", "row of the phase's family list"),
     Column("two_theta", "f8", "deg", "of the family"),
@@ -85,7 +87,9 @@ class AcrossTable(RowTable):
 
     def __post_init__(self) -> None:
         if set(self.columns) != {column.name for column in ACROSS_COLUMNS}:
-            raise FriedelError("table of pairs across the beam", rule="must have exactly the columns of ACROSS_COLUMNS")
+            raise FriedelError(
+                "table of pairs across the beam", rule="must have exactly the columns of ACROSS_COLUMNS"
+            )
         if len({len(values) for values in self.columns.values()}) > 1:
             raise FriedelError("table of pairs across the beam", rule="columns must be of one length")
 
@@ -126,8 +130,8 @@ class PairTable(RowTable):
     `omega` is the angle of the equations (the stage's, with its sense applied), in [0, 360). `candidates` counts
     all pairs within the tolerances, before each blob was given to one. `blob_a` and `blob_b` are rows of kept
     blobs, as in `BlobTable`. `pairable` is the part of the scan whose partner angle was recorded, `blobs` the
-    number of blobs that were asked. `across` are the pairs across the beam, of blobs that have no partner half a turn
-    away.
+    number of blobs that were asked. `across` are the pairs across the beam, of blobs that have no partner half a
+    turn away.
     """
 
     columns: Mapping[str, AnyArray]
@@ -168,12 +172,16 @@ class PairTable(RowTable):
     @property
     def message(self) -> str:
         """One line: how many pairs, how many blobs have one, and how many chance would have given."""
-        return "; ".join(part for part in (self._half_a_turn_apart, self.across.message if len(self.across) else "") if part)
+        return "; ".join(
+            part for part in (self._half_a_turn_apart, self.across.message if len(self.across) else "") if part
+        )
 
     @property
     def _half_a_turn_apart(self) -> str:
         if not self.pairable:
-            return "" if len(self.across) else "no Friedel pairs; none of the scan can have partners half a turn away"
+            return (
+                "" if len(self.across) else "no Friedel pairs; none of the scan can have partners half a turn away"
+            )
         share = f" ({200.0 * len(self) / self.blobs:.0f} % of {self.blobs} blobs)" if self.blobs else ""
         text = f"{len(self)} Friedel pairs{share}; {self.null_pairs:.0f} with scrambled omega"
         if self.pairable < 1.0:

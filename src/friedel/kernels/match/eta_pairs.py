@@ -103,7 +103,8 @@ def candidates_into(
     rows: Any,
     residuals: Any,
 ) -> int:
-    """Fill rows and residuals as far as there is room; the number of pairs found. Spots are in the search's order."""
+    """Fill rows and residuals as far as there is room; the number of pairs found. Spots are in the search's
+    order."""
     bins = len(start) - 1
     width = TURN / bins
     found = 0
@@ -141,9 +142,7 @@ def candidates_into(
                     ):
                         continue
                     after = (omega[b] - omega[a]) % TURN
-                    if eta_pair_residuals(
-                        a, b, after, rings[ring], omega, position, spread, features, limits, one
-                    ):
+                    if eta_pair_residuals(a, b, after, rings[ring], omega, position, spread, features, limits, one):
                         if found < len(rows):
                             rows[found, 0], rows[found, 1], rows[found, 2] = names[a], names[b], ring
                             residuals[found] = one
@@ -153,13 +152,20 @@ def candidates_into(
 
 @njit(cache=True, nogil=True)
 def may_cross(
-    seen_a: Any, seen_b: Any, half_angle: float, half: float, spread_a: Any, spread_b: Any, radius: float, limits: Any
+    seen_a: Any,
+    seen_b: Any,
+    half_angle: float,
+    half: float,
+    spread_a: Any,
+    spread_b: Any,
+    radius: float,
+    limits: Any,
 ) -> bool:
     """Whether the rays of two spots may meet in the sample: what nearly all pairs fail, without any trigonometry.
 
-    `half_angle` is tan(D / 2), `half` tan theta. With the grain at P, turned with the sample, X = P_x + P'_x of both
-    times, y - y' = -tan(2 theta) sin eta (x + x' - X) - X tan(D / 2) and z - z' = tan(2 theta) cos eta (x + x' - X):
-    the first gives X, and the second has to agree.
+    `half_angle` is tan(D / 2), `half` tan theta. With the grain at P, turned with the sample, X = P_x + P'_x of
+    both times, y - y' = -tan(2 theta) sin eta (x + x' - X) - X tan(D / 2) and z - z' = tan(2 theta) cos eta (x +
+    x' - X): the first gives X, and the second has to agree.
     """
     if half_angle <= 0.0:
         return False
@@ -210,14 +216,12 @@ def eta_pair_residuals(
         out[TOTAL] += unlike
     out[FEATURES] = 0.0
     place = np.empty(4)
-    eta, residual = solve_eta(
-        position[a], position[b], after, two_theta, spread[a], spread[b], limits[3], place
-    )
+    eta, residual = solve_eta(position[a], position[b], after, two_theta, spread[a], spread[b], limits[3], place)
     if not abs(residual) <= limits[3]:
         return False
     out[0], out[ETA] = residual, eta
     out[TOTAL] += residual * residual
-    return within_sample(place, omega[a], limits)
+    return bool(within_sample(place, omega[a], limits))
 
 
 @njit(cache=True, nogil=True)
@@ -240,9 +244,7 @@ def solve_eta(
         angle, miss = misfits(seen_a, seen_b, after, two_theta, eta, spread_a, spread_b, place)
         if step == 2 and angle * angle + miss * miss > 100.0 * limit * limit:
             return eta, np.inf
-        more_angle, more_miss = misfits(
-            seen_a, seen_b, after, two_theta, eta + NUDGE, spread_a, spread_b, place
-        )
+        more_angle, more_miss = misfits(seen_a, seen_b, after, two_theta, eta + NUDGE, spread_a, spread_b, place)
         by_angle, by_miss = (more_angle - angle) / NUDGE, (more_miss - miss) / NUDGE
         weight = by_angle * by_angle + by_miss * by_miss
         if weight <= 0.0:
