@@ -178,7 +178,9 @@ def _table(spots: Floats, scan: Scan, content: Content) -> BlobTable:
     return BlobTable(columns, none_rejected, voxels, scan.shape, 0.0, scan.omega_step_deg, scan.full_turn)
 
 
-def _shape_s(radius: float, spots_a_grain: float, recipe: Recipe, rng: np.random.Generator, executor: Executor) -> float:
+def _shape_s(
+    radius: float, spots_a_grain: float, recipe: Recipe, rng: np.random.Generator, executor: Executor
+) -> float:
     """Seconds for the shape of one grain of that radius (voxels), all threads being at work on others."""
     params = recipe.reconstruct
     views = int(np.clip(min(params.projections, spots_a_grain), params.fewest_projections, 200))
