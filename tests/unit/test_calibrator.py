@@ -18,6 +18,7 @@ from friedel.model.grains import GrainTable
 from friedel.model.setup import Axis, Beam, Detector, SampleShape, Setup
 from friedel.simulator import simulate, small
 from tests.oracles_match import spot_table
+from tests.watchers import Heard
 
 AL = Phase.from_lattice("Al", [4.0495] * 3 + [90] * 3, "F m -3 m")
 SAMPLE = SampleShape("cylinder", (315.0, 315.0, 252.0))
@@ -180,6 +181,9 @@ def test_all_assigned_spots_bring_the_whole_detector_back(step):
     grains: GrainTable = assigned(simulation.truth)
     found = fit_to_spots(simulation.truth.blobs, grains, wrong(simulation.setup, *step), simulation.phases)
     truth, found_at = detector_parameters(simulation.setup.detector), detector_parameters(found.setup.detector)
+    true = {truth.centre_name: truth.centre_px, "distance": truth.distance_um}
+    for change in found.changes:
+        assert abs(change.after - true.get(change.name, 0.0)) < 3.5 * change.uncertainty
     assert is_shown(found)
     assert found_at.centre_px == pytest.approx(truth.centre_px, abs=0.02)
     assert found_at.distance_um == pytest.approx(truth.distance_um, abs=1.0)
@@ -214,7 +218,9 @@ def test_pairs_change_the_setup_only_for_clearly_more_of_them(blobs):
     assert (record["by"], record["changed"]) == ("pairs", True)
     assert detector_parameters(decision.setup.detector).centre_px == pytest.approx(255.5, abs=0.1)
     assert decision.lines[0].startswith("geometry calibrated")
-    (record,) = (decision := choose_setup(blobs, request_for(SETUP))).records
+    heard = Heard()
+    (record,) = (decision := choose_setup(blobs, request_for(SETUP, watcher=heard))).records
+    assert heard.whole == ["calibration", "pairs of either geometry"]
     assert (record["by"], record["changed"]) == ("pairs", False)
     assert decision.setup is SETUP
 
