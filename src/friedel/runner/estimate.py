@@ -75,20 +75,19 @@ def estimate_run(recipe: Recipe, out: Path) -> Estimate:
     images = check_recipe(recipe, scan, phases)
     plan = plan_for(recipe, scan)
     disk, free = check_output(recipe, scan, out)
-    content, later = None, None
+    later = None
     with local_executor(recipe.run.threads) as executor:
         speed = measure_speed(scan, recipe, executor)
         threads = executor.threads
-        if recipe.has_grains and not scan.at_most_half_a_turn:
-            baseline = measure_baseline(scan, recipe.preprocess, executor)
-            exclude = images.outside(recipe.segment, baseline.beam)
-            content = measure_content(scan, recipe, baseline, executor, exclude=exclude, noise=images.noise)
-            if content.blobs:
-                later = rehearse(scan, recipe, phases, content, executor)
+        baseline = measure_baseline(scan, recipe.preprocess, executor)
+        exclude = images.outside(recipe.segment, baseline.beam)
+        content = measure_content(scan, recipe, baseline, executor, exclude=exclude, noise=images.noise)
+        if recipe.has_grains and not scan.at_most_half_a_turn and content.blobs:
+            later = rehearse(scan, recipe, phases, content, executor)
     frames = scan.shape[0]
     return Estimate(
-        plan, disk, free, frames * speed.read_s, frames * speed.work_s, frames, threads,
-        content.blobs if content else 0.0, later,
+        plan, disk, free, frames * speed.read_s, frames * (speed.work_s + content.find_s), frames, threads,
+        content.blobs, later,
     )  # fmt: skip
 
 
