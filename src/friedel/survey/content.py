@@ -26,12 +26,11 @@ SHORTEST = 8
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """How many blobs a run will find, the edge (px) of a typical one, and the seconds a frame that finding them takes.
-
-    All are 0 where none are seen.
-    """
+    """How many blobs a run will find and how many voxels are in them all, the edge (px) of a typical one, and the
+    seconds a frame that finding them takes. All are 0 where none are seen."""
 
     blobs: float = 0.0
+    voxels: float = 0.0
     edge_px: float = 0.0
     find_s: float = 0.0
 
@@ -71,7 +70,8 @@ def measure_content(
         [np.hypot(t["row_stop"] - t["row_start"], t["col_stop"] - t["col_start"]) for t in tables]
     )
     blobs = 0.5 * ends / steps * len(scan.present)
-    return Content(blobs, float(np.median(edge)) / 2**0.5, min(finding))
+    voxels = sum(float(np.sum(table["Number_of_pixels"])) for table in tables) / sum(map(len, bursts))
+    return Content(blobs, voxels * len(scan.present), float(np.median(edge)) / 2**0.5, float(np.median(finding)))
 
 
 def _bursts(scan: Scan) -> Iterator[range]:

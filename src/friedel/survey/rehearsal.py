@@ -39,7 +39,7 @@ chance), the rest grows with the spots."""
 SPOT_PX, SPOT_DEG, MISSING, WRONG = 0.3, 0.03, 0.1, 0.1
 """How exact the made-up spots are, how many are missing, and how many belong to nothing."""
 GROWTH = 0.35
-"""The time for pairs and grains grows with this power more than the number of spots (40 to 300 grains: 0.2 to 0.5)."""
+"""The time for pairs and grains grows with this power more than the number of spots (measured: 0.2 to 0.5)."""
 CALIBRATION = 4.0
 """Calibration takes as long as so many searches for pairs (measured: 3.5 to 4.5 for 30,000 spots)."""
 MAP_EDGE, MAP_GRAINS = 64, 8
@@ -237,8 +237,9 @@ def _map_s(recipe: Recipe, phases: tuple[Phase, ...], rng: np.random.Generator, 
     ]
     turns = Rotation.random(MAP_GRAINS, rng=rng).as_matrix()
     row = np.zeros(MAP_GRAINS)
+    ubi = np.asarray(np.linalg.inv(turns @ phases[0].B), dtype=np.float64)
     grains = GrainTable(
-        turns, np.asarray(np.linalg.inv(turns @ phases[0].B), dtype=np.float64), corners.astype(float), row, np.zeros(MAP_GRAINS, np.int64),
+        turns, ubi, corners.astype(float), row, np.zeros(MAP_GRAINS, np.int64),
         np.zeros(MAP_GRAINS + 1, np.int64), np.zeros(0, np.int64), np.zeros(0, bool), row, row, row,
     )  # fmt: skip
     sample = SampleShape("box", (float(MAP_EDGE),) * 3)
