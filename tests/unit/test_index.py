@@ -15,6 +15,7 @@ from friedel.model.crystal import Phase
 from friedel.model.setup import Axis, Beam, SampleShape
 from friedel.simulator import SimulatedPhase, SimulationParams, SpecimenParams, simulate
 from tests.oracles_index import harsh, pick, right_entries, true_pairs, worth
+from tests.watchers import Heard
 
 AL = SimulatedPhase()
 TI = SimulatedPhase(name="Ti", lattice=(2.9505, 2.9505, 4.6826, 90, 90, 120), spacegroup="P 63/m m c")
@@ -237,7 +238,9 @@ class Threads:
 
 def test_threads_change_nothing():
     scan, grains = indexed()
-    others = grains_of(scan.truth.blobs, scan.setup, scan.phases, executor=Threads())
+    heard = Heard()
+    others = grains_of(scan.truth.blobs, scan.setup, scan.phases, executor=Threads(), watcher=heard)
+    assert heard.whole[:3] == ["chance", "grains", "refinement"]  # whoever waits is told how far it is
     for name in ("U", "position_um", "blobs", "hkl", "residuals", "completeness", "volume_um3", "shared"):
         np.testing.assert_array_equal(getattr(grains, name), getattr(others, name))
 

@@ -33,7 +33,7 @@ from friedel.model.stream import Watcher
 STAYS = "the geometry of the recipe stays: another one would not give clearly more pairs"
 CLEARLY = 5.0
 """Pairs are clearly more by so many standard deviations of all four counts together."""
-CERTAIN = 10.0
+CERTAIN = 4.0
 """A change without more pairs counts when the fit to pairs shows it with so many standard deviations."""
 SURE = 3.0
 """Pairs are surely more by so many standard deviations of the number of pairs before."""

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from friedel.calibrator.clusters import LEAST_CLUSTERS, left_out_variance
+from friedel.calibrator.clusters import COMMON_PX, LEAST_CLUSTERS, left_out_variance
 from friedel.calibrator.evidence import Change, Evidence
 from friedel.calibrator.geometry import NUDGE, STEPS, detector_parameters, moved
 from friedel.kernels import bragg
 from friedel.model.arrays import Floats, Indices, Mask
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
+from friedel.model.families import beam_hit_px
 from friedel.model.grains import GrainTable
 from friedel.model.setup import Detector, Setup
 from friedel.model.stream import Watcher, counted
@@ -121,9 +122,18 @@ def _fit(spots: Assigned, grains: GrainTable, setup: Setup, free: Mask) -> tuple
         shared, own = _derivatives(residuals, step, U, position, free)
         shared, own = shared * weight[..., None], own * weight[..., None]
         change, mine, error = _solve(spots.grain, len(U), off * weight, shared, own, free)
+        slip, _, _ = _solve(spots.grain, len(U), _outwards(spots, setup) * weight, shared, own, free)
+        error = np.hypot(error, slip)
         step = step + change
         U, position = _nudged(U, position, mine)
     return step, error, before, after
+
+
+def _outwards(spots: Assigned, setup: Setup) -> Floats:
+    """How the residuals (n,3) change when all spots lie `COMMON_PX` farther from the beam."""
+    row, col = beam_hit_px(setup.detector) or (0.0, 0.0)
+    away = np.column_stack([np.zeros(len(spots.row)), spots.row - row, spots.col - col])
+    return np.asarray(-COMMON_PX * away / np.maximum(np.linalg.norm(away, axis=1), 1e-9)[:, None])
 
 
 def _derivatives(

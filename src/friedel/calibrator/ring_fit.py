@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from friedel.calibrator.clusters import cluster_sums, left_out_variance
+from friedel.calibrator.clusters import COMMON_PX, cluster_sums, left_out_variance
 from friedel.calibrator.geometry import NUDGE, STEPS, moved
 from friedel.model.arrays import Floats, Indices
 from friedel.model.blobs import BlobTable
@@ -56,8 +56,12 @@ def fit_rings(
         return np.asarray(np.arctan2(np.hypot(y, z), x))
 
     step, width = _gauss_newton(two_theta, rings, candidates[1], start)
-    _, y, z = lines(step)
-    return RingFit(step, _error(two_theta, rings, candidates[1], step, width, np.arctan2(-y, z)))
+    x, y, z = lines(step)
+    tilts = TILT_DEG * _derivatives(two_theta, step, len(STEPS))[:, FREE:]
+    outwards = 2.0 * COMMON_PX * np.linalg.norm(detector.u_um) * x / (x**2 + y**2 + z**2)
+    unseen = np.column_stack([tilts, outwards])
+    spots = WeightedPairs(two_theta(step), candidates[1], np.arctan2(-y, z), _derivatives(two_theta, step, FREE))
+    return RingFit(step, _error(spots, rings, width, unseen))
 
 
 def _gauss_newton(
@@ -99,15 +103,25 @@ def _derivatives(two_theta: Callable[[Floats], Floats], step: Floats, count: int
     return np.column_stack(columns)
 
 
-def _error(
-    two_theta: Callable[[Floats], Floats], rings: Floats, likely: Floats, step: Floats, width: float, eta: Floats
-) -> Floats:
-    """Standard deviations (2) of what was free: by what clusters have in common, and by the tilts nobody knows."""
-    angle = two_theta(step)
+class WeightedPairs(NamedTuple):
+    """Pairs (n) as the fit leaves them: 2 theta (rad), how likely each is a true one, eta (rad), and how 2 theta
+    changes with what is free (n,2)."""
+
+    two_theta: Floats
+    likely: Floats
+    eta: Floats
+    active: Floats
+
+
+def _error(pairs: WeightedPairs, rings: Floats, width: float, unseen: Floats) -> Floats:
+    """Standard deviations (2) of what was free.
+
+    By what clusters have in common, and by what the fit takes for a shift: `unseen` (n,u) is how one standard
+    deviation of each such thing changes 2 theta (rad).
+    """
+    angle, likely, eta, active = pairs
     off = angle - nearest_ring(rings, angle)
     weight = _odds(off, likely, width)
-    every = _derivatives(two_theta, step, len(STEPS))
-    active, tilts = every[:, :FREE], every[:, FREE:]
     # the weights move with the residuals: curvature of the likelihood, not of the weighted sum of squares
     pull = weight * (1.0 - (1.0 - weight) * (off / width) ** 2) / width**2
     curvature = pull[:, None, None] * active[:, :, None] * active[:, None, :]
@@ -118,8 +132,7 @@ def _error(
     ring = np.searchsorted(0.5 * (rings[1:] + rings[:-1]), angle)
     sector = np.floor((eta / (2 * np.pi) + 0.5) * SECTORS).astype(np.int64) % SECTORS
     variance = _two_ways(score, curvature, ring, sector)
-    # the fit takes a tilt for a shift: how far, for one standard deviation of the tilt
-    slip = np.linalg.solve(whole, active.T @ (pull[:, None] * tilts)) * TILT_DEG
+    slip = np.linalg.solve(whole, active.T @ (pull[:, None] * unseen))
     return np.asarray(np.sqrt(variance + (slip**2).sum(axis=1)))
 
 

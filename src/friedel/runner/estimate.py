@@ -1,5 +1,6 @@
 """What a run will take: memory by the plan, disk by the files, time by short measurements."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +10,11 @@ from friedel.recipe import Recipe
 from friedel.runner.executors import local_executor
 from friedel.runner.pipeline import plan_for
 from friedel.runner.plan import GB, Plan
-from friedel.runner.preflight import check_output, check_recipe, crystals_of
+from friedel.runner.preflight import BLOB_BYTES, check_disk, check_output, check_recipe, crystals_of, disk_bytes
 from friedel.survey import LaterStages, measure_content, measure_speed, rehearse
+
+STORE_S = 8.0
+"""Seconds for each GB of blobs: packed, written, hashed (measured: 5 to 9)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +78,25 @@ def estimate_run(recipe: Recipe, out: Path) -> Estimate:
     scan = open_scan(recipe.scan.frames, recipe.scan)
     images = check_recipe(recipe, scan, phases)
     plan = plan_for(recipe, scan)
-    disk, free = check_output(recipe, scan, out)
-    content, later = None, None
+    _, free = check_output(recipe, scan, out)
+    later = None
     with local_executor(recipe.run.threads) as executor:
         speed = measure_speed(scan, recipe, executor)
         threads = executor.threads
-        if recipe.has_grains and not scan.at_most_half_a_turn:
-            baseline = measure_baseline(scan, recipe.preprocess, executor)
-            exclude = images.outside(recipe.segment, baseline.beam)
-            content = measure_content(scan, recipe, baseline, executor, exclude=exclude, noise=images.noise)
-            if content.blobs:
-                later = rehearse(scan, recipe, phases, content, executor)
+        begin = time.perf_counter()
+        baseline = measure_baseline(scan, recipe.preprocess, executor)
+        look_s = time.perf_counter() - begin
+        exclude = images.outside(recipe.segment, baseline.beam)
+        content = measure_content(scan, recipe, baseline, executor, exclude=exclude, noise=images.noise)
+        if recipe.has_grains and not scan.at_most_half_a_turn and content.blobs:
+            later = rehearse(scan, recipe, phases, content, executor)
+    disk = disk_bytes(recipe, scan, content.voxels if content.blobs else None)
+    check_disk(out, disk, free)
     frames = scan.shape[0]
+    work_s = look_s + frames * (speed.work_s + content.find_s) + STORE_S * content.voxels * BLOB_BYTES / GB
     return Estimate(
-        plan, disk, free, frames * speed.read_s, frames * speed.work_s, frames, threads,
-        content.blobs if content else 0.0, later,
+        plan, disk, free, frames * speed.read_s, work_s, frames, threads,
+        content.blobs, later,
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ log = logging.getLogger("friedel")
 
 COMPILING_AFTER_S = 5.0
 COMPILING = "still starting: the first run after an installation compiles its kernels, about a minute"
-LINE_EVERY_S = 10.0
+LINE_EVERY_S, LOOK_EVERY_S = 10.0, 1.0
 MARK_EVERY_S = 0.2
 FRAMES = "frames"
 MARK = "@progress "
@@ -227,7 +227,7 @@ def _never_silent(progress: Progress, handler: _ConsoleHandler) -> Iterator[None
     over = threading.Event()
 
     def look() -> None:
-        while not over.wait(1.0):
+        while not over.wait(LOOK_EVERY_S):
             if time.monotonic() - handler.last >= LINE_EVERY_S and (text := progress.still()):
                 log.info(text)
 

@@ -22,6 +22,7 @@ from friedel.model.blobs import COLUMNS, BlobTable, Voxels
 from friedel.model.crystal import Phase
 from friedel.model.families import used_reflections
 from friedel.model.grains import GrainTable
+from friedel.model.pairs import PairTable
 from friedel.model.scan import Scan
 from friedel.model.setup import SampleShape, Setup
 from friedel.model.shapes import GrainShape, Grid
@@ -32,12 +33,18 @@ from friedel.reconstruct.projections import Projections
 from friedel.reconstruct.sirt import SirtSolver
 from friedel.survey.content import Content
 
-MOST_GRAINS = 24
-"""Grains of the made-up table: more take longer and tell the same."""
+FEW_GRAINS, MORE_GRAINS = 4, 40
+"""Grains of two made-up tables: what takes as long for both does not depend on their number (the search for
+chance), the rest grows with the spots."""
 SPOT_PX, SPOT_DEG, MISSING, WRONG = 0.3, 0.03, 0.1, 0.1
 """How exact the made-up spots are, how many are missing, and how many belong to nothing."""
-GROWTH = 0.25
-"""The time for pairs and grains grows with this power more than the number of spots (`bench.match_index`)."""
+GROWTH = 0.35
+"""The time for pairs and grains grows with this power more than the number of spots (measured: 0.2 to 0.5)."""
+CALIBRATION = 4.0
+"""Calibration takes as long as so many searches for pairs (measured: 3.5 to 4.5 for 30,000 spots)."""
+BEFORE_FIT = 1.6
+"""A shape takes so many times its fit: blobs are summed over frames and parted from their neighbours before (1.4 to
+1.8 on simulated scans)."""
 MAP_EDGE, MAP_GRAINS = 64, 8
 """Of the made-up map, in voxels."""
 TYPICAL_EDGE_PX = 20.0
@@ -77,12 +84,12 @@ def rehearse(
 
     Raises `InputError`s of a recipe that no run could use.
     """
-    setup = recipe.setup.setup() if recipe.setup is not None else None
-    if setup is None:
+    if recipe.setup is None:
         raise FriedelError("setup", rule="is needed for the stages after segment")
+    setup = recipe.setup.setup()
     rng = np.random.default_rng(1)
     grid = Grid.of(setup, recipe.reconstruct.voxel_um)
-    made = make_up(scan, setup, phases, rng, content)
+    few, made = (make_up(scan, setup, phases, rng, content, count) for count in (FEW_GRAINS, MORE_GRAINS))
     grains = content.blobs / max(made.spots_a_grain, 1.0)
     volume = _sample_um3(setup.sample)
     pixel = float(np.linalg.norm(setup.detector.u_um))
@@ -92,18 +99,28 @@ def rehearse(
     volume = volume or grains * 4 / 3 * np.pi * radius_um**3
     more = content.blobs / max(len(made.blobs), 1)
     more *= max(more, 1.0) ** GROWTH
-    pairs = match(made.blobs, setup, phases, recipe.match)
-    pairs_s = seconds_of(lambda: match(made.blobs, setup, phases, recipe.match))
-    grains_s = seconds_of(lambda: index(made.blobs, pairs, setup, phases, recipe.index, executor=executor))
+
+    def matched(blobs: BlobTable) -> PairTable:
+        return match(blobs, setup, phases, recipe.match)
+
+    def indexed(blobs: BlobTable) -> Callable[[], object]:
+        pairs = matched(blobs)
+        return lambda: index(blobs, pairs, setup, phases, recipe.index, executor=executor)
+
+    seconds_of(lambda: matched(few.blobs), times=2)
+    pairs_s = seconds_of(lambda: matched(made.blobs)) * more
+    pairs_s *= 1.0 + (CALIBRATION if recipe.setup.calibrate != "off" else 0.0)
+    chance_s = seconds_of(indexed(few.blobs), times=2)
+    grains_s = chance_s + max(seconds_of(indexed(made.blobs)) - chance_s, 0.1 * chance_s) * more
     shape_s = _shape_s(radius_um / grid.voxel_um, made.spots_a_grain, recipe, rng, executor)
     map_s = _map_s(recipe, phases, rng, radius_um / grid.voxel_um) * volume / grid.voxel_um**3
-    return LaterStages(grains, pairs_s * more, grains_s * more, shape_s * grains, map_s)
+    return LaterStages(grains, pairs_s, grains_s, BEFORE_FIT * shape_s * grains, map_s)
 
 
-def seconds_of(work: Callable[[], object]) -> float:
-    """Of the faster of two goes: in the first one kernels may have to be compiled."""
+def seconds_of(work: Callable[[], object], times: int = 1) -> float:
+    """Of the fastest of some goes: in the first one kernels may have to be compiled."""
     seconds = []
-    for _ in range(2):
+    for _ in range(times):
         begin = time.perf_counter()
         work()
         seconds.append(time.perf_counter() - begin)
@@ -118,13 +135,13 @@ def _sample_um3(sample: SampleShape) -> float:
 
 
 def make_up(
-    scan: Scan, setup: Setup, phases: tuple[Phase, ...], rng: np.random.Generator, content: Content
+    scan: Scan, setup: Setup, phases: tuple[Phase, ...], rng: np.random.Generator, content: Content, count: int
 ) -> MadeUp:
     """Blobs of some grains at random, with errors, gaps and strangers."""
     rows, cols = scan.shape[1:]
     half = np.array(setup.sample.size_um) / 2 if _sample_um3(setup.sample) else np.full(3, 1.0)
-    turns = Rotation.random(MOST_GRAINS, rng=rng).as_matrix()
-    places = rng.uniform(-0.7, 0.7, (MOST_GRAINS, 3)) * half
+    turns = Rotation.random(count, rng=rng).as_matrix()
+    places = rng.uniform(-0.7, 0.7, (count, 3)) * half
     detector = setup.detector
     plane = bragg.detector_frame(detector.origin_um, detector.u_um, detector.v_um)
     parts = []
@@ -138,7 +155,7 @@ def make_up(
     found = found[(found[:, 1:3] > 2).all(axis=1) & (found[:, 1] < rows - 3) & (found[:, 2] < cols - 3)]
     turn = abs(scan.shape[0] * scan.omega_step_deg)
     found = found[np.mod(found[:, 0], 360.0) < turn]
-    each = len(found) / MOST_GRAINS
+    each = len(found) / count
     found = found[rng.random(len(found)) >= MISSING]
     strangers = found[rng.integers(0, max(len(found), 1), int(WRONG * len(found)))].copy()
     strangers[:, 0] = rng.uniform(0, turn, len(strangers))
@@ -206,7 +223,7 @@ def _shape_s(
     def one(_: int) -> None:
         fit_density(spots, spots.image.copy(), np.ones(views), cylinder, params)
 
-    return seconds_of(lambda: list(executor.map(one, range(executor.threads)))) / executor.threads
+    return seconds_of(lambda: list(executor.map(one, range(executor.threads))), times=2) / executor.threads
 
 
 def _map_s(recipe: Recipe, phases: tuple[Phase, ...], rng: np.random.Generator, radius: float) -> float:
@@ -223,8 +240,9 @@ def _map_s(recipe: Recipe, phases: tuple[Phase, ...], rng: np.random.Generator, 
     ]
     turns = Rotation.random(MAP_GRAINS, rng=rng).as_matrix()
     row = np.zeros(MAP_GRAINS)
+    ubi = np.asarray(np.linalg.inv(turns @ phases[0].B), dtype=np.float64)
     grains = GrainTable(
-        turns, np.linalg.inv(turns @ phases[0].B), corners.astype(float), row, np.zeros(MAP_GRAINS, np.int64),
+        turns, ubi, corners.astype(float), row, np.zeros(MAP_GRAINS, np.int64),
         np.zeros(MAP_GRAINS + 1, np.int64), np.zeros(0, np.int64), np.zeros(0, bool), row, row, row,
     )  # fmt: skip
     sample = SampleShape("box", (float(MAP_EDGE),) * 3)
@@ -233,4 +251,4 @@ def _map_s(recipe: Recipe, phases: tuple[Phase, ...], rng: np.random.Generator, 
         volume = assemble(shapes, grains, recipe.assemble, sample=sample)
         describe(grains, volume, phases)
 
-    return seconds_of(one) / MAP_EDGE**3
+    return seconds_of(one, times=2) / MAP_EDGE**3

@@ -1,0 +1,125 @@
+"""Grains with few pairs: seeds of one pair across the beam, turned about its plane's normal until its spots are there.
+
+They are looked for among what the grains that many pairs suggest have left, and have to beat the same search where
+there is nothing: angles scrambled, the stage turned the other way.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from friedel.index.candidates import Candidate, CandidateSearch
+from friedel.index.null import Null, candidates_taken, completeness, with_levels
+from friedel.index.observations import PhaseReflections
+from friedel.kernels.index.turned_seeds import best_turns
+from friedel.model.arrays import Floats, Indices, Mask
+from friedel.model.stream import Executor
+
+MOST_SEEDS, NULL_SEEDS = 400, 64
+"""Pairs whose turn is looked for, and pairs of the null."""
+KEPT = 2
+"""Best turns of a seed that are fitted."""
+STEP_DEG = 0.5
+"""Of the turn; spots are looked for within the widest tolerance of a seed."""
+STRONGEST = 40
+"""Reflections that are looked up."""
+PROMISING = 0.35
+"""A seed is fitted when so many of these are there."""
+CHUNK = 4
+
+
+def candidates_by_turning(
+    search: CandidateSearch,
+    nulls: Sequence[CandidateSearch],
+    null: Null,
+    accepted: Sequence[Candidate],
+    executor: Executor,
+) -> tuple[list[Candidate], Null]:
+    """The candidates, with more that single pairs across the beam gave; and the null of both searches together."""
+    taken = np.zeros(len(search.observations.blobs), dtype=bool)
+    for candidate in accepted:
+        taken[candidate.blob[candidate.blob >= 0]] = True
+    lines = search.lines
+    seeds = np.flatnonzero(~lines.half_turn & ~taken[lines.blob].any(axis=1))
+    if not len(seeds):
+        return list(accepted), null
+    bright = search.observations.blobs["sum_intensity"][lines.blob[seeds]].sum(axis=1)
+    seeds = seeds[np.argsort(-bright, kind="stable")][:MOST_SEEDS]
+    null = _with_turned_null(nulls, null, executor)
+    found = list(accepted)
+    for start in range(0, len(seeds), CHUNK * 8):
+        batch = seeds[start : start + CHUNK * 8]
+        batch = batch[~taken[lines.blob[batch]].any(axis=1)]
+        candidates = _turned(search, batch, executor)
+        found += candidates_taken(search, null, found, candidates, taken)
+    return found, null
+
+
+def _with_turned_null(nulls: Sequence[CandidateSearch], null: Null, executor: Executor) -> Null:
+    """What the same search reaches where there are no grains."""
+    found: list[Candidate] = []
+    for one in nulls:
+        seeds = np.flatnonzero(~one.lines.half_turn)[:NULL_SEEDS]
+        found += _turned(one, seeds, executor, least=0.0)
+    return with_levels(null, [completeness(found, phase, len(nulls[0].observations.blobs)) for phase in range(len(null.levels))])
+
+
+def _turned(
+    search: CandidateSearch, seeds: Indices, executor: Executor, least: float = PROMISING
+) -> list[Candidate]:
+    """Fitted candidates of some seeds (rows of the lines), of each phase."""
+    chunks = [seeds[i : i + CHUNK] for i in range(0, len(seeds), CHUNK)]
+
+    def work(chunk: Indices) -> list[Candidate]:
+        return [one for seed in chunk for one in _of_seed(search, int(seed), least)]
+
+    return [candidate for part in executor.map(work, chunks) for candidate in part]
+
+
+def _of_seed(search: CandidateSearch, seed: int, least: float) -> list[Candidate]:
+    observations, lines = search.observations, search.lines
+    found = []
+    for phase, reflections in enumerate(observations.reflections):
+        first, stop = search.possible[phase][seed]
+        rows = first + np.flatnonzero(reflections.unique[first:stop])
+        if not len(rows):
+            continue
+        g = lines.g[seed] / np.linalg.norm(lines.g[seed])
+        repeats = np.array([_repeats(reflections, int(row)) for row in rows])
+        steps = np.column_stack([np.ceil(360.0 / STEP_DEG / repeats), 2.0 * np.pi / repeats])
+        scores, Us, places = np.zeros(KEPT), np.zeros((KEPT, 3, 3)), np.zeros((KEPT, 3))
+        best_turns(
+            np.tile(lines.point[seed], (len(rows), 1)),
+            np.tile(g, (len(rows), 1)),
+            np.ascontiguousarray(reflections.normal[rows]),
+            steps,
+            reflections.B,
+            _strongest(reflections),
+            observations.wavelength,
+            observations.plane,
+            tuple(observations.window),
+            tuple(observations.lookup),
+            search.widest * observations.search_error,
+            search.params.tolerance,
+            scores,
+            Us,
+            places,
+        )
+        found += [
+            search.fitted(phase, U, place)
+            for score, U, place in zip(scores, Us, places, strict=True)
+            if score > least
+        ]
+    return found
+
+
+def _strongest(reflections: PhaseReflections) -> Floats:
+    order = np.argsort(-reflections.f_squared, kind="stable")[:STRONGEST]
+    return np.ascontiguousarray(reflections.hkl[np.sort(order)])
+
+
+def _repeats(reflections: PhaseReflections, row: int) -> int:
+    """After what part of a turn about a plane's normal the crystal looks the same: 1, 2, 3, 4 or 6."""
+    normal = reflections.normal[row]
+    same = np.abs(reflections.phase.symmetry @ normal - normal).max(axis=1) < 1e-6
+    return max(int(same.sum()), 1)
