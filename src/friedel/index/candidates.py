@@ -12,8 +12,9 @@ from itertools import combinations
 
 import numpy as np
 
-from friedel.index.observations import Observations, PairLines, PhaseReflections
+from friedel.index.observations import Observations, PairLines
 from friedel.index.params import IndexParams
+from friedel.index.phase_reflections import PhaseReflections
 from friedel.index.tolerances import IndexTolerances, possible_reflections
 from friedel.kernels.index.blob_lookup import EXPECTED
 from friedel.kernels.index.fit_grain import count_spots, fit_to_nearest_blobs
@@ -68,7 +69,7 @@ class CandidateSearch:
         self.observations, self.lines = observations, lines
         self.tolerances, self.params = tolerances, params
         self.possible = [
-            possible_reflections(lines, reflections.two_theta, tolerances.two_theta_rad)
+            possible_reflections(lines, reflections.two_theta[reflections.seeding], tolerances.two_theta_rad)
             for reflections in observations.reflections
         ]
         self.lookup = _line_lookup(observations, lines, tolerances.line_um)
@@ -88,7 +89,7 @@ class CandidateSearch:
         for phase, reflections in enumerate(self.observations.reflections):
             usable = unused & (self.possible[phase][:, 1] > self.possible[phase][:, 0])
             mine = seeds[usable[seeds]]
-            support = np.zeros(len(mine), dtype=np.int64)
+            support, rows = np.zeros(len(mine), dtype=np.int64), reflections.seeding
             Us, positions = np.zeros((len(mine), 3, 3)), np.zeros((len(mine), 3))
             search_seeds(
                 mine,
@@ -98,8 +99,8 @@ class CandidateSearch:
                 usable,
                 self.possible[phase],
                 reflections.B,
-                reflections.normal,
-                reflections.unique,
+                reflections.normal[rows],
+                reflections.unique[rows],
                 tuple(self.lookup),
                 self.tolerances.line_um,
                 self.tolerances.direction_rad,
@@ -135,7 +136,7 @@ class CandidateSearch:
             square,
             state,
         )
-        return Candidate(phase, U, position, blob, square, state)
+        return _best_standing(reflections, Candidate(phase, U, position, blob, square, state))
 
     def best_pseudo_twin(self, candidate: Candidate) -> Candidate:
         """The candidate, or one that explains some of the same spots by other planes if it explains more in all.
@@ -170,6 +171,24 @@ class CandidateSearch:
         chunks = [seeds[i : i + CHUNK] for i in range(0, len(seeds), CHUNK)]
         parts = executor.map(lambda chunk: self.from_seeds(chunk, unused, least), chunks)
         return [candidate for part in parts for candidate in part]
+
+
+def _best_standing(reflections: PhaseReflections, candidate: Candidate) -> Candidate:
+    """Of a crystal's alternatives the one of whose reflections in use most are found; the first of equal ones.
+
+    Only these are expected then.
+    """
+    seen = (candidate.blob >= 0) & (candidate.state == EXPECTED)
+    found = seen[0::2].astype(np.int64) + seen[1::2]
+    number = int(np.argmax(reflections.in_use[reflections.row_of] @ found))
+    if number:
+        rows = 2 * np.argsort(reflections.row_of[number])
+        spots = np.column_stack([rows, rows + 1]).ravel()
+        turned = candidate.U @ reflections.phase.alternatives.rotation[number]
+        blob, square, state = candidate.blob[spots], candidate.square[spots], candidate.state[spots]
+        candidate = Candidate(candidate.phase, turned, candidate.position, blob, square, state)
+    reflections.count_on_used(candidate.state)
+    return candidate
 
 
 def _line_lookup(observations: Observations, lines: PairLines, reach: float) -> LineLookup:
@@ -207,7 +226,7 @@ def pseudo_twins(observations: Observations, candidate: Candidate, tolerances: I
     orientations = [candidate.U]
     for a, b in combinations(rows, 2):
         for U in _by_two_planes(reflections, candidate.U, a, b, tolerances.direction_rad):
-            if (reflections.phase.misorientation_deg(np.array(orientations), U) > SAME_DEG).all():
+            if (reflections.phase.lattice_misorientation_deg(np.array(orientations), U) > SAME_DEG).all():
                 orientations.append(U)
     return orientations[1:]
 

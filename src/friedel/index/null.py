@@ -121,13 +121,15 @@ def candidates_beyond_chance(
             if found < null.least_spots(candidate.phase, expected) or _found_before(candidate, accepted, search):
                 continue
             accepted.append(candidate)
-            taken[candidate.blob[candidate.blob >= 0]] = True
+            bright = ~np.repeat(search.observations.reflections[candidate.phase].dark, 2)
+            taken[candidate.blob[bright & (candidate.blob >= 0)]] = True
             unused &= ~taken[lines.blob].any(axis=1)
     return accepted, tried
 
 
 def _found_before(candidate: Candidate, accepted: Sequence[Candidate], search: CandidateSearch) -> bool:
-    """Whether a grain was found before. A sub-grain of one, which has the same orientation, joins it later."""
+    """Whether a grain was found before, its alternatives too. A sub-grain of one, which has the same orientation,
+    joins it later."""
     phase = search.observations.reflections[candidate.phase].phase
     reach = SAME_LINES * search.tolerances.line_um
     near = [
@@ -137,7 +139,7 @@ def _found_before(candidate: Candidate, accepted: Sequence[Candidate], search: C
     ]
     if not near:
         return False
-    turned = phase.misorientation_deg(np.array(near), candidate.U)
+    turned = phase.lattice_misorientation_deg(np.array(near), candidate.U)
     return bool(((turned > LEAST_DEG) & (turned < SAME_DEG)).any())
 
 
