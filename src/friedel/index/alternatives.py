@@ -58,7 +58,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Crystal:
+class Crystal:
     """A grain's sightings with the rows (m) of their reflections, logarithms of |F|^2 (k,m) for each alternative, what
     of it is dark (k,m), and what the places alone say for each (k)."""
 
@@ -83,7 +83,7 @@ def with_best_alternatives(observations: Observations, grains: RefinedGrains) ->
 def _chosen(observations: Observations, grains: RefinedGrains, phase: int) -> RefinedGrains:
     reflections = observations.reflections[phase]
     mine = np.flatnonzero(grains.phase == phase)
-    crystals = _crystals(observations, grains, mine)
+    crystals = crystals_of(observations, grains, mine)
     group = np.unique(grains.parent[mine], return_inverse=True)[1]
     stands = np.zeros(len(mine), dtype=np.int64)
     for _ in range(ROUNDS):
@@ -118,7 +118,7 @@ def judge_alternatives(observations: Observations, grains: RefinedGrains) -> Sta
         if not reflections.phase.knows_atoms:
             standing.log_odds[mine], standing.ambiguous[mine] = 0.0, True
             continue
-        crystals = _crystals(observations, grains, mine)
+        crystals = crystals_of(observations, grains, mine)
         law = learned_law([(crystal.sightings, crystal.log_f2[0], crystal.dark[0]) for crystal in crystals])
         orbit = _orbits(reflections)
         for i, crystal in zip(mine.tolist(), crystals, strict=True):
@@ -126,7 +126,7 @@ def judge_alternatives(observations: Observations, grains: RefinedGrains) -> Sta
     return standing
 
 
-def _judge(standing: Standing, i: int, crystal: _Crystal, law: IntensityLaw, orbit: Indices) -> None:
+def _judge(standing: Standing, i: int, crystal: Crystal, law: IntensityLaw, orbit: Indices) -> None:
     """Fill in what is known about one grain."""
     odds = crystal.log_likelihoods(law)
     second = 1 + int(np.argmax(odds[1:]))
@@ -150,7 +150,7 @@ def _judge(standing: Standing, i: int, crystal: _Crystal, law: IntensityLaw, orb
     standing.twin_error[i] = max(float(np.ptp(inside)) / 2, LEAST_TWIN_ERROR)
 
 
-def _crystals(observations: Observations, grains: RefinedGrains, rows: Indices) -> list[_Crystal]:
+def crystals_of(observations: Observations, grains: RefinedGrains, rows: Indices) -> list[Crystal]:
     """What was seen of some grains (rows), and what it would be of each alternative."""
     spots = predict(observations, grains)
     first = np.searchsorted(spots.grain, np.arange(len(grains) + 1))
@@ -172,7 +172,7 @@ def _crystals(observations: Observations, grains: RefinedGrains, rows: Indices) 
         turned = reflections.row_of[:, own]
         sightings = Sightings(factor, counts, has, clean[part])
         places = _by_places(observations, grains, int(i))
-        found.append(_Crystal(sightings, own, log_f2[turned], reflections.dark[turned], places))
+        found.append(Crystal(sightings, own, log_f2[turned], reflections.dark[turned], places))
     return found
 
 

@@ -17,6 +17,7 @@ from friedel.index.alternatives import (
     without_dark_spots,
 )
 from friedel.index.assignment import LEAST_SPOTS, RefinedGrains, fit_arrays
+from friedel.index.disagreement import notes_about_intensities
 from friedel.index.null import Null
 from friedel.index.observations import Observations
 from friedel.index.params import IndexParams
@@ -79,7 +80,11 @@ def make_grain_table(
         null_limit=limits / expected,
         strain=np.zeros((0, 6)) if strain is None else strain,
         **_alternatives(observations, standing),
-        notes=(*notes, *notes_about_alternatives(observations, grains, standing)),
+        notes=(
+            *notes,
+            *notes_about_alternatives(observations, grains, standing),
+            *notes_about_intensities(observations, grains),
+        ),
     )
 
 
