@@ -69,7 +69,14 @@ class Crystal:
     places: Floats
 
     def log_likelihoods(self, law: IntensityLaw) -> Floats:
+        """Of each alternative (k)."""
         return self.places + log_likelihoods(self.sightings, self.log_f2, self.dark, law)
+
+    def mixed(self, second: int, part: Floats) -> tuple[Floats, Mask]:
+        """Logarithms of |F|^2 (p,m) and what is dark (p,m) if parts (p) of the grain stand as another alternative."""
+        part = part[:, None]
+        f2 = (1 - part) * np.exp(self.log_f2[0]) + part * np.exp(self.log_f2[second])
+        return np.log(f2), self.dark[0] & (self.dark[second] | (part == 0))
 
 
 def with_best_alternatives(observations: Observations, grains: RefinedGrains) -> RefinedGrains:
@@ -110,7 +117,9 @@ def _chosen(observations: Observations, grains: RefinedGrains, phase: int) -> Re
 def judge_alternatives(observations: Observations, grains: RefinedGrains) -> Standing:
     """How sure it is that each grain stands as it does, and how much of it may stand otherwise."""
     n = len(grains)
-    standing = Standing(*[np.full(n, np.nan) if i != 1 else np.zeros(n, bool) for i in range(4)], np.zeros(n, np.int64))
+    standing = Standing(
+        *[np.full(n, np.nan) if i != 1 else np.zeros(n, bool) for i in range(4)], np.zeros(n, np.int64)
+    )
     for phase, reflections in enumerate(observations.reflections):
         mine = np.flatnonzero(grains.phase == phase)
         if len(reflections.row_of) == 1 or not len(mine):
@@ -118,36 +127,46 @@ def judge_alternatives(observations: Observations, grains: RefinedGrains) -> Sta
         if not reflections.phase.knows_atoms:
             standing.log_odds[mine], standing.ambiguous[mine] = 0.0, True
             continue
-        crystals = crystals_of(observations, grains, mine)
-        law = learned_law([(crystal.sightings, crystal.log_f2[0], crystal.dark[0]) for crystal in crystals])
-        orbit = _orbits(reflections)
+        crystals, orbit = crystals_of(observations, grains, mine), _orbits(reflections)
+        standing.second[mine], standing.twin_fraction[mine] = 1, 0.0
+        for _ in range(ROUNDS):  # what a twin adds is not scatter
+            mixed = [
+                crystal.mixed(int(standing.second[i]), standing.twin_fraction[i : i + 1])
+                for i, crystal in zip(mine.tolist(), crystals, strict=True)
+            ]
+            law = learned_law(
+                [(c.sightings, f2[0], dark[0]) for c, (f2, dark) in zip(crystals, mixed, strict=True)]
+            )
+            for i, crystal in zip(mine.tolist(), crystals, strict=True):
+                _weigh(standing, i, crystal, law)
         for i, crystal in zip(mine.tolist(), crystals, strict=True):
-            _judge(standing, i, crystal, law, orbit[crystal.rows])
+            _doubt(standing, i, crystal, law, orbit[crystal.rows])
     return standing
 
 
-def _judge(standing: Standing, i: int, crystal: Crystal, law: IntensityLaw, orbit: Indices) -> None:
-    """Fill in what is known about one grain."""
+def _weigh(standing: Standing, i: int, crystal: Crystal, law: IntensityLaw) -> None:
+    """Fill in a grain's odds, and how much of it stands otherwise."""
     odds = crystal.log_likelihoods(law)
     second = 1 + int(np.argmax(odds[1:]))
     standing.second[i], standing.log_odds[i] = second, odds[0] - odds[second]
+    likely = log_likelihoods(crystal.sightings, *crystal.mixed(second, TWIN_STEPS), law)
+    best = int(np.argmax(likely))
+    inside = TWIN_STEPS[likely > likely[best] - 0.5]
+    standing.twin_fraction[i] = TWIN_STEPS[best]
+    standing.twin_error[i] = max(float(np.ptp(inside)) / 2, LEAST_TWIN_ERROR)
+
+
+def _doubt(standing: Standing, i: int, crystal: Crystal, law: IntensityLaw, orbit: Indices) -> None:
+    """Fill in whether a grain is ambiguous: whether its odds are no more than those of shuffled spots."""
     rng = np.random.default_rng([SHUFFLE_SEED, i])
     by_chance = np.empty(SHUFFLES)
     for trial in range(SHUFFLES):
         dealt = np.sort(log_likelihoods(crystal.sightings.shuffled(rng, orbit), crystal.log_f2, crystal.dark, law))
         by_chance[trial] = dealt[-1] - dealt[-2]
     limit = max(LEAST_LOG_ODDS, float(by_chance.mean() + DEVIATIONS * by_chance.std()))
-    places = float(crystal.places[0] - crystal.places[second])
+    places = float(crystal.places[0] - crystal.places[standing.second[i]])
     few = crystal.sightings.clean.sum() < LEAST_CLEAN
     standing.ambiguous[i] = (few or standing.log_odds[i] < limit) and places < limit
-    f2, other = np.exp(crystal.log_f2[0]), np.exp(crystal.log_f2[second])
-    mixed = np.log((1 - TWIN_STEPS[:, None]) * f2 + TWIN_STEPS[:, None] * other)
-    dark = np.where(TWIN_STEPS[:, None] > 0, crystal.dark[0] & crystal.dark[second], crystal.dark[0])
-    likely = log_likelihoods(crystal.sightings, mixed, dark, law)
-    best = int(np.argmax(likely))
-    inside = TWIN_STEPS[likely > likely[best] - 0.5]
-    standing.twin_fraction[i] = TWIN_STEPS[best]
-    standing.twin_error[i] = max(float(np.ptp(inside)) / 2, LEAST_TWIN_ERROR)
 
 
 def crystals_of(observations: Observations, grains: RefinedGrains, rows: Indices) -> list[Crystal]:

@@ -17,7 +17,7 @@ LEAST_SPREAD = 0.1
 """Of the logarithm of the counts."""
 MEDIAN_OF_T3 = 0.765
 """Median of |t| of Student's distribution with three degrees of freedom."""
-T3_PEAK = 0.36755
+T3_PEAK = 2.0 / (np.pi * np.sqrt(3.0))
 BINS = 10
 LEAST_CHANCE, MOST_CHANCE = 0.02, 0.98
 """That a spot is seen."""

@@ -38,11 +38,12 @@ JOINING = 0.5
 @dataclass(frozen=True, slots=True)
 class ChanceLevel:
     """What chance reaches in one phase: mean completeness of seeds in scrambled data, the largest of any null, and
-    of the null that turns the other way alone."""
+    of the null that turns the other way alone; and the mean at a first look, before a crystal is fitted."""
 
     mean: float
     largest: float
     mirrored: float
+    first_look: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,9 @@ def measure_null(search: CandidateSearch, executor: Executor) -> Null:
         part = _completeness([c for c in scrambled if c.phase == phase], len(observations.blobs))
         other = _completeness([c for c in mirrored if c.phase == phase], len(observations.blobs))
         most = float(other.max(initial=0.0))
-        levels.append(ChanceLevel(float(part.mean()), float(part.max(initial=most)), most))
+        looks = np.array([blank.first_look(phase, U, place) for U, place in zip(orientations, places, strict=True)])
+        first = float(looks[:, 0].sum() / max(looks[:, 1].sum(), 1))
+        levels.append(ChanceLevel(float(part.mean()), float(part.max(initial=most)), most, first))
     return Null(tuple(levels), search.params.chance / max(len(lines) * len(phases), 1))
 
 
@@ -114,7 +117,8 @@ def candidates_beyond_chance(
     seeds = np.random.default_rng(ORDER_SEED).permutation(len(lines)).astype(np.int64)
     accepted: list[Candidate] = []
     tried = 0
-    for batch in search.in_batches(seeds, unused, executor):
+    by_chance = [level.first_look for level in null.levels]
+    for batch in search.in_batches(seeds, unused, by_chance, executor):
         tried += len(batch)
         for candidate in sorted(batch, key=lambda c: -c.counts(taken)[1]):
             expected, found, _ = candidate.counts(taken)
