@@ -20,7 +20,7 @@ CELLS = {
     "cubic": (5.1, 5.1, 5.1, 90.0, 90.0, 90.0),
 }
 LATTICE_ORDER = {"triclinic": 1, "monoclinic": 2, "orthorhombic": 4, "tetragonal": 8, "hexagonal": 12, "cubic": 24}
-"""Proper rotations of each lattice (International Tables A, 3.2.1): a trigonal one is hexagonal, or rhombohedral."""
+"""Proper rotations of each lattice (International Tables A, 3.2.1); a trigonal one is hexagonal or rhombohedral."""
 RHOMBOHEDRAL = 6
 POINT_GROUPS = {group.point_group_hm(): group for group in gemmi.spacegroup_table_itb()}
 QUARTZ = Phase.from_lattice("quartz", (4.913, 4.913, 5.405, 90, 90, 120), "P 32 2 1")

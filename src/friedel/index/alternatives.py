@@ -59,8 +59,8 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crystal:
-    """A grain's sightings with the rows (m) of their reflections, logarithms of |F|^2 (k,m) for each alternative, what
-    of it is dark (k,m), and what the places alone say for each (k)."""
+    """A grain's sightings with the rows (m) of their reflections; of each alternative the logarithms of |F|^2 (k,m),
+    what of it is dark (k,m), and what the places alone say (k)."""
 
     sightings: Sightings
     rows: Indices
@@ -73,7 +73,7 @@ class Crystal:
         return self.places + log_likelihoods(self.sightings, self.log_f2, self.dark, law)
 
     def mixed(self, second: int, part: Floats) -> tuple[Floats, Mask]:
-        """Logarithms of |F|^2 (p,m) and what is dark (p,m) if parts (p) of the grain stand as another alternative."""
+        """Logarithms of |F|^2 (p,m) and what is dark (p,m) if parts (p) of the grain stand otherwise."""
         part = part[:, None]
         f2 = (1 - part) * np.exp(self.log_f2[0]) + part * np.exp(self.log_f2[second])
         return np.log(f2), self.dark[0] & (self.dark[second] | (part == 0))
@@ -196,7 +196,7 @@ def crystals_of(observations: Observations, grains: RefinedGrains, rows: Indices
 
 
 def _by_places(observations: Observations, grains: RefinedGrains, i: int) -> Floats:
-    """What the places of a grain's spots say for each alternative (k), logarithms; nothing where they are the same."""
+    """What the places of a grain's spots say for each alternative (k): logarithms; 0 where they are the same."""
     alternatives = observations.reflections[grains.phase[i]].phase.alternatives
     if alternatives.exact:
         return np.zeros(len(alternatives))

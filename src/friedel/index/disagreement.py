@@ -16,8 +16,8 @@ from friedel.model.reflections import representatives
 LEAST_SPOTS = 10
 """Of a family, before anything is said about it."""
 OFF = 0.3
-"""Logarithms of families' counts are off by this much (root mean square): up to 0.11 in simulated scans with the right
-atoms, 0.4 to 1.8 with wrong ones."""
+"""Logarithms of families' counts are off by this much (root mean square): up to 0.11 in simulated scans with the
+right atoms, 0.4 to 1.8 with wrong ones."""
 UNSEEN = 0.5
 """A family is missing if its spots are found more rarely, by this much, than those of one that should be dimmer."""
 NAMED = 3
@@ -44,12 +44,15 @@ def notes_about_intensities(observations: Observations, grains: RefinedGrains) -
         known = families.spots >= LEAST_SPOTS
         off = np.sqrt(np.average(families.off[known] ** 2, weights=families.spots[known])) if known.any() else 0.0
         missing = families.name[_missing(families)]
-        kind = f"{reflections.phase.name}: intensities disagree with its atoms"
+        kind, check = (
+            f"{reflections.phase.name}: intensities disagree with its atoms",
+            "check space group and atoms",
+        )
         if len(missing):
             names = ", ".join(f"{{{' '.join(map(str, hkl))}}}" for hkl in missing[:NAMED].tolist())
-            yield f"{kind}: {names} should be brighter than families that are seen, and are not; check space group and atoms"
+            yield f"{kind}: {names} should be brighter than families that are seen, and are not; {check}"
         elif off > OFF:
-            yield f"{kind}: families are off by a factor of {np.exp(off):.1f} on average; check space group and atoms"
+            yield f"{kind}: families are off by a factor of {np.exp(off):.1f} on average; {check}"
 
 
 def _missing(families: _Families) -> Mask:

@@ -1,4 +1,4 @@
-"""The reflections that indexing looks for: the families in use, and what an alternative of the crystal has instead."""
+"""The reflections that indexing looks for: the families in use, and what alternatives of a crystal have instead."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ DARK = 1e-4
 """A reflection with less than this part of the strongest one's |F|^2 is not seen."""
 MOST_TELLING = 8
 TELLING, BRIGHT = 1.4, 0.3
-"""So many families are looked for on top of those in use, whose |F|^2 differ by this factor between alternatives, and
-that are as bright as this part of the weakest in use."""
+"""So many families are looked for on top of those in use, whose |F|^2 differ by this factor between alternatives,
+and that are as bright as this part of the weakest in use."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +29,8 @@ class PhaseReflections:
 
     `in_use` (n) marks those of the families that are used. The others come in their places where a crystal stands
     otherwise in the same lattice, or tell by their brightness which way it stands: seen from alternative i of the
-    phase, plane j is plane `row_of[i, j]` (k,n). `dark` (n) marks those that have no intensity; their `f_squared` is only next to none.
+    phase, plane j is plane `row_of[i, j]` (k,n). `dark` (n) marks those that have no intensity; their `f_squared`
+    is next to none.
     """
 
     phase: Phase
@@ -96,7 +97,7 @@ def _telling_families(phase: Phase, setup: Setup, shape: tuple[int, int, int], u
     telling = (f_squared > TELLING * other) & (f_squared >= BRIGHT * used.family_f_squared.min())
     best = np.argsort(-(f_squared - other) * found.multiplicity, kind="stable")
     best = best[telling[best]][:MOST_TELLING]
-    return found.representative[best]
+    return np.asarray(found.representative[best])
 
 
 def _indices_of(phase: Phase, hkl: Indices) -> Indices:
@@ -113,7 +114,7 @@ def _f_squared(phase: Phase, hkl: Indices) -> Floats:
 
 
 def _with_those_of_alternatives(phase: Phase, families: Indices) -> tuple[Indices, Floats]:
-    """hkl (n,3) of families (m,3) and of all that an alternative has in their places, ascending in |g|; |F|^2 (n)."""
+    """hkl (n,3) of families (m,3) and of what alternatives have in their places, ascending in |g|; |F|^2 (n)."""
     names = _indices_of(phase, families).reshape(-1, 3)
     every = [sign * names @ rotation.T for rotation in phase.space_group.rotations for sign in (1, -1)]
     hkl = np.unique(np.concatenate(every), axis=0)

@@ -1,9 +1,9 @@
 """Alternatives: orientations that a lattice cannot tell apart, though the crystal in it can.
 
-A lattice has the symmetry of its metric, which may be more than the crystal's: turned by what is only the lattice's,
-a crystal has its spots in the same places with other intensities (twinning by merohedry, or nearly so by
-pseudo-merohedry: G. Friedel, Leçons de cristallographie (1926); Le Page, J. Appl. Cryst. 15 (1982) 255, whose search
-for twofold axes gemmi does).
+A lattice has the symmetry of its metric, which may be more than the crystal's: turned by what is only the
+lattice's, a crystal has its spots in the same places with other intensities (twinning by merohedry, or nearly so by
+pseudo-merohedry: G. Friedel, Leçons de cristallographie (1926); Le Page, J. Appl. Cryst. 15 (1982) 255, whose
+search for twofold axes gemmi does).
 """
 
 from dataclasses import dataclass
