@@ -6,16 +6,18 @@ the part of its predicted spots that are there goes back to GRAINDEX (Lauridsen 
 744).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from scipy.special import bdtrc
 
-from friedel.index.observations import Observations, PairLines, PhaseReflections
+from friedel.index.observations import Observations, PairLines
 from friedel.index.params import IndexParams
+from friedel.index.phase_reflections import PhaseReflections
 from friedel.index.tolerances import IndexTolerances, possible_reflections
-from friedel.kernels.index.blob_lookup import EXPECTED
+from friedel.kernels.index.blob_lookup import EXPECTED, nearest_blob_each, predict_spots
 from friedel.kernels.index.fit_grain import count_spots, fit_to_nearest_blobs
 from friedel.kernels.index.grain_seeds import search_seeds, triad
 from friedel.kernels.index.line_lookup import LineLookup, make_line_lookup
@@ -28,6 +30,8 @@ WIDEST_DEG, WIDEST_PX = 0.4, 3.0
 """A seed's spots are looked for at least this far from where it says."""
 DOUBTFUL, LEAST_FOUND = 0.6, 6
 """Below this completeness, and with so many spots, the pseudo-twins of a candidate are tried."""
+UNLIKELY = 0.05
+"""A seed is fitted if chance finds as many of its spots more rarely than this."""
 FAR = 0.995
 """The sample reaches as far as this part of the lines' points nearest to the axis."""
 PLANES = 4
@@ -68,7 +72,7 @@ class CandidateSearch:
         self.observations, self.lines = observations, lines
         self.tolerances, self.params = tolerances, params
         self.possible = [
-            possible_reflections(lines, reflections.two_theta, tolerances.two_theta_rad)
+            possible_reflections(lines, reflections.two_theta[reflections.seeding], tolerances.two_theta_rad)
             for reflections in observations.reflections
         ]
         self.lookup = _line_lookup(observations, lines, tolerances.line_um)
@@ -79,16 +83,19 @@ class CandidateSearch:
         reach = self.params.tolerance * self.tolerances.error
         return float(max(np.radians(WIDEST_DEG) / reach[0], WIDEST_PX / reach[1], 2.0))
 
-    def from_seeds(self, seeds: Indices, unused: Mask, least: int) -> list[Candidate]:
+    def from_seeds(
+        self, seeds: Indices, unused: Mask, least: int, by_chance: Sequence[float] = ()
+    ) -> list[Candidate]:
         """Candidates of each phase on the lines of some seeds (rows), among pairs that are not used yet.
 
-        At least `least` pairs must agree on each.
+        At least `least` pairs must agree on each. With `by_chance`, what part of its spots a crystal of each phase
+        finds by chance at a first look, those are left out at once that find no more.
         """
         found = []
         for phase, reflections in enumerate(self.observations.reflections):
             usable = unused & (self.possible[phase][:, 1] > self.possible[phase][:, 0])
             mine = seeds[usable[seeds]]
-            support = np.zeros(len(mine), dtype=np.int64)
+            support, rows = np.zeros(len(mine), dtype=np.int64), reflections.seeding
             Us, positions = np.zeros((len(mine), 3, 3)), np.zeros((len(mine), 3))
             search_seeds(
                 mine,
@@ -98,8 +105,8 @@ class CandidateSearch:
                 usable,
                 self.possible[phase],
                 reflections.B,
-                reflections.normal,
-                reflections.unique,
+                reflections.normal[rows],
+                reflections.unique[rows],
                 tuple(self.lookup),
                 self.tolerances.line_um,
                 self.tolerances.direction_rad,
@@ -108,11 +115,34 @@ class CandidateSearch:
                 positions,
             )
             for i in np.flatnonzero(support >= least):
+                if by_chance and not self._promising(phase, Us[i], positions[i], int(support[i]), by_chance[phase]):
+                    continue
                 candidate = self.fitted(phase, Us[i], positions[i])
                 better = self.best_pseudo_twin(candidate)
                 # a twin that explains more may be another grain: both are offered, and the better one takes first
                 found += [candidate] if better is candidate else [better, candidate]
         return found
+
+    def first_look(self, phase: int, U: Floats, position: Floats) -> tuple[int, int]:
+        """Expected spots of a crystal that have a blob within the widest reach, and how many are expected."""
+        observations, reflections = self.observations, self.observations.reflections[phase]
+        n = 2 * len(reflections.hkl)
+        blob, square, state = np.full(n, -1, dtype=np.int64), np.zeros(n), np.zeros(n, dtype=np.int64)
+        place, g = np.zeros((n, 4)), reflections.hkl @ (U @ reflections.B).T
+        window, lookup = tuple(observations.window), tuple(observations.lookup)
+        predict_spots(g, position, observations.wavelength, observations.plane, window, place, state)
+        reach = self.widest * observations.search_error
+        nearest_blob_each(place, state, lookup, reach, self.params.tolerance, blob, square)
+        expected = state == EXPECTED
+        return int(np.count_nonzero(expected & (blob >= 0))), int(np.count_nonzero(expected))
+
+    def _promising(self, phase: int, U: Floats, position: Floats, support: int, by_chance: float) -> bool:
+        """Whether a first look finds more than the pairs that suggest the crystal, and chance."""
+        found, expected = self.first_look(phase, U, position)
+        if found > DOUBTFUL * expected:
+            return True
+        own = 2 * support
+        return bool(bdtrc(found - own - 1, max(expected - own, 1), min(by_chance, 1.0)) < UNLIKELY)
 
     def fitted(self, phase: int, U: Floats, position: Floats) -> Candidate:
         """A crystal fitted to the spots it predicts."""
@@ -135,7 +165,7 @@ class CandidateSearch:
             square,
             state,
         )
-        return Candidate(phase, U, position, blob, square, state)
+        return _best_standing(reflections, Candidate(phase, U, position, blob, square, state))
 
     def best_pseudo_twin(self, candidate: Candidate) -> Candidate:
         """The candidate, or one that explains some of the same spots by other planes if it explains more in all.
@@ -147,7 +177,10 @@ class CandidateSearch:
         if found < LEAST_FOUND or found > DOUBTFUL * expected:
             return candidate
         best, most = candidate, found
+        seen = self.first_look(candidate.phase, candidate.U, candidate.position)[0]
         for U in pseudo_twins(self.observations, candidate, self.tolerances):
+            if self.first_look(candidate.phase, U, candidate.position)[0] <= seen:
+                continue
             other = self.fitted(candidate.phase, U, candidate.position)
             count = other.counts(none_taken)[1]
             if count > most:
@@ -155,7 +188,12 @@ class CandidateSearch:
         return best
 
     def in_batches(
-        self, seeds: Indices, unused: Mask, executor: Executor, watcher: Watcher | None = None
+        self,
+        seeds: Indices,
+        unused: Mask,
+        by_chance: Sequence[float],
+        executor: Executor,
+        watcher: Watcher | None = None,
     ) -> Iterator[list[Candidate]]:
         """Candidates of 64 seeds at a time; whoever takes them marks in `unused` the pairs that are used up."""
         tried = 0
@@ -167,14 +205,34 @@ class CandidateSearch:
                         batch.append(int(seeds[tried]))
                     tried += 1
                     one_more()
-                some = np.array(batch, dtype=np.int64)
-                yield self.in_chunks(some, unused.copy(), self.params.min_pairs, executor)
+                some, least = np.array(batch, dtype=np.int64), self.params.min_pairs
+                yield self.in_chunks(some, unused.copy(), least, executor, by_chance)
 
-    def in_chunks(self, seeds: Indices, unused: Mask, least: int, executor: Executor) -> list[Candidate]:
+    def in_chunks(
+        self, seeds: Indices, unused: Mask, least: int, executor: Executor, by_chance: Sequence[float] = ()
+    ) -> list[Candidate]:
         """Candidates of some seeds, eight seeds a thread at a time."""
         chunks = [seeds[i : i + CHUNK] for i in range(0, len(seeds), CHUNK)]
-        parts = executor.map(lambda chunk: self.from_seeds(chunk, unused, least), chunks)
+        parts = executor.map(lambda chunk: self.from_seeds(chunk, unused, least, by_chance), chunks)
         return [candidate for part in parts for candidate in part]
+
+
+def _best_standing(reflections: PhaseReflections, candidate: Candidate) -> Candidate:
+    """Of a crystal's alternatives the one of whose reflections in use most are found; the first of equal ones.
+
+    Only these are expected then.
+    """
+    seen = (candidate.blob >= 0) & (candidate.state == EXPECTED)
+    found = seen[0::2].astype(np.int64) + seen[1::2]
+    number = int(np.argmax(reflections.in_use[reflections.row_of] @ found))
+    if number:
+        rows = 2 * np.argsort(reflections.row_of[number])
+        spots = np.column_stack([rows, rows + 1]).ravel()
+        turned = candidate.U @ reflections.phase.alternatives.rotation[number]
+        blob, square, state = candidate.blob[spots], candidate.square[spots], candidate.state[spots]
+        candidate = Candidate(candidate.phase, turned, candidate.position, blob, square, state)
+    reflections.count_on_used(candidate.state)
+    return candidate
 
 
 def _line_lookup(observations: Observations, lines: PairLines, reach: float) -> LineLookup:
@@ -212,7 +270,7 @@ def pseudo_twins(observations: Observations, candidate: Candidate, tolerances: I
     orientations = [candidate.U]
     for a, b in combinations(rows, 2):
         for U in _by_two_planes(reflections, candidate.U, a, b, tolerances.direction_rad):
-            if (reflections.phase.misorientation_deg(np.array(orientations), U) > SAME_DEG).all():
+            if (reflections.phase.lattice_misorientation_deg(np.array(orientations), U) > SAME_DEG).all():
                 orientations.append(U)
     return orientations[1:]
 

@@ -38,11 +38,12 @@ JOINING = 0.5
 @dataclass(frozen=True, slots=True)
 class ChanceLevel:
     """What chance reaches in one phase: mean completeness of seeds in scrambled data, the largest of any null, and
-    of the null that turns the other way alone."""
+    of the null that turns the other way alone; and the mean at a first look, before a crystal is fitted."""
 
     mean: float
     largest: float
     mirrored: float
+    first_look: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,9 @@ def measure_null(search: CandidateSearch, executor: Executor, watcher: Watcher |
         part = _completeness([c for c in scrambled if c.phase == phase], len(observations.blobs))
         other = _completeness([c for c in mirrored if c.phase == phase], len(observations.blobs))
         most = float(other.max(initial=0.0))
-        levels.append(ChanceLevel(float(part.mean()), float(part.max(initial=most)), most))
+        looks = np.array([blank.first_look(phase, U, place) for U, place in zip(orientations, places, strict=True)])
+        first = float(looks[:, 0].sum() / max(looks[:, 1].sum(), 1))
+        levels.append(ChanceLevel(float(part.mean()), float(part.max(initial=most)), most, first))
     return Null(tuple(levels), search.params.chance / max(len(lines) * len(phases), 1))
 
 
@@ -119,20 +122,23 @@ def candidates_beyond_chance(
     seeds = np.random.default_rng(ORDER_SEED).permutation(len(lines)).astype(np.int64)
     accepted: list[Candidate] = []
     tried = 0
-    for batch in search.in_batches(seeds, unused, executor, watcher):
+    by_chance = [level.first_look for level in null.levels]
+    for batch in search.in_batches(seeds, unused, by_chance, executor, watcher):
         tried += len(batch)
         for candidate in sorted(batch, key=lambda c: -c.counts(taken)[1]):
             expected, found, _ = candidate.counts(taken)
             if found < null.least_spots(candidate.phase, expected) or _found_before(candidate, accepted, search):
                 continue
             accepted.append(candidate)
-            taken[candidate.blob[candidate.blob >= 0]] = True
+            bright = ~np.repeat(search.observations.reflections[candidate.phase].dark, 2)
+            taken[candidate.blob[bright & (candidate.blob >= 0)]] = True
             unused &= ~taken[lines.blob].any(axis=1)
     return accepted, tried
 
 
 def _found_before(candidate: Candidate, accepted: Sequence[Candidate], search: CandidateSearch) -> bool:
-    """Whether a grain was found before. A sub-grain of one, which has the same orientation, joins it later."""
+    """Whether a grain was found before, its alternatives too. A sub-grain of one, which has the same orientation,
+    joins it later."""
     phase = search.observations.reflections[candidate.phase].phase
     reach = SAME_LINES * search.tolerances.line_um
     near = [
@@ -142,7 +148,7 @@ def _found_before(candidate: Candidate, accepted: Sequence[Candidate], search: C
     ]
     if not near:
         return False
-    turned = phase.misorientation_deg(np.array(near), candidate.U)
+    turned = phase.lattice_misorientation_deg(np.array(near), candidate.U)
     return bool(((turned > LEAST_DEG) & (turned < SAME_DEG)).any())
 
 

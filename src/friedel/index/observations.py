@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from friedel.index.params import IndexParams
+from friedel.index.phase_reflections import PhaseReflections, list_reflections
 from friedel.kernels import bragg
 from friedel.kernels.index.blob_lookup import BlobLookup, Window, make_blob_lookup
-from friedel.model.arrays import AnyArray, Floats, Indices, Mask
+from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.blobs import BlobTable, Flag
 from friedel.model.crystal import Phase
-from friedel.model.families import beam_hit_px, used_reflections
+from friedel.model.families import beam_hit_px
 from friedel.model.pairs import PairTable
 from friedel.model.setup import Setup
 
@@ -19,25 +20,6 @@ CUT = Flag.EDGE | Flag.EXCLUDED | Flag.SCAN_END
 CUT_ERROR = 0.5
 """A cut blob's centroid errs by about this many of its own standard deviations."""
 LEAST_CUTS = 3
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PhaseReflections:
-    """The reflections of one phase that are used, one row each, ascending in |g|.
-
-    `hkl` (n,3) as floats, `normal` (n,3) unit normals of the planes in the crystal's frame (that of `B`),
-    `g_length` (n) 1/Angstrom, `f_squared` (n) electrons^2, `two_theta` (n) rad. `unique` (n) marks the
-    symmetry-unique ones: one of each set that the phase's proper rotations take into each other.
-    """
-
-    phase: Phase
-    B: Floats
-    hkl: Floats
-    normal: Floats
-    g_length: Floats
-    f_squared: Floats
-    two_theta: Floats
-    unique: Mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,35 +146,8 @@ def make_observations(blobs: BlobTable, setup: Setup, phases: Sequence[Phase], p
         make_blob_lookup(centroid, width, rows, cols),
         error,
         error,
-        tuple(_reflections(phase, setup, blobs.shape) for phase in phases),
+        tuple(list_reflections(phase, setup, blobs.shape) for phase in phases),
     )
-
-
-def _reflections(phase: Phase, setup: Setup, shape: tuple[int, int, int]) -> PhaseReflections:
-    used = used_reflections(phase, setup, shape[1:])
-    g = used.hkl @ phase.B.T
-    sine = np.clip(setup.beam.wavelength * used.g_length / 2, 0, 1)
-    return PhaseReflections(
-        phase,
-        np.ascontiguousarray(phase.B),
-        used.hkl.astype(np.float64),
-        g / used.g_length[:, None],
-        used.g_length,
-        used.f_squared,
-        2 * np.arcsin(sine),
-        _symmetry_unique(g, phase.symmetry),
-    )
-
-
-def _symmetry_unique(vectors: Floats, symmetry: Floats) -> Mask:
-    """True for the first of each set of vectors that the rotations take into each other."""
-    unique = np.ones(len(vectors), dtype=bool)
-    for i, vector in enumerate(vectors):
-        images = symmetry @ vector
-        unique[i] = not any(
-            (np.abs(images - vectors[j]).max(axis=1) < 1e-6).any() for j in np.flatnonzero(unique[:i])
-        )
-    return unique
 
 
 def make_lines(observations: Observations, pairs: PairTable) -> PairLines:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from friedel.index.assignment import LEAST_SPOTS, RefinedGrains, assign_blobs
+from friedel.index.alternatives import with_best_alternatives
+from friedel.index.assignment import LEAST_SPOTS, RefinedGrains, assign_blobs, fit_arrays
 from friedel.index.candidates import Candidate
 from friedel.index.observations import Observations
 from friedel.index.params import IndexParams
@@ -48,6 +49,7 @@ def assign_and_refine(
     tolerances, params, watcher = rounds
     for _ in watched(watcher, "refinement", range(times), times, "rounds"):
         grains = refine(observations, assign_blobs(observations, grains, tolerances, params))
+        grains = with_best_alternatives(observations, grains)
         observations, grains = with_fitted_strengths(observations, grains)
         observations = observations.with_errors(*_measured_errors(observations, grains))
     return assign_blobs(observations, grains, tolerances, params), observations
@@ -65,14 +67,6 @@ def refine_with_parents(
         candidates = [*candidates, *parents]
         grains, observations = assign_and_refine(observations, candidates, rounds)
     return list(candidates), grains, observations
-
-
-def fit_arrays(observations: Observations, grains: RefinedGrains, i: int) -> tuple[Floats, Floats, Floats]:
-    """What grain i is fitted to: hkl (m,3), centroids (m,3) rad, px, px, and their errors (m,3) of its spots."""
-    mine = (grains.grain == i) & ~grains.overlapped
-    hkl = observations.reflections[grains.phase[i]].hkl[grains.reflection[mine]]
-    extra = observations.lookup.extra_error[grains.blob[mine]]
-    return hkl, grains.centroid[mine], np.sqrt(observations.fit_error**2 + extra**2)
 
 
 def refine(observations: Observations, grains: RefinedGrains) -> RefinedGrains:
