@@ -15,6 +15,7 @@ from friedel.index.params import IndexParams
 from friedel.index.refinement import Rounds, refine_with_parents
 from friedel.index.sub_grains import join_sub_grains
 from friedel.index.tolerances import measure_tolerances
+from friedel.index.turned_seeds import candidates_by_turning
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable
@@ -50,6 +51,7 @@ def index(
     search = CandidateSearch(observations, lines, tolerances, params)
     null = measure_null(search, executor, watcher)
     candidates, tried = candidates_beyond_chance(search, null, executor, watcher)
+    candidates, null = candidates_by_turning(search, null, candidates, executor, watcher)
     rounds = Rounds(tolerances, params, watcher)
     candidates, grains, observations = refine_with_parents(observations, candidates, rounds)
     grains, limits = keep_beyond_chance(observations, grains, candidates, null, rounds)

@@ -73,13 +73,7 @@ def measure_null(search: CandidateSearch, executor: Executor, watcher: Watcher |
     """
     rng = np.random.default_rng(NULL_SEED)
     lines, observations = search.lines, search.observations
-    blank = CandidateSearch(
-        observations.with_omega(rng.uniform(0, 2 * np.pi, len(observations.blobs))),
-        lines.turned(rng.uniform(0, 2 * np.pi, len(lines))),
-        search.tolerances,
-        search.params,
-    )
-    mirror = CandidateSearch(observations.mirrored(), lines.mirrored(), search.tolerances, search.params)
+    blank, mirror = without_grains(search, rng)
     seeds, all_pairs = rng.permutation(len(lines))[:SEEDS].astype(np.int64), np.ones(len(lines), dtype=bool)
     phases = range(len(observations.reflections))
     with counted(watcher, "chance", 2 + len(phases), "searches") as one_more:
@@ -94,8 +88,7 @@ def measure_null(search: CandidateSearch, executor: Executor, watcher: Watcher |
             one_more()
     levels = []
     for phase in phases:
-        part = _completeness([c for c in scrambled if c.phase == phase], len(observations.blobs))
-        other = _completeness([c for c in mirrored if c.phase == phase], len(observations.blobs))
+        part, other = (_completeness(found, phase, len(observations.blobs)) for found in (scrambled, mirrored))
         most = float(other.max(initial=0.0))
         looks = np.array([blank.first_look(phase, U, place) for U, place in zip(orientations, places, strict=True)])
         first = float(looks[:, 0].sum() / max(looks[:, 1].sum(), 1))
@@ -103,9 +96,33 @@ def measure_null(search: CandidateSearch, executor: Executor, watcher: Watcher |
     return Null(tuple(levels), search.params.chance / max(len(lines) * len(phases), 1))
 
 
-def _completeness(found: Sequence[Candidate], blobs: int) -> Floats:
-    """Completeness of candidates; few expected spots do not make it large."""
-    counts = np.array([c.counts(np.zeros(blobs, dtype=bool)) for c in found], dtype=np.float64).reshape(-1, 3)
+def without_grains(search: CandidateSearch, rng: np.random.Generator) -> tuple[CandidateSearch, CandidateSearch]:
+    """The same blobs and pairs with every angle scrambled, and as if the stage turned the other way."""
+    lines, observations = search.lines, search.observations
+    blank = CandidateSearch(
+        observations.with_omega(rng.uniform(0, 2 * np.pi, len(observations.blobs))),
+        lines.turned(rng.uniform(0, 2 * np.pi, len(lines))),
+        search.tolerances,
+        search.params,
+    )
+    mirror = CandidateSearch(observations.mirrored(), lines.mirrored(), search.tolerances, search.params)
+    return blank, mirror
+
+
+def with_luckiest(null: Null, found: Sequence[Candidate], blobs: int) -> Null:
+    """The null of another search as well, which found these candidates where there are none."""
+    parts = [_completeness(found, phase, blobs) for phase in range(len(null.levels))]
+    levels = [
+        replace(level, largest=float(part.max(initial=level.largest)))
+        for level, part in zip(null.levels, parts, strict=True)
+    ]
+    return replace(null, levels=tuple(levels))
+
+
+def _completeness(found: Sequence[Candidate], phase: int, blobs: int) -> Floats:
+    """Completeness of candidates of a phase; few expected spots do not make it large."""
+    none = np.zeros(blobs, dtype=bool)
+    counts = np.array([c.counts(none) for c in found if c.phase == phase], dtype=np.float64).reshape(-1, 3)
     usual = float(np.median(counts[:, 2])) if len(counts) else 1.0
     return np.asarray(counts[:, 1] / np.maximum(counts[:, 2], max(usual, 1.0)))
 
@@ -126,14 +143,27 @@ def candidates_beyond_chance(
     for batch in search.in_batches(seeds, unused, by_chance, executor, watcher):
         tried += len(batch)
         for candidate in sorted(batch, key=lambda c: -c.counts(taken)[1]):
-            expected, found, _ = candidate.counts(taken)
-            if found < null.least_spots(candidate.phase, expected) or _found_before(candidate, accepted, search):
-                continue
-            accepted.append(candidate)
-            bright = ~np.repeat(search.observations.reflections[candidate.phase].dark, 2)
-            taken[candidate.blob[bright & (candidate.blob >= 0)]] = True
-            unused &= ~taken[lines.blob].any(axis=1)
+            if accept_beyond_chance(search, null, candidate, accepted, taken):
+                unused &= ~taken[lines.blob].any(axis=1)
     return accepted, tried
+
+
+def accept_beyond_chance(
+    search: CandidateSearch, null: Null, candidate: Candidate, accepted: list[Candidate], taken: Mask
+) -> bool:
+    """Put a candidate that explains more free blobs than chance to those `accepted`, and its blobs to the `taken`."""
+    expected, found, _ = candidate.counts(taken)
+    if found < null.least_spots(candidate.phase, expected) or _found_before(candidate, accepted, search):
+        return False
+    accepted.append(candidate)
+    take_blobs(search, candidate, taken)
+    return True
+
+
+def take_blobs(search: CandidateSearch, candidate: Candidate, taken: Mask) -> None:
+    """Mark the blobs of a candidate's bright spots."""
+    bright = ~np.repeat(search.observations.reflections[candidate.phase].dark, 2)
+    taken[candidate.blob[bright & (candidate.blob >= 0)]] = True
 
 
 def _found_before(candidate: Candidate, accepted: Sequence[Candidate], search: CandidateSearch) -> bool:

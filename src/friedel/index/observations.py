@@ -9,7 +9,7 @@ from friedel.index.params import IndexParams
 from friedel.index.phase_reflections import PhaseReflections, list_reflections
 from friedel.kernels import bragg
 from friedel.kernels.index.blob_lookup import BlobLookup, Window, make_blob_lookup
-from friedel.model.arrays import AnyArray, Floats, Indices
+from friedel.model.arrays import AnyArray, Floats, Indices, Mask
 from friedel.model.blobs import BlobTable, Flag
 from friedel.model.crystal import Phase
 from friedel.model.families import beam_hit_px

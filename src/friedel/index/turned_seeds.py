@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from friedel.index.candidates import Candidate, CandidateSearch
-from friedel.index.null import Null, candidates_taken, completeness, with_levels
-from friedel.index.observations import PhaseReflections
+from friedel.index.null import Null, accept_beyond_chance, take_blobs, with_luckiest, without_grains
+from friedel.index.phase_reflections import PhaseReflections
 from friedel.kernels.index.turned_seeds import best_turns
-from friedel.model.arrays import Floats, Indices, Mask
-from friedel.model.stream import Executor
+from friedel.model.arrays import Floats, Indices
+from friedel.model.stream import Executor, Watcher, watched
 
 MOST_SEEDS, NULL_SEEDS = 400, 64
 """Pairs whose turn is looked for, and pairs of the null."""
@@ -25,43 +25,46 @@ STRONGEST = 40
 """Reflections that are looked up."""
 PROMISING = 0.35
 """A seed is fitted when so many of these are there."""
-CHUNK = 4
+CHUNK, BATCH = 4, 32
+"""Pairs of a thread, and between two looks at what is found: the same for any number of threads."""
+NULL_SEED = 20261
+"""Of the scrambled angles."""
 
 
 def candidates_by_turning(
     search: CandidateSearch,
-    nulls: Sequence[CandidateSearch],
     null: Null,
     accepted: Sequence[Candidate],
     executor: Executor,
+    watcher: Watcher | None = None,
 ) -> tuple[list[Candidate], Null]:
     """The candidates, with more that single pairs across the beam gave; and the null of both searches together."""
+    found, lines = list(accepted), search.lines
     taken = np.zeros(len(search.observations.blobs), dtype=bool)
-    for candidate in accepted:
-        taken[candidate.blob[candidate.blob >= 0]] = True
-    lines = search.lines
+    for candidate in found:
+        take_blobs(search, candidate, taken)
     seeds = np.flatnonzero(~lines.half_turn & ~taken[lines.blob].any(axis=1))
     if not len(seeds):
-        return list(accepted), null
+        return found, null
     bright = search.observations.blobs["sum_intensity"][lines.blob[seeds]].sum(axis=1)
     seeds = seeds[np.argsort(-bright, kind="stable")][:MOST_SEEDS]
-    null = _with_turned_null(nulls, null, executor)
-    found = list(accepted)
-    for start in range(0, len(seeds), CHUNK * 8):
-        batch = seeds[start : start + CHUNK * 8]
-        batch = batch[~taken[lines.blob[batch]].any(axis=1)]
-        candidates = _turned(search, batch, executor)
-        found += candidates_taken(search, null, found, candidates, taken)
+    null = _with_null_of_turns(search, null, executor)
+    batches = [seeds[start : start + BATCH] for start in range(0, len(seeds), BATCH)]
+    for batch in watched(watcher, "grains with few pairs", batches, len(batches), "batches"):
+        left = batch[~taken[lines.blob[batch]].any(axis=1)]
+        for candidate in sorted(_turned(search, left, executor), key=lambda c: -c.counts(taken)[1]):
+            accept_beyond_chance(search, null, candidate, found, taken)
     return found, null
 
 
-def _with_turned_null(nulls: Sequence[CandidateSearch], null: Null, executor: Executor) -> Null:
+def _with_null_of_turns(search: CandidateSearch, null: Null, executor: Executor) -> Null:
     """What the same search reaches where there are no grains."""
     found: list[Candidate] = []
-    for one in nulls:
-        seeds = np.flatnonzero(~one.lines.half_turn)[:NULL_SEEDS]
+    for one in without_grains(search, np.random.default_rng(NULL_SEED)):
+        seeds = np.flatnonzero(~one.lines.half_turn)
+        seeds = seeds[:: max(len(seeds) // NULL_SEEDS, 1)][:NULL_SEEDS]
         found += _turned(one, seeds, executor, least=0.0)
-    return with_levels(null, [completeness(found, phase, len(nulls[0].observations.blobs)) for phase in range(len(null.levels))])
+    return with_luckiest(null, found, len(search.observations.blobs))
 
 
 def _turned(
@@ -114,12 +117,13 @@ def _of_seed(search: CandidateSearch, seed: int, least: float) -> list[Candidate
 
 
 def _strongest(reflections: PhaseReflections) -> Floats:
-    order = np.argsort(-reflections.f_squared, kind="stable")[:STRONGEST]
+    used = np.flatnonzero(reflections.in_use)
+    order = used[np.argsort(-reflections.f_squared[used], kind="stable")][:STRONGEST]
     return np.ascontiguousarray(reflections.hkl[np.sort(order)])
 
 
 def _repeats(reflections: PhaseReflections, row: int) -> int:
     """After what part of a turn about a plane's normal the crystal looks the same: 1, 2, 3, 4 or 6."""
     normal = reflections.normal[row]
-    same = np.abs(reflections.phase.symmetry @ normal - normal).max(axis=1) < 1e-6
+    same = np.abs(reflections.phase.lattice_symmetry @ normal - normal).max(axis=1) < 1e-6
     return max(int(same.sum()), 1)
