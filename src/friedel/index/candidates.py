@@ -22,6 +22,7 @@ from friedel.kernels.index.fit_grain import count_spots, fit_to_nearest_blobs
 from friedel.kernels.index.grain_seeds import search_seeds, triad
 from friedel.kernels.index.line_lookup import LineLookup, make_line_lookup
 from friedel.model.arrays import Floats, Indices, Mask
+from friedel.model.setup import Setup
 from friedel.model.stream import Executor, Watcher, counted
 
 BATCH, CHUNK = 64, 8
@@ -75,7 +76,8 @@ class CandidateSearch:
             possible_reflections(lines, reflections.two_theta[reflections.seeding], tolerances.two_theta_rad)
             for reflections in observations.reflections
         ]
-        self.lookup = _line_lookup(observations, lines, tolerances.line_um)
+        self.half_sample = _half_sample(observations, lines)
+        self.lookup = _line_lookup(lines, self.half_sample, tolerances.line_um)
 
     @property
     def widest(self) -> float:
@@ -144,8 +146,8 @@ class CandidateSearch:
         own = 2 * support
         return bool(bdtrc(found - own - 1, max(expected - own, 1), min(by_chance, 1.0)) < UNLIKELY)
 
-    def fitted(self, phase: int, U: Floats, position: Floats) -> Candidate:
-        """A crystal fitted to the spots it predicts."""
+    def fitted(self, phase: int, U: Floats, position: Floats, wider: float = 1.0) -> Candidate:
+        """A crystal fitted to the spots it predicts; at first they are looked for `wider` than from a seed."""
         observations, reflections = self.observations, self.observations.reflections[phase]
         n = 2 * len(reflections.hkl)
         blob, square, state = np.full(n, -1, dtype=np.int64), np.zeros(n), np.zeros(n, dtype=np.int64)
@@ -160,7 +162,7 @@ class CandidateSearch:
             tuple(observations.lookup),
             observations.search_error,
             self.params.tolerance,
-            self.widest,
+            wider * self.widest,
             blob,
             square,
             state,
@@ -235,16 +237,23 @@ def _best_standing(reflections: PhaseReflections, candidate: Candidate) -> Candi
     return candidate
 
 
-def _line_lookup(observations: Observations, lines: PairLines, reach: float) -> LineLookup:
-    """Cells of the sample: as the setup has it, or as far as the lines say."""
-    shape = observations.setup.sample
-    if shape.kind in ("cylinder", "box") and min(shape.size_um) > 0:
-        half = np.array(shape.size_um) / 2
-    else:
-        half = _reach_of_lines(lines)
+def _line_lookup(lines: PairLines, half: Floats, reach: float) -> LineLookup:
+    """Cells of the sample of half extents `half` (3,)."""
     half = half * 1.03 + 2 * reach
     cell = max(reach, float((8 * np.prod(half) / 8e6) ** (1 / 3)))
     return make_line_lookup(lines.point, lines.direction, -half, half, cell)
+
+
+def _half_sample(observations: Observations, lines: PairLines) -> Floats:
+    """Half extents of the sample (x, y, z): as the setup has it, or as far as the lines say."""
+    if knows_sample(observations.setup):
+        return np.array(observations.setup.sample.size_um, dtype=np.float64) / 2
+    return _reach_of_lines(lines)
+
+
+def knows_sample(setup: Setup) -> bool:
+    """Whether the set-up says how large the sample is."""
+    return setup.sample.kind in ("cylinder", "box") and min(setup.sample.size_um) > 0
 
 
 def _reach_of_lines(lines: PairLines) -> Floats:

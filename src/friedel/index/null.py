@@ -82,7 +82,7 @@ def measure_null(search: CandidateSearch, executor: Executor, watcher: Watcher |
         mirrored = mirror.in_chunks(seeds, all_pairs, 1, executor)
         one_more()
         orientations = Rotation.random(SEEDS, rng=rng).as_matrix()
-        places = lines.point[rng.integers(0, len(lines), SEEDS)]
+        places = _places(search, rng)
         for phase in phases:
             scrambled += [blank.fitted(phase, U, place) for U, place in zip(orientations, places, strict=True)]
             one_more()
@@ -94,6 +94,14 @@ def measure_null(search: CandidateSearch, executor: Executor, watcher: Watcher |
         first = float(looks[:, 0].sum() / max(looks[:, 1].sum(), 1))
         levels.append(ChanceLevel(float(part.mean()), float(part.max(initial=most)), most, first))
     return Null(tuple(levels), search.params.chance / max(len(lines) * len(phases), 1))
+
+
+def _places(search: CandidateSearch, rng: np.random.Generator) -> Floats:
+    """Where grains may be (SEEDS,3), um: on lines of pairs or, without any, anywhere in the sample's box."""
+    points = search.lines.point
+    if len(points):
+        return np.asarray(points[rng.integers(0, len(points), SEEDS)])
+    return np.asarray(rng.uniform(-1, 1, (SEEDS, 3)) * search.half_sample)
 
 
 def without_grains(search: CandidateSearch, rng: np.random.Generator) -> tuple[CandidateSearch, CandidateSearch]:

@@ -47,6 +47,8 @@ def measure_tolerances(observations: Observations, lines: PairLines, across: Pai
     Where there are too few pairs half a turn apart, from what pairs `across` the beam were found to scatter by.
     """
     ours = np.flatnonzero(lines.half_turn)
+    if not len(lines):
+        return _floors(observations)
     rings = np.unique(np.concatenate([reflections.two_theta for reflections in observations.reflections]))
     plane, pixel = observations.plane, observations.pixel_um
     distance = float(plane[1] @ plane[0]) / float(plane[1, 0])
@@ -68,6 +70,14 @@ def measure_tolerances(observations: Observations, lines: PairLines, across: Pai
         two_theta_rad=ring + min(float(np.median(np.abs(shift))), ring),
         off_rings=off_rings,
     )
+
+
+def _floors(observations: Observations) -> IndexTolerances:
+    """Tolerances where no pair tells any."""
+    step = np.radians(abs(observations.blobs.omega_step_deg))
+    error = np.array([FLOOR_STEPS * step, FLOOR_PX, FLOOR_PX])
+    direction = np.radians(FLOOR_DIRECTION_DEG)
+    return IndexTolerances(error, FLOOR_LINE_PX * observations.pixel_um, direction, direction, 0.0)
 
 
 def _from_half_turns(

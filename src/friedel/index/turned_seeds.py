@@ -5,6 +5,7 @@ there is nothing: angles scrambled, the stage turned the other way.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -80,40 +81,61 @@ def _turned(
 
 
 def _of_seed(search: CandidateSearch, seed: int, least: float) -> list[Candidate]:
-    observations, lines = search.observations, search.lines
-    found = []
-    for phase, reflections in enumerate(observations.reflections):
+    lines, found = search.lines, []
+    for phase, reflections in enumerate(search.observations.reflections):
         first, stop = search.possible[phase][seed]
         rows = first + np.flatnonzero(reflections.unique[first:stop])
         if not len(rows):
             continue
-        g = lines.g[seed] / np.linalg.norm(lines.g[seed])
-        repeats = np.array([_repeats(reflections, int(row)) for row in rows])
-        steps = np.column_stack([np.ceil(360.0 / STEP_DEG / repeats), 2.0 * np.pi / repeats])
-        scores, Us, places = np.zeros(KEPT), np.zeros((KEPT, 3, 3)), np.zeros((KEPT, 3))
-        best_turns(
-            np.tile(lines.point[seed], (len(rows), 1)),
-            np.tile(g, (len(rows), 1)),
-            np.ascontiguousarray(reflections.normal[rows]),
-            steps,
-            reflections.B,
-            _strongest(reflections),
-            observations.wavelength,
-            observations.plane,
-            tuple(observations.window),
-            tuple(observations.lookup),
-            search.widest * observations.search_error,
-            search.params.tolerance,
-            scores,
-            Us,
-            places,
-        )
-        found += [
-            search.fitted(phase, U, place)
-            for score, U, place in zip(scores, Us, places, strict=True)
-            if score > least
-        ]
+        places, g = np.tile(lines.point[seed], (len(rows), 1)), np.tile(lines.g[seed], (len(rows), 1))
+        turns = best_of_turns(search, phase, Planes(rows, places, g), kept=KEPT)
+        found += [search.fitted(phase, turn.U, turn.place) for turn in turns if turn.score > least]
     return found
+
+
+class Planes(NamedTuple):
+    """Hypotheses: reflection `row` (n), at `place` (n,3) um, along `g` (n,3) of the sample frame."""
+
+    row: Indices
+    place: Floats
+    g: Floats
+
+
+class Turn(NamedTuple):
+    """A crystal's orientation and place (um), and the part of its expected spots that are there."""
+
+    score: float
+    U: Floats
+    place: Floats
+
+
+def best_of_turns(
+    search: CandidateSearch, phase: int, planes: Planes, *, kept: int, wider: float = 1.0
+) -> list[Turn]:
+    """The best turns about the normals of planes, best first; `wider` steps with as much wider tolerances."""
+    observations, reflections = search.observations, search.observations.reflections[phase]
+    repeats = np.array([_repeats(reflections, int(row)) for row in np.unique(planes.row)])
+    repeats = repeats[np.unique(planes.row, return_inverse=True)[1]]
+    steps = np.column_stack([np.ceil(360.0 / (STEP_DEG * wider) / repeats), 2.0 * np.pi / repeats])
+    scores, Us, places = np.zeros(kept), np.zeros((kept, 3, 3)), np.zeros((kept, 3))
+    best_turns(
+        planes.place,
+        planes.g / np.linalg.norm(planes.g, axis=1)[:, None],
+        np.ascontiguousarray(reflections.normal[planes.row]),
+        steps,
+        reflections.B,
+        _strongest(reflections),
+        observations.wavelength,
+        observations.plane,
+        tuple(observations.window),
+        tuple(observations.lookup),
+        wider * search.widest * observations.search_error,
+        search.params.tolerance,
+        scores,
+        Us,
+        places,
+    )
+    return [Turn(float(score), U, place) for score, U, place in zip(scores, Us, places, strict=True)]
 
 
 def _strongest(reflections: PhaseReflections) -> Floats:

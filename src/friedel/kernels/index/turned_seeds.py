@@ -62,8 +62,7 @@ def best_turns(
     Hypothesis i is a crystal at `points[i]` (um) of which the plane with unit normal `normals[i]` (crystal frame)
     stands along unit `g[i]` (sample frame); `steps[i]` turns about it are tried, over the angle after which the
     lattice repeats: `steps[i]` and that angle (rad) are the columns of `steps` (n,2). A score is the part of the
-    expected spots of `hkl` (m,3) that have a blob within `limit` times `error`, where at least half of the usual
-    number is expected. One turn of each hypothesis enters.
+    expected spots of `hkl` (m,3) that have a blob within `limit` times `error`. One turn of each hypothesis enters.
     """
     m = hkl.shape[0]
     spots, state = np.empty((2 * m, 4)), np.empty(2 * m, np.int64)
@@ -102,3 +101,47 @@ def best_turns(
         scores[k] = best
         Us[k] = about(g[i], math.cos(best_angle), math.sin(best_angle)) @ onto(normals[i], g[i])
         places[k] = points[i]
+
+
+@njit(cache=True, nogil=True)
+def places_of_spot(
+    seen: Any, omega: float, two_theta: float, half: Any, box: bool, spacing: float, points: Any, g: Any
+) -> int:
+    """Where a spot of one ring may come from: fill `points` (m,3) um and unit `g` (m,3), both in the sample frame;
+    how many there are, which may be more than fit.
+
+    The grain lies on a cone of rays that end where the spot was `seen` (lab, um), as far as they are in the sample:
+    a cylinder, or a box, of half sizes `half` (3,). Places are about `spacing` (um) apart, along the rays and across.
+    """
+    sine, cosine = math.sin(two_theta), math.cos(two_theta)
+    c, s = math.cos(omega), math.sin(omega)
+    reach = math.sqrt(half[0] ** 2 + half[1] ** 2) if box else half[0]
+    across = spacing / max(seen[0] * sine / cosine, spacing)
+    count, found = int(math.ceil(2.0 * math.pi / across)), 0
+    along = int(math.ceil(2.0 * reach / spacing))
+    for i in range(count):
+        eta = 2.0 * math.pi * i / count
+        ky, kz = -sine * math.sin(eta), sine * math.cos(eta)
+        # where the ray passes the plane of the axis
+        middle = seen[0] / cosine
+        if abs(seen[2] - middle * kz) > half[2] + reach * sine or abs(seen[1] - middle * ky) > 1.5 * reach:
+            continue
+        for j in range(along + 1):
+            t = middle + (j - 0.5 * along) * spacing
+            x, y, z = seen[0] - t * cosine, seen[1] - t * ky, seen[2] - t * kz
+            px, py = c * x + s * y, c * y - s * x
+            inside = abs(z) <= half[2]
+            if box:
+                inside &= abs(px) <= half[0] and abs(py) <= half[1]
+            else:
+                inside &= math.hypot(x, y) <= half[0]
+            if not inside:
+                continue
+            if found < len(points):
+                points[found, 0], points[found, 1], points[found, 2] = px, py, z
+                gx, gy, gz = -math.sin(0.5 * two_theta), ky, kz
+                shrink = math.cos(0.5 * two_theta) / sine
+                gy, gz = gy * shrink, gz * shrink
+                g[found, 0], g[found, 1], g[found, 2] = c * gx + s * gy, c * gy - s * gx, gz
+            found += 1
+    return found
