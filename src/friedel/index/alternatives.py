@@ -51,6 +51,12 @@ class Standing:
     twin_error: Floats
     second: Indices
 
+    @classmethod
+    def unknown(cls, n: int) -> "Standing":
+        """Of grains that stand in one way only."""
+        number, flags = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=bool)
+        return cls(np.full(n, np.nan), flags, np.full(n, np.nan), np.full(n, np.nan), number)
+
     @property
     def twinned(self) -> Mask:
         """Grains (n) that hold their own twin for sure."""
@@ -116,10 +122,7 @@ def _chosen(observations: Observations, grains: RefinedGrains, phase: int) -> Re
 
 def judge_alternatives(observations: Observations, grains: RefinedGrains) -> Standing:
     """How sure it is that each grain stands as it does, and how much of it may stand otherwise."""
-    n = len(grains)
-    standing = Standing(
-        *[np.full(n, np.nan) if i != 1 else np.zeros(n, bool) for i in range(4)], np.zeros(n, np.int64)
-    )
+    standing = Standing.unknown(len(grains))
     for phase, reflections in enumerate(observations.reflections):
         mine = np.flatnonzero(grains.phase == phase)
         if len(reflections.row_of) == 1 or not len(mine):

@@ -17,7 +17,7 @@ from friedel.index.observations import Observations, PairLines
 from friedel.index.params import IndexParams
 from friedel.index.phase_reflections import PhaseReflections
 from friedel.index.tolerances import IndexTolerances, possible_reflections
-from friedel.kernels.index.blob_lookup import EXPECTED, nearest_blob_each, predict_spots
+from friedel.kernels.index.blob_lookup import ABSENT, EXPECTED, nearest_blob_each, predict_spots
 from friedel.kernels.index.fit_grain import count_spots, fit_to_nearest_blobs
 from friedel.kernels.index.grain_seeds import search_seeds, triad
 from friedel.kernels.index.line_lookup import LineLookup, make_line_lookup
@@ -31,6 +31,8 @@ WIDEST_DEG, WIDEST_PX = 0.4, 3.0
 """A seed's spots are looked for at least this far from where it says."""
 DOUBTFUL, LEAST_FOUND = 0.6, 6
 """Below this completeness, and with so many spots, the pseudo-twins of a candidate are tried."""
+TWIN_REACH = 0.3
+"""Part of the widest reach in which a pseudo-twin's spots must be more than the candidate's to be fitted."""
 UNLIKELY = 0.05
 """A seed is fitted if chance finds as many of its spots more rarely than this."""
 FAR = 0.995
@@ -125,17 +127,18 @@ class CandidateSearch:
                 found += [candidate] if better is candidate else [better, candidate]
         return found
 
-    def first_look(self, phase: int, U: Floats, position: Floats) -> tuple[int, int]:
-        """Expected spots of a crystal that have a blob within the widest reach, and how many are expected."""
+    def first_look(self, phase: int, U: Floats, position: Floats, part: float = 1.0) -> tuple[int, int]:
+        """Expected spots of a crystal that have a blob within a part of the widest reach, and how many there are."""
         observations, reflections = self.observations, self.observations.reflections[phase]
         n = 2 * len(reflections.hkl)
         blob, square, state = np.full(n, -1, dtype=np.int64), np.zeros(n), np.zeros(n, dtype=np.int64)
         place, g = np.zeros((n, 4)), reflections.hkl @ (U @ reflections.B).T
         window, lookup = tuple(observations.window), tuple(observations.lookup)
         predict_spots(g, position, observations.wavelength, observations.plane, window, place, state)
-        reach = self.widest * observations.search_error
-        nearest_blob_each(place, state, lookup, reach, self.params.tolerance, blob, square)
         expected = state == EXPECTED
+        state[~expected] = ABSENT
+        reach = max(part * self.widest, 1.0) * observations.search_error
+        nearest_blob_each(place, state, lookup, reach, self.params.tolerance, blob, square)
         return int(np.count_nonzero(expected & (blob >= 0))), int(np.count_nonzero(expected))
 
     def _promising(self, phase: int, U: Floats, position: Floats, support: int, by_chance: float) -> bool:
@@ -179,11 +182,12 @@ class CandidateSearch:
         if found < LEAST_FOUND or found > DOUBTFUL * expected:
             return candidate
         best, most = candidate, found
-        seen = self.first_look(candidate.phase, candidate.U, candidate.position)[0]
+        phase, position = candidate.phase, candidate.position
+        seen = self.first_look(phase, candidate.U, position, TWIN_REACH)[0]
         for U in pseudo_twins(self.observations, candidate, self.tolerances):
-            if self.first_look(candidate.phase, U, candidate.position)[0] <= seen:
+            if self.first_look(phase, U, position, TWIN_REACH)[0] <= seen:
                 continue
-            other = self.fitted(candidate.phase, U, candidate.position)
+            other = self.fitted(phase, U, position)
             count = other.counts(none_taken)[1]
             if count > most:
                 best, most = other, count

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from friedel.model.arrays import Floats, Mask
+from friedel.model.arrays import Floats, Indices, Mask
 
 ODD = 0.05
 """The part of the blobs whose counts say nothing: spots over each other."""
@@ -38,7 +38,7 @@ class Sightings:
     found: Mask
     clean: Mask
 
-    def shuffled(self, rng: np.random.Generator, orbit: Floats) -> "Sightings":
+    def shuffled(self, rng: np.random.Generator, orbit: Indices) -> "Sightings":
         """With what was seen dealt out anew among the places of each `orbit` (m)."""
         order = np.lexsort((rng.random(len(orbit)), orbit))
         home = np.argsort(orbit, kind="stable")
