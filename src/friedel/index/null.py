@@ -159,7 +159,8 @@ def candidates_beyond_chance(
 def accept_beyond_chance(
     search: CandidateSearch, null: Null, candidate: Candidate, accepted: list[Candidate], taken: Mask
 ) -> bool:
-    """Put a candidate that explains more free blobs than chance to those `accepted`, and its blobs to the `taken`."""
+    """Put a candidate that explains more free blobs than chance to those `accepted`, and its blobs to the
+    `taken`."""
     expected, found, _ = candidate.counts(taken)
     if found < null.least_spots(candidate.phase, expected) or _found_before(candidate, accepted, search):
         return False

@@ -19,7 +19,7 @@ from friedel.model.arrays import Floats, Indices, Mask
 from friedel.model.families import farthest_two_theta_rad
 from friedel.model.stream import Executor, Watcher, watched
 
-MOST_SEEDS, NULL_SEEDS = 40, 16
+MOST_SEEDS, NULL_SEEDS = 64, 16
 """Spots that are tried, and spots of the null."""
 WIDEST, BY_CHANCE = 3.0, 0.08
 """The coarse look is so many times wider than a seed's first look, less where a spot would then be there by chance
@@ -87,7 +87,7 @@ def _of_other_rings(search: CandidateSearch, found: Sequence[Candidate]) -> Mask
 def _how_wide(search: CandidateSearch) -> float:
     """How much wider a coarse look may be: spots must not be there by chance too often."""
     observations = search.observations
-    frames, rows, cols = observations.blobs.shape
+    _, rows, cols = observations.blobs.shape
     reach = search.params.tolerance * search.widest * observations.search_error
     sweep = abs(float(observations.window.sweep))
     part = 4.0 / 3.0 * np.pi * float(np.prod(reach)) / (sweep * rows * cols) * len(observations.blobs)

@@ -20,6 +20,8 @@ FLOOR_STEPS, FLOOR_PX = 0.15, 0.15
 """No error is taken smaller: what frames and pixels allow."""
 LINE_ERRORS, DIRECTION_ERRORS, RING_ERRORS = 4.0, 4.0, 4.0
 FLOOR_LINE_PX, FLOOR_DIRECTION_DEG = 1.5, 0.2
+UNTOLD = 2.0
+"""Errors over those floors where no pair tells them."""
 LEAST_LINES = 12
 """So many pairs half a turn apart tell how exact blobs are."""
 
@@ -75,7 +77,7 @@ def measure_tolerances(observations: Observations, lines: PairLines, across: Pai
 def _floors(observations: Observations) -> IndexTolerances:
     """Tolerances where no pair tells any."""
     step = np.radians(abs(observations.blobs.omega_step_deg))
-    error = np.array([FLOOR_STEPS * step, FLOOR_PX, FLOOR_PX])
+    error = UNTOLD * np.array([FLOOR_STEPS * step, FLOOR_PX, FLOOR_PX])
     direction = np.radians(FLOOR_DIRECTION_DEG)
     return IndexTolerances(error, FLOOR_LINE_PX * observations.pixel_um, direction, direction, 0.0)
 

@@ -1,4 +1,5 @@
-"""Grains with few pairs: seeds of one pair across the beam, turned about its plane's normal until its spots are there.
+"""Grains with few pairs: seeds of one pair across the beam, turned about its plane's normal until its spots are
+there.
 
 They are looked for among what the grains that many pairs suggest have left, and have to beat the same search where
 there is nothing: angles scrambled, the stage turned the other way.

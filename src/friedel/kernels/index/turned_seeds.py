@@ -110,15 +110,16 @@ def places_of_spot(
     """Where a spot of one ring may come from: fill `points` (m,3) um and unit `g` (m,3), both in the sample frame;
     how many there are, which may be more than fit.
 
-    The grain lies on a cone of rays that end where the spot was `seen` (lab, um), as far as they are in the sample:
-    a cylinder, or a box, of half sizes `half` (3,). Places are about `spacing` (um) apart, along the rays and across.
+    The grain lies on a cone of rays that end where the spot was `seen` (lab, um), as far as they are in the
+    sample: a cylinder, or a box, of half sizes `half` (3,). Places are about `spacing` (um) apart, along the rays
+    and across.
     """
     sine, cosine = math.sin(two_theta), math.cos(two_theta)
     c, s = math.cos(omega), math.sin(omega)
     reach = math.sqrt(half[0] ** 2 + half[1] ** 2) if box else half[0]
     across = spacing / max(seen[0] * sine / cosine, spacing)
-    count, found = int(math.ceil(2.0 * math.pi / across)), 0
-    along = int(math.ceil(2.0 * reach / spacing))
+    count, found = math.ceil(2.0 * math.pi / across), 0
+    along = math.ceil(2.0 * reach / spacing)
     for i in range(count):
         eta = 2.0 * math.pi * i / count
         ky, kz = -sine * math.sin(eta), sine * math.cos(eta)
