@@ -126,28 +126,28 @@ def choose_setup(blobs, request, *, setup=None, grains=None, index=None):
     return Decision(moved(setup, number(grains)), ({"by": "grains"},))
 
 
-def match(blobs, setup, phases, params, *, seed=0):
+def match(blobs, setup, phases, params, *, seed=0, watcher=None):
     pairs = some_pairs(len(blobs))
     mark = number(blobs.columns, of_setup(setup), phases[0].lattice, params, seed)
     columns = {**pairs.columns, "residual": np.full(len(pairs), mark)}
     return replace(pairs, columns=columns, null_pairs=mark)
 
 
-def index(blobs, pairs, setup, phases, params, *, executor):
+def index(blobs, pairs, setup, phases, params, *, executor, watcher=None):
     grains, _, _ = tiny_map(len(blobs))
     n, mark = len(grains), number(blobs.columns, pairs, of_setup(setup), params)
     strain = np.full((n, 6), mark) if params.strain else np.zeros((0, 6))
     return replace(grains, completeness=np.full(n, mark), volume_um3=np.arange(n) + mark, strain=strain)
 
 
-def reconstruct(blobs, grains, setup, phases, params, *, executor, mask):
+def reconstruct(blobs, grains, setup, phases, params, *, executor, mask, watcher=None):
     known = [grains.completeness, grains.U, grains.blobs, grains.strain]
     mark = number(blobs.columns, *known, of_setup(setup), params, mask.inside)
     cubes = (np.full((2, 2, 2), i + mark, np.float32) for i in range(len(grains)))
     return [GrainShape(i, cube, np.zeros(3), 1.0, 0.5, mark, 3, *[np.zeros(0)] * 3) for i, cube in enumerate(cubes)]
 
 
-def assemble(shapes, grains, params, *, sample, mask):
+def assemble(shapes, grains, params, *, sample, mask, watcher=None):
     _, volume, _ = tiny_map(4)
     mark = number(
         [np.append(one.density, one.residual) for one in shapes], grains.completeness, params, mask.inside

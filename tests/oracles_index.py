@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import scipy.stats
 
 from friedel.model.blobs import BlobTable, Voxels
 from friedel.model.pairs import PAIR_COLUMNS, PairTable
@@ -149,3 +150,27 @@ def right_entries(scan, grains):
     away = np.linalg.norm(grains.position_um[:, None] - truth.grains.position_um, axis=2)
     belongs = np.repeat(away.argmin(axis=1), np.diff(grains.blob_pointer))
     return float((truth.blobs["grain"][grains.blobs] == belongs).mean())
+
+
+def log_likelihoods_by_hand(sightings, log_f2, dark, law):
+    """As `friedel.index.intensities.log_likelihoods`, spot by spot."""
+    clean = np.flatnonzero(sightings.clean)
+    own = sightings.counts[clean]
+    middle, wide = own.mean(), max(own.std(), 1.0)
+    out = []
+    for f2, unlit in zip(log_f2, dark, strict=True):
+        bright = sorted(sightings.counts[i] - f2[i] for i in clean if not unlit[i])
+        volume = bright[(len(bright) - 1) // 2]
+        total = 0.0
+        for i in range(len(f2)):
+            chance = np.interp(f2[i] + volume + sightings.factor[i], law.level, law.seen)
+            chance = law.dark_seen if unlit[i] else chance
+            if not sightings.found[i]:
+                total += np.log(1 - chance)
+            elif sightings.clean[i]:
+                anything = scipy.stats.norm.pdf(sightings.counts[i], middle, wide)
+                off = (sightings.counts[i] - f2[i] - volume) / law.spread
+                right = scipy.stats.t.pdf(off, 3) / law.spread
+                total += np.log(chance * (anything if unlit[i] else 0.95 * right + 0.05 * anything))
+        out.append(total)
+    return np.array(out)

@@ -1,6 +1,7 @@
 """Spot tables without images, and slow twins of the kernels of Friedel pairs."""
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 from scipy.spatial.transform import Rotation
 
 from friedel.kernels import bragg
@@ -213,3 +214,59 @@ def meets_sample(point, direction, limits) -> bool:
     else:
         inside &= (np.abs(x) <= limits.half_x + limits.margin) & (np.abs(y) <= limits.half_y + limits.margin)
     return bool(inside.any())
+
+
+def true_pairs_across(blobs: BlobTable, sign: int = 1, most_deg: float = 55.0) -> set[tuple[int, int]]:
+    """Rows of the blobs (earlier, later in the equations' omega) that are pairs across the beam."""
+    key = np.column_stack([blobs["grain"], blobs["h"], blobs["k"], blobs["l"]])
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for row, entry in enumerate(key.tolist()):
+        groups.setdefault(tuple(entry), []).append(row)
+    found = set()
+    for (grain, h, k, l), rows in groups.items():  # noqa: E741
+        for a in rows if grain >= 0 else []:
+            for b in groups.get((grain, -h, -k, -l), []):
+                if 0 < sign * (blobs["omega"][b] - blobs["omega"][a]) % 360.0 < most_deg:
+                    found.add((a, b))
+    return found
+
+
+def eta_pair_by_search(seen_a, seen_b, after, two_theta, spread_a, spread_b):
+    """Eta of the first spot and the least misfit (standard deviations) of angle and rays: every eta is tried.
+
+    Rays are those of the planes h and -h, turned back with the sample.
+    """
+
+    def misfit(eta):
+        g = np.array(
+            [-np.sin(two_theta / 2), -np.cos(two_theta / 2) * np.sin(eta), np.cos(two_theta / 2) * np.cos(eta)]
+        )
+        length = 2 * np.sin(two_theta / 2)
+        first = np.array([1.0, 0, 0]) + length * g
+        # when does -h diffract: its x component has to be that of h; at a turning point it just fails to
+        grid = after + np.linspace(-0.3, 0.3, 1201)
+        off = -np.cos(grid) * g[0] + np.sin(grid) * g[1] - g[0]
+        where = np.flatnonzero(np.diff(np.sign(off)))
+        if not len(where):
+            return np.inf
+        roots = [grid[i] - off[i] * (grid[i + 1] - grid[i]) / (off[i + 1] - off[i]) for i in where]
+        expected = min(roots, key=lambda w: abs(w - after))
+        second = np.array([1.0, 0, 0]) + length * np.array([g[0], -g[1], -g[2]])
+        back = Rotation.from_euler("z", -after)
+        direction, place = back.apply(second), back.apply(seen_b)
+        normal = np.cross(first, direction)
+        normal /= np.linalg.norm(normal)
+        there = Rotation.from_euler("z", after).apply(normal)
+        variance = normal[1] ** 2 * spread_a[1] + normal[2] ** 2 * spread_a[2]
+        variance += there[1] ** 2 * spread_b[1] + there[2] ** 2 * spread_b[2]
+        miss = (place - seen_a) @ normal / np.sqrt(variance)
+        angle = (after - expected) * abs(np.sin(eta)) / np.sqrt(spread_a[0] + spread_b[0])
+        return np.hypot(miss, angle)
+
+    up = 1 if seen_a[2] >= seen_b[2] else -1
+    sine = min(np.tan(two_theta / 2) / np.tan(after / 2), 1.0)
+    start = np.arcsin(sine) if up > 0 else np.pi - np.arcsin(sine)
+    grid = start + np.linspace(-0.4, 0.4, 401)
+    best = grid[int(np.argmin([misfit(eta) for eta in grid]))]
+    found = minimize_scalar(misfit, bounds=(best - 0.003, best + 0.003), method="bounded", options={"xatol": 1e-8})
+    return float(found.x), float(found.fun)

@@ -245,8 +245,9 @@ def calibrate(out: Paths, *, verbosity: int | None = None) -> tuple[str, ...]:
 
     Nothing is changed: put the last line under [setup] where it convinces.
     """
-    with _session(verbosity):
-        found = calibrated(Path(out))
+    with _session(verbosity) as progress:
+        progress.stage("calibrate")
+        found = calibrated(Path(out), progress)
         plane = setup_record(found.setup)
         vectors = {name: [round(x, 4) for x in plane[name]] for name in ("origin_um", "u_um", "v_um")}
         return (*found.lines, f"detector = {as_toml(vectors)}")

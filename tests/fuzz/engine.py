@@ -136,7 +136,8 @@ class _Worker:
         self._line: Connection
 
     def _answers(self, patience_s: float) -> bool:
-        """Whether it answers in time; a busy machine that gave it no processor counts for nothing, up to a limit."""
+        """Whether it answers in time; a busy machine that gave it no processor counts for nothing, up to a
+        limit."""
         began, used = time.monotonic(), _processor_s(self._process.pid)
         while not self._line.poll(1.0):
             waited, worked = time.monotonic() - began, _processor_s(self._process.pid) - used

@@ -18,6 +18,7 @@ from friedel.model.traceability import VoxelTrace
 from friedel.reconstruct import ReconstructParams, reconstruct
 from friedel.simulator import SpecimenParams, simulate, small
 from tests.true_grains import with_hkl
+from tests.watchers import Heard
 
 ANYWHERE = SampleShape()
 
@@ -212,8 +213,11 @@ def mapped():
         small(3).model_copy(update={"grains": 8, "sample": SpecimenParams(radius_um=91.0, height_um=112.0)})
     )
     grains = with_hkl(simulation.truth)
-    shapes = reconstruct(simulation.truth.blobs, grains, simulation.setup, simulation.phases, ReconstructParams())
-    volume = assemble(shapes, grains, AssembleParams(), sample=simulation.setup.sample)
+    work = (simulation.truth.blobs, grains, simulation.setup, simulation.phases, ReconstructParams())
+    heard = Heard()
+    shapes = reconstruct(*work, watcher=heard)
+    volume = assemble(shapes, grains, AssembleParams(), sample=simulation.setup.sample, watcher=heard)
+    assert heard.whole == ["shapes", "map"]  # whoever waits is told of every grain
     return simulation, grains, volume
 
 

@@ -219,6 +219,15 @@ def test_a_grain_of_the_wrong_phase_is_false():
     assert evaluate_grains(wrong, truth, match_grains(wrong, truth, (AL, FE)))["false"] == 1
 
 
+def test_a_grain_that_is_only_turned_in_its_lattice_is_false_and_said_to_be_so():
+    quartz = Phase.from_lattice("quartz", (4.913, 4.913, 5.405, 90, 90, 120), "P 32 2 1")
+    truth = replace(true_grains(2), phases=("quartz",))
+    wrong = replace(truth, U=np.stack([truth.U[0] @ quartz.alternatives.rotation[1], turned(truth.U[1], 40)]))
+    scores = evaluate_grains(wrong, truth, match_grains(wrong, truth, (quartz,)))
+    assert (scores["found"], scores["false"], scores["alternative"]) == (0, 2, 1)
+    assert scores["alternative_rows"] == [0]
+
+
 def test_phases_are_known_by_name_not_by_number():
     truth = true_grains(2, (AL, TI))
     result = replace(truth, phase=1 - truth.phase, phases=("Ti", "Al"))

@@ -56,6 +56,10 @@ def test_what_only_indexing_knows_reads_back_too(tmp_path):
         residuals=rng.normal(size=(entries, 3)),
         expected=rng.integers(20, 60, n),
         strain=rng.normal(size=(n, 6)),
+        alternative_log_odds=rng.normal(size=n),
+        ambiguous=rng.random(n) < 0.5,
+        twin_fraction=rng.random(n),
+        twin_fraction_error=rng.random(n),
         notes=("one", "two"),
     )
     write_grains(tmp_path / "grains.h5", full)

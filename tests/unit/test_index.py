@@ -15,6 +15,7 @@ from friedel.model.crystal import Phase
 from friedel.model.setup import Axis, Beam, SampleShape
 from friedel.simulator import SimulatedPhase, SimulationParams, SpecimenParams, simulate
 from tests.oracles_index import harsh, pick, right_entries, true_pairs, worth
+from tests.watchers import Heard
 
 AL = SimulatedPhase()
 TI = SimulatedPhase(name="Ti", lattice=(2.9505, 2.9505, 4.6826, 90, 90, 120), spacegroup="P 63/m m c")
@@ -198,14 +199,6 @@ def test_no_pairs_no_grains_and_a_word():
     assert len(grains.blobs) == len(grains.hkl) == 0
 
 
-def test_half_a_turn_has_no_pairs_and_is_told():
-    scan = simulation(frames=1800, turn_deg=180.0)
-    pairs = true_pairs(scan.truth.blobs, scan.setup, drop=1.0)
-    grains = index(scan.truth.blobs, pairs, scan.setup, scan.phases, PARAMS)
-    assert len(grains) == 0
-    assert "half a turn" in grains.notes[0]
-
-
 def test_three_quarters_of_a_turn_are_enough():
     scan = simulation(frames=2700, turn_deg=270.0)
     grains = grains_of(scan.truth.blobs, scan.setup, scan.phases)
@@ -245,7 +238,9 @@ class Threads:
 
 def test_threads_change_nothing():
     scan, grains = indexed()
-    others = grains_of(scan.truth.blobs, scan.setup, scan.phases, executor=Threads())
+    heard = Heard()
+    others = grains_of(scan.truth.blobs, scan.setup, scan.phases, executor=Threads(), watcher=heard)
+    assert heard.whole[:3] == ["chance", "grains", "refinement"]  # whoever waits is told how far it is
     for name in ("U", "position_um", "blobs", "hkl", "residuals", "completeness", "volume_um3", "shared"):
         np.testing.assert_array_equal(getattr(grains, name), getattr(others, name))
 

@@ -75,7 +75,9 @@ def three_spots(g, place=None):
     """One spot each of three grains."""
     grain, zero = np.arange(3), np.zeros(3, dtype=np.int64)
     place = np.ones((3, 4)) if place is None else place
-    return PredictedSpots(grain, zero, zero, place, np.full(3, EXPECTED), np.array(g, float), np.ones(3))
+    return PredictedSpots(
+        grain, zero, zero, place, np.full(3, EXPECTED), np.ones(3, bool), np.array(g, float), np.ones(3)
+    )
 
 
 def three_grains(parent):
@@ -115,7 +117,7 @@ def test_spots_of_parallel_planes_that_lie_within_a_blob_overlap_in_it(parent, o
 
 @pytest.mark.parametrize(("expected", "risk"), [(20, 1e-3), (90, 1e-6)])
 def test_chance_does_not_reach_the_least_spots_of_a_grain(expected, risk):
-    null = Null((ChanceLevel(0.05, 0.2, 0.1),), risk)
+    null = Null((ChanceLevel(0.05, 0.2, 0.1, 0.1),), risk)
     k = np.arange(expected + 1)
     part = comb(expected, k) * 0.2**k * 0.8 ** (expected - k)
     least = null.least_spots(0, expected)

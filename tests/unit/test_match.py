@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from friedel.errors import FriedelError, InputError, SetupError
+from friedel.errors import FriedelError, SetupError
 from friedel.match import MatchParams, match
 from friedel.model.blobs import COLUMN, Reason
 from friedel.model.crystal import Phase
@@ -145,14 +145,6 @@ def test_a_wrong_lattice_finds_little_more_than_chance():
     wrong = Phase.from_lattice("Fe", [2.8665] * 3 + [90] * 3, "I m -3 m")
     right = match(blobs, SETUP, [AL], MatchParams())
     assert len(match(blobs, SETUP, [wrong], MatchParams())) < 0.5 * len(right)
-
-
-@pytest.mark.parametrize("turn", [180.0, 90.0, 180.1])
-def test_a_scan_of_half_a_turn_is_refused_with_the_reason(turn):
-    frames = round(turn / 0.1)
-    blobs = spot_table(SETUP, [AL], 2, shape=(frames, 512, 512), turn_deg=frames * 0.1)
-    with pytest.raises(InputError, match=r"more than half a turn.*180 deg away"):
-        match(blobs, SETUP, [AL], MatchParams())
 
 
 def test_a_scan_of_less_than_a_turn_says_how_much_of_it_can_have_partners():

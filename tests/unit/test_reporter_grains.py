@@ -19,7 +19,7 @@ from friedel.model.pairs import PAIR_COLUMNS, RESIDUAL_COLUMNS, PairTable, PairT
 from friedel.model.traceability import grain_of_blob
 from friedel.reporter import write_report
 from friedel.reporter.boundaries import random_misorientations_deg
-from friedel.reporter.grains import brightest_blob, eta_omega_deg, trust_panel
+from friedel.reporter.grains import brightest_blob, eta_omega_deg, standing_panel, trust_panel
 from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.map_rendering import halved, render_map
 from friedel.reporter.volume import _strokes, coverage
@@ -205,6 +205,22 @@ def test_the_least_trusted_come_first(out):
     assert table.rows[0][0] == "4"
     assert list(table.shares) == sorted(table.shares, reverse=True)
     assert all(0 <= share <= 1 for share in table.shares)
+
+
+def test_how_sure_it_is_how_grains_stand_is_shown_where_that_is_a_question():
+    grains = tiny_map(40)[0]
+    odds = np.array([50.0, 3.0, 80.0, np.nan])
+    doubtful = replace(
+        grains,
+        alternative_log_odds=odds,
+        ambiguous=np.array([False, True, False, False]),
+        twin_fraction=np.array([0.0, 0.5, 0.1, np.nan]),
+        twin_fraction_error=np.full(4, 0.05),
+    )
+    panel = standing_panel(doubtful)
+    assert "1 of 3 grains are ambiguous" in panel.caption
+    assert "10 % seem to stand the other way" in panel.caption
+    assert panel.verdict == "watch"
 
 
 def test_every_pixel_shows_its_brightest_blob(out):

@@ -1,6 +1,6 @@
 """The 3D grain map: all grains in one volume, and for each voxel how it is known."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from scipy import ndimage
@@ -12,6 +12,7 @@ from friedel.model.arrays import AnyArray, Floats, Mask
 from friedel.model.grains import GrainTable, GrainVolume, Status
 from friedel.model.setup import SampleShape
 from friedel.model.shapes import GrainShape, SampleMask
+from friedel.model.stream import Watcher, watched
 
 __all__ = ["AssembleParams", "absorption_mask", "assemble", "beam_attenuation"]
 
@@ -26,6 +27,7 @@ def assemble(
     *,
     sample: SampleShape,
     mask: SampleMask | None = None,
+    watcher: Watcher | None = None,
 ) -> GrainVolume:
     """Put the grains into one volume [z,y,x].
 
@@ -39,7 +41,8 @@ def assemble(
     if real and max(shape.grain for shape in real) >= len(grains):
         raise FriedelError("grain shapes", rule="must be of the grain table", got=real[-1].grain)
     origin, size, voxel = _extent(real, shapes, sample, mask)
-    best, second, owner, density = _largest_densities(real, origin, size, voxel)
+    told = watched(watcher, "map", real, len(real), "grains")
+    best, second, owner, density = _largest_densities(told, origin, size, voxel)
     bound = shape_mask(sample, origin, size, voxel)
     if mask is not None:
         bound &= mask.on(origin, size, voxel)
@@ -82,7 +85,7 @@ def _extent(
 
 
 def _largest_densities(
-    real: Sequence[GrainShape], origin: Floats, size: tuple[int, int, int], voxel: float
+    real: Iterable[GrainShape], origin: Floats, size: tuple[int, int, int], voxel: float
 ) -> tuple[AnyArray, AnyArray, AnyArray, AnyArray]:
     """Largest and second largest density over threshold, the owner (grain + 1) of the largest, and its density."""
     best, second, density = (np.zeros(size, dtype=np.float32) for _ in range(3))

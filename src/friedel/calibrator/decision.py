@@ -17,23 +17,28 @@ from typing import Any
 import numpy as np
 
 from friedel.calibrator.evidence import Evidence
-from friedel.calibrator.from_pairs import CalibrateParams, fit_to_pairs
+from friedel.calibrator.from_across import fit_to_pairs_across
+from friedel.calibrator.from_pairs import fit_to_pairs
 from friedel.calibrator.from_spots import fit_to_spots
+from friedel.calibrator.params import CalibrateParams
 from friedel.calibrator.sense import LEAST_GRAINS, choose_sense
 from friedel.errors import FriedelWarning
-from friedel.match import MatchParams
+from friedel.match import MatchParams, pairable_fraction
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable
 from friedel.model.setup import Setup
+from friedel.model.stream import Watcher
 
 STAYS = "the geometry of the recipe stays: another one would not give clearly more pairs"
 CLEARLY = 5.0
 """Pairs are clearly more by so many standard deviations of all four counts together."""
-CERTAIN = 10.0
+CERTAIN = 4.0
 """A change without more pairs counts when the fit to pairs shows it with so many standard deviations."""
 SURE = 3.0
 """Pairs are surely more by so many standard deviations of the number of pairs before."""
+HARDLY_PAIRABLE = 0.3
+"""Below this part of angles with their half turn recorded, pairs across the beam tell more."""
 SHOWN = 3.0
 """A change counts when the fit to spots shows it with so many standard deviations."""
 
@@ -44,7 +49,8 @@ class CalibrationRequest:
 
     `calibrate` is "off" (nothing changes), "auto" (only for clearly more pairs than chance adds) or "on" (what the
     fit shows is taken). `match` and `seed` are those that pairs are matched with. `asked` means that a user wants
-    to know what blobs and grains say: then a clear gain is told, whatever the recipe says.
+    to know what blobs and grains say: then a clear gain is told, whatever the recipe says. `watcher` is told how
+    far a look is.
     """
 
     given: Setup
@@ -53,6 +59,7 @@ class CalibrationRequest:
     match: MatchParams = field(default_factory=MatchParams)
     seed: int = 0
     asked: bool = False
+    watcher: Watcher | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +84,7 @@ def choose_setup(
     `setup` is the one that the grains were found with (default: the recipe's). With `index`, which finds grains
     with a set-up, the other sense of the rotation is tried where there are hardly any; a `FriedelWarning` says so
     when it is taken. Spots refine a set-up that is not the recipe's any more, and every one where `calibrate` is
-    "on". Raises `InputError` for a scan of half a turn or less.
+    "on".
     """
     setup = setup or request.given
     if request.calibrate == "off" and not request.asked:
@@ -107,8 +114,9 @@ def is_shown(found: Evidence) -> bool:
 
 def _by_pairs(blobs: BlobTable, request: CalibrationRequest) -> Decision:
     given, wanted = request.given, request.calibrate == "on"
-    found = fit_to_pairs(
-        blobs, given, request.phases, CalibrateParams(), match_params=request.match, seed=request.seed
+    short = pairable_fraction(blobs) < HARDLY_PAIRABLE
+    found = (fit_to_pairs_across if short else fit_to_pairs)(
+        blobs, given, request.phases, CalibrateParams(), request.match, seed=request.seed, watcher=request.watcher
     )
     if not found.changes:
         lines = found.lines("geometry stays")
@@ -137,7 +145,7 @@ def _by_grains(
     always = request.calibrate == "on" or request.asked
     if not len(grains) or not (always or not same_geometry(setup, request.given)):
         return Decision(setup, tuple(records))
-    found = fit_to_spots(blobs, grains, setup, request.phases)
+    found = fit_to_spots(blobs, grains, setup, request.phases, watcher=request.watcher)
     taken = is_shown(found)
     lines = found.lines("geometry refined" if taken else "geometry stays")
     record = calibration_record("spots", found, lines, changed=taken)

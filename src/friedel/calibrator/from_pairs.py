@@ -1,7 +1,8 @@
-"""Centre, distance and tilts from Friedel pairs alone, before anything is indexed.
+"""Centre and distance from Friedel pairs alone, before anything is indexed.
 
 Pairs are told from chance by what does not depend on the geometry much: half a turn, and alike blobs. Their 2 theta
-must lie on rings: a coarse grid over sideways shift and distance finds the rings, then a robust fit adds the tilts.
+must lie on rings: a coarse grid over sideways shift and distance finds the rings, then a robust fit goes on from
+there. Tilts are left to the grains: what tilts about x and y do to a spot, its partner undoes.
 """
 
 from collections.abc import Sequence
@@ -11,13 +12,13 @@ import numpy as np
 
 from friedel.calibrator.evidence import Change, Evidence
 from friedel.calibrator.geometry import STEPS, detector_parameters, moved
+from friedel.calibrator.params import CalibrateParams
 from friedel.calibrator.ring_fit import RingFit, fit_rings
 from friedel.kernels.calibrate.ring_scores import ring_scores
 from friedel.match import (
     MatchParams,
     best_pairs,
     candidates_of_unsure_detector,
-    check_turn,
     measured_spots,
     scrambled,
     tolerance_scale,
@@ -27,7 +28,7 @@ from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.families import phase_rings
 from friedel.model.setup import Setup
-from friedel.params import Params, parameter
+from friedel.model.stream import Watcher, watched
 
 ASKED = 4_000
 """So many blobs look for partners: enough for a thousandth of the distance."""
@@ -36,22 +37,10 @@ LEAST_CANDIDATES, LEAST_ODDS = 20, 0.05
 GRID_DEG = 0.06
 """How sharp rings are on the coarse grid; its steps are about as large."""
 UNKNOWN = (
-    "left alone, since pairs do not tell: the height of the centre along the axis (it moves the whole map), the "
-    "sense of the rotation, and flips; the scale is the lattice's: distance and energy are "
+    "left alone, since pairs do not tell: tilts (grains do), the height of the centre along the axis (it moves the "
+    "whole map), the sense of the rotation, and flips; the scale is the lattice's: distance and energy are "
     "not checked against it"
 )
-
-
-class CalibrateParams(Params):
-    """The detector's place, from the pairs."""
-
-    centre_range_px: float = parameter(10.0, "How far off the centre may be, across the axis.", unit="px", gt=0)
-    distance_range: float = parameter(0.06, "How far off the distance may be, as a part of it.", gt=0, lt=0.5)
-    tilts: bool = parameter(True, "Whether tilts are fitted too.")
-    least_sigma: float = parameter(
-        3.0, "A tilt changes only when the pairs show it with so many standard deviations.", ge=0
-    )
-    rounds: int = parameter(2, "So often are pairs collected anew with the better geometry.", ge=1, le=10)
 
 
 def fit_to_pairs(
@@ -59,20 +48,17 @@ def fit_to_pairs(
     setup: Setup,
     phases: Sequence[Phase],
     params: CalibrateParams,
-    *,
     match_params: MatchParams | None = None,
+    *,
     seed: int = 0,
+    watcher: Watcher | None = None,
 ) -> Evidence:
-    """The set-up that puts most pairs on rings, within the ranges, and how many pairs it gives.
-
-    Raises `InputError` for a scan of half a turn or less.
-    """
-    check_turn(blobs)
+    """The set-up that puts most pairs on rings, within the ranges, and how many pairs it gives."""
     match_params = match_params or MatchParams()
     rings, _, _ = phase_rings(phases, setup, blobs.shape[1:])
     rng = np.random.default_rng([seed, 302])
     step, fit = np.zeros(len(STEPS)), None
-    for number in range(params.rounds):
+    for number in watched(watcher, "calibration", range(params.rounds), params.rounds, "rounds"):
         candidates = collect(
             blobs, replace(setup, detector=moved(setup.detector, step)), rings, params, match_params, rng
         )
@@ -80,11 +66,11 @@ def fit_to_pairs(
             return Evidence(setup, "too few pairs to calibrate with", (UNKNOWN,))
         if number == 0:
             step[:2] = coarse(blobs, setup, rings, candidates, params)
-        fit = fit_rings(blobs, setup.detector, rings, candidates, step, params.tilts, params.least_sigma)
+        fit = fit_rings(blobs, setup.detector, rings, candidates, step)
         step = fit.step
     if fit is None or not np.isfinite(fit.error).all():
         return Evidence(setup, "the pairs do not fit any rings", (UNKNOWN,))
-    return evidence_of_fit(blobs, setup, fit, rings, params, match_params, rng)
+    return evidence_of_fit(blobs, setup, fit, rings, match_params, rng, watcher)
 
 
 def collect(
@@ -137,16 +123,17 @@ def evidence_of_fit(
     setup: Setup,
     fit: RingFit,
     rings: Floats,
-    params: CalibrateParams,
     match_params: MatchParams,
     rng: np.random.Generator,
+    watcher: Watcher | None = None,
 ) -> Evidence:
     """Pairs with the old and the new geometry, both counted with the tolerances that fit the new one."""
     after = replace(setup, detector=moved(setup.detector, fit.step))
     measured = measured_spots(blobs, after, rings, match_params)
     scale, _ = tolerance_scale(measured, rng)
     counts = {}
-    for name, one in (("before", setup), ("after", after)):
+    both = (("before", setup), ("after", after))
+    for name, one in watched(watcher, "pairs of either geometry", both, 2, "geometries"):
         here = measured_spots(blobs, one, rings, match_params)
         spots, limits = here.scaled(scale), here.limits._replace(factor=match_params.factor)
         found = len(best_pairs(spots, rings, limits)[0])
@@ -158,10 +145,10 @@ def evidence_of_fit(
         after,
         f"{pairs_before} pairs before ({null_before:.0f} by chance), {pairs_after} after "
         f"({null_after:.0f} by chance)",
-        (*(change.line for change in changes), *fit.left_alone, UNKNOWN),
+        (*(change.line for change in changes), UNKNOWN),
         changes,
-        fit.step[fit.free],
-        fit.error[fit.free],
+        fit.step[: len(fit.error)],
+        fit.error,
         pairs_before,
         pairs_after,
         null_before,
@@ -171,11 +158,7 @@ def evidence_of_fit(
 
 def _changes(setup: Setup, after: Setup, fit: RingFit) -> tuple[Change, ...]:
     old, new = detector_parameters(setup.detector), detector_parameters(after.detector)
-    found = [
+    return (
         Change(old.centre_name, old.centre_px, new.centre_px, float(fit.error[0]) / old.pixel_um, "px"),
         Change("distance", old.distance_um, new.distance_um, float(fit.error[1]), "um"),
-    ]
-    for i, axis in enumerate("xyz"):
-        if fit.free[2 + i]:
-            found.append(Change(f"tilt {axis}", old.tilt_deg[i], new.tilt_deg[i], float(fit.error[2 + i]), "deg"))
-    return tuple(found)
+    )

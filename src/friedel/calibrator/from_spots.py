@@ -9,14 +9,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from friedel.calibrator.clusters import COMMON_PX, LEAST_CLUSTERS, left_out_variance
 from friedel.calibrator.evidence import Change, Evidence
 from friedel.calibrator.geometry import NUDGE, STEPS, detector_parameters, moved
 from friedel.kernels import bragg
 from friedel.model.arrays import Floats, Indices, Mask
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
+from friedel.model.families import beam_hit_px
 from friedel.model.grains import GrainTable
 from friedel.model.setup import Detector, Setup
+from friedel.model.stream import Watcher, counted
 from friedel.model.uncertainty import blob_uncertainty
 
 GRAIN_NUDGE = np.array([1e-4, 1e-4, 1e-4, 0.5, 0.5, 0.5])
@@ -43,22 +46,27 @@ class Assigned:
     col: Floats
 
 
-def fit_to_spots(blobs: BlobTable, grains: GrainTable, setup: Setup, phases: Sequence[Phase]) -> Evidence:
+def fit_to_spots(
+    blobs: BlobTable, grains: GrainTable, setup: Setup, phases: Sequence[Phase], *, watcher: Watcher | None = None
+) -> Evidence:
     """The detector that fits all assigned spots best, grains moving along; lattices are trusted.
 
     Cut, touching and shared spots are left out, and so are grains with fewer than 12 spots. Tilts that are not
     shown with three standard deviations stay.
     """
     spots = _assigned(blobs, grains, setup, phases)
-    if len(spots.grain) < 3 * LEAST_SPOTS:
+    if len(spots.grain) < 3 * LEAST_SPOTS or len(np.unique(spots.grain)) < LEAST_CLUSTERS:
         return Evidence(setup, "too few assigned spots", (UNKNOWN,))
     free = np.ones(len(STEPS), dtype=bool)
-    while True:
+    with counted(watcher, "calibration", 4, "fits") as one_more:
         step, error, before, after = _fit(spots, grains, setup, free)
-        weak = [i for i in range(2, 5) if free[i] and not abs(step[i]) >= LEAST_SIGMA * error[i]]
-        if not weak:
-            break
-        free[min(weak, key=lambda i: abs(step[i]) / error[i])] = False
+        sure = error  # of the whole: that a tilt stays does not make the others any surer
+        one_more()
+        while weak := [i for i in range(2, 5) if free[i] and not abs(step[i]) >= LEAST_SIGMA * error[i]]:
+            free[min(weak, key=lambda i: abs(step[i]) / error[i])] = False
+            step, error, _, after = _fit(spots, grains, setup, free)
+            one_more()
+    error = np.maximum(error, sure)
     refined = replace(setup, detector=moved(setup.detector, step))
     old, new = detector_parameters(setup.detector), detector_parameters(refined.detector)
     changes = [
@@ -114,9 +122,18 @@ def _fit(spots: Assigned, grains: GrainTable, setup: Setup, free: Mask) -> tuple
         shared, own = _derivatives(residuals, step, U, position, free)
         shared, own = shared * weight[..., None], own * weight[..., None]
         change, mine, error = _solve(spots.grain, len(U), off * weight, shared, own, free)
+        slip, _, _ = _solve(spots.grain, len(U), _outwards(spots, setup) * weight, shared, own, free)
+        error = np.hypot(error, slip)
         step = step + change
         U, position = _nudged(U, position, mine)
     return step, error, before, after
+
+
+def _outwards(spots: Assigned, setup: Setup) -> Floats:
+    """How the residuals (n,3) change when all spots lie `COMMON_PX` farther from the beam."""
+    row, col = beam_hit_px(setup.detector) or (0.0, 0.0)
+    away = np.column_stack([np.zeros(len(spots.row)), spots.row - row, spots.col - col])
+    return np.asarray(-COMMON_PX * away / np.maximum(np.linalg.norm(away, axis=1), 1e-9)[:, None])
 
 
 def _derivatives(
@@ -154,18 +171,18 @@ def _solve(
     """Gauss-Newton steps of the detector (5) and of all grains (n,6), and the detector's errors."""
     order = np.argsort(grain, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(grain[order]) != 0])
-    system, right = np.zeros((int(free.sum()),) * 2), np.zeros(int(free.sum()))
-    pieces = []
+    pieces, curvature, score = [], [], []
     for rows in np.split(order, starts[1:]):
         J, G, r = shared[rows].reshape(-1, len(STEPS))[:, free], own[rows].reshape(-1, 6), off[rows].ravel()
         inverse = np.linalg.pinv(G.T @ G, hermitian=True)
         cross = J.T @ G
-        system += J.T @ J - cross @ inverse @ cross.T
-        right -= J.T @ r - cross @ (inverse @ (G.T @ r))
+        curvature.append(J.T @ J - cross @ inverse @ cross.T)
+        score.append(J.T @ r - cross @ (inverse @ (G.T @ r)))
         pieces.append((int(grain[rows[0]]), inverse, cross, G.T @ r))
     change, error = np.zeros(len(STEPS)), np.full(len(STEPS), np.inf)
-    change[free] = np.linalg.solve(system, right)
-    error[free] = np.sqrt(np.diag(np.linalg.inv(system)))
+    change[free] = -np.linalg.solve(np.sum(curvature, axis=0), np.sum(score, axis=0))
+    # what spots of one grain have in common (its shape, its neighbours, its bent lattice) makes them err together
+    error[free] = np.sqrt(np.diag(left_out_variance(np.array(score), np.array(curvature))))
     mine = np.zeros((grains, 6))
     for number, inverse, cross, projected in pieces:
         mine[number] = -inverse @ (projected + cross.T @ change[free])

@@ -32,7 +32,8 @@ _STRAIN = 5e-3
 class GrainMatching:
     """Pairs of a true grain and a result's: rows `truth`, `result`, and how far apart they are.
 
-    `duplicate` are rows of the result that could only be a grain another one took, `false` those that are none.
+    `duplicate` are rows of the result that could only be a grain another one took, `false` those that are none; of
+    these `alternative` have the place of a true grain and the orientation of its lattice, but not of its crystal.
     """
 
     truth: Indices
@@ -41,6 +42,7 @@ class GrainMatching:
     distance_um: Floats
     duplicate: Indices
     false: Indices
+    alternative: Indices
     radius_um: float
 
     def __len__(self) -> int:
@@ -65,6 +67,8 @@ def match_grains(
     same = _names(truth)[true_row] == _names(result)[row]
     true_row, row, distance = true_row[same], row[same], distance[same]
     angle = _misorientations(result, truth, phases, true_row, row)
+    of_lattice = _misorientations(result, truth, phases, true_row, row, of_lattice=True) <= angle_deg
+    turned = np.unique(row[of_lattice])
     close = angle <= angle_deg
     true_row, row, distance, angle = true_row[close], row[close], distance[close], angle[close]
     order = np.lexsort((row, true_row, angle / angle_deg + distance / radius))
@@ -76,13 +80,15 @@ def match_grains(
     chosen = np.sort(np.array(taken, dtype=np.int64))
     could = np.zeros(len(result), bool)
     could[row] = True
+    false = np.flatnonzero(unused & ~could)
     return GrainMatching(
         true_row[chosen],
         row[chosen],
         angle[chosen],
         distance[chosen],
         np.flatnonzero(unused & could),
-        np.flatnonzero(unused & ~could),
+        false,
+        np.intersect1d(false, turned),
         radius,
     )
 
@@ -92,8 +98,8 @@ def evaluate_grains(
 ) -> dict[str, Any]:
     """Counts and errors; the keys are those of "grains" in `friedel evaluate --json`.
 
-    `missed`, `false_rows` and `duplicate_rows` are rows of the truth's and of the result's table. With `voxel_um`
-    positions are given in voxels too.
+    `missed`, `false_rows`, `duplicate_rows`, `alternative_rows` are rows of the truth's and of the result's table.
+    With `voxel_um` positions are given in voxels too.
     """
     missed = np.setdiff1d(np.arange(len(truth)), matching.truth)
     scores: dict[str, Any] = {
@@ -102,10 +108,12 @@ def evaluate_grains(
         "found": len(matching),
         "false": len(matching.false),
         "duplicate": len(matching.duplicate),
+        "alternative": len(matching.alternative),
         "recall": len(matching) / len(truth) if len(truth) else 1.0,
         "missed": missed.tolist(),
         "false_rows": matching.false.tolist(),
         "duplicate_rows": matching.duplicate.tolist(),
+        "alternative_rows": matching.alternative.tolist(),
     }
     if len(matching):
         scores["misorientation_deg"] = _spread(matching.misorientation_deg)
@@ -161,8 +169,15 @@ def lattice_symmetry(UBI: Floats, U: Floats) -> Floats:
 
 
 def _misorientations(
-    result: GrainTable, truth: GrainTable, phases: Sequence[Phase], true_row: Indices, row: Indices
+    result: GrainTable,
+    truth: GrainTable,
+    phases: Sequence[Phase],
+    true_row: Indices,
+    row: Indices,
+    *,
+    of_lattice: bool = False,
 ) -> Floats:
+    """Between pairs of grains (n), in degrees: over the symmetry of their crystal, or of their lattice."""
     by_name = {phase.name: phase for phase in phases}
     angle = np.full(len(row), np.inf)
     for kind in np.unique(truth.phase[true_row]):
@@ -170,7 +185,10 @@ def _misorientations(
         name = truth.phases[kind] if kind < len(truth.phases) else ""
         first = true_row[mine[0]]
         phase = by_name.get(name)
-        symmetry = phase.symmetry if phase else lattice_symmetry(truth.UBI[first], truth.U[first])
+        if phase:
+            symmetry = phase.lattice_symmetry if of_lattice else phase.symmetry
+        else:
+            symmetry = lattice_symmetry(truth.UBI[first], truth.U[first])
         turn = np.swapaxes(truth.U[true_row[mine]], -1, -2) @ result.U[row[mine]]
         turned = turn[:, None] @ symmetry
         cosine = (np.trace(turned, axis1=-2, axis2=-1) - 1.0) / 2.0

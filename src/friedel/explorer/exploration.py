@@ -137,8 +137,7 @@ class Exploration:
         """Friedel pairs among the blobs, those by chance, and the fraction of blobs in pairs beyond chance.
 
         Needs [setup] and [[phase]] in the recipe. The geometry is that of a run with the same [setup] in the output
-        folder; without one it is calibrated once, as a run would. Raises `FriedelError`, and `InputError` for scans
-        of half a turn.
+        folder; without one it is calibrated once, as a run would. Raises `FriedelError`.
         """
 
         def solved() -> BlobTable:

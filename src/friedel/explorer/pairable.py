@@ -94,10 +94,10 @@ class PairCounter:
         return cls.of(recipe, calibrated_setup(recipe, folder))
 
     def count(self, blobs: BlobTable) -> PairCount:
-        """Pairs among the kept blobs. Raises `InputError` for scans of half a turn."""
+        """Pairs among the kept blobs, half a turn apart and across the beam."""
         with warnings_heard():
             pairs = match(blobs, self.setup, self.phases, self.params, seed=self.seed)
-        return PairCount(len(pairs), pairs.null_pairs, len(blobs))
+        return PairCount(len(pairs) + len(pairs.across), pairs.null_pairs + pairs.across.null_pairs, len(blobs))
 
     def calibrated_by(self, blobs: BlobTable) -> "PairCounter":
         """With the geometry that the blobs' pairs ask for, where a run would take it."""

@@ -7,22 +7,27 @@ finds in the same blobs with scrambled omega.
 
 from collections.abc import Sequence
 
-from friedel.index.candidates import CandidateSearch
+from friedel.index.candidates import CandidateSearch, knows_sample
 from friedel.index.grain_table import make_grain_table, no_grains, notes_about, why_no_grains, why_no_pairs
 from friedel.index.null import candidates_beyond_chance, keep_beyond_chance, measure_null
 from friedel.index.observations import make_lines, make_observations
 from friedel.index.params import IndexParams
-from friedel.index.refinement import refine_with_parents
+from friedel.index.refinement import Rounds, refine_with_parents
+from friedel.index.single_seeds import candidates_of_single_spots
 from friedel.index.sub_grains import join_sub_grains
 from friedel.index.tolerances import measure_tolerances
+from friedel.index.turned_seeds import candidates_by_turning
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable
 from friedel.model.pairs import PairTable
 from friedel.model.setup import Setup
-from friedel.model.stream import Executor, Serial
+from friedel.model.stream import Executor, Serial, Watcher
 
 __all__ = ["IndexParams", "index"]
+
+SHORT = 0.5
+"""Below this part of angles with their half turn recorded, single spots are seeds too."""
 
 
 def index(
@@ -33,6 +38,7 @@ def index(
     params: IndexParams,
     *,
     executor: Executor | None = None,
+    watcher: Watcher | None = None,
 ) -> GrainTable:
     """Find the grains: blobs, orientation, position of each.
 
@@ -42,15 +48,20 @@ def index(
     executor = executor or Serial()
     observations = make_observations(blobs, setup, phases, params)
     lines = make_lines(observations, pairs)
-    if not len(lines):
-        return no_grains(observations, params, [why_no_pairs(blobs)])
-    tolerances = measure_tolerances(observations, lines)
+    short = pairs.pairable < SHORT
+    if not len(lines) and not (short and knows_sample(setup) and len(blobs)):
+        return no_grains(observations, params, [why_no_pairs()])
+    tolerances = measure_tolerances(observations, lines, pairs.across.tolerances)
     observations = observations.with_errors(tolerances.error)
     search = CandidateSearch(observations, lines, tolerances, params)
-    null = measure_null(search, executor)
-    candidates, tried = candidates_beyond_chance(search, null, executor)
-    candidates, grains, observations = refine_with_parents(observations, candidates, tolerances, params)
-    grains, limits = keep_beyond_chance(observations, grains, candidates, tolerances, null, params)
+    null = measure_null(search, executor, watcher)
+    candidates, tried = candidates_beyond_chance(search, null, executor, watcher)
+    candidates, null = candidates_by_turning(search, null, candidates, executor, watcher)
+    if short:
+        candidates, null = candidates_of_single_spots(search, null, candidates, executor, watcher)
+    rounds = Rounds(tolerances, params, watcher)
+    candidates, grains, observations = refine_with_parents(observations, candidates, rounds)
+    grains, limits = keep_beyond_chance(observations, grains, candidates, null, rounds)
     if not len(grains):
         return no_grains(observations, params, [why_no_grains(len(lines), tried, null), *notes_about(tolerances)])
     grains, limits = join_sub_grains(observations, grains, limits, params)

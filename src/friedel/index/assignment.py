@@ -105,8 +105,8 @@ class PredictedSpots:
     """Both spots of every reflection of every grain, grain by grain (s).
 
     `place` (s,4) omega rad, row px, col px, |sin eta|; `state` (s) whether it is expected
-    (`kernels.index.blob_lookup`); `g` (s,3) 1/Angstrom in the sample frame; `strength` (s) counts that a grain of
-    volume 1 would have there, up to a factor.
+    (`kernels.index.blob_lookup`), and `in_view` (s) whether it would be if its family were in use; `g` (s,3)
+    1/Angstrom in the sample frame; `strength` (s) counts that a grain of volume 1 would have there, up to a factor.
     """
 
     grain: Indices
@@ -114,6 +114,7 @@ class PredictedSpots:
     solution: Indices
     place: Floats
     state: Indices
+    in_view: Mask
     g: Floats
     strength: Floats
 
@@ -154,7 +155,7 @@ def predict(observations: Observations, grains: RefinedGrains) -> PredictedSpots
     first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     total = int(first[-1])
     place, state, g = np.zeros((total, 4)), np.zeros(total, dtype=np.int64), np.zeros((total, 3))
-    strength = np.full(total, np.nan)
+    strength, in_view = np.full(total, np.nan), np.zeros(total, dtype=bool)
     for i in range(n):
         reflections, part = observations.reflections[grains.phase[i]], slice(first[i], first[i + 1])
         vectors = reflections.hkl @ (grains.U[i] @ reflections.B).T
@@ -167,13 +168,15 @@ def predict(observations: Observations, grains: RefinedGrains) -> PredictedSpots
             place[part],
             state[part],
         )
+        in_view[part] = state[part] == EXPECTED
+        reflections.count_on_used(state[part])
         g[part] = np.repeat(vectors, 2, axis=0)
         f2 = np.repeat(reflections.f_squared, 2) / reflections.phase.cell_volume**2
         two_theta = np.repeat(reflections.two_theta, 2)
         strength[part] = f2 * _lorentz_polarisation(two_theta, np.maximum(place[part][:, 3], 0.02))
     grain = np.repeat(np.arange(n), sizes)
     within = np.arange(total) - first[grain]
-    return PredictedSpots(grain, within // 2, within % 2, place, state, g, strength)
+    return PredictedSpots(grain, within // 2, within % 2, place, state, in_view, g, strength)
 
 
 def _lorentz_polarisation(two_theta: Floats, sine: Floats) -> Floats:
@@ -290,6 +293,7 @@ def measure(
     counted = spots.state == EXPECTED
     log_volume = np.log(counts_of(observations, blob) / spots.strength[has])
     whole = (observations.lookup.extra_error[blob].max(axis=1) == 0) & ~shared
+    whole &= in_use(observations, grains.phase[grain], spots.reflection[has])
     return replace(
         grains,
         expected=np.bincount(spots.grain[counted], minlength=n).astype(np.int64),
@@ -304,6 +308,22 @@ def measure(
         centroid=centroid,
         residual=predicted_minus_seen(spots.place[has], centroid),
     )
+
+
+def fit_arrays(observations: Observations, grains: RefinedGrains, i: int) -> tuple[Floats, Floats, Floats]:
+    """What grain i is fitted to: hkl (m,3), centroids (m,3) rad, px, px, and their errors (m,3) of its spots."""
+    mine = (grains.grain == i) & ~grains.overlapped
+    hkl = observations.reflections[grains.phase[i]].hkl[grains.reflection[mine]]
+    extra = observations.lookup.extra_error[grains.blob[mine]]
+    return hkl, grains.centroid[mine], np.sqrt(observations.fit_error**2 + extra**2)
+
+
+def in_use(observations: Observations, phase: Indices, reflection: Indices) -> Mask:
+    """Whether reflections (m), of phases (m), are of the families in use."""
+    out = np.ones(len(phase), dtype=bool)
+    for number, one in enumerate(observations.reflections):
+        out[phase == number] = one.in_use[reflection[phase == number]]
+    return out
 
 
 def predicted_minus_seen(place: Floats, centroid: Floats) -> Floats:

@@ -6,21 +6,24 @@ the part of its predicted spots that are there goes back to GRAINDEX (Lauridsen 
 744).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from scipy.special import bdtrc
 
-from friedel.index.observations import Observations, PairLines, PhaseReflections
+from friedel.index.observations import Observations, PairLines
 from friedel.index.params import IndexParams
+from friedel.index.phase_reflections import PhaseReflections
 from friedel.index.tolerances import IndexTolerances, possible_reflections
-from friedel.kernels.index.blob_lookup import EXPECTED
+from friedel.kernels.index.blob_lookup import ABSENT, EXPECTED, nearest_blob_each, predict_spots
 from friedel.kernels.index.fit_grain import count_spots, fit_to_nearest_blobs
 from friedel.kernels.index.grain_seeds import search_seeds, triad
 from friedel.kernels.index.line_lookup import LineLookup, make_line_lookup
 from friedel.model.arrays import Floats, Indices, Mask
-from friedel.model.stream import Executor
+from friedel.model.setup import Setup
+from friedel.model.stream import Executor, Watcher, counted
 
 BATCH, CHUNK = 64, 8
 """Seeds between two looks at what is found: the same for any number of threads, so that the result is."""
@@ -28,6 +31,10 @@ WIDEST_DEG, WIDEST_PX = 0.4, 3.0
 """A seed's spots are looked for at least this far from where it says."""
 DOUBTFUL, LEAST_FOUND = 0.6, 6
 """Below this completeness, and with so many spots, the pseudo-twins of a candidate are tried."""
+TWIN_REACH = 0.3
+"""Part of the widest reach in which a pseudo-twin's spots must be more than the candidate's to be fitted."""
+UNLIKELY = 0.05
+"""A seed is fitted if chance finds as many of its spots more rarely than this."""
 FAR = 0.995
 """The sample reaches as far as this part of the lines' points nearest to the axis."""
 PLANES = 4
@@ -68,10 +75,11 @@ class CandidateSearch:
         self.observations, self.lines = observations, lines
         self.tolerances, self.params = tolerances, params
         self.possible = [
-            possible_reflections(lines, reflections.two_theta, tolerances.two_theta_rad)
+            possible_reflections(lines, reflections.two_theta[reflections.seeding], tolerances.two_theta_rad)
             for reflections in observations.reflections
         ]
-        self.lookup = _line_lookup(observations, lines, tolerances.line_um)
+        self.half_sample = _half_sample(observations, lines)
+        self.lookup = _line_lookup(lines, self.half_sample, tolerances.line_um)
 
     @property
     def widest(self) -> float:
@@ -79,16 +87,19 @@ class CandidateSearch:
         reach = self.params.tolerance * self.tolerances.error
         return float(max(np.radians(WIDEST_DEG) / reach[0], WIDEST_PX / reach[1], 2.0))
 
-    def from_seeds(self, seeds: Indices, unused: Mask, least: int) -> list[Candidate]:
+    def from_seeds(
+        self, seeds: Indices, unused: Mask, least: int, by_chance: Sequence[float] = ()
+    ) -> list[Candidate]:
         """Candidates of each phase on the lines of some seeds (rows), among pairs that are not used yet.
 
-        At least `least` pairs must agree on each.
+        At least `least` pairs must agree on each. With `by_chance`, what part of its spots a crystal of each phase
+        finds by chance at a first look, those are left out at once that find no more.
         """
         found = []
         for phase, reflections in enumerate(self.observations.reflections):
             usable = unused & (self.possible[phase][:, 1] > self.possible[phase][:, 0])
             mine = seeds[usable[seeds]]
-            support = np.zeros(len(mine), dtype=np.int64)
+            support, rows = np.zeros(len(mine), dtype=np.int64), reflections.seeding
             Us, positions = np.zeros((len(mine), 3, 3)), np.zeros((len(mine), 3))
             search_seeds(
                 mine,
@@ -98,8 +109,8 @@ class CandidateSearch:
                 usable,
                 self.possible[phase],
                 reflections.B,
-                reflections.normal,
-                reflections.unique,
+                reflections.normal[rows],
+                reflections.unique[rows],
                 tuple(self.lookup),
                 self.tolerances.line_um,
                 self.tolerances.direction_rad,
@@ -108,14 +119,39 @@ class CandidateSearch:
                 positions,
             )
             for i in np.flatnonzero(support >= least):
+                if by_chance and not self._promising(phase, Us[i], positions[i], int(support[i]), by_chance[phase]):
+                    continue
                 candidate = self.fitted(phase, Us[i], positions[i])
                 better = self.best_pseudo_twin(candidate)
                 # a twin that explains more may be another grain: both are offered, and the better one takes first
                 found += [candidate] if better is candidate else [better, candidate]
         return found
 
-    def fitted(self, phase: int, U: Floats, position: Floats) -> Candidate:
-        """A crystal fitted to the spots it predicts."""
+    def first_look(self, phase: int, U: Floats, position: Floats, part: float = 1.0) -> tuple[int, int]:
+        """Expected spots of a crystal that have a blob within a part of the widest reach, and how many there
+        are."""
+        observations, reflections = self.observations, self.observations.reflections[phase]
+        n = 2 * len(reflections.hkl)
+        blob, square, state = np.full(n, -1, dtype=np.int64), np.zeros(n), np.zeros(n, dtype=np.int64)
+        place, g = np.zeros((n, 4)), reflections.hkl @ (U @ reflections.B).T
+        window, lookup = tuple(observations.window), tuple(observations.lookup)
+        predict_spots(g, position, observations.wavelength, observations.plane, window, place, state)
+        expected = state == EXPECTED
+        state[~expected] = ABSENT
+        reach = max(part * self.widest, 1.0) * observations.search_error
+        nearest_blob_each(place, state, lookup, reach, self.params.tolerance, blob, square)
+        return int(np.count_nonzero(expected & (blob >= 0))), int(np.count_nonzero(expected))
+
+    def _promising(self, phase: int, U: Floats, position: Floats, support: int, by_chance: float) -> bool:
+        """Whether a first look finds more than the pairs that suggest the crystal, and chance."""
+        found, expected = self.first_look(phase, U, position)
+        if found > DOUBTFUL * expected:
+            return True
+        own = 2 * support
+        return bool(bdtrc(found - own - 1, max(expected - own, 1), min(by_chance, 1.0)) < UNLIKELY)
+
+    def fitted(self, phase: int, U: Floats, position: Floats, wider: float = 1.0) -> Candidate:
+        """A crystal fitted to the spots it predicts; at first they are looked for `wider` than from a seed."""
         observations, reflections = self.observations, self.observations.reflections[phase]
         n = 2 * len(reflections.hkl)
         blob, square, state = np.full(n, -1, dtype=np.int64), np.zeros(n), np.zeros(n, dtype=np.int64)
@@ -130,12 +166,12 @@ class CandidateSearch:
             tuple(observations.lookup),
             observations.search_error,
             self.params.tolerance,
-            self.widest,
+            wider * self.widest,
             blob,
             square,
             state,
         )
-        return Candidate(phase, U, position, blob, square, state)
+        return _best_standing(reflections, Candidate(phase, U, position, blob, square, state))
 
     def best_pseudo_twin(self, candidate: Candidate) -> Candidate:
         """The candidate, or one that explains some of the same spots by other planes if it explains more in all.
@@ -147,41 +183,82 @@ class CandidateSearch:
         if found < LEAST_FOUND or found > DOUBTFUL * expected:
             return candidate
         best, most = candidate, found
+        phase, position = candidate.phase, candidate.position
+        seen = self.first_look(phase, candidate.U, position, TWIN_REACH)[0]
         for U in pseudo_twins(self.observations, candidate, self.tolerances):
-            other = self.fitted(candidate.phase, U, candidate.position)
+            if self.first_look(phase, U, position, TWIN_REACH)[0] <= seen:
+                continue
+            other = self.fitted(phase, U, position)
             count = other.counts(none_taken)[1]
             if count > most:
                 best, most = other, count
         return best
 
-    def in_batches(self, seeds: Indices, unused: Mask, executor: Executor) -> Iterator[list[Candidate]]:
+    def in_batches(
+        self,
+        seeds: Indices,
+        unused: Mask,
+        by_chance: Sequence[float],
+        executor: Executor,
+        watcher: Watcher | None = None,
+    ) -> Iterator[list[Candidate]]:
         """Candidates of 64 seeds at a time; whoever takes them marks in `unused` the pairs that are used up."""
         tried = 0
-        while tried < len(seeds):
-            batch: list[int] = []
-            while tried < len(seeds) and len(batch) < BATCH:
-                if unused[seeds[tried]]:
-                    batch.append(int(seeds[tried]))
-                tried += 1
-            yield self.in_chunks(np.array(batch, dtype=np.int64), unused.copy(), self.params.min_pairs, executor)
+        with counted(watcher, "grains", len(seeds), "pairs") as one_more:
+            while tried < len(seeds):
+                batch: list[int] = []
+                while tried < len(seeds) and len(batch) < BATCH:
+                    if unused[seeds[tried]]:
+                        batch.append(int(seeds[tried]))
+                    tried += 1
+                    one_more()
+                some, least = np.array(batch, dtype=np.int64), self.params.min_pairs
+                yield self.in_chunks(some, unused.copy(), least, executor, by_chance)
 
-    def in_chunks(self, seeds: Indices, unused: Mask, least: int, executor: Executor) -> list[Candidate]:
+    def in_chunks(
+        self, seeds: Indices, unused: Mask, least: int, executor: Executor, by_chance: Sequence[float] = ()
+    ) -> list[Candidate]:
         """Candidates of some seeds, eight seeds a thread at a time."""
         chunks = [seeds[i : i + CHUNK] for i in range(0, len(seeds), CHUNK)]
-        parts = executor.map(lambda chunk: self.from_seeds(chunk, unused, least), chunks)
+        parts = executor.map(lambda chunk: self.from_seeds(chunk, unused, least, by_chance), chunks)
         return [candidate for part in parts for candidate in part]
 
 
-def _line_lookup(observations: Observations, lines: PairLines, reach: float) -> LineLookup:
-    """Cells of the sample: as the setup has it, or as far as the lines say."""
-    shape = observations.setup.sample
-    if shape.kind in ("cylinder", "box") and min(shape.size_um) > 0:
-        half = np.array(shape.size_um) / 2
-    else:
-        half = _reach_of_lines(lines)
+def _best_standing(reflections: PhaseReflections, candidate: Candidate) -> Candidate:
+    """Of a crystal's alternatives the one of whose reflections in use most are found; the first of equal ones.
+
+    Only these are expected then.
+    """
+    seen = (candidate.blob >= 0) & (candidate.state == EXPECTED)
+    found = seen[0::2].astype(np.int64) + seen[1::2]
+    number = int(np.argmax(reflections.in_use[reflections.row_of] @ found))
+    if number:
+        rows = 2 * np.argsort(reflections.row_of[number])
+        spots = np.column_stack([rows, rows + 1]).ravel()
+        turned = candidate.U @ reflections.phase.alternatives.rotation[number]
+        blob, square, state = candidate.blob[spots], candidate.square[spots], candidate.state[spots]
+        candidate = Candidate(candidate.phase, turned, candidate.position, blob, square, state)
+    reflections.count_on_used(candidate.state)
+    return candidate
+
+
+def _line_lookup(lines: PairLines, half: Floats, reach: float) -> LineLookup:
+    """Cells of the sample of half extents `half` (3,)."""
     half = half * 1.03 + 2 * reach
     cell = max(reach, float((8 * np.prod(half) / 8e6) ** (1 / 3)))
     return make_line_lookup(lines.point, lines.direction, -half, half, cell)
+
+
+def _half_sample(observations: Observations, lines: PairLines) -> Floats:
+    """Half extents of the sample (x, y, z): as the setup has it, or as far as the lines say."""
+    if knows_sample(observations.setup):
+        return np.array(observations.setup.sample.size_um, dtype=np.float64) / 2
+    return _reach_of_lines(lines)
+
+
+def knows_sample(setup: Setup) -> bool:
+    """Whether the set-up says how large the sample is."""
+    return setup.sample.kind in ("cylinder", "box") and min(setup.sample.size_um) > 0
 
 
 def _reach_of_lines(lines: PairLines) -> Floats:
@@ -207,7 +284,7 @@ def pseudo_twins(observations: Observations, candidate: Candidate, tolerances: I
     orientations = [candidate.U]
     for a, b in combinations(rows, 2):
         for U in _by_two_planes(reflections, candidate.U, a, b, tolerances.direction_rad):
-            if (reflections.phase.misorientation_deg(np.array(orientations), U) > SAME_DEG).all():
+            if (reflections.phase.lattice_misorientation_deg(np.array(orientations), U) > SAME_DEG).all():
                 orientations.append(U)
     return orientations[1:]
 

@@ -6,18 +6,24 @@ threshold adds to the error of a position is ours.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from friedel.index.assignment import LEAST_SPOTS, RefinedGrains
+from friedel.index.alternatives import (
+    Standing,
+    judge_alternatives,
+    notes_about_alternatives,
+    without_dark_spots,
+)
+from friedel.index.assignment import LEAST_SPOTS, RefinedGrains, fit_arrays
+from friedel.index.disagreement import notes_about_intensities
 from friedel.index.null import Null
 from friedel.index.observations import Observations
 from friedel.index.params import IndexParams
-from friedel.index.refinement import fit_arrays
 from friedel.index.tolerances import IndexTolerances
 from friedel.kernels.index.fit_grain import normal_equations
 from friedel.model.arrays import Floats, Indices
-from friedel.model.blobs import BlobTable
 from friedel.model.grains import GrainTable
 from friedel.model.uncertainty import cut_level
 
@@ -40,6 +46,8 @@ def make_grain_table(
     notes: Sequence[str],
 ) -> GrainTable:
     """The table; `limits` (n) are the numbers of spots that chance does not reach."""
+    standing = judge_alternatives(observations, grains)
+    grains = without_dark_spots(observations, grains)
     n = len(grains)
     expected = np.maximum(grains.expected, 1)
     errors = _uncertainties(observations, grains)
@@ -70,8 +78,25 @@ def make_grain_table(
         null_completeness=np.array([null.levels[phase].mean for phase in grains.phase]),
         null_limit=limits / expected,
         strain=np.zeros((0, 6)) if strain is None else strain,
-        notes=tuple(notes),
+        **_alternatives(observations, standing),
+        notes=(
+            *notes,
+            *notes_about_alternatives(observations, grains, standing),
+            *notes_about_intensities(observations, grains),
+        ),
     )
+
+
+def _alternatives(observations: Observations, standing: Standing) -> dict[str, Any]:
+    """Columns about alternatives; none where no crystal has any."""
+    if all(len(reflections.row_of) == 1 for reflections in observations.reflections):
+        return {}
+    return {
+        "alternative_log_odds": standing.log_odds,
+        "ambiguous": standing.ambiguous,
+        "twin_fraction": standing.twin_fraction,
+        "twin_fraction_error": standing.twin_error,
+    }
 
 
 def _uncertainties(observations: Observations, grains: RefinedGrains) -> Floats:
@@ -194,14 +219,9 @@ def no_grains(observations: Observations, params: IndexParams, notes: Sequence[s
     return make_grain_table(observations, grains, Null(), rows, params, notes)
 
 
-def why_no_pairs(blobs: BlobTable) -> str:
+def why_no_pairs() -> str:
     """What to do where there are no Friedel pairs."""
-    if blobs.at_most_half_a_turn:
-        return (
-            "no Friedel pairs: the scan covers half a turn, and a partner comes half a turn later; "
-            "indexing starts from pairs and cannot be done"
-        )
-    return "no Friedel pairs, no grains: check energy, lattice, centre and distance (or calibrate)"
+    return "no Friedel pairs, no grains: check energy, lattice, rotation sense, centre and distance (or calibrate)"
 
 
 def why_no_grains(pairs: int, tried: int, null: Null) -> str:

@@ -14,7 +14,8 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from friedel.index.assignment import RefinedGrains
-from friedel.index.observations import Observations, PhaseReflections
+from friedel.index.observations import Observations
+from friedel.index.phase_reflections import PhaseReflections
 from friedel.model.arrays import Floats, Indices, Mask
 
 SMALL_DEG = 5.0
@@ -62,7 +63,7 @@ def _between(observations: Observations, grains: RefinedGrains, i: int, near: In
     if len(others) < 2:
         return
     phase = observations.reflections[grains.phase[i]].phase
-    others = others[phase.misorientation_deg(grains.U[others], grains.U[i]) < SMALL_DEG]
+    others = others[phase.lattice_misorientation_deg(grains.U[others], grains.U[i]) < SMALL_DEG]
     turn = {int(j): _rotation(observations, grains, i, int(j)) for j in others}
     away = {int(j): grains.position[j] - grains.position[i] for j in others}
     for a, b in combinations(turn, 2):
@@ -82,8 +83,8 @@ def _on_the_line(a: Floats, b: Floats) -> bool:
 
 
 def _nearest_equivalent(observations: Observations, grains: RefinedGrains, i: int, j: int) -> Floats:
-    """The symmetry operation that makes of U of crystal j the equivalent nearest to that of crystal i."""
-    symmetry = observations.reflections[grains.phase[i]].phase.symmetry
+    """The lattice's rotation that makes of U of crystal j the equivalent nearest to that of crystal i."""
+    symmetry = observations.reflections[grains.phase[i]].phase.lattice_symmetry
     return np.asarray(symmetry[np.argmax(np.einsum("ij,sij->s", grains.U[i], grains.U[j] @ symmetry))])
 
 

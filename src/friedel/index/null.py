@@ -16,12 +16,10 @@ from friedel.index.assignment import RefinedGrains
 from friedel.index.candidates import Candidate, CandidateSearch
 from friedel.index.mixtures import mixture_spots, worst_of_neighbours
 from friedel.index.observations import Observations
-from friedel.index.params import IndexParams
-from friedel.index.refinement import assign_and_refine
+from friedel.index.refinement import Rounds, assign_and_refine
 from friedel.index.sub_grains import LEAST_DEG
-from friedel.index.tolerances import IndexTolerances
 from friedel.model.arrays import Floats, Indices, Mask
-from friedel.model.stream import Executor
+from friedel.model.stream import Executor, Watcher, counted
 
 SEEDS = 192
 """Of the null."""
@@ -31,6 +29,8 @@ ORDER_SEED = 77
 """Of the order in which pairs become seeds: neighbours in the table are often of one grain."""
 SAME_DEG, SAME_LINES = 1.0, 3.0
 """Two crystals this near in orientation (deg) and place (tolerances of a line) are one grain found twice."""
+LEAST_SPOTS = 7
+"""Fewer spots never make a grain: a seed of four pairs brings eight spots, and a fit bends six numbers to them."""
 JOINING = 0.5
 """A sub-grain of a grain needs this part of the spots that a grain needs."""
 
@@ -38,11 +38,12 @@ JOINING = 0.5
 @dataclass(frozen=True, slots=True)
 class ChanceLevel:
     """What chance reaches in one phase: mean completeness of seeds in scrambled data, the largest of any null, and
-    of the null that turns the other way alone."""
+    of the null that turns the other way alone; and the mean at a first look, before a crystal is fitted."""
 
     mean: float
     largest: float
     mirrored: float
+    first_look: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +62,50 @@ class Null:
         level = self.levels[phase]
         counts = np.arange(expected + 2)
         tail = binom.sf(counts - 1, expected, min(max(level.mean, level.largest), 1.0))
-        return int(counts[np.argmax(tail < self.risk)])
+        return max(int(counts[np.argmax(tail < self.risk)]), LEAST_SPOTS)
 
 
-def measure_null(search: CandidateSearch, executor: Executor) -> Null:
+def measure_null(search: CandidateSearch, executor: Executor, watcher: Watcher | None = None) -> Null:
     """For each phase, the completeness of the best crystals on lines of data in which there are none.
 
     Scrambled: every blob and every pair gets a random angle of its own (and random orientations are tried there as
     well). Mirrored: the stage turns the other way, all else stays: what pairs have in common is still there.
     """
     rng = np.random.default_rng(NULL_SEED)
+    lines, observations = search.lines, search.observations
+    blank, mirror = without_grains(search, rng)
+    seeds, all_pairs = rng.permutation(len(lines))[:SEEDS].astype(np.int64), np.ones(len(lines), dtype=bool)
+    phases = range(len(observations.reflections))
+    with counted(watcher, "chance", 2 + len(phases), "searches") as one_more:
+        scrambled = blank.in_chunks(seeds, all_pairs, 1, executor)
+        one_more()
+        mirrored = mirror.in_chunks(seeds, all_pairs, 1, executor)
+        one_more()
+        orientations = Rotation.random(SEEDS, rng=rng).as_matrix()
+        places = _places(search, rng)
+        for phase in phases:
+            scrambled += [blank.fitted(phase, U, place) for U, place in zip(orientations, places, strict=True)]
+            one_more()
+    levels = []
+    for phase in phases:
+        part, other = (_completeness(found, phase, len(observations.blobs)) for found in (scrambled, mirrored))
+        most = float(other.max(initial=0.0))
+        looks = np.array([blank.first_look(phase, U, place) for U, place in zip(orientations, places, strict=True)])
+        first = float(looks[:, 0].sum() / max(looks[:, 1].sum(), 1))
+        levels.append(ChanceLevel(float(part.mean()), float(part.max(initial=most)), most, first))
+    return Null(tuple(levels), search.params.chance / max(len(lines) * len(phases), 1))
+
+
+def _places(search: CandidateSearch, rng: np.random.Generator) -> Floats:
+    """Where grains may be (SEEDS,3), um: on lines of pairs or, without any, anywhere in the sample's box."""
+    points = search.lines.point
+    if len(points):
+        return np.asarray(points[rng.integers(0, len(points), SEEDS)])
+    return np.asarray(rng.uniform(-1, 1, (SEEDS, 3)) * search.half_sample)
+
+
+def without_grains(search: CandidateSearch, rng: np.random.Generator) -> tuple[CandidateSearch, CandidateSearch]:
+    """The same blobs and pairs with every angle scrambled, and as if the stage turned the other way."""
     lines, observations = search.lines, search.observations
     blank = CandidateSearch(
         observations.with_omega(rng.uniform(0, 2 * np.pi, len(observations.blobs))),
@@ -79,31 +114,29 @@ def measure_null(search: CandidateSearch, executor: Executor) -> Null:
         search.params,
     )
     mirror = CandidateSearch(observations.mirrored(), lines.mirrored(), search.tolerances, search.params)
-    seeds, all_pairs = rng.permutation(len(lines))[:SEEDS].astype(np.int64), np.ones(len(lines), dtype=bool)
-    scrambled, mirrored = (other.in_chunks(seeds, all_pairs, 1, executor) for other in (blank, mirror))
-    orientations = Rotation.random(SEEDS, rng=rng).as_matrix()
-    places = lines.point[rng.integers(0, len(lines), SEEDS)]
-    phases = range(len(observations.reflections))
-    for phase in phases:
-        scrambled += [blank.fitted(phase, U, place) for U, place in zip(orientations, places, strict=True)]
-    levels = []
-    for phase in phases:
-        part = _completeness([c for c in scrambled if c.phase == phase], len(observations.blobs))
-        other = _completeness([c for c in mirrored if c.phase == phase], len(observations.blobs))
-        most = float(other.max(initial=0.0))
-        levels.append(ChanceLevel(float(part.mean()), float(part.max(initial=most)), most))
-    return Null(tuple(levels), search.params.chance / max(len(lines) * len(phases), 1))
+    return blank, mirror
 
 
-def _completeness(found: Sequence[Candidate], blobs: int) -> Floats:
-    """Completeness of candidates; few expected spots do not make it large."""
-    counts = np.array([c.counts(np.zeros(blobs, dtype=bool)) for c in found], dtype=np.float64).reshape(-1, 3)
+def with_luckiest(null: Null, found: Sequence[Candidate], blobs: int) -> Null:
+    """The null of another search as well, which found these candidates where there are none."""
+    parts = [_completeness(found, phase, blobs) for phase in range(len(null.levels))]
+    levels = [
+        replace(level, largest=float(part.max(initial=level.largest)))
+        for level, part in zip(null.levels, parts, strict=True)
+    ]
+    return replace(null, levels=tuple(levels))
+
+
+def _completeness(found: Sequence[Candidate], phase: int, blobs: int) -> Floats:
+    """Completeness of candidates of a phase; few expected spots do not make it large."""
+    none = np.zeros(blobs, dtype=bool)
+    counts = np.array([c.counts(none) for c in found if c.phase == phase], dtype=np.float64).reshape(-1, 3)
     usual = float(np.median(counts[:, 2])) if len(counts) else 1.0
     return np.asarray(counts[:, 1] / np.maximum(counts[:, 2], max(usual, 1.0)))
 
 
 def candidates_beyond_chance(
-    search: CandidateSearch, null: Null, executor: Executor
+    search: CandidateSearch, null: Null, executor: Executor, watcher: Watcher | None = None
 ) -> tuple[list[Candidate], int]:
     """Candidates that explain more free blobs than chance, as they are found, and how many were looked at.
 
@@ -114,20 +147,37 @@ def candidates_beyond_chance(
     seeds = np.random.default_rng(ORDER_SEED).permutation(len(lines)).astype(np.int64)
     accepted: list[Candidate] = []
     tried = 0
-    for batch in search.in_batches(seeds, unused, executor):
+    by_chance = [level.first_look for level in null.levels]
+    for batch in search.in_batches(seeds, unused, by_chance, executor, watcher):
         tried += len(batch)
         for candidate in sorted(batch, key=lambda c: -c.counts(taken)[1]):
-            expected, found, _ = candidate.counts(taken)
-            if found < null.least_spots(candidate.phase, expected) or _found_before(candidate, accepted, search):
-                continue
-            accepted.append(candidate)
-            taken[candidate.blob[candidate.blob >= 0]] = True
-            unused &= ~taken[lines.blob].any(axis=1)
+            if accept_beyond_chance(search, null, candidate, accepted, taken):
+                unused &= ~taken[lines.blob].any(axis=1)
     return accepted, tried
 
 
+def accept_beyond_chance(
+    search: CandidateSearch, null: Null, candidate: Candidate, accepted: list[Candidate], taken: Mask
+) -> bool:
+    """Put a candidate that explains more free blobs than chance to those `accepted`, and its blobs to the
+    `taken`."""
+    expected, found, _ = candidate.counts(taken)
+    if found < null.least_spots(candidate.phase, expected) or _found_before(candidate, accepted, search):
+        return False
+    accepted.append(candidate)
+    take_blobs(search, candidate, taken)
+    return True
+
+
+def take_blobs(search: CandidateSearch, candidate: Candidate, taken: Mask) -> None:
+    """Mark the blobs of a candidate's bright spots."""
+    bright = ~np.repeat(search.observations.reflections[candidate.phase].dark, 2)
+    taken[candidate.blob[bright & (candidate.blob >= 0)]] = True
+
+
 def _found_before(candidate: Candidate, accepted: Sequence[Candidate], search: CandidateSearch) -> bool:
-    """Whether a grain was found before. A sub-grain of one, which has the same orientation, joins it later."""
+    """Whether a grain was found before, its alternatives too. A sub-grain of one, which has the same orientation,
+    joins it later."""
     phase = search.observations.reflections[candidate.phase].phase
     reach = SAME_LINES * search.tolerances.line_um
     near = [
@@ -137,7 +187,7 @@ def _found_before(candidate: Candidate, accepted: Sequence[Candidate], search: C
     ]
     if not near:
         return False
-    turned = phase.misorientation_deg(np.array(near), candidate.U)
+    turned = phase.lattice_misorientation_deg(np.array(near), candidate.U)
     return bool(((turned > LEAST_DEG) & (turned < SAME_DEG)).any())
 
 
@@ -145,9 +195,8 @@ def keep_beyond_chance(
     observations: Observations,
     grains: RefinedGrains,
     candidates: Sequence[Candidate],
-    tolerances: IndexTolerances,
     null: Null,
-    params: IndexParams,
+    rounds: Rounds,
 ) -> tuple[RefinedGrains, Indices]:
     """Without the grains that, refined together, explain no more spots of their own than chance does.
 
@@ -162,7 +211,7 @@ def keep_beyond_chance(
             for i, candidate in enumerate(candidates)
             if keep[i]
         ]
-        grains, observations = assign_and_refine(observations, candidates, tolerances, params, rounds=1)
+        grains, observations = assign_and_refine(observations, candidates, rounds, times=1)
     return grains, np.zeros(0, dtype=np.int64)
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from friedel.index.params import IndexParams
+from friedel.index.phase_reflections import PhaseReflections, list_reflections
 from friedel.kernels import bragg
 from friedel.kernels.index.blob_lookup import BlobLookup, Window, make_blob_lookup
 from friedel.model.arrays import AnyArray, Floats, Indices, Mask
 from friedel.model.blobs import BlobTable, Flag
 from friedel.model.crystal import Phase
-from friedel.model.families import beam_hit_px, used_reflections
+from friedel.model.families import beam_hit_px
 from friedel.model.pairs import PairTable
 from friedel.model.setup import Setup
 
@@ -19,25 +20,6 @@ CUT = Flag.EDGE | Flag.EXCLUDED | Flag.SCAN_END
 CUT_ERROR = 0.5
 """A cut blob's centroid errs by about this many of its own standard deviations."""
 LEAST_CUTS = 3
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PhaseReflections:
-    """The reflections of one phase that are used, one row each, ascending in |g|.
-
-    `hkl` (n,3) as floats, `normal` (n,3) unit normals of the planes in the crystal's frame (that of `B`),
-    `g_length` (n) 1/Angstrom, `f_squared` (n) electrons^2, `two_theta` (n) rad. `unique` (n) marks the
-    symmetry-unique ones: one of each set that the phase's proper rotations take into each other.
-    """
-
-    phase: Phase
-    B: Floats
-    hkl: Floats
-    normal: Floats
-    g_length: Floats
-    f_squared: Floats
-    two_theta: Floats
-    unique: Mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,9 +70,10 @@ class Observations:
 class PairLines:
     """Friedel pairs as lines through their grains, one row each, in the sample frame.
 
-    `blob` (n,2) rows of the blob table, `g` (n,3) 1/Angstrom, `point` (n,3) um and unit `direction` (n,3) of the
-    line; `two_theta`, `eta` and `omega` (n) rad, of the first blob. Geometry of pairs: Ludwig et al., Rev. Sci.
-    Instrum. 80 (2009) 033905.
+    Of a pair across the beam, whose grain is where both rays meet, the line is through that point along the mean
+    ray: where the grain would be if the point were off. `half_turn` (n) marks the others. `blob` (n,2) rows of the
+    blob table, `g` (n,3) 1/Angstrom, `point` (n,3) um and unit `direction` (n,3) of the line; `two_theta`, `eta`
+    and `omega` (n) rad, of the first blob. Geometry of pairs: Ludwig et al., Rev. Sci. Instrum. 80 (2009) 033905.
     """
 
     blob: Indices
@@ -100,6 +83,7 @@ class PairLines:
     two_theta: Floats
     eta: Floats
     omega: Floats
+    half_turn: Mask
 
     def __len__(self) -> int:
         return len(self.g)
@@ -162,50 +146,30 @@ def make_observations(blobs: BlobTable, setup: Setup, phases: Sequence[Phase], p
         make_blob_lookup(centroid, width, rows, cols),
         error,
         error,
-        tuple(_reflections(phase, setup, blobs.shape) for phase in phases),
+        tuple(list_reflections(phase, setup, blobs.shape) for phase in phases),
     )
-
-
-def _reflections(phase: Phase, setup: Setup, shape: tuple[int, int, int]) -> PhaseReflections:
-    used = used_reflections(phase, setup, shape[1:])
-    g = used.hkl @ phase.B.T
-    sine = np.clip(setup.beam.wavelength * used.g_length / 2, 0, 1)
-    return PhaseReflections(
-        phase,
-        np.ascontiguousarray(phase.B),
-        used.hkl.astype(np.float64),
-        g / used.g_length[:, None],
-        used.g_length,
-        used.f_squared,
-        2 * np.arcsin(sine),
-        _symmetry_unique(g, phase.symmetry),
-    )
-
-
-def _symmetry_unique(vectors: Floats, symmetry: Floats) -> Mask:
-    """True for the first of each set of vectors that the rotations take into each other."""
-    unique = np.ones(len(vectors), dtype=bool)
-    for i, vector in enumerate(vectors):
-        images = symmetry @ vector
-        unique[i] = not any(
-            (np.abs(images - vectors[j]).max(axis=1) < 1e-6).any() for j in np.flatnonzero(unique[:i])
-        )
-    return unique
 
 
 def make_lines(observations: Observations, pairs: PairTable) -> PairLines:
-    """The pairs of blobs that are kept, in the sample frame."""
-    rows = np.column_stack([pairs["blob_a"], pairs["blob_b"]])
-    known = (rows < len(observations.blobs)).all(axis=1)
-    rows = rows[known]
-    two_theta, eta, omega = (np.radians(pairs[name][known]) for name in ("two_theta", "eta", "omega"))
+    """The pairs of blobs that are kept, in the sample frame: those half a turn apart, then those across the
+    beam."""
+    half_turn = np.repeat([True, False], [len(pairs), len(pairs.across)])
+    rows = np.column_stack([_together(pairs, name) for name in ("blob_a", "blob_b")]).astype(np.int64)
+    two_theta, eta, omega = (np.radians(_together(pairs, name)) for name in ("two_theta", "eta", "omega"))
+    point = np.column_stack([_together(pairs, f"line_{axis}", f"point_{axis}") for axis in "xyz"])
+    direction = np.column_stack([_together(pairs, f"direction_{axis}") for axis in "xyz"])
     k = np.column_stack([np.cos(two_theta), -np.sin(two_theta) * np.sin(eta), np.sin(two_theta) * np.cos(eta)])
-    names = ("line_x", "line_y", "line_z"), ("direction_x", "direction_y", "direction_z")
-    point, direction = (
-        np.column_stack([pairs[name][known] for name in group]).astype(np.float64) for group in names
-    )
     g = about_z((k - np.array([1.0, 0.0, 0.0])) / observations.wavelength, -omega)
-    return PairLines(rows.astype(np.int64), g, point, direction, two_theta, eta, omega)
+    known = (rows < len(observations.blobs)).all(axis=1)
+    return PairLines(
+        rows[known], g[known], point[known], direction[known],
+        two_theta[known], eta[known], omega[known], half_turn[known],
+    )  # fmt: skip
+
+
+def _together(pairs: PairTable, name: str, across: str = "") -> Floats:
+    """A column of the pairs half a turn apart, then that of the pairs across the beam."""
+    return np.concatenate([pairs[name], pairs.across[across or name]]).astype(np.float64)
 
 
 def hidden_boxes(blobs: BlobTable, setup: Setup, params: IndexParams) -> Floats:

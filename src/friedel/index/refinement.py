@@ -7,10 +7,12 @@ together is ours.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
-from friedel.index.assignment import LEAST_SPOTS, RefinedGrains, assign_blobs
+from friedel.index.alternatives import with_best_alternatives
+from friedel.index.assignment import LEAST_SPOTS, RefinedGrains, assign_blobs, fit_arrays
 from friedel.index.candidates import Candidate
 from friedel.index.observations import Observations
 from friedel.index.params import IndexParams
@@ -19,17 +21,22 @@ from friedel.index.sub_grains import group_sub_grains, missing_parents
 from friedel.index.tolerances import FLOOR_PX, FLOOR_STEPS, NORMAL, IndexTolerances
 from friedel.kernels.index.fit_grain import gauss_newton, spot_residual
 from friedel.model.arrays import Floats
+from friedel.model.stream import Watcher, watched
 
 LEAST_ERROR = 0.002
 """Steps and pixels: no fit relies on blobs being better than this."""
 
 
+class Rounds(NamedTuple):
+    """How blobs are assigned and grains refined, round by round, and who is told how far it is."""
+
+    tolerances: IndexTolerances
+    params: IndexParams
+    watcher: Watcher | None = None
+
+
 def assign_and_refine(
-    observations: Observations,
-    candidates: Sequence[Candidate],
-    tolerances: IndexTolerances,
-    params: IndexParams,
-    rounds: int = 3,
+    observations: Observations, candidates: Sequence[Candidate], rounds: Rounds, times: int = 3
 ) -> tuple[RefinedGrains, Observations]:
     """Grains with the blobs that are theirs, fitted to these; the observations with the errors found on the way."""
     parent, U = group_sub_grains(observations, candidates)
@@ -39,33 +46,27 @@ def assign_and_refine(
         U,
         np.array([candidate.position for candidate in candidates]).reshape(-1, 3),
     )
-    for _ in range(rounds):
+    tolerances, params, watcher = rounds
+    for _ in watched(watcher, "refinement", range(times), times, "rounds"):
         grains = refine(observations, assign_blobs(observations, grains, tolerances, params))
+        grains = with_best_alternatives(observations, grains)
         observations, grains = with_fitted_strengths(observations, grains)
         observations = observations.with_errors(*_measured_errors(observations, grains))
     return assign_blobs(observations, grains, tolerances, params), observations
 
 
 def refine_with_parents(
-    observations: Observations, candidates: Sequence[Candidate], tolerances: IndexTolerances, params: IndexParams
+    observations: Observations, candidates: Sequence[Candidate], rounds: Rounds
 ) -> tuple[list[Candidate], RefinedGrains, Observations]:
     """As `assign_and_refine`, and again with the parents of sub-grains where these were not found themselves.
 
     First the candidates, with those that were added.
     """
-    grains, observations = assign_and_refine(observations, candidates, tolerances, params)
-    if parents := missing_parents(observations, grains, candidates, params):
+    grains, observations = assign_and_refine(observations, candidates, rounds)
+    if parents := missing_parents(observations, grains, candidates, rounds.params):
         candidates = [*candidates, *parents]
-        grains, observations = assign_and_refine(observations, candidates, tolerances, params)
+        grains, observations = assign_and_refine(observations, candidates, rounds)
     return list(candidates), grains, observations
-
-
-def fit_arrays(observations: Observations, grains: RefinedGrains, i: int) -> tuple[Floats, Floats, Floats]:
-    """What grain i is fitted to: hkl (m,3), centroids (m,3) rad, px, px, and their errors (m,3) of its spots."""
-    mine = (grains.grain == i) & ~grains.overlapped
-    hkl = observations.reflections[grains.phase[i]].hkl[grains.reflection[mine]]
-    extra = observations.lookup.extra_error[grains.blob[mine]]
-    return hkl, grains.centroid[mine], np.sqrt(observations.fit_error**2 + extra**2)
 
 
 def refine(observations: Observations, grains: RefinedGrains) -> RefinedGrains:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from friedel.index.assignment import RefinedGrains, counts_of, predict
-from friedel.index.observations import Observations, PhaseReflections
+from friedel.index.observations import Observations
+from friedel.index.phase_reflections import PhaseReflections
 from friedel.model.arrays import Floats, Indices
 from friedel.model.reflections import representatives
 from friedel.model.strengths import family_log_strengths, medians

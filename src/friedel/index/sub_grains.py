@@ -38,7 +38,8 @@ FIRST_LOOK = 3.0
 def group_sub_grains(observations: Observations, candidates: Sequence[Candidate]) -> tuple[Indices, Floats]:
     """A number for each crystal (n), the same for sub-grains of one parent; their orientations (n,3,3).
 
-    Of symmetry-equivalent orientations it is the one nearest to that of the parent's first sub-grain.
+    Of orientations that the lattice does not tell apart it is the one nearest to that of the parent's first
+    sub-grain.
     """
     n = len(candidates)
     U = np.array([candidate.U for candidate in candidates]).reshape(n, 3, 3)
@@ -47,7 +48,7 @@ def group_sub_grains(observations: Observations, candidates: Sequence[Candidate]
     parent = np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
     first = np.unique(parent, return_index=True)[1]
     for i in np.flatnonzero(first[parent] != np.arange(n)).tolist():
-        equivalent = U[i] @ observations.reflections[candidates[i].phase].phase.symmetry
+        equivalent = U[i] @ observations.reflections[candidates[i].phase].phase.lattice_symmetry
         U[i] = equivalent[np.argmax(np.einsum("ij,sij->s", U[first[parent[i]]], equivalent))]
     return parent, U
 
@@ -64,7 +65,7 @@ def _of_one_grain(observations: Observations, candidates: Sequence[Candidate], U
     phase, turned = phases[near[:, 0]], np.zeros(len(near))
     for number, reflections in enumerate(observations.reflections):
         a, b = near[phase == number].T
-        turned[phase == number] = reflections.phase.misorientation_deg(U[a], U[b])
+        turned[phase == number] = reflections.phase.lattice_misorientation_deg(U[a], U[b])
     return np.asarray(near[turned < least], dtype=np.int64)
 
 
@@ -274,6 +275,7 @@ def _measured(observations: Observations, one: RefinedGrains) -> RefinedGrains:
     place, state = np.zeros((n, 4)), np.zeros(n, dtype=np.int64)
     g, window = reflections.hkl @ (one.U[0] @ reflections.B).T, tuple(observations.window)
     predict_spots(g, one.position[0], observations.wavelength, observations.plane, window, place, state)
+    reflections.count_on_used(state)
     spot = 2 * one.reflection + one.solution
     counted = np.zeros(len(spot), dtype=bool)
     counted[np.unique(spot, return_index=True)[1]] = True

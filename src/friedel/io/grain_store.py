@@ -48,10 +48,17 @@ _ARRAYS: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "null_completeness": ("f8", ()),
     "null_limit": ("f8", ()),
     "strain": ("f8", (6,)),
+    "alternative_log_odds": ("f8", ()),
+    "ambiguous": ("?", ()),
+    "twin_fraction": ("f8", ()),
+    "twin_fraction_error": ("f8", ()),
 }
 """Type and shape of an entry of each array of a `GrainTable`."""
 _OF_BLOBS = ("blobs", "shared", "hkl", "residuals")
-_MAY_BE_EMPTY = ("hkl", "residuals", "expected", "null_completeness", "null_limit", "strain")
+_MAY_BE_EMPTY = (
+    *("hkl", "residuals", "expected", "null_completeness", "null_limit", "strain"),
+    *("alternative_log_odds", "ambiguous", "twin_fraction", "twin_fraction_error"),
+)
 _VECTORS = {
     "centre_um": (3,), "semi_axes_um": (3,), "axes": (3, 3), "aspect_ratio": (2,), "slip_plane": (3,),
     "slip_direction": (3,), "slip_normal": (3,), "slip_vector": (3,), "normal": (3,),

@@ -1,19 +1,44 @@
 """Match: Friedel pairs among blobs, and what calibration needs of it: candidates, tolerances, pairs by chance."""
 
+from friedel.match.across import (
+    AcrossPairs,
+    alike_clusters,
+    best_across,
+    brightest,
+    meeting_points,
+    near_misses,
+    pairs_across,
+    ray_misses,
+)
 from friedel.match.matching import best_pairs, match
-from friedel.match.measured_spots import MeasuredSpots, check_turn, measured_spots
+from friedel.match.measured_spots import MeasuredSpots, measured_spots, pairable_fraction
 from friedel.match.params import MatchParams
-from friedel.match.tolerances import CandidatePairs, candidates_of_unsure_detector, scrambled, tolerance_scale
+from friedel.match.tolerances import (
+    UNTUNED,
+    CandidatePairs,
+    candidates_of_unsure_detector,
+    scrambled,
+    tolerance_scale,
+)
 
 __all__ = [
+    "UNTUNED",
+    "AcrossPairs",
     "CandidatePairs",
     "MatchParams",
     "MeasuredSpots",
+    "alike_clusters",
+    "best_across",
     "best_pairs",
+    "brightest",
     "candidates_of_unsure_detector",
-    "check_turn",
     "match",
     "measured_spots",
+    "meeting_points",
+    "near_misses",
+    "pairable_fraction",
+    "pairs_across",
+    "ray_misses",
     "scrambled",
     "tolerance_scale",
 ]

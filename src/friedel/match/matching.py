@@ -7,43 +7,84 @@ Method of pairs: Ludwig et al., Rev. Sci. Instrum. 80, 033905 (2009). The fit of
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from friedel.kernels.match import friedel_pairs
-from friedel.match.measured_spots import check_turn, measured_spots, pairable_fraction
+from friedel.match.across import MOST_BLOBS, across_table, brightest, pairs_across
+from friedel.match.measured_spots import MeasuredSpots, measured_spots, pairable_fraction
 from friedel.match.params import MatchParams
-from friedel.match.tolerances import deviations, scrambled, tolerance_scale
+from friedel.match.tolerances import UNTUNED, deviations, scrambled, tolerance_scale
 from friedel.model.arrays import Floats, Indices
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.families import phase_rings
-from friedel.model.pairs import PairTable, PairTolerances
+from friedel.model.pairs import AcrossTable, PairTable, PairTolerances, no_across
 from friedel.model.setup import Setup
+from friedel.model.stream import Watcher, counted
 
 
 def match(
-    blobs: BlobTable, setup: Setup, phases: Sequence[Phase], params: MatchParams, *, seed: int = 0
+    blobs: BlobTable,
+    setup: Setup,
+    phases: Sequence[Phase],
+    params: MatchParams,
+    *,
+    seed: int = 0,
+    watcher: Watcher | None = None,
 ) -> PairTable:
     """Pairs of kept blobs, in the order of their first blob; `seed` scrambles omega for the null.
 
     Families are those of `model.families.used_reflections`. Where fewer pairs than chance allows to judge are
-    found, the tolerances are the blobs' own, unscaled. Raises `InputError` for a scan of half a turn or less:
-    no blob of it has a partner.
+    found, the tolerances are the blobs' own, unscaled. Blobs without a partner half a turn away, as all of a short
+    scan are, are paired across the beam.
     """
-    check_turn(blobs)
     rings, phase, family = phase_rings(phases, setup, blobs.shape[1:])
     measured = measured_spots(blobs, setup, rings, params)
-    rng = np.random.default_rng([seed, 301])
-    scale, tuned = tolerance_scale(measured, rng) if params.tune else (np.ones(friedel_pairs.RESIDUALS), False)
-    limits = measured.limits._replace(factor=params.factor if params.tune else np.inf)
-    spots = measured.scaled(scale)
-    rows, residuals, candidates = best_pairs(spots, rings, limits)
-    repeats = params.null_repeats if len(rows) else 0
-    null = [float(len(best_pairs(scrambled(spots, rng), rings, limits)[0])) for _ in range(repeats)]
+    half_turn = _half_a_turn_apart(blobs, measured, params, seed, watcher)
+    across = no_across()
+    if params.across == "on" or (params.across == "auto" and pairable_fraction(blobs) < 1.0):
+        lonely = brightest(blobs["sum_intensity"], MOST_BLOBS)
+        lonely[half_turn.rows[:, :2]] = False
+        found = pairs_across(measured, half_turn.scale, params, np.random.default_rng([seed, 303]), lonely, watcher)
+        across = across_table(found, (rings, phase, family), params.factor)
+    return _table(blobs, setup, half_turn, (phase, family), across)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _HalfTurn:
+    """Pairs half a turn apart: `rows` (n,3), `residuals`, and what they are judged by."""
+
+    rows: Indices
+    residuals: Floats
+    scale: Floats
+    null: float
+    tolerances: PairTolerances
+    candidates: int
+
+
+def _half_a_turn_apart(
+    blobs: BlobTable, measured: MeasuredSpots, params: MatchParams, seed: int, watcher: Watcher | None
+) -> _HalfTurn:
+    if blobs.at_most_half_a_turn:
+        nothing = np.zeros((0, 3), dtype=np.int64), np.zeros((0, friedel_pairs.RESIDUALS + 1))
+        return _HalfTurn(*nothing, UNTUNED, 0.0, PairTolerances(), 0)
+    rng, rings = np.random.default_rng([seed, 301]), measured.rings
+    with counted(watcher, "pairs", 2 + params.null_repeats, "searches") as one_more:
+        scale, tuned = tolerance_scale(measured, rng) if params.tune else (np.ones(friedel_pairs.RESIDUALS), False)
+        one_more()
+        limits = measured.limits._replace(factor=params.factor if params.tune else np.inf)
+        spots = measured.scaled(scale)
+        rows, residuals, candidates = best_pairs(spots, rings, limits)
+        one_more()
+        null = []
+        for _ in range(params.null_repeats if len(rows) else 0):
+            null.append(float(len(best_pairs(scrambled(spots, rng), rings, limits)[0])))
+            one_more()
     tolerances = _tolerances(spots, rows, residuals, limits, tuned)
-    return _table(
-        blobs, setup, (rows, residuals), (phase, family), float(np.mean(null or [0.0])), tolerances, candidates
+    return _HalfTurn(
+        rows, residuals, scale if tuned else UNTUNED, float(np.mean(null or [0.0])), tolerances, candidates
     )
 
 
@@ -75,13 +116,11 @@ def _tolerances(
 def _table(
     blobs: BlobTable,
     setup: Setup,
-    pairs: tuple[Indices, Floats],
+    pairs: _HalfTurn,
     rings: tuple[Indices, Indices],
-    null: float,
-    tolerances: PairTolerances,
-    candidates: int,
+    across: AcrossTable,
 ) -> PairTable:
-    rows, residuals = pairs
+    rows, residuals = pairs.rows, pairs.residuals
     stage = blobs["omega"]
     # the first blob of a pair is the one that came first in the scan
     later = stage[rows[:, 0]] > stage[rows[:, 1]]
@@ -106,9 +145,10 @@ def _table(
     }
     return PairTable(
         {name: values[order] for name, values in columns.items()},
-        null_pairs=null,
-        candidates=candidates,
-        tolerances=tolerances,
+        null_pairs=pairs.null,
+        candidates=pairs.candidates,
+        tolerances=pairs.tolerances,
         pairable=pairable_fraction(blobs),
         blobs=len(blobs),
+        across=across,
     )

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from friedel.errors import InputError
 from friedel.kernels.match import friedel_pairs
 from friedel.match.params import MatchParams
 from friedel.model.arrays import Floats, Mask
@@ -109,20 +108,17 @@ def _widest_limits(setup: Setup, params: MatchParams) -> friedel_pairs.PairLimit
     )
 
 
-def check_turn(blobs: BlobTable) -> None:
-    """Raise `InputError` where the scan is too short for any pair."""
-    if blobs.at_most_half_a_turn:
-        raise InputError(
-            "Friedel pairs",
-            rule="need a scan of more than half a turn",
-            got=f"{blobs.shape[0] * abs(blobs.omega_step_deg):g} deg",
-            way_out="a spot's partner is 180 deg away: record a full turn, or stop after segment (--to segment)",
-        )
-
-
 def pairable_fraction(blobs: BlobTable) -> float:
-    """The part of the scan whose partner angle was recorded too: 1 for a full turn, 0 for half of one."""
-    covered = blobs.shape[0] * abs(blobs.omega_step_deg)
-    if covered >= 2 * HALF_TURN_DEG:
-        return 1.0
-    return float(np.clip(2.0 * (covered - HALF_TURN_DEG) / covered, 0.0, 1.0))
+    """The part of the recorded angles whose partner, half a turn away, was recorded too: 1 for a full turn, 0 for
+    half of one. Gaps count as not recorded."""
+    if blobs.at_most_half_a_turn:
+        return 0.0
+    frames, step = blobs.shape[0], abs(blobs.omega_step_deg)
+    recorded = np.ones(frames, dtype=bool)
+    for start, stop in blobs.gaps:
+        recorded[start:stop] = False
+    angle = (np.flatnonzero(recorded) + 0.5) * step
+    partner = np.minimum(np.mod(angle + HALF_TURN_DEG, 2 * HALF_TURN_DEG) / step, 2.0 * frames).astype(np.int64)
+    # more than a turn: the angle is recorded in its first turn
+    there = (partner < frames) & recorded[np.minimum(partner, frames - 1)]
+    return float(np.mean(there)) if len(angle) else 0.0

@@ -1,10 +1,12 @@
 """Parameters of matching."""
 
+from typing import Literal
+
 from friedel.params import Params, parameter
 
 
 class MatchParams(Params):
-    """Friedel pairs: two blobs half a turn apart from the same planes of the same grain."""
+    """Friedel pairs: two blobs from both sides of the same planes of the same grain."""
 
     factor: float = parameter(
         4.0, "Tolerances are so many standard deviations, as measured on the pairs themselves.", gt=0, le=100
@@ -23,3 +25,8 @@ class MatchParams(Params):
     box_ratio: float = parameter(3.0, "Edges of the boxes differ at most by this factor.", gt=1)
     margin_px: float = parameter(2.0, "Lines may pass the sample at this distance.", unit="px", ge=0)
     null_repeats: int = parameter(3, "So often is omega scrambled to count pairs by chance.", ge=1, le=100)
+    across: Literal["auto", "on", "off"] = parameter(
+        "auto",
+        "Pairs across the beam, a few degrees apart, of blobs without a partner half a turn away; auto: where a "
+        "part of the scan has its half turn away not recorded.",
+    )

@@ -139,11 +139,14 @@ class Mixture:
     member: Floats
 
 
-def fit_mixture(residuals: Floats, deviation: Floats, chance: Floats, even: Floats, least: Floats) -> Mixture:
+def fit_mixture(
+    residuals: Floats, deviation: Floats, chance: Floats, even: Floats, least: Floats, start: Floats | None = None
+) -> Mixture:
     """Tell true pairs from chance by all residuals (n,k) together.
 
-    By chance the first columns are even over the widths `even` (e), the others like `chance` (m,k-e), candidates
-    with scrambled omega. Scales never fall below `least` (k).
+    `start` (k) are scales to begin with (default: half of what all candidates scatter by). By chance the first
+    columns are even over the widths `even` (e), the others like `chance` (m,k-e), candidates with scrambled omega.
+    Scales never fall below `least` (k).
     """
     z = np.abs(residuals) / deviation
     orders = [np.argsort(column, kind="stable") for column in z.T]
@@ -152,7 +155,7 @@ def fit_mixture(residuals: Floats, deviation: Floats, chance: Floats, even: Floa
     constant = -np.log(deviation).sum(axis=1) - 0.5 * residuals.shape[1] * np.log(2 * np.pi)
     # chance makes as many pairs as there are with scrambled omega: what is more is true
     part = float(np.clip(1.0 - len(chance) / len(residuals), 0.01, 0.99))
-    scale = np.maximum(np.median(z, axis=0) / 2.0, least)
+    scale = np.maximum(np.median(z, axis=0) / 2.0 if start is None else start, least)
     member = np.zeros(len(z))
     for _ in range(ROUNDS):
         true = constant - 0.5 * ((z / scale) ** 2).sum(axis=1) - np.log(scale).sum()

@@ -10,6 +10,7 @@ import gemmi
 import numpy as np
 
 from friedel.errors import SetupError
+from friedel.model.alternatives import Alternatives, find_alternatives
 from friedel.model.arrays import Floats
 from friedel.model.atoms import B_ISO, CellAtoms, Site, is_element
 from friedel.model.reflections import Reflections, list_families, representatives
@@ -156,6 +157,17 @@ class Phase:
         inverse = np.linalg.inv(self.B)
         return np.array([self.B @ rotation @ inverse for rotation in self.space_group.rotations])
 
+    @cached_property
+    def alternatives(self) -> Alternatives:
+        """How else a crystal may stand with its spots in the same places."""
+        return find_alternatives(self._cell, self.centring, self.B, self.space_group.rotations)
+
+    @cached_property
+    def lattice_symmetry(self) -> Floats:
+        """Proper rotations of the lattice (n,3,3), crystal frame of `B`; the crystal's own come first."""
+        every = self.alternatives.rotation[:, None] @ self.symmetry
+        return np.asarray(every.reshape(-1, 3, 3))
+
     def reflections(self, d_min: float) -> Reflections:
         """All reflections with d >= d_min (Angstrom) that the structure does not extinguish.
 
@@ -216,13 +228,11 @@ class Phase:
 
     def misorientation_deg(self, U1: Floats, U2: Floats) -> Floats:
         """Smallest angle between orientations U1 and U2 [..., 3, 3] over the crystal's symmetry, in degrees."""
-        difference = np.swapaxes(np.asarray(U1, float), -1, -2) @ np.asarray(U2, float)
-        # the trace alone loses half the digits near zero: the sine comes from the antisymmetric part
-        turned = difference[..., None, :, :] @ self.symmetry
-        cosine = (np.trace(turned, axis1=-2, axis2=-1) - 1.0) / 2.0
-        skew = turned - np.swapaxes(turned, -1, -2)
-        sine = np.sqrt((skew**2).sum(axis=(-2, -1)) / 8.0)
-        return np.asarray(np.degrees(np.arctan2(sine, cosine)).min(axis=-1))
+        return _smallest_angle_deg(U1, U2, self.symmetry)
+
+    def lattice_misorientation_deg(self, U1: Floats, U2: Floats) -> Floats:
+        """As `misorientation_deg`, over the symmetry of the lattice: 0 between alternatives of one crystal."""
+        return _smallest_angle_deg(U1, U2, self.lattice_symmetry)
 
     @cached_property
     def _calculator(self) -> Any:
@@ -251,6 +261,16 @@ class Phase:
             atom.occ, atom.u_iso = site.occupancy, site.b_iso / (8 * math.pi**2)
             structure.add_site(atom)
         return structure
+
+
+def _smallest_angle_deg(U1: Floats, U2: Floats, symmetry: Floats) -> Floats:
+    difference = np.swapaxes(np.asarray(U1, float), -1, -2) @ np.asarray(U2, float)
+    # the trace alone loses half the digits near zero: the sine comes from the antisymmetric part
+    turned = difference[..., None, :, :] @ symmetry
+    cosine = (np.trace(turned, axis1=-2, axis2=-1) - 1.0) / 2.0
+    skew = turned - np.swapaxes(turned, -1, -2)
+    sine = np.sqrt((skew**2).sum(axis=(-2, -1)) / 8.0)
+    return np.asarray(np.degrees(np.arctan2(sine, cosine)).min(axis=-1))
 
 
 def _element_atoms(name: str, symbol: str) -> list[list[Any]]:

@@ -12,6 +12,10 @@ from friedel.model.setup import Detector, Setup
 
 MOST_FAMILIES = 8
 """More families add weak spots, and every one more makes wrong pairs likelier."""
+FEWEST_FAMILIES = 4
+"""With fewer, grains have too few spots to be told from chance."""
+SEEN_PART = 0.6
+"""How far between the circle that just fits and the corner a ring may be of which a good part is seen."""
 WIDEST_DEG = 170.0
 
 
@@ -19,26 +23,46 @@ def used_reflections(phase: Phase, setup: Setup, detector_shape: tuple[int, int]
     """The phase's own families where the user named some, else the strongest that every direction shows.
 
     Those are at most eight by |F|^2 times multiplicity among the families whose rings lie whole on the detector
-    of (rows, cols): inside the circle about the beam; the innermost ones where the atoms are not known. Families in
-    order of |g|. Raises `SetupError` when the
-    user's families cannot diffract or no ring fits.
+    of (rows, cols): inside the circle about the beam; the innermost ones where the atoms are not known. Where fewer
+    than four lie whole, rings of which the corners still see a good part fill them up. Families in order of |g|.
+    Raises `SetupError` when the user's families cannot diffract or no ring fits.
     """
     if phase.families:
         longest = max(float(np.linalg.norm(phase.B @ np.asarray(hkl))) for hkl in phase.families)
         return phase.reflections(1.0 / (longest * (1 + 1e-6)) if longest else 1.0).only(phase.families)
-    sine = np.sin(np.radians(widest_ring_deg(setup.detector, detector_shape)) / 2)
-    found = phase.reflections(setup.beam.wavelength / (2.0 * sine))
-    if not len(found):
+    widest = widest_ring_deg(setup.detector, detector_shape)
+    found = _up_to(phase, setup, widest)
+    whole = found.representative[_best(phase, found, MOST_FAMILIES)]
+    if len(whole) < FEWEST_FAMILIES:
+        corner = np.degrees(farthest_two_theta_rad(setup.detector, detector_shape)) / 1.5
+        partly = _up_to(phase, setup, min(widest + SEEN_PART * max(corner - widest, 0.0), WIDEST_DEG))
+        outer = np.array(
+            [tuple(one) not in set(map(tuple, whole.tolist())) for one in partly.representative.tolist()]
+        )
+        order = [row for row in _best(phase, partly, len(partly.representative)) if outer[row]]
+        whole = np.concatenate([whole, partly.representative[order[: FEWEST_FAMILIES - len(whole)]]])
+        found = partly
+    if not len(whole):
         raise SetupError(
             f"phase {phase.name}",
             rule="must have a reflection whose ring lies on the detector",
             way_out="check energy, distance and lattice, or name families",
         )
+    named = set(map(tuple, whole.tolist()))
+    return found.only([tuple(hkl) for hkl in found.representative.tolist() if tuple(hkl) in named])
+
+
+def _up_to(phase: Phase, setup: Setup, two_theta_deg: float) -> Reflections:
+    """All reflections up to an angle."""
+    return phase.reflections(setup.beam.wavelength / (2.0 * np.sin(np.radians(two_theta_deg) / 2)))
+
+
+def _best(phase: Phase, found: Reflections, most: int) -> Indices:
+    """Rows of the strongest families, the strongest first."""
     strength = found.family_f_squared * found.multiplicity
     if not phase.knows_atoms:  # form factors fall with |g|
         strength = -np.arange(len(strength), dtype=np.float64)
-    best = np.sort(np.argsort(-strength, kind="stable")[:MOST_FAMILIES])
-    return found.only([tuple(hkl) for hkl in found.representative[best].tolist()])
+    return np.argsort(-strength, kind="stable")[:most]
 
 
 def family_two_theta_rad(reflections: Reflections, wavelength: float) -> Floats:

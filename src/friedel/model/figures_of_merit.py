@@ -33,6 +33,9 @@ def figures_of_merit(grains: GrainTable, volume: GrainVolume | None = None) -> l
     orientation, position = grains.orientation_error_deg, grains.position_error_um
     table.append(FigureOfMerit("orientation_error_deg", "orientation ± / °", orientation, "{:.4f}", 1))
     table.append(FigureOfMerit("position_error_um", "position ± / µm", position, "{:.2f}", 1))
+    odds = grains.alternative_log_odds
+    if len(odds) and np.isfinite(odds).all():
+        table.append(FigureOfMerit("alternative_log_odds", "ln odds of its standing", odds, "{:.0f}", -1))
     if volume is not None:
         label = volume.grain_id.ravel()
         size = np.bincount(label, minlength=len(grains) + 1)[1 : len(grains) + 1]

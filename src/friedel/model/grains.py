@@ -31,6 +31,10 @@ OF_EACH = (
     "expected",
     "null_completeness",
     "null_limit",
+    "alternative_log_odds",
+    "ambiguous",
+    "twin_fraction",
+    "twin_fraction_error",
 )
 """Fields with one number a grain, some of them empty where nobody knows."""
 NINE = tuple(f"{i}{j}" for i in range(3) for j in range(3))
@@ -52,7 +56,10 @@ class GrainTable(RowTable):
     predicted minus measured omega * |sin eta| (deg), row, col (px). Per grain: `expected` (n) spots on the
     detector, `null_completeness` (n) what the same search reaches by chance on average and `null_limit` (n)
     the completeness that chance does not reach, `strain` (n,6) xx yy zz yz xz xy in the sample
-    frame. `notes` say what went wrong.
+    frame. Where the lattice is more symmetric than the crystal (else NaN, or empty): `alternative_log_odds` (n) how
+    much likelier (natural logarithm) the spots' intensities are than those of the best other way to stand in the
+    same lattice, `ambiguous` (n) whether they do not tell the two apart, `twin_fraction` (n) the part of the grain
+    that may stand that other way, with its standard error `twin_fraction_error` (n). `notes` say what went wrong.
     """
 
     U: Floats
@@ -73,6 +80,10 @@ class GrainTable(RowTable):
     null_completeness: Floats = field(default_factory=lambda: np.zeros(0))
     null_limit: Floats = field(default_factory=lambda: np.zeros(0))
     strain: Floats = field(default_factory=lambda: np.zeros((0, 6)))
+    alternative_log_odds: Floats = field(default_factory=lambda: np.zeros(0))
+    ambiguous: AnyArray = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    twin_fraction: Floats = field(default_factory=lambda: np.zeros(0))
+    twin_fraction_error: Floats = field(default_factory=lambda: np.zeros(0))
     notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:

@@ -1,6 +1,7 @@
 """What flows between reading, preprocessing and segmentation, and who does the work."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -70,3 +71,54 @@ class PreprocessObserver(Protocol):
 
     def clipped(self, voxels: int) -> None:
         """How many more voxels left the range of the fixed-point numbers."""
+
+
+class Watcher(Protocol):
+    """Is told how far a piece of work is; calls come from one thread, and pieces follow each other."""
+
+    def begin(self, name: str, total: int, unit: str) -> None:
+        """A piece of work of `total` such units begins."""
+
+    def reach(self, done: int) -> None:
+        """So many are done."""
+
+    def end(self) -> None:
+        """The piece of work is over."""
+
+
+class Unwatched:
+    """The watcher where nobody looks."""
+
+    def begin(self, name: str, total: int, unit: str) -> None:
+        """Nothing."""
+
+    def reach(self, done: int) -> None:
+        """Nothing."""
+
+    def end(self) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def counted(watcher: Watcher | None, name: str, total: int, unit: str) -> Iterator[Callable[[], None]]:
+    """A piece of work of `total` units; the function that it hands out says that one more of them is done."""
+    watcher, done = watcher or Unwatched(), 0
+
+    def one_more() -> None:
+        nonlocal done
+        done += 1
+        watcher.reach(min(done, total))
+
+    watcher.begin(name, total, unit)
+    try:
+        yield one_more
+    finally:
+        watcher.end()
+
+
+def watched(watcher: Watcher | None, name: str, items: Iterable[Item], total: int, unit: str) -> Iterator[Item]:
+    """The items, told as done when the next one is asked for."""
+    with counted(watcher, name, total, unit) as one_more:
+        for item in items:
+            yield item
+            one_more()

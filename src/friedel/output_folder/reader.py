@@ -26,7 +26,6 @@ from friedel.model.crystal import Phase
 from friedel.model.description import Description
 from friedel.model.grains import GrainTable, GrainVolume
 from friedel.model.pairs import PairTable
-from friedel.model.scan import at_most_half_a_turn
 from friedel.model.setup import Setup
 from friedel.model.shapes import GrainShape
 from friedel.output_folder.contents import Contents
@@ -154,23 +153,12 @@ class OutputFolder:
 
     @property
     def stages_left(self) -> list[str]:
-        """Stages that the recipe allows, and the run has not finished.
-
-        Half a turn allows blobs alone, unless later stages were asked for.
-        """
+        """Stages that the recipe allows, and the run has not finished."""
         done, recipe = self.stages, self.recipe
-        blobs_alone = recipe is None or not recipe.has_grains or self._half_a_turn
+        blobs_alone = recipe is None or not recipe.has_grains
         if blobs_alone and not any(name in GRAIN_STAGES for name in done):
             return [name for name in STAGES if name not in GRAIN_STAGES and name not in done]
         return [name for name in STAGES if name not in done]
-
-    @property
-    def _half_a_turn(self) -> bool:
-        known = {} if self.record is None else self.record.input
-        try:
-            return at_most_half_a_turn(int(known["shape"][0]), float(known["omega_step_deg"]))
-        except (KeyError, TypeError, ValueError, IndexError):
-            return False
 
     @property
     def warnings(self) -> list[str]:
@@ -252,7 +240,8 @@ class OutputFolder:
 
         def read(path: Path) -> PairTable:
             pairs, blobs = read_pairs(path), self._blob_count()
-            if blobs is not None and max(int(pairs[one].max(initial=-1)) for one in ("blob_a", "blob_b")) >= blobs:
+            tables, names = (pairs.columns, pairs.across.columns), ("blob_a", "blob_b")
+            if blobs is not None and max(int(t[name].max(initial=-1)) for t in tables for name in names) >= blobs:
                 raise InputError(str(path), rule="is of other blobs", way_out=way_to(PAIRS))
             return pairs
 

@@ -7,7 +7,7 @@ from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable
 from friedel.model.setup import Setup
 from friedel.model.shapes import GrainShape, Grid, SampleMask
-from friedel.model.stream import Executor, Serial
+from friedel.model.stream import Executor, Serial, Watcher, watched
 from friedel.reconstruct.grain import SharedInputs, reconstruct_grain
 from friedel.reconstruct.params import ReconstructParams
 from friedel.reconstruct.projections import BlobsByFrame
@@ -26,6 +26,7 @@ def reconstruct(
     *,
     executor: Executor | None = None,
     mask: SampleMask | None = None,
+    watcher: Watcher | None = None,
 ) -> list[GrainShape]:
     """Reconstruct every grain from the blobs that `grains` lists for it; shapes in the order of the grains.
 
@@ -41,4 +42,5 @@ def reconstruct(
     inputs = SharedInputs(
         blobs, grains, DiffractionModel(setup, phases, blobs.shape), BlobsByFrame(blobs), grid, params, mask
     )
-    return list((executor or Serial()).map(lambda grain: reconstruct_grain(inputs, grain), range(len(grains))))
+    shapes = (executor or Serial()).map(lambda grain: reconstruct_grain(inputs, grain), range(len(grains)))
+    return list(watched(watcher, "shapes", shapes, len(grains), "grains"))

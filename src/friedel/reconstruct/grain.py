@@ -75,7 +75,7 @@ def reconstruct_grain(inputs: SharedInputs, grain: int) -> GrainShape:
     support = _support(inputs, box.start, tuple(box.size.tolist()), centre, box.radius)
     measured, doubt = _normalised(spots, rays.strength)
     weight = weight * doubt
-    fitted = _fit(spots, measured, weight, support, params)
+    fitted = fit_density(spots, measured, weight, support, params)
     if fitted is None:
         return _empty_shape(grain, grid)
     density, threshold, residual, weight, blob_residual = fitted
@@ -179,7 +179,7 @@ class Fitted(NamedTuple):
     blob_residual: Floats
 
 
-def _fit(
+def fit_density(
     spots: Projections, measured: AnyArray, weight: Floats, support: Mask, params: ReconstructParams
 ) -> Fitted | None:
     solver = SirtSolver(spots.slope, spots.offset, support, measured.shape)

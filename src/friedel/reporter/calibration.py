@@ -39,8 +39,8 @@ def _quantities(look: Look) -> Panel:
         caption += REMATCHED
     if found:
         caption += (
-            " ±: one standard deviation of the fit; a difference below three is none (full bar: twenty), and a "
-            "shift that all blobs share is not in it."
+            " ±: one standard deviation, with what pairs of one ring, one direction or spots of one grain have in "
+            "common; a difference below three is none (full bar: twenty)."
         )
     return Panel(
         f"Geometry, {TOLD_BY.get(str(look.get('by')), 'looked at')}",

@@ -30,6 +30,8 @@ def grain_panels(inputs: ReportInputs, grains: GrainTable) -> list[Panel]:
         panels += [replace(projection, span=3)] if projection is not None else []
         panels.append(spots_panel(inputs, blobs, grains))
     panels.append(_completeness(grains))
+    if len(grains.alternative_log_odds):
+        panels.append(standing_panel(grains))
     if len(grains.hkl) and inputs.setup is not None and blobs is not None:
         panels.append(_eta_omega(inputs, grains))
     if len(grains.residuals):
@@ -108,6 +110,32 @@ def _completeness(grains: GrainTable) -> Panel:
         sheet.picture,
         span=2,
         verdict="good" if beyond else "watch",
+    )
+
+
+def standing_panel(grains: GrainTable) -> Panel:
+    """How sure it is how each grain stands in a lattice that is more symmetric than its crystal."""
+    known = np.isfinite(grains.alternative_log_odds)
+    odds, doubt = grains.alternative_log_odds[known], np.asarray(grains.ambiguous, dtype=bool)[known]
+    edges = np.linspace(min(0.0, float(odds.min(initial=0))), max(10.0, float(odds.max(initial=0))), 41)
+    with SvgFigure(350, 330) as sheet:
+        axes = sheet.axes()[0]
+        for values, colour in ((odds[~doubt], TEAL), (odds[doubt], WARM)):
+            axes.stairs(*np.histogram(values, edges), fill=True, color=colour, alpha=0.8)
+        axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.set_xlabel("ln odds against the next way to stand")
+        axes.set_ylabel("grains")
+    twin = grains.twin_fraction[known]
+    return Panel(
+        "How they stand in their lattice",
+        "The lattice is more symmetric than the crystal: turned, a grain has its spots in the same places. Odds of "
+        "how it stands are from the spots' intensities; orange: these do not tell. "
+        f"{int(doubt.sum())} of {len(odds)} grains are ambiguous; of the median grain "
+        f"{100 * float(np.nanmedian(twin)) if np.isfinite(twin).any() else 0:.0f} % seem to stand the other way "
+        "(twins). Good: all far to the right. Bad: orange ones, or odds about zero.",
+        sheet.svg,
+        span=2,
+        verdict="watch" if doubt.any() else "good",
     )
 
 

@@ -37,8 +37,8 @@ def _pairs(pairs: Mapping[str, Any]) -> Panel:
 def _grains(grains: Mapping[str, Any]) -> Panel:
     rows = _shown(grains, (
         ("truth", "true grains", "{:,.0f}"), ("found", "found", "{:,.0f}"), ("false", "false", "{:,.0f}"),
-        ("duplicate", "found twice", "{:,.0f}"), ("blob_precision", "blobs rightly assigned", "{:.4f}"),
-        ("blob_recall", "blobs of found grains", "{:.3f}"),
+        ("alternative", "of these turned in their lattice", "{:,.0f}"), ("duplicate", "found twice", "{:,.0f}"),
+        ("blob_precision", "blobs rightly assigned", "{:.4f}"), ("blob_recall", "blobs of found grains", "{:.3f}"),
     ))  # fmt: skip
     rows += _spread(grains, "misorientation_deg", "misorientation", "°")
     rows += _spread(grains, "position_um", "position", " µm")

@@ -1,22 +1,28 @@
-"""What a run will take: memory by the plan, disk by the files, time by a short measurement."""
+"""What a run will take: memory by the plan, disk by the files, time by short measurements."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from friedel.io import open_scan
+from friedel.preprocess import measure_baseline
 from friedel.recipe import Recipe
 from friedel.runner.executors import local_executor
 from friedel.runner.pipeline import plan_for
 from friedel.runner.plan import GB, Plan
-from friedel.runner.preflight import check_output, check_recipe, crystals_of
-from friedel.survey import measure_speed
+from friedel.runner.preflight import BLOB_BYTES, check_disk, check_output, check_recipe, crystals_of, disk_bytes
+from friedel.survey import LaterStages, measure_content, measure_speed, rehearse
+
+STORE_S = 8.0
+"""Seconds for each GB of blobs: packed, written, hashed (measured: 5 to 9)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """Memory and disk in bytes, time to the blobs in seconds. `free_disk` is what the output's disk has left.
 
-    `grains` says that the run goes on from there: how long that takes depends on how many there are.
+    `later` are the stages from there to the map, where the recipe goes on to it and blobs are seen; `blobs` is how
+    many the run will find.
     """
 
     plan: Plan
@@ -26,43 +32,77 @@ class Estimate:
     work_s: float
     frames: int
     threads: int
-    grains: bool = False
+    blobs: float = 0.0
+    later: LaterStages | None = None
 
     @property
-    def seconds(self) -> float:
+    def blobs_s(self) -> float:
         """From the raw frames to the blobs."""
         return self.read_s + self.work_s
 
+    @property
+    def seconds(self) -> float:
+        """From the raw frames to the last stage that the recipe allows."""
+        return self.blobs_s + (self.later.seconds if self.later else 0.0)
+
     def lines(self) -> dict[str, str]:
         """As the command prints it."""
-        fps = self.frames / max(self.seconds, 1e-9)
-        then = {"then": "pairs, grains and map: some seconds more, some minutes for a thousand grains"}
-        return {
+        fps = self.frames / max(self.blobs_s, 1e-9)
+        to_blobs = f"{_duration(self.blobs_s)} to the blobs ({fps:.0f} frames/s, {self.threads} threads)"
+        lines = {
             "memory": f"{self.plan.total_bytes / GB:.2f} GB of {self.plan.budget_bytes / GB:.2f} GB allowed",
             "disk": f"{self.disk_bytes / GB:.2f} GB of {self.free_disk / GB:.1f} GB free",
-            "time": f"about {_duration(self.seconds)} to the blobs ({fps:.0f} frames/s, {self.threads} threads)",
+            "time": f"about {to_blobs}",
             "reading": f"about {_duration(self.read_s)} of it",
-            **(then if self.grains else {}),
         }
+        if self.later is None:
+            return lines
+        stages = {
+            "pairs": self.later.pairs_s,
+            "grains": self.later.grains_s,
+            "shapes": self.later.shapes_s,
+            "map": self.later.map_s,
+        }
+        shares = ", ".join(f"{name} {_duration(seconds)}" for name, seconds in stages.items())
+        lines["time"] = f"about {_duration(self.seconds)} to the map, {to_blobs}"
+        lines["then"] = f"{shares}: for about {_round(self.blobs)} blobs of {_round(self.later.grains)} grains"
+        return lines
 
 
 def estimate_run(recipe: Recipe, out: Path) -> Estimate:
-    """Check the recipe, look at the scan, work on a small part of it, and add up.
+    """Check the recipe, look at the scan, work on small parts of it, and add up.
 
     Raises `InputError` for a recipe that cannot run, `CapacityError` when it will not fit.
     """
     phases = crystals_of(recipe)
     scan = open_scan(recipe.scan.frames, recipe.scan)
-    check_recipe(recipe, scan, phases)
+    images = check_recipe(recipe, scan, phases)
     plan = plan_for(recipe, scan)
-    disk, free = check_output(recipe, scan, out)
+    _, free = check_output(recipe, scan, out)
+    later = None
     with local_executor(recipe.run.threads) as executor:
         speed = measure_speed(scan, recipe, executor)
         threads = executor.threads
+        begin = time.perf_counter()
+        baseline = measure_baseline(scan, recipe.preprocess, executor)
+        look_s = time.perf_counter() - begin
+        exclude = images.outside(recipe.segment, baseline.beam)
+        content = measure_content(scan, recipe, baseline, executor, exclude=exclude, noise=images.noise)
+        if recipe.has_grains and not scan.at_most_half_a_turn and content.blobs:
+            later = rehearse(scan, recipe, phases, content, executor)
+    disk = disk_bytes(recipe, scan, content.voxels if content.blobs else None)
+    check_disk(out, disk, free)
     frames = scan.shape[0]
+    work_s = look_s + frames * (speed.work_s + content.find_s) + STORE_S * content.voxels * BLOB_BYTES / GB
     return Estimate(
-        plan, disk, free, frames * speed.read_s, frames * speed.work_s, frames, threads, recipe.has_grains
-    )
+        plan, disk, free, frames * speed.read_s, work_s, frames, threads,
+        content.blobs, later,
+    )  # fmt: skip
+
+
+def _round(count: float) -> str:
+    """Two digits: it is not known better."""
+    return f"{float(f'{count:.2g}'):,.0f}".replace(",", " ")
 
 
 def _duration(seconds: float) -> str:

@@ -60,8 +60,9 @@ class StageInputs:
         self.job, self.record = job, record
         self.phases: tuple[Phase, ...] = tuple(phase.phase() for phase in recipe.phase)
         self.request = CalibrationRequest(
-            recipe.setup.setup(), self.phases, recipe.setup.calibrate, recipe.match, recipe.run.seed
-        )
+            recipe.setup.setup(), self.phases, recipe.setup.calibrate, recipe.match, recipe.run.seed,
+            watcher=job.progress,
+        )  # fmt: skip
         self._blobs: BlobTable | None = None
         self._mask: list[SampleMask | None] = []
 
@@ -103,7 +104,7 @@ class StageInputs:
     def match(self, setup: Setup) -> PairTable:
         """The blobs matched with a set-up."""
         recipe = self.job.recipe
-        return match(self.blobs, setup, self.phases, recipe.match, seed=recipe.run.seed)
+        return match(self.blobs, setup, self.phases, recipe.match, seed=recipe.run.seed, watcher=self.job.progress)
 
 
 def run_stage(name: str, inputs: StageInputs) -> StageRecord:
@@ -145,7 +146,10 @@ def _index(inputs: StageInputs) -> Done:
     @cache
     def grains_with(setup: Setup) -> GrainTable:
         pairs = pairs_with(setup)
-        return index(inputs.blobs, pairs, setup, inputs.phases, job.recipe.index, executor=job.executor)
+        return index(
+            inputs.blobs, pairs, setup, inputs.phases, job.recipe.index,
+            executor=job.executor, watcher=job.progress,
+        )  # fmt: skip
 
     decision = choose_setup(
         inputs.blobs, inputs.request, setup=matched, grains=grains_with(matched), index=grains_with
@@ -223,7 +227,7 @@ def _reconstruct(inputs: StageInputs) -> Done:
     grains = folder.needed(folder.grains, GRAINS)
     shapes = reconstruct(
         inputs.blobs, grains, setup, inputs.phases, job.recipe.reconstruct,
-        executor=job.executor, mask=inputs.mask(setup),
+        executor=job.executor, mask=inputs.mask(setup), watcher=job.progress,
     )  # fmt: skip
     job.begin_output("reconstruct")
     write_shapes(job.out / SHAPES, shapes)
@@ -233,7 +237,10 @@ def _reconstruct(inputs: StageInputs) -> Done:
 def _assemble(inputs: StageInputs) -> Done:
     job, setup, folder = inputs.job, inputs.setup(GRAINS), OutputFolder(inputs.job.out)
     grains, shapes = folder.needed(folder.grains, GRAINS), folder.needed(folder.shapes, SHAPES)
-    volume = assemble(shapes, grains, job.recipe.assemble, sample=setup.sample, mask=inputs.mask(setup))
+    volume = assemble(
+        shapes, grains, job.recipe.assemble,
+        sample=setup.sample, mask=inputs.mask(setup), watcher=job.progress,
+    )  # fmt: skip
     voxels = np.bincount(volume.grain_id[volume.grain_id > 0] - 1, minlength=len(grains))
     indexed = read_indexed_volumes(job.out / GRAINS)
     grains = replace(grains, volume_um3=np.asarray(voxels * volume.voxel_um**3, dtype=np.float64))

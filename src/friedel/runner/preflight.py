@@ -71,19 +71,24 @@ def check_output(recipe: Recipe, scan: Scan, out: Path) -> tuple[int, int]:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(str(out), rule="cannot be written to", got=f"{folder} is read-only")
     need, free = disk_bytes(recipe, scan), shutil.disk_usage(folder).free
+    check_disk(out, need, free)
+    return need, free
+
+
+def check_disk(out: Path, need: int, free: int) -> None:
+    """Raises `CapacityError` where the results need more bytes than are free."""
     if need > free:
         raise CapacityError(
             str(out), rule=f"the results need about {need / GB:.2f} GB of disk", got=f"{free / GB:.2f} GB free"
         )
-    return need, free
 
 
-def disk_bytes(recipe: Recipe, scan: Scan) -> int:
-    """What backgrounds, blobs and clean frames take on the disk."""
+def disk_bytes(recipe: Recipe, scan: Scan, voxels: float | None = None) -> int:
+    """What backgrounds, blobs of so many `voxels` (default: of a usual scan) and clean frames take on the disk."""
     frames, rows, cols = scan.shape
     pixels = rows * cols
     backgrounds = -(-frames // recipe.preprocess.step) if recipe.preprocess.background != "none" else 0
-    disk = 4 * backgrounds * pixels + BLOB_BYTES * BLOB_SHARE * frames * pixels
+    disk = 4 * backgrounds * pixels + BLOB_BYTES * (BLOB_SHARE * frames * pixels if voxels is None else voxels)
     if recipe.preprocess.keep_clean:
         disk += CLEAN_BYTES * frames * pixels
     return int(disk)

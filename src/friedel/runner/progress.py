@@ -24,8 +24,9 @@ log = logging.getLogger("friedel")
 
 COMPILING_AFTER_S = 5.0
 COMPILING = "still starting: the first run after an installation compiles its kernels, about a minute"
-LINE_EVERY_S = 10.0
+LINE_EVERY_S, LOOK_EVERY_S = 10.0, 1.0
 MARK_EVERY_S = 0.2
+FRAMES = "frames"
 MARK = "@progress "
 ASKED = "FRIEDEL_PROGRESS"
 """A program that starts a run sets this variable to "marks", and gets `Marks`."""
@@ -37,38 +38,74 @@ class Progress:
     def stage(self, name: str) -> None:
         """A stage of a run begins."""
 
-    def begin(self, name: str, total: int) -> None:
-        """A piece of work of `total` frames begins."""
+    def begin(self, name: str, total: int, unit: str = FRAMES) -> None:
+        """A piece of work of `total` such units begins."""
 
     def reach(self, done: int) -> None:
-        """So many frames are done."""
+        """So many are done."""
 
     def end(self) -> None:
         """The piece of work is over."""
 
+    def still(self) -> str:
+        """What to say where nothing was said for a while; nothing where that is seen."""
+        return ""
 
-class Lines(Progress):
+
+class _Clock(Progress):
+    """Knows which stage is at work, and since when."""
+
+    def __init__(self) -> None:
+        self._stage, self._since = "", time.monotonic()
+
+    def stage(self, name: str) -> None:
+        """Starts the clock."""
+        self._stage, self._since = name, time.monotonic()
+
+    def still(self) -> str:
+        """That it is at work."""
+        return f"{self._stage}: at work for {time.monotonic() - self._since:.0f} s" if self._stage else ""
+
+
+class Lines(_Clock):
     """A plain line every now and then, for logs and files."""
 
-    def begin(self, name: str, total: int) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self._at_work = False
+
+    def begin(self, name: str, total: int, unit: str = FRAMES) -> None:
         """Starts the clock."""
-        self._name, self._total = name, total
+        self._name, self._total, self._unit, self._done = name, total, unit, 0
         self._start = self._last = time.monotonic()
         self._first: tuple[float, int] | None = None
+        self._at_work = True
 
     def reach(self, done: int) -> None:
-        """A line if the last one is some time ago, and at the end."""
+        """A line if the last one is some time ago, and at the end of what took longer than that."""
         now = time.monotonic()
+        self._done = done
         if self._first is None:
             self._first = now, done  # what came before was starting, and says nothing about the speed
         since, at = self._first
-        if done == at or (done < self._total and now - self._last < LINE_EVERY_S):
+        silent = now - self._last < LINE_EVERY_S
+        last = done == self._total and (self._unit == FRAMES or now - self._start >= LINE_EVERY_S)
+        if done == at or (silent and not last):
             return
         self._last = now
         left = (now - since) / (done - at) * (self._total - done)
-        log.info(
-            f"{self._name}: {done} of {self._total} frames in {now - self._start:.0f} s, about {left:.0f} s left"
-        )
+        log.info(f"{self._how_far(now)}, about {left:.0f} s left")
+
+    def end(self) -> None:
+        """Nothing more of it."""
+        self._at_work = False
+
+    def still(self) -> str:
+        """How far the piece of work is, if there is one."""
+        return self._how_far(time.monotonic()) if self._at_work else super().still()
+
+    def _how_far(self, now: float) -> str:
+        return f"{self._name}: {self._done} of {self._total} {self._unit} in {now - self._start:.0f} s"
 
 
 class Marks(Progress):
@@ -82,7 +119,7 @@ class Marks(Progress):
         """Tells it."""
         self._tell(stage=name, done=0, total=0)
 
-    def begin(self, name: str, total: int) -> None:
+    def begin(self, name: str, total: int, unit: str = FRAMES) -> None:
         """Tells how many there are."""
         self._name, self._total = name, total
         self._tell(name=name, done=0, total=total)
@@ -98,19 +135,22 @@ class Marks(Progress):
         self._console.print(MARK + json.dumps(facts), markup=False, highlight=False, soft_wrap=True)
 
 
-class Bars(Progress):
+class Bars(_Clock):
     """A bar on a terminal."""
 
     def __init__(self, console: Console) -> None:
+        super().__init__()
         self._console = console
+        self._drawn = False
 
-    def begin(self, name: str, total: int) -> None:
+    def begin(self, name: str, total: int, unit: str = FRAMES) -> None:
         """Draws the bar."""
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("frames"))
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit))
         times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
         self._bars = RichProgress(*columns, *times, console=self._console, transient=True)
         self._task = self._bars.add_task(name, total=total)
         self._bars.start()
+        self._drawn = True
 
     def reach(self, done: int) -> None:
         """Moves it."""
@@ -118,7 +158,12 @@ class Bars(Progress):
 
     def end(self) -> None:
         """Removes it."""
+        self._drawn = False
         self._bars.stop()
+
+    def still(self) -> str:
+        """Nothing while the bar shows the time."""
+        return "" if self._drawn else super().still()
 
 
 @contextmanager
@@ -148,8 +193,10 @@ class _ConsoleHandler(logging.Handler):
     def __init__(self, console: Console) -> None:
         super().__init__()
         self._console = console
+        self.last = time.monotonic()
 
     def emit(self, record: logging.LogRecord) -> None:
+        self.last = time.monotonic()
         text = self.format(record)
         if record.levelno >= logging.WARNING:
             text = f"warning: {text}"
@@ -166,13 +213,31 @@ def talking(verbosity: int, stream: TextIO | None = None) -> Iterator[Progress]:
     log.addHandler(handler)
     log.setLevel(logging.DEBUG)
     try:
-        if verbosity < 0:
-            yield Progress()
-        else:
-            yield _shown_on(console)
+        progress = Progress() if verbosity < 0 else _shown_on(console)
+        with _never_silent(progress, handler):
+            yield progress
     finally:
         log.removeHandler(handler)
         log.setLevel(level)
+
+
+@contextmanager
+def _never_silent(progress: Progress, handler: _ConsoleHandler) -> Iterator[None]:
+    """A line now and then while a stage is at work and says nothing by itself."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(LOOK_EVERY_S):
+            if time.monotonic() - handler.last >= LINE_EVERY_S and (text := progress.still()):
+                log.info(text)
+
+    thread = threading.Thread(target=look, name="friedel-progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def _shown_on(console: Console) -> Progress:

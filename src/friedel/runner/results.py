@@ -21,6 +21,7 @@ from friedel.model.arrays import AnyArray
 from friedel.model.blob_labels import blob_labels
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable, GrainVolume
+from friedel.model.stream import Watcher
 from friedel.model.truth import Truth
 from friedel.output_folder.files import BLOBS, GRAINS, PAIRS, RECIPE, VOLUME
 from friedel.output_folder.reader import OutputFolder
@@ -39,7 +40,7 @@ def judge(out: Path, truth: Truth) -> dict[str, Any]:
     )
 
 
-def calibrated(out: Path) -> Decision:
+def calibrated(out: Path, watcher: Watcher | None = None) -> Decision:
     """The geometry that a run's blobs ask for: from assigned spots where there are grains, else from pairs.
 
     Raises `RecipeError` for a run whose recipe has no geometry and crystal.
@@ -49,7 +50,7 @@ def calibrated(out: Path) -> Decision:
     if recipe.setup is None or not recipe.phase:
         raise RecipeError("calibrate", rule="needs [setup] and [[phase]] in the recipe")
     given, how, phases = recipe.setup.setup(), recipe.setup.calibrate, _phases(folder)
-    request = CalibrationRequest(given, phases, how, recipe.match, recipe.run.seed, asked=True)
+    request = CalibrationRequest(given, phases, how, recipe.match, recipe.run.seed, asked=True, watcher=watcher)
     blobs, grains = folder.needed(folder.blobs, BLOBS), folder.undamaged(folder.grains, GRAINS)
     setup = folder.undamaged(folder.setup_of(GRAINS), GRAINS)
     return choose_setup(blobs, request, setup=setup, grains=grains)

@@ -30,7 +30,6 @@ from friedel.runner.passes import from_clean, from_raw
 from friedel.runner.progress import log
 
 NO_GRAINS = "the recipe has no [setup] and [[phase]]: the run ends with the blobs"
-HALF_TURN = "half a turn holds no Friedel pairs, and grains are indexed from pairs: the run ends with the blobs"
 NOTHING = "nothing to do: all stages are finished with these parameters"
 
 Wanted = tuple[str, ...]
@@ -134,8 +133,6 @@ def stages_for(
             raise RecipeError(
                 f"--to {last}", rule="needs [setup] and [[phase]] in the recipe", way_out="--to segment"
             )
-    elif last is None and scan.at_most_half_a_turn:
-        why = HALF_TURN
     if not why:
         return wanted, why
     return tuple(name for name in wanted if name not in GRAIN_STAGES) or ("segment",), why

@@ -15,8 +15,6 @@ from friedel.kernels.index.blob_lookup import EXPECTED, TURN, nearest_blob_each,
 
 CAUCHY_SCALE = 2.5
 """Residuals of more errors than this weigh less and less (Cauchy's weight)."""
-STEP_ANGLE = 1e-6
-STEP_LENGTH = 1e-2
 ROUNDS = 5
 
 
@@ -66,22 +64,75 @@ def rotated(U: Any, v: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def after_step(U: Any, B: Any, position: Any, step: Any) -> Any:
-    """UB and position after a step: 3 angles, 3 lengths, and 6 of strain where the step has 12 entries."""
-    R = rotated(U, step[:3])
-    if len(step) == 12:
-        e = np.eye(3)
-        e[0, 0] += step[6]
-        e[1, 1] += step[7]
-        e[2, 2] += step[8]
-        e[1, 2] += step[9]
-        e[2, 1] += step[9]
-        e[0, 2] += step[10]
-        e[2, 0] += step[10]
-        e[0, 1] += step[11]
-        e[1, 0] += step[11]
-        R = e @ R
-    return R @ B, position + step[3:6]
+def change_of_g(q: int, gx: float, gy: float, gz: float, out: Any) -> None:
+    """out (3,) = how g changes with parameter q: 0..2 turns about x, y, z, 6..11 strains xx yy zz yz xz xy."""
+    out[:] = 0.0
+    if q == 0:
+        out[1], out[2] = -gz, gy
+    elif q == 1:
+        out[0], out[2] = gz, -gx
+    elif q == 2:
+        out[0], out[1] = -gy, gx
+    elif q == 6:
+        out[0] = gx
+    elif q == 7:
+        out[1] = gy
+    elif q == 8:
+        out[2] = gz
+    elif q == 9:
+        out[1], out[2] = gz, gy
+    elif q == 10:
+        out[0], out[2] = gz, gx
+    elif q == 11:
+        out[0], out[1] = gy, gx
+
+
+@njit(cache=True, nogil=True)
+def spot_jacobian(
+    UB: Any, position: Any, h: Any, seen: Any, wavelength: float, plane: Any, hit: Any, out: Any, J: Any
+) -> bool:
+    """As `spot_residual`, and J (3,p) = how it changes with p = 6 or 12 parameters: 3 angles (rad), 3 lengths, 6
+    strains. From Bragg's law, d(g_lab,x) = -wavelength g dg, and from where the ray meets the plane."""
+    if not spot_residual(UB, position, h, seen, wavelength, plane, hit, out):
+        return False
+    gx = UB[0, 0] * h[0] + UB[0, 1] * h[1] + UB[0, 2] * h[2]
+    gy = UB[1, 0] * h[0] + UB[1, 1] * h[1] + UB[1, 2] * h[2]
+    gz = UB[2, 0] * h[0] + UB[2, 1] * h[1] + UB[2, 2] * h[2]
+    omega_solutions(gx, gy, gz, wavelength, hit)
+    d0 = (hit[0] - seen[0] + math.pi) % TURN - math.pi
+    d1 = (hit[1] - seen[0] + math.pi) % TURN - math.pi
+    w, dw = (hit[0], d0) if abs(d0) <= abs(d1) else (hit[1], d1)
+    c, s = math.cos(w), math.sin(w)
+    x, y = c * gx - s * gy, s * gx + c * gy
+    kx, ky, kz = 1.0 + wavelength * x, wavelength * y, wavelength * gz
+    if ky == 0.0:
+        return False
+    px, py = c * position[0] - s * position[1], s * position[0] + c * position[1]
+    o, n, u, v = plane[0], plane[1], plane[2], plane[3]
+    slope = n[0] * kx + n[1] * ky + n[2] * kz
+    t = (n[0] * (o[0] - px) + n[1] * (o[1] - py) + n[2] * (o[2] - position[2])) / slope
+    across = math.sqrt(ky * ky + kz * kz)
+    sine, way = abs(ky) / across, math.copysign(1.0, ky)
+    dg = np.empty(3)
+    for q in range(J.shape[1]):
+        turn, kdx, kdy, kdz, pdx, pdy, pdz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        if 3 <= q < 6:
+            pdx = c if q == 3 else (-s if q == 4 else 0.0)
+            pdy = s if q == 3 else (c if q == 4 else 0.0)
+            pdz = 1.0 if q == 5 else 0.0
+        else:
+            change_of_g(q, gx, gy, gz, dg)
+            lx, ly = c * dg[0] - s * dg[1], s * dg[0] + c * dg[1]
+            turn = (lx + wavelength * (gx * dg[0] + gy * dg[1] + gz * dg[2])) / y
+            kdx, kdy, kdz = wavelength * (lx - turn * y), wavelength * (ly + turn * x), wavelength * dg[2]
+            pdx, pdy = -turn * py, turn * px
+        mx, my, mz = pdx + t * kdx, pdy + t * kdy, pdz + t * kdz
+        dt = -(n[0] * mx + n[1] * my + n[2] * mz) / slope
+        mx, my, mz = mx + dt * kx, my + dt * ky, mz + dt * kz
+        J[0, q] = turn * sine + dw * (way * kdy - sine * (ky * kdy + kz * kdz) / across) / across
+        J[1, q] = v[0] * mx + v[1] * my + v[2] * mz
+        J[2, q] = u[0] * mx + u[1] * my + u[2] * mz
+    return True
 
 
 @njit(cache=True, nogil=True)
@@ -96,38 +147,23 @@ def normal_equations(
     A[:] = 0.0
     b[:] = 0.0
     total = 0.0
-    steps = np.full(p, STEP_ANGLE)
-    steps[3:6] = STEP_LENGTH
-    UBs = np.empty((p + 1, 3, 3))
-    places = np.empty((p + 1, 3))
-    for q in range(p + 1):
-        change = np.zeros(p)
-        if q < p:
-            change[q] = steps[q]
-        UBs[q], places[q] = after_step(U, B, position, change)
-    r, shifted, hit = np.empty(3), np.empty(3), np.empty(2)
-    J = np.empty((3, p))
+    UB = U @ B
+    r, hit, J = np.empty(3), np.empty(2), np.empty((3, p))
     for i in range(hkl.shape[0]):
-        if not spot_residual(UBs[p], places[p], hkl[i], seen[i], wavelength, plane, hit, r):
-            continue
-        ok = True
-        for q in range(p):
-            ok &= spot_residual(UBs[q], places[q], hkl[i], seen[i], wavelength, plane, hit, shifted)
-            for a in range(3):
-                J[a, q] = (shifted[a] - r[a]) / steps[q] / error[i, a]
-        if not ok:
+        if not spot_jacobian(UB, position, hkl[i], seen[i], wavelength, plane, hit, r, J):
             continue
         for a in range(3):
             z = r[a] / error[i, a]
             weight = 1.0 / (1.0 + (z / CAUCHY_SCALE) ** 2)
             total += weight * z * z
+            scaled = weight / error[i, a]
             for q in range(p):
-                b[q] += weight * J[a, q] * z
-                for t in range(q + 1):
-                    A[q, t] += weight * J[a, q] * J[a, t]
+                b[q] += scaled * J[a, q] * z
+                for other in range(q + 1):
+                    A[q, other] += scaled / error[i, a] * J[a, q] * J[a, other]
     for q in range(p):
-        for t in range(q):
-            A[t, q] = A[q, t]
+        for other in range(q):
+            A[other, q] = A[q, other]
     return total
 
 
