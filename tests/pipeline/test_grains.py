@@ -80,6 +80,19 @@ def test_every_dataset_of_a_run_and_of_a_truth_is_documented_as_it_is(made, out)
         assert {column.name for column in (*COLUMNS, *TRUTH_COLUMNS)} == set(truth["peaks"])
 
 
+def test_an_estimate_counts_blobs_and_grains_before_anything_runs(made, out):
+    said = friedel.estimate(made[0], settings={"setup.calibrate": "off"})
+    blobs = len(read_blobs(out))
+    assert blobs / 1.5 < said.blobs < 1.5 * blobs
+    assert said.later is not None
+    assert 3 < said.later.grains < 12
+    assert said.seconds > said.blobs_s + said.later.shapes_s > 0
+    assert (out / "blobs.h5").stat().st_size / 2 < said.disk_bytes
+    lines = said.lines()
+    assert "to the map" in lines["time"]
+    assert all(f"{stage} " in lines["then"] for stage in ("pairs", "grains", "shapes", "map"))
+
+
 def test_the_files_of_the_map_fit_together(out):
     grains, volume = read_grains(out / "grains.h5"), read_volume(out / "volume.h5")
     assert volume.grain_id.max() == len(grains)

@@ -259,6 +259,33 @@ def test_spots_refine_a_setup_that_is_no_longer_the_recipes_and_any_where_it_is_
         assert same_geometry(decision.setup, off) != changes
 
 
+@pytest.mark.parametrize(("tilt", "more", "taken"), [(0.5, 0, True), (0.5, -1, False), (0.0, 0, False)])
+def test_grains_decide_about_tilts_of_which_pairs_tell_nothing(crystals, tilt, more, taken):
+    blobs, grains, simulation = crystals
+    given = wrong(simulation.setup, 0.0, 0.0, tilt, 0.0, 0.0)
+    fewer = replace(
+        grains,
+        **{name: getattr(grains, name)[:-1] for name in ("U", "UBI", "position_um")},
+        blob_pointer=grains.blob_pointer[:-1],
+        blobs=grains.blobs[: grains.blob_pointer[-2]],
+        shared=grains.shared[: grains.blob_pointer[-2]],
+        hkl=grains.hkl[: grains.blob_pointer[-2]],
+    )
+    tried = []
+
+    def index(setup):
+        tried.append(setup)
+        return fewer if more < 0 else grains
+
+    request = CalibrationRequest(given, simulation.phases)
+    decision = choose_setup(blobs, request, grains=grains, index=index)
+    assert [record["by"] for record in decision.records] == ["spots"] * taken
+    assert same_geometry(decision.setup, given) != taken
+    assert len(tried) == (tilt > 0)
+    if taken:
+        assert abs(detector_parameters(decision.setup.detector).tilt_deg[0]) < 0.01
+
+
 def test_the_other_sense_is_tried_where_there_are_hardly_any_grains(crystals):
     blobs, grains, simulation = crystals
     first = {name: getattr(grains, name)[:0] for name in ("U", "UBI", "position_um", "blobs", "hkl")}

@@ -11,7 +11,7 @@ from friedel.model.scan import ArrayFrames, Box, Scan
 from friedel.model.stream import Serial
 from friedel.preprocess import PreprocessParams, measure_baseline
 from friedel.recipe import build_recipe
-from friedel.survey import guess, inspect_scan, measure_speed
+from friedel.survey import guess, inspect_scan, measure_content, measure_speed
 from friedel.survey.spots import measure_spots
 
 SHAPE = (80, 64, 72)
@@ -185,3 +185,23 @@ def test_inspection_counts_pixels_that_a_run_will_mask(saved):
     raw[:, :, 30:32] = 65535
     facts = inspect_scan(ScanParams.build(values_for(saved(raw))["scan"]))
     assert facts["dead"].startswith("128 more pixels")
+
+
+@pytest.mark.parametrize("every", [4, 8])
+def test_a_few_bursts_of_frames_tell_how_many_blobs_there_are(every):
+    random = np.random.default_rng(4)
+    values = random.normal(200, 5, (400, 64, 72))
+    for k in range(0, 400, every):
+        row, col = random.integers(2, 54), random.integers(2, 60)
+        values[k : k + 2, row : row + 5, col : col + 6] += 900
+    scan = scan_of(values.round().astype(np.uint16))
+    segment = {"seed_threshold": 60.0, "grow_min": 30.0, "min_size": [2, 2, 1]}
+    plain = {"half_window": 20, "half_step": 4, "beam": "none", "normalise": "none"}
+    recipe = build_recipe({"preprocess": plain, "segment": segment})
+    baseline = measure_baseline(scan, recipe.preprocess)
+    content = measure_content(scan, recipe, baseline, Serial())
+    assert content.blobs == pytest.approx(400 / every, rel=0.35)
+    assert content.edge_px == pytest.approx(5.5, abs=1.0)
+    assert content.voxels == pytest.approx(60 * 400 / every, rel=0.4)
+    none = scan_of(random.normal(200, 5, (400, 64, 72)).round().astype(np.uint16))
+    assert measure_content(none, recipe, measure_baseline(none, recipe.preprocess), Serial()).blobs == 0

@@ -1,11 +1,13 @@
 """Which set-up to go on with: the one place where a geometry is changed, and what is said about it.
 
 What a fit to the pairs found counts where it is a clear gain (`is_clear_gain`): clearly more pairs beyond chance,
-or no fewer with a change that is certain, since what hardly moves spots across the rings still matters for grains.
-By itself ("auto") a run takes a clear gain only where the pairs are also surely more (`is_sure_gain`). Where the
-recipe says "on", whatever could be fitted is taken; where a user asks, a clear gain is told, whatever the recipe
-says. What a fit to the spots of grains found is taken where one of its changes is shown (`is_shown`). Otherwise the
-geometry stays as it is, to the last bit.
+or no fewer with a change that is certain, since what hardly moves spots across the rings still matters for
+grains. By itself ("auto") a run takes a clear gain only where the pairs are also surely more (`is_sure_gain`).
+Where the recipe says "on", whatever could be fitted is taken; where a user asks, a clear gain is told, whatever
+the recipe says. What a fit to the spots of grains found is taken where one of its changes is shown (`is_shown`);
+by itself a run takes that for the recipe's own set-up only where spots then fit clearly better (`BETTER`) and
+grains are no fewer: so are tilts found, of which pairs tell nothing. Otherwise the geometry stays as it is, to
+the last bit.
 """
 
 import warnings
@@ -39,6 +41,8 @@ SURE = 3.0
 """Pairs are surely more by so many standard deviations of the number of pairs before."""
 HARDLY_PAIRABLE = 0.3
 """Below this part of angles with their half turn recorded, pairs across the beam tell more."""
+BETTER = 1.25
+"""By itself a run takes a set-up from spots where their residuals are so many times larger before."""
 SHOWN = 3.0
 """A change counts when the fit to spots shows it with so many standard deviations."""
 
@@ -84,7 +88,7 @@ def choose_setup(
     `setup` is the one that the grains were found with (default: the recipe's). With `index`, which finds grains
     with a set-up, the other sense of the rotation is tried where there are hardly any; a `FriedelWarning` says so
     when it is taken. Spots refine a set-up that is not the recipe's any more, and every one where `calibrate` is
-    "on".
+    "on"; the recipe's own where grains confirm it, which takes `index`.
     """
     setup = setup or request.given
     if request.calibrate == "off" and not request.asked:
@@ -142,11 +146,15 @@ def _by_grains(
     records: list[dict[str, Any]] = []
     if index is not None and len(grains) < LEAST_GRAINS:
         setup, grains, records = _with_sense(setup, grains, index)
-    always = request.calibrate == "on" or request.asked
-    if not len(grains) or not (always or not same_geometry(setup, request.given)):
+    wanted = request.calibrate == "on" or request.asked or not same_geometry(setup, request.given)
+    if not len(grains) or not (wanted or index is not None):
         return Decision(setup, tuple(records))
     found = fit_to_spots(blobs, grains, setup, request.phases, watcher=request.watcher)
     taken = is_shown(found)
+    if not wanted and index is not None:
+        taken = taken and found.better > BETTER and len(index(found.setup)) >= len(grains)
+        if not taken:
+            return Decision(setup, tuple(records))
     lines = found.lines("geometry refined" if taken else "geometry stays")
     record = calibration_record("spots", found, lines, changed=taken)
     return Decision(found.setup if taken else setup, (*records, record), lines)

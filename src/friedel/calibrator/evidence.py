@@ -30,10 +30,12 @@ class Change:
 class Evidence:
     """A fitted set-up and what speaks for it: whether it is taken is decided in `decision`.
 
-    `setup` is the fitted one, or the given one where nothing could be fitted: then `changes` are empty. `step` and
-    `error` (n) are what was free to move, in the units of `geometry.STEPS`, and its standard deviations. Pairs
-    before and after are counted with the same tolerances, those that fit afterwards; the nulls are the means with
-    scrambled omega; all are zero where spots of grains were fitted. `summary` and `remarks` say it in words.
+    `setup` is the fitted one, or the given one where nothing could be fitted: then `changes` are empty. `step`
+    and `error` (n) are what was free to move, in the units of `geometry.STEPS`, and its standard deviations.
+    Pairs before and after are counted with the same tolerances, those that fit afterwards; the nulls are the
+    means with scrambled omega; all are zero where spots of grains were fitted. `better` is how many times smaller
+    the median residual of spots is afterwards, in omega, row or column, wherever that helps most. `summary` and
+    `remarks` say it in words.
     """
 
     setup: Setup
@@ -46,6 +48,7 @@ class Evidence:
     pairs_after: int = 0
     null_before: float = 0.0
     null_after: float = 0.0
+    better: float = 1.0
 
     @property
     def gain(self) -> float:

@@ -82,7 +82,8 @@ def fit_to_spots(
         f"median residuals of omega, row, col {shown}"
     )
     remarks = (*(change.line for change in changes), UNKNOWN)
-    return Evidence(refined, summary, remarks, tuple(changes), step[free], error[free])
+    better = float(np.max(before / np.maximum(after, 1e-12)))
+    return Evidence(refined, summary, remarks, tuple(changes), step[free], error[free], better=better)
 
 
 def _assigned(blobs: BlobTable, grains: GrainTable, setup: Setup, phases: Sequence[Phase]) -> Assigned:

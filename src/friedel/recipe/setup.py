@@ -131,7 +131,7 @@ class SetupParams(Params):
     energy_keV: float = parameter(sentence="Photon energy of the beam: 5 to 500.", unit="keV", gt=0)
     calibrate: Literal["auto", "on", "off"] = parameter(
         "auto",
-        "Whether centre and distance are refined from the pairs before indexing, and tilts too from the grains.",
+        "Whether centre and distance are refined from the pairs, and with tilts from the grains.",
     )
     rotation: Literal["+z", "-z"] = parameter("+z", "Sense of the rotation stage about z (up); -z is clockwise.")
     detector: DetectorParams = parameter(sentence="Where the detector is.")

@@ -21,8 +21,8 @@ STORE_S = 8.0
 class Estimate:
     """Memory and disk in bytes, time to the blobs in seconds. `free_disk` is what the output's disk has left.
 
-    `later` are the stages from there to the map, where the recipe goes on to it and blobs are seen; `blobs` is how
-    many the run will find.
+    `grains` says that the run goes on from there to the map, `later` how long that takes, where blobs were seen;
+    `blobs` is how many the run will find.
     """
 
     plan: Plan
@@ -34,6 +34,7 @@ class Estimate:
     threads: int
     blobs: float = 0.0
     later: LaterStages | None = None
+    grains: bool = False
 
     @property
     def blobs_s(self) -> float:
@@ -56,7 +57,8 @@ class Estimate:
             "reading": f"about {_duration(self.read_s)} of it",
         }
         if self.later is None:
-            return lines
+            unknown = {"then": "pairs, grains and map: the frames looked at do not tell how long"}
+            return {**lines, **(unknown if self.grains else {})}
         stages = {
             "pairs": self.later.pairs_s,
             "grains": self.later.grains_s,
@@ -88,7 +90,8 @@ def estimate_run(recipe: Recipe, out: Path) -> Estimate:
         look_s = time.perf_counter() - begin
         exclude = images.outside(recipe.segment, baseline.beam)
         content = measure_content(scan, recipe, baseline, executor, exclude=exclude, noise=images.noise)
-        if recipe.has_grains and not scan.at_most_half_a_turn and content.blobs:
+        to_map = recipe.has_grains and not scan.at_most_half_a_turn
+        if to_map and content.blobs:
             later = rehearse(scan, recipe, phases, content, executor)
     disk = disk_bytes(recipe, scan, content.voxels if content.blobs else None)
     check_disk(out, disk, free)
@@ -96,7 +99,7 @@ def estimate_run(recipe: Recipe, out: Path) -> Estimate:
     work_s = look_s + frames * (speed.work_s + content.find_s) + STORE_S * content.voxels * BLOB_BYTES / GB
     return Estimate(
         plan, disk, free, frames * speed.read_s, work_s, frames, threads,
-        content.blobs, later,
+        content.blobs, later, to_map,
     )  # fmt: skip
 
 

@@ -42,6 +42,8 @@ GROWTH = 0.35
 """The time for pairs and grains grows with this power more than the number of spots (measured: 0.2 to 0.5)."""
 CALIBRATION = 4.0
 """Calibration takes as long as so many searches for pairs (measured: 3.5 to 4.5 for 30,000 spots)."""
+LARGEST = 32.0
+"""Radius (voxels) of the largest grain that is made up: the time for larger ones grows with their volume."""
 BEFORE_FIT = 1.6
 """A shape takes so many times its fit: blobs are summed over frames and parted from their neighbours before (1.4 to
 1.8 on simulated scans)."""
@@ -92,8 +94,7 @@ def rehearse(
     few, made = (make_up(scan, setup, phases, rng, content, count) for count in (FEW_GRAINS, MORE_GRAINS))
     grains = content.blobs / max(made.spots_a_grain, 1.0)
     volume = _sample_um3(setup.sample)
-    pixel = float(np.linalg.norm(setup.detector.u_um))
-    radius_um = 0.5 * (content.edge_px or TYPICAL_EDGE_PX) * pixel
+    radius_um = _radius_um(content, setup)
     if volume:
         radius_um = (0.75 / np.pi * volume / max(grains, 1.0)) ** (1 / 3)
     volume = volume or grains * 4 / 3 * np.pi * radius_um**3
@@ -127,6 +128,11 @@ def seconds_of(work: Callable[[], object], times: int = 1) -> float:
     return min(seconds)
 
 
+def _radius_um(content: Content, setup: Setup) -> float:
+    """Of a grain, as its spots show it."""
+    return 0.5 * (content.edge_px or TYPICAL_EDGE_PX) * float(np.linalg.norm(setup.detector.u_um))
+
+
 def _sample_um3(sample: SampleShape) -> float:
     """Of a sample whose size is known; else zero."""
     if sample.kind not in ("cylinder", "box"):
@@ -139,15 +145,17 @@ def make_up(
 ) -> MadeUp:
     """Blobs of some grains at random, with errors, gaps and strangers."""
     rows, cols = scan.shape[1:]
-    half = np.array(setup.sample.size_um) / 2 if _sample_um3(setup.sample) else np.full(3, 1.0)
+    half = np.array(setup.sample.size_um) / 2
+    if not _sample_um3(setup.sample):  # room for so many grains as their spots are large
+        half = np.full(3, _radius_um(content, setup) * count ** (1 / 3))
     turns = Rotation.random(count, rng=rng).as_matrix()
     places = rng.uniform(-0.7, 0.7, (count, 3)) * half
     detector = setup.detector
     plane = bragg.detector_frame(detector.origin_um, detector.u_um, detector.v_um)
+    listed_of = [used_reflections(phase, setup, scan.shape[1:]) for phase in phases]
     parts = []
     for i, (U, place) in enumerate(zip(turns, places, strict=True)):
-        phase = phases[i % len(phases)]
-        listed = used_reflections(phase, setup, scan.shape[1:])
+        phase, listed = phases[i % len(phases)], listed_of[i % len(phases)]
         spots = bragg.predict(listed.hkl @ (U @ phase.B).T, place, setup.beam.wavelength, plane).only(0.1)
         strength = listed.f_squared[spots.reflection] * bragg.lorentz(spots.two_theta, spots.eta)
         parts.append(np.column_stack([np.degrees(spots.omega), spots.row, spots.col, strength, np.sin(spots.eta)]))
@@ -199,7 +207,8 @@ def _shape_s(
     radius: float, spots_a_grain: float, recipe: Recipe, rng: np.random.Generator, executor: Executor
 ) -> float:
     """Seconds for the shape of one grain of that radius (voxels), all threads being at work on others."""
-    params = recipe.reconstruct
+    params, larger = recipe.reconstruct, max(radius / LARGEST, 1.0) ** 3
+    radius = float(np.clip(radius, 1.0, LARGEST))
     views = int(np.clip(min(params.projections, spots_a_grain), params.fewest_projections, 200))
     reach = radius + params.margin_px
     edge = 2 * int(np.ceil(reach)) + 1
@@ -223,7 +232,7 @@ def _shape_s(
     def one(_: int) -> None:
         fit_density(spots, spots.image.copy(), np.ones(views), cylinder, params)
 
-    return seconds_of(lambda: list(executor.map(one, range(executor.threads))), times=2) / executor.threads
+    return seconds_of(lambda: list(executor.map(one, range(executor.threads))), times=2) / executor.threads * larger
 
 
 def _map_s(recipe: Recipe, phases: tuple[Phase, ...], rng: np.random.Generator, radius: float) -> float:
@@ -251,4 +260,4 @@ def _map_s(recipe: Recipe, phases: tuple[Phase, ...], rng: np.random.Generator, 
         volume = assemble(shapes, grains, recipe.assemble, sample=sample)
         describe(grains, volume, phases)
 
-    return seconds_of(one, times=2) / MAP_EDGE**3
+    return seconds_of(one) / MAP_EDGE**3
