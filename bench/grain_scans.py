@@ -2,10 +2,10 @@
 
     python -m bench.grain_scans [NAME...]
 
-Without names all of them. Every scan is the default one (80 grains, 3600 frames of 512 × 512 pixels; those called by
-a crystal: 60 grains, 1440 frames of 384 × 384) with the settings below; the recipe is the one that `friedel simulate`
-writes, unedited, except that the scans without a map are not calibrated. Scans are made one after the other in a
-temporary folder and deleted.
+Without names all of them. Every scan is the default one (80 grains, 3600 frames of 512 × 512 pixels; those called
+by a crystal: 60 grains, 1440 frames of 384 × 384) with the settings below; the recipe is the one that `friedel
+simulate` writes, unedited, except that the scans without a map are not calibrated. Scans are made one after the
+other in a temporary folder and deleted.
 """
 
 import json
