@@ -5,9 +5,12 @@ from itertools import product
 import gemmi
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from friedel.model.alternatives import turn_text
 from friedel.model.crystal import Phase
+from friedel.model.orientation import ipf_colours
+from friedel.model.slip import slip_systems
 from friedel.model.space_group import SpaceGroup
 
 CELLS = {
@@ -115,3 +118,25 @@ def test_a_turn_is_said_by_its_angle_and_axis():
     assert turn_text(QUARTZ.alternatives.rotation[1], QUARTZ.B) == "180° about [0 0 1]"
     pyrite = Phase.from_lattice("pyrite", (5.4166,) * 3 + (90,) * 3, "P a -3")
     assert turn_text(pyrite.alternatives.rotation[1], pyrite.B).startswith("180° about [")
+
+
+@pytest.mark.parametrize("name", POINT_GROUPS)
+def test_colours_and_slip_systems_have_the_symmetry_of_the_crystal(name):
+    phase = phase_of(POINT_GROUPS[name])
+    U = Rotation.random(20, rng=np.random.default_rng(3)).as_matrix()
+    same = (U[:, None] @ phase.symmetry).reshape(-1, 3, 3)
+    colours = np.repeat(ipf_colours(U, phase).astype(int), len(phase.symmetry), axis=0)
+    assert np.abs(ipf_colours(same, phase).astype(int) - colours).max() <= 1
+    factors = slip_systems(phase).schmid_factors(same, (0.3, 0.5, 1.0)).reshape(20, len(phase.symmetry), -1)
+    factors.sort(axis=2)
+    assert np.allclose(factors, factors[:, :1])
+
+
+@pytest.mark.parametrize(
+    ("symbol", "cell", "number"),
+    [("F m -3", CELLS["cubic"], 12), ("I m -3", CELLS["cubic"], 24), ("P 63/m", CELLS["hexagonal"], 24)],
+)
+def test_lower_laue_classes_have_every_slip_system_of_their_lattice(symbol, cell, number):
+    high = {"F m -3": "F m -3 m", "I m -3": "I m -3 m", "P 63/m": "P 63/m m c"}[symbol]
+    low, full = (slip_systems(Phase.from_lattice("X", cell, one)) for one in (symbol, high))
+    assert len(low) == len(full) == number

@@ -57,7 +57,8 @@ def seen(scan, part=0.3, spread=SPREAD, counts=None):
     rng = np.random.default_rng(1)
     blobs = scan.truth.blobs
     counts = (blobs["sum_intensity"] if counts is None else counts) * np.exp(spread * rng.normal(size=len(blobs)))
-    blobs = replace(blobs, columns={**blobs.columns, "sum_intensity": counts})
+    plain = np.zeros_like(blobs["flags"])  # so much light saturates pixels, which is another matter
+    blobs = replace(blobs, columns={**blobs.columns, "sum_intensity": counts, "flags": plain})
     bright = np.flatnonzero(counts > np.quantile(counts, 1 - part))
     return harsh(pick(blobs, bright), px=0.3, deg=0.03, missing=0.1, wrong=0.1)
 

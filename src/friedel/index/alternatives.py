@@ -24,6 +24,7 @@ from friedel.index.phase_reflections import PhaseReflections
 from friedel.kernels.index.fit_grain import gauss_newton, spot_residual
 from friedel.model.alternatives import EXACT, turn_text
 from friedel.model.arrays import Floats, Indices, Mask
+from friedel.model.blobs import Flag
 from friedel.model.reflections import representatives
 
 ROUNDS = 4
@@ -65,9 +66,8 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crystal:
-    """A grain's sightings with the rows (m) of their reflections; of each alternative the logarithms of |F|^2
-    (k,m),
-    what of it is dark (k,m), and what the places alone say (k)."""
+    """A grain's sightings with the rows (m) of their reflections; of each alternative logarithms of |F|^2 (k,m), what
+    of it is dark (k,m), and what the places alone say (k)."""
 
     sightings: Sightings
     rows: Indices
@@ -182,7 +182,8 @@ def crystals_of(observations: Observations, grains: RefinedGrains, rows: Indices
     blob_of_spot[here] = grains.blob
     clean = np.zeros(len(spots), dtype=bool)
     whole = observations.lookup.extra_error[grains.blob].max(axis=1, initial=0.0) == 0
-    clean[here] = whole & ~grains.shared & ~grains.overlapped
+    saturated = (observations.blobs["flags"][grains.blob] & int(Flag.SATURATED)) != 0
+    clean[here] = whole & ~saturated & ~grains.shared & ~grains.overlapped
     found = []
     for i in rows:
         reflections = observations.reflections[grains.phase[i]]

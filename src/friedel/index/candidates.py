@@ -128,8 +128,7 @@ class CandidateSearch:
         return found
 
     def first_look(self, phase: int, U: Floats, position: Floats, part: float = 1.0) -> tuple[int, int]:
-        """Expected spots of a crystal that have a blob within a part of the widest reach, and how many there
-        are."""
+        """Expected spots of a crystal that have a blob within a part of the widest reach, and the expected ones."""
         observations, reflections = self.observations, self.observations.reflections[phase]
         n = 2 * len(reflections.hkl)
         blob, square, state = np.full(n, -1, dtype=np.int64), np.zeros(n), np.zeros(n, dtype=np.int64)

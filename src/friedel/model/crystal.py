@@ -117,6 +117,24 @@ class Phase:
         stays = [np.trace(turn) > -0.5 and not np.allclose(turn, np.eye(3)) for turn in self.symmetry]
         return system if np.allclose(self.symmetry[stays] @ z, z, atol=1e-3) else ""
 
+    @cached_property
+    def key_frame(self) -> Floats:
+        """Rotation (3,3) from the frame of `B` to that of pole figures, where the main axis is z.
+
+        It is the identity but where the main axis is not z: there an edge of the cell across the axis is x, in
+        rhombohedral axes a - b.
+        """
+        if self.keyed_system:
+            return np.eye(3)
+        order = [float(np.trace(turn)) if not np.allclose(turn, np.eye(3)) else -2.0 for turn in self.symmetry]
+        z = np.linalg.svd(self.symmetry[int(np.argmax(order))] - np.eye(3))[2][2]
+        a, b, c = np.linalg.inv(self.B)
+        z = z if z @ (a + b + c) > 0 else -z
+        x = next((edge for edge in (a, b, c) if abs(edge @ z) < 1e-6 * np.linalg.norm(edge)), a - b)
+        x = x - (x @ z) * z
+        x = x / np.linalg.norm(x)
+        return np.array([x, np.cross(z, x), z])
+
     @property
     def centring(self) -> str:
         """Letter of the lattice's centring."""

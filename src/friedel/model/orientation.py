@@ -46,13 +46,13 @@ def ipf_colours(U: Floats, phase: Phase, axis: tuple[float, float, float] = (0.0
     higher than the crystal's in a few Laue classes: their colours then say less than the orientation.
     """
     along = np.asarray(axis, dtype=np.float64)
-    d = np.abs(np.swapaxes(U, -1, -2) @ (along / np.linalg.norm(along)))
-    system = phase.keyed_system
+    inside = np.swapaxes(U, -1, -2) @ (along / np.linalg.norm(along))
+    system, d = phase.crystal_system, np.abs(inside)
     if system == "cubic":
         small, middle, large = np.sort(d, axis=-1).T
         parts = [large - middle, (middle - small) * np.sqrt(2.0), small * np.sqrt(3.0)]
     elif system in SECTORS:
-        parts = _folded(np.swapaxes(U, -1, -2) @ (along / np.linalg.norm(along)), SECTORS[system])
+        parts = _folded(inside @ phase.key_frame.T, SECTORS[system])
     else:
         parts = [d[..., 2], d[..., 0], d[..., 1]]
     colours = np.stack(parts, axis=-1)
