@@ -133,7 +133,7 @@ def standing_panel(grains: GrainTable) -> Panel:
         f"{int(doubt.sum())} of {len(odds)} grains are ambiguous; of the median grain "
         f"{100 * float(np.nanmedian(twin)) if np.isfinite(twin).any() else 0:.0f} % seem to stand the other way "
         "(twins). Good: all far to the right. Bad: orange ones, or odds about zero.",
-        sheet.svg,
+        sheet.picture,
         span=2,
         verdict="watch" if doubt.any() else "good",
     )
