@@ -66,7 +66,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crystal:
-    """A grain's sightings with the rows (m) of their reflections; of each alternative logarithms of |F|^2 (k,m), what
+    """Sightings of a grain and the rows (m) of their reflections; of each alternative logarithms of |F|^2 (k,m), what
     of it is dark (k,m), and what the places alone say (k)."""
 
     sightings: Sightings
