@@ -66,9 +66,8 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crystal:
-    """A grain's sightings with the rows (m) of their reflections; of each alternative logarithms of |F|^2 (k,m),
-    what
-    of it is dark (k,m), and what the places alone say (k)."""
+    """Sightings of a grain and the rows (m) of their reflections; of each alternative logarithms of |F|^2 (k,m),
+    what of it is dark (k,m), and what the places alone say (k)."""
 
     sightings: Sightings
     rows: Indices

@@ -130,8 +130,6 @@ def _match(inputs: StageInputs) -> Done:
     _log_calibration(decision.lines)
     pairs = inputs.match(decision.setup)
     log.info(pairs.message)
-    if pairs.doubt:
-        log.info(pairs.doubt)
     setup = setup_record(decision.setup)
     job.begin_output("match")
     write_pairs(job.out / PAIRS, pairs, {"setup": setup})
@@ -165,7 +163,7 @@ def _index(inputs: StageInputs) -> Done:
     if setup.axis.sign != inputs.request.given.axis.sign:
         sense = "+z" if setup.axis.sign > 0 else "-z"
         warnings.warn(f"index: {MIRRORED.format(sense=sense)}", FriedelWarning, stacklevel=2)
-    _tell(grains)
+    _tell(grains, pairs)
     measured = {"calibration": [*decision.records], **_strengths(inputs, grains, setup)}
     return Done(_write_grains_and_pairs(inputs, setup, grains, pairs), counts, measured)
 
@@ -207,8 +205,8 @@ def _counts_of(pairs: PairTable) -> Counts:
     return {"pairs": len(pairs), "null_pairs": pairs.null_pairs, "candidates": pairs.candidates}
 
 
-def _tell(grains: GrainTable) -> None:
-    """What indexing found, and what is odd about it."""
+def _tell(grains: GrainTable, pairs: PairTable) -> None:
+    """What indexing found, and what is odd about it; grains judge pairs, and where there are none, chance does."""
     for note in grains.notes:
         if len(grains):  # a map, and something about it that is odd
             warnings.warn(f"index: {note}", FriedelWarning, stacklevel=2)
@@ -216,6 +214,8 @@ def _tell(grains: GrainTable) -> None:
             log.info(note)
     log.info(f"{len(grains)} grains, median completeness {_median(grains.completeness):.2f}")
     if not len(grains):
+        if pairs.doubt:
+            log.info(pairs.doubt)
         text = (
             "no grain explains more spots than chance would: check energy, lattice, distance, centre and rotation"
         )
