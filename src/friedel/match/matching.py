@@ -15,6 +15,7 @@ from friedel.kernels.match import friedel_pairs
 from friedel.match.across import MOST_BLOBS, across_table, brightest, pairs_across
 from friedel.match.measured_spots import MeasuredSpots, measured_spots, pairable_fraction
 from friedel.match.params import MatchParams
+from friedel.match.quadruplets import find_quadruplets
 from friedel.match.tolerances import UNTUNED, deviations, scrambled, tolerance_scale
 from friedel.model.arrays import Floats, Indices
 from friedel.model.blobs import BlobTable
@@ -62,6 +63,8 @@ class _HalfTurn:
     null: float
     tolerances: PairTolerances
     candidates: int
+    quadruplets: int
+    null_quadruplets: float
 
 
 def _half_a_turn_apart(
@@ -69,37 +72,53 @@ def _half_a_turn_apart(
 ) -> _HalfTurn:
     if blobs.at_most_half_a_turn:
         nothing = np.zeros((0, 3), dtype=np.int64), np.zeros((0, friedel_pairs.RESIDUALS + 1))
-        return _HalfTurn(*nothing, UNTUNED, 0.0, PairTolerances(), 0)
+        return _HalfTurn(*nothing, UNTUNED, 0.0, PairTolerances(), 0, 0, 0.0)
     rng, rings = np.random.default_rng([seed, 301]), measured.rings
     with counted(watcher, "pairs", 2 + params.null_repeats, "searches") as one_more:
         scale, tuned = tolerance_scale(measured, rng) if params.tune else (np.ones(friedel_pairs.RESIDUALS), False)
         one_more()
         limits = measured.limits._replace(factor=params.factor if params.tune else np.inf)
         spots = measured.scaled(scale)
-        rows, residuals, candidates = best_pairs(spots, rings, limits)
+        rows, residuals, candidates, quadruplets = _one_to_one(spots, rings, limits)
         one_more()
-        null = []
+        null: list[tuple[float, float]] = []
         for _ in range(params.null_repeats if len(rows) else 0):
-            null.append(float(len(best_pairs(scrambled(spots, rng), rings, limits)[0])))
+            by_chance = _one_to_one(scrambled(spots, rng), rings, limits)
+            null.append((len(by_chance[0]), by_chance[3]))
             one_more()
     tolerances = _tolerances(spots, rows, residuals, limits, tuned)
-    return _HalfTurn(
-        rows, residuals, scale if tuned else UNTUNED, float(np.mean(null or [0.0])), tolerances, candidates
-    )
+    null_pairs, null_quadruplets = np.mean(null or [(0.0, 0.0)], axis=0).tolist()
+    scale = scale if tuned else UNTUNED
+    return _HalfTurn(rows, residuals, scale, null_pairs, tolerances, candidates, quadruplets, null_quadruplets)
 
 
 def best_pairs(
     spots: friedel_pairs.LabSpots, rings: Floats, limits: friedel_pairs.PairLimits
 ) -> tuple[Indices, Floats, int]:
-    """One-to-one pairs: the smallest total residual first, ties by the rows; and how many candidates there were."""
+    """One-to-one pairs, in the order of their first blob, and how many candidates there were.
+
+    Pairs that a partner across the beam confirms come first, then those of the smallest total residual, ties by the
+    rows.
+    """
+    return _one_to_one(spots, rings, limits)[:3]
+
+
+def _one_to_one(
+    spots: friedel_pairs.LabSpots, rings: Floats, limits: friedel_pairs.PairLimits
+) -> tuple[Indices, Floats, int, int]:
+    """As `best_pairs`, and how many quadruplets are among the pairs."""
     rows, residuals = friedel_pairs.find_candidates(spots, rings, limits)
-    order = np.lexsort((rows[:, 1], rows[:, 0], residuals[:, friedel_pairs.TOTAL]))
-    rows, residuals = rows[order], residuals[order]
+    members = find_quadruplets(spots, rows, rings, limits)
+    confirmed = np.zeros(len(rows), dtype=bool)
+    confirmed[members] = True
+    order = np.lexsort((rows[:, 1], rows[:, 0], residuals[:, friedel_pairs.TOTAL], ~confirmed))
     keep = np.zeros(len(rows), np.bool_)
-    friedel_pairs.take_best(rows, np.zeros(len(spots.omega), np.bool_), keep)
-    kept = np.flatnonzero(keep)
+    friedel_pairs.take_best(rows[order], np.zeros(len(spots.omega), np.bool_), keep)
+    kept = order[np.flatnonzero(keep)]
+    taken = np.zeros(len(rows), dtype=bool)
+    taken[kept] = True
     kept = kept[np.argsort(rows[kept, 0], kind="stable")]
-    return rows[kept], residuals[kept], len(rows)
+    return rows[kept], residuals[kept], len(rows), int(taken[members].all(axis=1).sum())
 
 
 def _tolerances(
@@ -151,4 +170,6 @@ def _table(
         pairable=pairable_fraction(blobs),
         blobs=len(blobs),
         across=across,
+        quadruplets=pairs.quadruplets,
+        null_quadruplets=pairs.null_quadruplets,
     )

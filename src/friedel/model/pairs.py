@@ -130,8 +130,9 @@ class PairTable(RowTable):
     `omega` is the angle of the equations (the stage's, with its sense applied), in [0, 360). `candidates` counts
     all pairs within the tolerances, before each blob was given to one. `blob_a` and `blob_b` are rows of kept
     blobs, as in `BlobTable`. `pairable` is the part of the scan whose partner angle was recorded, `blobs` the
-    number of blobs that were asked. `across` are the pairs across the beam, of blobs that have no partner half a
-    turn away.
+    number of blobs that were asked. `across` are the pairs across the
+    beam, of blobs that have no partner half a turn away. `quadruplets` counts pairs that are each other's partners
+    across the beam: all four spots of a plane; `null_quadruplets` those with scrambled omega.
     """
 
     columns: Mapping[str, AnyArray]
@@ -141,6 +142,8 @@ class PairTable(RowTable):
     pairable: float = 1.0
     blobs: int = 0
     across: AcrossTable = field(default_factory=no_across)
+    quadruplets: int = 0
+    null_quadruplets: float = 0.0
 
     def __post_init__(self) -> None:
         needed = {column.name for column in PAIR_COLUMNS}
@@ -184,6 +187,8 @@ class PairTable(RowTable):
             )
         share = f" ({200.0 * len(self) / self.blobs:.0f} % of {self.blobs} blobs)" if self.blobs else ""
         text = f"{len(self)} Friedel pairs{share}; {self.null_pairs:.0f} with scrambled omega"
+        if self.quadruplets:
+            text += f"; {self.quadruplets} quadruplets; {self.null_quadruplets:.0f} with scrambled omega"
         if self.pairable < 1.0:
             text += f"; only {100 * self.pairable:.0f} % of the scan can have partners"
         return text
