@@ -17,6 +17,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from friedel.calibrator import CalibrationRequest, choose_setup
 from friedel.index import IndexParams, index
 from friedel.io.import_parameters import import_parameters
 from friedel.match import MatchParams, match
@@ -29,9 +30,16 @@ from friedel.recipe.setup import SetupParams
 
 STEP_DEG, FRAMES, SIZE = 0.2, 828, (2048, 2048)
 LARGEST = 600
-BRIGHTEST = 20_000
-SAMPLE = SampleShape("cylinder", (2000.0, 2000.0, 2000.0))
-QUARTZ = Phase.from_lattice("quartz", [4.9132, 4.9132, 5.4049, 90, 90, 120], "P 32 2 1")
+BRIGHTEST = 40_000
+SAMPLE = SampleShape("cylinder", (440.0, 440.0, 440.0))
+"""A grain of sand; the pixels of this detector are 200 um."""
+QUARTZ = Phase.from_lattice(
+    "quartz",
+    [4.9132, 4.9132, 5.4049, 90, 90, 120],
+    "P 32 2 1",
+    atoms=[["Si", 0.4697, 0.0, 2 / 3], ["O", 0.4133, 0.2672, 0.7855]],
+)
+"""Cell of the parameters' file; atoms of alpha-quartz at room temperature."""
 MOST_NULL = 0.2
 """Pairs by chance, and with the other sense, over pairs: goals of this bench."""
 LEAST_GRAINS = 20
@@ -114,6 +122,9 @@ def main() -> int:
     found = {}
     for sign in (1, -1):
         setup = replace(given, axis=Axis(sign * given.axis.sign))
+        decision = choose_setup(blobs, CalibrationRequest(setup, (QUARTZ,)))
+        setup = decision.setup
+        print(*decision.lines, sep="\n")
         pairs = match(blobs, setup, [QUARTZ], MatchParams())
         grains = index(blobs, pairs, setup, [QUARTZ], IndexParams())
         found[sign] = setup, pairs, grains

@@ -13,8 +13,8 @@ from tests.browser.view import given_back
 from tests.eyes import lab, rgb_of
 
 MEASURE = (Path(__file__).parent / "geometry.js").read_text(encoding="utf-8")
-SIZES = {900: 720, 1150: 760, 1280: 720, 1750: 1000, 2560: 1440}
-"""Of windows, width and height in px; at 1150 and 1750 begin other layouts."""
+SIZES = {900: 720, 1280: 720, 2560: 1440}
+"""Of windows, width and height in px."""
 
 
 @pytest.fixture(scope="module")
