@@ -43,6 +43,8 @@ QUARTZ = Phase.from_lattice(
 MOST_NULL = 0.2
 """Pairs by chance, and with the other sense, over pairs: goals of this bench."""
 LEAST_GRAINS = 20
+ROUNDS = 2
+"""Of the geometry refined from grains: with it there are more pairs."""
 
 
 def blobs_of(peaks: dict[str, np.ndarray]) -> BlobTable:
@@ -78,6 +80,12 @@ def blobs_of(peaks: dict[str, np.ndarray]) -> BlobTable:
     empty = np.empty(0, np.int64)
     voxel = Voxels(np.zeros(n + 1, np.int64), empty, empty, empty, np.empty(0, np.float32))
     return BlobTable(columns, np.zeros(n, np.uint8), voxel, (FRAMES, *SIZE), 0.0, STEP_DEG)
+
+
+def search(blobs: BlobTable, setup: Setup) -> tuple[PairTable, GrainTable]:
+    """Pairs and grains with a set-up."""
+    pairs = match(blobs, setup, [QUARTZ], MatchParams())
+    return pairs, index(blobs, pairs, setup, [QUARTZ], IndexParams())
 
 
 def cell_stretch(blobs: BlobTable, grains: GrainTable, setup: Setup) -> float:
@@ -122,11 +130,13 @@ def main() -> int:
     found = {}
     for sign in (1, -1):
         setup = replace(given, axis=Axis(sign * given.axis.sign))
-        decision = choose_setup(blobs, CalibrationRequest(setup, (QUARTZ,)))
-        setup = decision.setup
-        print(*decision.lines, sep="\n")
-        pairs = match(blobs, setup, [QUARTZ], MatchParams())
-        grains = index(blobs, pairs, setup, [QUARTZ], IndexParams())
+        pairs, grains = search(blobs, setup)
+        request = CalibrationRequest(setup, (QUARTZ,), "on")
+        for _ in range(ROUNDS if len(grains) else 0):
+            decision = choose_setup(blobs, request, setup=setup, grains=grains)
+            setup = decision.setup
+            print(*decision.lines, sep="\n")
+            pairs, grains = search(blobs, setup)
         found[sign] = setup, pairs, grains
         print(f"sense {'+z' if setup.axis.sign > 0 else '-z'}: {pairs.message}; {len(grains)} grains")
     better = max(found, key=lambda sign: len(found[sign][2]))

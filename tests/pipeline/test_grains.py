@@ -257,7 +257,10 @@ def test_half_a_turn_goes_on_to_the_map(tmp_path, command):
     code, _, said = command("run", tmp_path / "scan.toml", "-o", tmp_path / "out", *arguments)
     assert code == 0
     assert "pairs across the beam" in said
-    found = friedel.evaluate(tmp_path / "out", tmp_path / "scan.truth.h5")["grains"]
+    numbers = friedel.evaluate(tmp_path / "out", tmp_path / "scan.truth.h5")
+    assert numbers["pairs"]["across"]["precision"] > 0.9
+    assert numbers["pairs"]["across"]["recall"] > 0.6
+    found = numbers["grains"]
     assert (found["false"], found["duplicate"]) == (0, 0)
     assert found["found"] >= 0.8 * found["truth"]
 

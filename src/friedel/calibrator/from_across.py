@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial import cKDTree
 
+from friedel.calibrator.clusters import COMMON_PX
 from friedel.calibrator.evidence import Change, Evidence
 from friedel.calibrator.geometry import STEPS, detector_parameters, moved
 from friedel.calibrator.params import CalibrateParams
@@ -179,7 +180,12 @@ class _Search:
                 return float(start[1]), np.inf
             step[1] -= float((weight * slope * off).sum()) / curvature
             error = float(np.sqrt(self._clustered(found, weight * slope * off))) / curvature
-        return float(step[1]), error
+        return float(step[1]), float(np.hypot(error, self._common_um(found)))
+
+    def _common_um(self, found: _Found) -> float:
+        """By how much (um) the distance errs when all spots lie a little farther from the beam."""
+        radius = np.tan(np.median(self.rings[found.across.rows[:, 2]])) * self.reference.distance_um
+        return float(COMMON_PX * self.reference.pixel_um * self.reference.distance_um / radius)
 
     def _misses(self, found: _Found, step: Floats, extra: float) -> Floats:
         """By how much rays miss each other (standard deviations) with a distance larger by `extra` (um)."""

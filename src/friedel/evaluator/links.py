@@ -16,6 +16,8 @@ SHOWS = 0.25
 """A blob shows every spot with which it shares this part of their union: a merged blob may show two."""
 HALF_TURN_TOLERANCE_DEG = 5.0
 """Centroids of true partners differ from half a turn by less, and the plane's other two spots by more."""
+ACROSS_DEG = 60.0
+"""Partners across the beam come within so much of each other; later ones are too near the axis to be paired."""
 
 
 def shown_spots(blobs: BlobTable, truth: BlobTable, shared: Overlaps | None = None) -> sparse.csr_array:
@@ -45,6 +47,25 @@ def true_pairs(truth: BlobTable) -> tuple[Indices, Indices]:
 
     Raises `InputError` for a truth without the columns `grain`, `h`, `k`, `l`.
     """
+    a, b = _opposite_planes(truth)
+    apart = np.abs((truth["omega"][a] - truth["omega"][b]) % 360.0 - 180.0)
+    return _nearest(a, b, apart, HALF_TURN_TOLERANCE_DEG)
+
+
+def true_pairs_across(truth: BlobTable) -> tuple[Indices, Indices]:
+    """As `true_pairs`, of spots on opposite sides of the beam: less than a sixth of a turn apart."""
+    a, b = _opposite_planes(truth)
+    apart = np.abs((truth["omega"][a] - truth["omega"][b] + 180.0) % 360.0 - 180.0)
+    return _nearest(a, b, apart, ACROSS_DEG)
+
+
+def _nearest(a: Indices, b: Indices, apart: Floats, most: float) -> tuple[Indices, Indices]:
+    best = np.flatnonzero((apart <= most) & _least(apart, a) & _least(apart, b))
+    return np.minimum(a[best], b[best]), np.maximum(a[best], b[best])
+
+
+def _opposite_planes(truth: BlobTable) -> tuple[Indices, Indices]:
+    """Rows of all spots from h and of those from -h of the same grain, each with each."""
     missing = [name for name in ("grain", "h", "k", "l") if name not in truth.extra]
     if missing:
         raise InputError("truth", rule="must say which planes of which grain make each spot", got=f"no {missing}")
@@ -57,10 +78,7 @@ def true_pairs(truth: BlobTable) -> tuple[Indices, Indices]:
     start = np.searchsorted(group[minus], group[plus], side="left")
     count = np.searchsorted(group[minus], group[plus], side="right") - start
     a = np.repeat(plus, count)
-    b = minus[np.repeat(start - (np.cumsum(count) - count), count) + np.arange(len(a))]
-    apart = np.abs((truth["omega"][a] - truth["omega"][b]) % 360.0 - 180.0)
-    best = np.flatnonzero((apart <= HALF_TURN_TOLERANCE_DEG) & _least(apart, a) & _least(apart, b))
-    return np.minimum(a[best], b[best]), np.maximum(a[best], b[best])
+    return a, minus[np.repeat(start - (np.cumsum(count) - count), count) + np.arange(len(a))]
 
 
 def kept_rows(rows: AnyArray, table: BlobTable) -> Indices:

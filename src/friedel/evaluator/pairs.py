@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from friedel.evaluator.links import kept_rows, shown_spots, true_pairs
+from friedel.evaluator.links import kept_rows, shown_spots, true_pairs, true_pairs_across
 from friedel.evaluator.overlap import Overlaps
 from friedel.model.arrays import Indices
 from friedel.model.blobs import BlobTable
@@ -28,15 +28,28 @@ def evaluate_pairs(
     """Compare pairs of `blobs` with the truth; the keys are those of "pairs" in `friedel evaluate --json`.
 
     `recall` is of findable pairs, `recall_of_all` of all true ones; `null_pairs` is what the result says chance
-    makes. `ring` numbers the family of planes of each true spot; without it all rings are in use. Nothing found
-    where nothing is to be found counts as 1. Raises `InputError` when pairs, blobs and truth are not of one scan.
+    makes. Where there are pairs across the beam, they are judged likewise under "across"; only blobs without a
+    partner half a turn away are paired so, which its recall does not know. `ring` numbers the family of planes of
+    each true spot; without it all rings are in use. Nothing found where nothing is to be found counts as 1. Raises
+    `InputError` when pairs, blobs and truth are not of one scan.
     """
     shows = shown_spots(blobs, truth, shared)
-    a, b = true_pairs(truth)
-    partners = _links(a, b, len(truth))
-    rows_a, rows_b = kept_rows(pairs["blob_a"], blobs), kept_rows(pairs["blob_b"], blobs)
-    paired = _links(rows_a, rows_b, len(blobs))
-    right = _holds(shows @ partners @ shows.T, rows_a, rows_b)
+    rows = kept_rows(pairs["blob_a"], blobs), kept_rows(pairs["blob_b"], blobs)
+    judged = _judged(rows, true_pairs(truth), shows, ring) | {"null_pairs": float(pairs.null_pairs)}
+    if not len(pairs.across):
+        return judged
+    rows = kept_rows(pairs.across["blob_a"], blobs), kept_rows(pairs.across["blob_b"], blobs)
+    across = _judged(rows, true_pairs_across(truth), shows, ring)
+    return {**judged, "across": {**across, "null_pairs": float(pairs.across.null_pairs)}}
+
+
+def _judged(
+    rows: tuple[Indices, Indices], true: tuple[Indices, Indices], shows: sparse.csr_array, ring: Indices | None
+) -> dict[str, Any]:
+    """How many pairs of blobs (rows) are true pairs of spots, and how many of these were found."""
+    (a, b), (first, second) = true, rows
+    partners, paired = _links(a, b, shows.shape[1]), _links(first, second, shows.shape[0])
+    right = _holds(shows @ partners @ shows.T, first, second)
     found = _holds(shows.T @ paired @ shows, a, b)
     seen = np.asarray(shows.sum(axis=0)).ravel() > 0
     findable = seen[a] & seen[b]
@@ -45,12 +58,11 @@ def evaluate_pairs(
     return {
         "truth": len(a),
         "findable": int(findable.sum()),
-        "result": len(pairs),
+        "result": len(first),
         "right": int(right.sum()),
-        "precision": _ratio(int(right.sum()), len(pairs), empty=len(a) == 0),
-        "recall": _ratio(int(found.sum()), int(findable.sum()), empty=len(pairs) == 0),
-        "recall_of_all": _ratio(int(found.sum()), len(a), empty=len(pairs) == 0),
-        "null_pairs": float(pairs.null_pairs),
+        "precision": _ratio(int(right.sum()), len(first), empty=len(a) == 0),
+        "recall": _ratio(int(found.sum()), int(findable.sum()), empty=len(first) == 0),
+        "recall_of_all": _ratio(int(found.sum()), len(a), empty=len(first) == 0),
     }
 
 

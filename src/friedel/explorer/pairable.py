@@ -97,7 +97,7 @@ class PairCounter:
         """Pairs among the kept blobs, half a turn apart and across the beam."""
         with warnings_heard():
             pairs = match(blobs, self.setup, self.phases, self.params, seed=self.seed)
-        return PairCount(len(pairs) + len(pairs.across), pairs.null_pairs + pairs.across.null_pairs, len(blobs))
+        return PairCount(pairs.pairs_of_both_kinds, pairs.null_pairs + pairs.across.null_pairs, len(blobs))
 
     def calibrated_by(self, blobs: BlobTable) -> "PairCounter":
         """With the geometry that the blobs' pairs ask for, where a run would take it."""

@@ -173,6 +173,15 @@ class PairTable(RowTable):
         return self.columns
 
     @property
+    def pairs_of_both_kinds(self) -> int:
+        """Pairs half a turn apart, and across the beam."""
+        return len(self) + len(self.across)
+
+    def of_both_kinds(self, name: str) -> AnyArray:
+        """A column that both tables have, of the pairs half a turn apart and then of those across the beam."""
+        return np.concatenate([self[name], self.across[name]])
+
+    @property
     def message(self) -> str:
         """One line: how many pairs, how many blobs have one, and how many chance would have given."""
         return "; ".join(
@@ -196,7 +205,7 @@ class PairTable(RowTable):
     @property
     def doubt(self) -> str:
         """What to think of many pairs by chance, where no grains say more; nothing otherwise."""
-        found, chance = len(self) + len(self.across), self.null_pairs + self.across.null_pairs
+        found, chance = self.pairs_of_both_kinds, self.null_pairs + self.across.null_pairs
         if not found or chance <= 0.5 * found:
             return ""
         return "pairs are hardly more than chance: if no grains come of them, check geometry, energy and lattice"

@@ -23,7 +23,9 @@ def grain_tiles(inputs: ReportInputs) -> list[Tile]:
     shown = [Tile(f"{len(grains):,}", "grains found", note)]
     if not len(grains):
         return shown
-    chance = f"chance reaches {100 * grains.null_limit.max():.0f} %" if len(grains.null_limit) else "median"
+    chance = (
+        f"chance reaches {100 * float(np.median(grains.null_limit)):.0f} %" if len(grains.null_limit) else "median"
+    )
     shown.append(Tile(f"{100 * np.median(grains.completeness):.0f} %", "completeness, median", chance))
     turn, place = np.nanmedian(grains.orientation_error_deg), np.nanmedian(grains.position_error_um)
     note = f"and the place to {place:.2g} µm, one sigma" + _off(found)
@@ -50,4 +52,4 @@ def _right(inputs: ReportInputs) -> str:
 
 
 def _pairs(inputs: ReportInputs) -> str:
-    return f"from {len(inputs.pairs):,} Friedel pairs" if inputs.pairs is not None else ""
+    return f"from {inputs.pairs.pairs_of_both_kinds:,} Friedel pairs" if inputs.pairs is not None else ""

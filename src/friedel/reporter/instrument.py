@@ -154,7 +154,8 @@ def _pairs_of(pairs: Any, phase: int) -> Any:
     """How many pairs each family of a phase has, by row; None where pairs were not looked for."""
     if pairs is None:
         return None
-    return np.bincount(pairs["family"][pairs["phase"] == phase].astype(np.int64), minlength=1)
+    families, phases = pairs.of_both_kinds("family"), pairs.of_both_kinds("phase")
+    return np.bincount(families[phases == phase].astype(np.int64), minlength=1)
 
 
 def _rings(phase: Phase, setup: Setup, shape: tuple[int, int], found: Any) -> list[tuple[float, tuple[str, ...]]]:

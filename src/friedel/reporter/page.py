@@ -122,7 +122,7 @@ def _sections(inputs: ReportInputs, frames_of_run: RunFrames | None) -> list[Sec
         Section(
             "match",
             "Match",
-            "Friedel pairs: two spots half a turn apart, from the same planes of the same grain.",
+            "Friedel pairs: two spots from both sides of the same planes of the same grain.",
             tuple(_match_panels(inputs)),
         ),
         Section(

@@ -8,15 +8,17 @@ from friedel.model.pairs import PairTable
 from friedel.model.traceability import grain_of_blob
 from friedel.reporter.inputs import ReportInputs
 from friedel.reporter.instrument import name_of
+from friedel.reporter.pairs_across import across_panel
 from friedel.reporter.panel import Panel, Table
 from friedel.reporter.svg_figure import BLUE, INK, SOFT, TEAL, WARM, SvgFigure
 
 
 def pair_panels(inputs: ReportInputs, pairs: PairTable) -> list[Panel]:
     """Two-theta with the lattice, numbers against the null, residuals against their tolerances."""
+    across = [across_panel(pairs.across, inputs.grains)] if len(pairs.across) else []
     if not len(pairs):
-        return [_numbers(pairs, None)]
-    return [_two_theta(inputs, pairs), _numbers(pairs, inputs.grains), *_residuals(pairs)]
+        return [*across, _numbers(pairs, inputs.grains if across else None)]
+    return [_two_theta(inputs, pairs), _numbers(pairs, inputs.grains), *_residuals(pairs), *across]
 
 
 def _lines(inputs: ReportInputs) -> list[tuple[float, str, int, int]]:
@@ -68,30 +70,16 @@ def _two_theta(inputs: ReportInputs, pairs: PairTable) -> Panel:
 
 def _numbers(pairs: PairTable, grains: GrainTable | None) -> Panel:
     """Judged by the grains, where there are some: chance matters little for pairs that crystals explain."""
-    tolerance, blobs = pairs.tolerances, max(pairs.blobs, 1)
-    used = len(np.unique(np.concatenate([pairs["blob_a"], pairs["blob_b"]])))
-    rows = [("pairs", f"{len(pairs):,}"), ("with omega scrambled", f"{pairs.null_pairs:,.0f}")]
-    if pairs.blobs:
-        rows.append(("blobs with a partner", f"{100 * used / blobs:.0f} %"))
-    if pairs.pairable < 1:
-        rows.append(("scan with partners", f"{100 * pairs.pairable:.0f} %"))
-    if pairs.candidates:
-        rows.append(("candidates", f"{pairs.candidates:,}"))
-    if tolerance.factor:
-        how = "the pairs" if tolerance.tuned else "the blobs"
-        rows += [
-            ("omega tolerance", f"{tolerance.omega_deg:.3g}°"),
-            ("2 theta tolerance", f"{tolerance.two_theta_deg:.3g}°"),
-            ("which are", f"{tolerance.factor:g} sigma"),
-            ("and come from", how),
-        ]
-    good = pairs.null_pairs < 0.1 * len(pairs)
+    a, b = pairs.of_both_kinds("blob_a"), pairs.of_both_kinds("blob_b")
+    rows = _counts(pairs, len(np.unique(np.concatenate([a, b]))))
+    found, chance = max(len(a), 1), pairs.null_pairs + pairs.across.null_pairs
+    good = chance < 0.1 * len(a)
     caption = "How many pairs the same search finds when the angles are scrambled. "
-    if grains is not None and len(grains):
-        owner = grain_of_blob(grains, pairs.blobs or int(max(pairs["blob_a"].max(), pairs["blob_b"].max())) + 1)
-        of_one = float(np.mean((owner[pairs["blob_a"]] >= 0) & (owner[pairs["blob_a"]] == owner[pairs["blob_b"]])))
+    if grains is not None and len(grains) and len(a):
+        owner = grain_of_blob(grains, pairs.blobs or int(max(a.max(), b.max())) + 1)
+        of_one = float(np.mean((owner[a] >= 0) & (owner[a] == owner[b])))
         rows.append(("both halves in one grain", f"{100 * of_one:.0f} %"))
-        good |= of_one > pairs.null_pairs / len(pairs) and of_one > 0.5
+        good |= of_one > chance / found and of_one > 0.5
         caption += (
             "The grains say which pairs are right: those with both halves in one grain, more than half of all."
         )
@@ -107,6 +95,33 @@ def _numbers(pairs: PairTable, grains: GrainTable | None) -> Panel:
         span=2,
         verdict="good" if good else "watch",
     )
+
+
+def _counts(pairs: PairTable, used: int) -> list[tuple[str, str]]:
+    """Pairs of either kind with their nulls, and the tolerances they were found with; `used` blobs have a
+    partner."""
+    rows = []
+    if pairs.pairable or not len(pairs.across):
+        rows += [("pairs", f"{len(pairs):,}"), ("with omega scrambled", f"{pairs.null_pairs:,.0f}")]
+    if pairs.quadruplets:
+        rows += [("quadruplets", f"{pairs.quadruplets:,}"), ("by chance", f"{pairs.null_quadruplets:,.0f}")]
+    if len(pairs.across):
+        rows += [("across the beam", f"{len(pairs.across):,}"), ("by chance", f"{pairs.across.null_pairs:,.0f}")]
+    if pairs.blobs:
+        rows.append(("blobs with a partner", f"{100 * used / pairs.blobs:.0f} %"))
+    if pairs.pairable < 1:
+        rows.append(("scan with partners", f"{100 * pairs.pairable:.0f} %"))
+    if pairs.candidates:
+        rows.append(("candidates", f"{pairs.candidates:,}"))
+    tolerance = pairs.tolerances if pairs.tolerances.factor else pairs.across.tolerances
+    if tolerance.factor:
+        rows += [
+            ("omega tolerance", f"{tolerance.omega_deg:.3g}°"),
+            ("2 theta tolerance", f"{tolerance.two_theta_deg:.3g}°"),
+            ("which are", f"{tolerance.factor:g} sigma"),
+            ("and come from", "the pairs" if tolerance.tuned else "the blobs"),
+        ]
+    return rows
 
 
 def _residuals(pairs: PairTable) -> list[Panel]:
