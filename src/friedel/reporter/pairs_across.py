@@ -43,6 +43,6 @@ def across_panel(across: AcrossTable, grains: GrainTable | None) -> Panel:
         "Pairs across the beam",
         "Spots of h and −h on both sides of the beam, a few degrees apart: their angle says eta (lines: one a "
         "ring), and their rays meet in the grain, seen here from above and from the side. Green: both spots of one "
-        "grain. Good: heaps of green points, one a grain. Bad: an even cloud (sense of rotation, energy, distance).",
+        "grain. Good: heaps of green points. Bad: an even cloud (sense of rotation, distance, energy).",
         sheet.picture,
     )
