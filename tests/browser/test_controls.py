@@ -76,6 +76,8 @@ def test_every_button_slider_and_choice_is_used_without_a_complaint(view, tab):
     view.settled()
     if tab in ("grains", "volume"):
         view.until("friedel.spots" if tab == "grains" else "friedel.solid?.labels")
+    if tab == "run":
+        view.until("document.querySelector('.estimate .verdict')")
     used = set()
     while left := _unused(panel, used):
         control = left[0]

@@ -105,7 +105,7 @@ def test_a_grain_beyond_the_border_of_the_sample_in_the_recipe_is_left_out_and_t
 @pytest.mark.parametrize(
     ("energy", "words"),
     [
-        (30.0, "no Friedel pairs, no grains: check energy"),
+        (30.0, "check energy, lattice, distance, centre and rotation"),
         (46.0, "check lattice, energy and distance"),
         (60.0, "check lattice, energy and distance"),
     ],
@@ -129,7 +129,7 @@ def test_no_pairs_at_all_end_in_an_empty_map(made, tmp_path, command):
     narrow = ("--set", "match.tune=false", "--set", "match.two_theta_tol_deg=0.000001")
     code, _, said = command("run", made, "-o", tmp_path / "out", *AS_GIVEN, *narrow)
     assert code == 0
-    assert "no Friedel pairs, no grains: check energy, lattice, centre and distance" in said
+    assert "no Friedel pairs, no grains: check energy, lattice, rotation sense, centre and distance" in said
     assert len(read_pairs(tmp_path / "out" / "pairs.h5")) == 0
     assert len(read_grains(tmp_path / "out" / "grains.h5")) == 0
     assert not read_volume(tmp_path / "out" / "volume.h5").grain_id.any()
