@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from scipy.stats import binom
 
 from friedel.index.assignment import RefinedGrains
-from friedel.index.candidates import Candidate, CandidateSearch
+from friedel.index.candidates import Candidate, CandidateSearch, Screen
 from friedel.index.mixtures import mixture_spots, worst_of_neighbours
 from friedel.index.observations import Observations
 from friedel.index.params import IndexParams
@@ -92,8 +92,8 @@ def measure_null(search: CandidateSearch, executor: Executor) -> Null:
         part = _completeness([c for c in scrambled if c.phase == phase], len(observations.blobs))
         other = _completeness([c for c in mirrored if c.phase == phase], len(observations.blobs))
         most = float(other.max(initial=0.0))
-        looks = np.array([blank.first_look(phase, U, place) for U, place in zip(orientations, places, strict=True)])
-        first = float(looks[:, 0].sum() / max(looks[:, 1].sum(), 1))
+        looks = [blank.first_look(phase, U, place) for U, place in zip(orientations, places, strict=True)]
+        first = sum(len(found) for found, _ in looks) / max(sum(expected for _, expected in looks), 1)
         levels.append(ChanceLevel(float(part.mean()), float(part.max(initial=most)), most, first))
     return Null(tuple(levels), search.params.chance / max(len(lines) * len(phases), 1))
 
@@ -117,8 +117,8 @@ def candidates_beyond_chance(
     seeds = np.random.default_rng(ORDER_SEED).permutation(len(lines)).astype(np.int64)
     accepted: list[Candidate] = []
     tried = 0
-    by_chance = [level.first_look for level in null.levels]
-    for batch in search.in_batches(seeds, unused, by_chance, executor):
+    screen = Screen(tuple(level.first_look for level in null.levels), taken)
+    for batch in search.in_batches(seeds, unused, screen, executor):
         tried += len(batch)
         for candidate in sorted(batch, key=lambda c: -c.counts(taken)[1]):
             expected, found, _ = candidate.counts(taken)
