@@ -210,6 +210,11 @@ TWINS = (
         "index.blob_lookup.blob_choices index.blob_lookup.make_blob_lookup",
     ),
     Twin(
+        "tests.oracles_fit.nearest_blob_each",
+        "unit/test_fit_grain.py::test_one_blob_is_only_the_nearest_spots",
+        "index.blob_lookup.nearest_blob_each",
+    ),
+    Twin(
         "tests.oracles_fit.residuals",
         "unit/test_fit_grain.py::test_residuals_equal_predicted_minus_seen",
         "index.fit_grain.spot_residual",

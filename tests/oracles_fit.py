@@ -63,3 +63,14 @@ def nearest_blobs(spots, place, extra_error, error, limit):
         order = order[squares[order] <= limit**2]
         out.append((order, squares[order]))
     return out
+
+
+def nearest_blob_each(spots, place, extra_error, error, limit):
+    """The nearest blob of each spot, -1 without one; of the spots that share it only the nearest one has it."""
+    near = nearest_blobs(spots, place, extra_error, error, limit)
+    first = np.array([order[0] if len(order) else -1 for order, _ in near])
+    square = np.array([squares[0] if len(order) else np.inf for order, squares in near])
+    return np.array([
+        blob if blob >= 0 and s == min(np.flatnonzero(first == blob), key=lambda t: square[t]) else -1
+        for s, blob in enumerate(first)
+    ])  # fmt: skip

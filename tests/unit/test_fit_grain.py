@@ -123,6 +123,22 @@ def test_choices_of_blobs_equal_those_of_looking_at_all_blobs():
         np.testing.assert_allclose(squares[s, :count], near[:count], rtol=1e-9)
 
 
+def test_one_blob_is_only_the_nearest_spots():
+    rng = np.random.default_rng(6)
+    place = np.column_stack([rng.uniform(0, 2 * np.pi, 60), *rng.uniform(0, 40, (2, 60))])
+    extra_error = np.zeros((60, 3))
+    spots = np.column_stack([rng.uniform(0, 2 * np.pi, 90), *rng.uniform(0, 40, (2, 90)), rng.uniform(0.1, 1, 90)])
+    lookup, error = blob_lookup.make_blob_lookup(place, extra_error, 40, 40), np.array([0.3, 3.0, 3.0])
+    state = np.where(np.arange(90) % 9 == 0, blob_lookup.ABSENT, blob_lookup.EXPECTED)
+    blob, square = np.full(90, 7), np.zeros(90)
+    blob_lookup.nearest_blob_each(spots, state, tuple(lookup), error, 3.0, blob, square)
+    there = state != blob_lookup.ABSENT
+    assert (blob[~there] == -1).all()
+    expected = oracles.nearest_blob_each(spots[there], place, extra_error, error, 3.0)
+    assert blob[there].tolist() == expected.tolist()
+    assert 10 < np.count_nonzero(expected >= 0) < np.count_nonzero(there)
+
+
 def test_what_is_expected_free_and_found_is_counted():
     rng = np.random.default_rng(0)
     kinds = [blob_lookup.EXPECTED, blob_lookup.POSSIBLE, blob_lookup.ABSENT]

@@ -6,9 +6,10 @@ the part of its predicted spots that are there goes back to GRAINDEX (Lauridsen 
 744).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import bdtrc
@@ -33,7 +34,7 @@ DOUBTFUL, LEAST_FOUND = 0.6, 6
 """Below this completeness, and with so many spots, the pseudo-twins of a candidate are tried."""
 TWIN_REACH = 0.3
 """Part of the widest reach in which a pseudo-twin's spots must be more than the candidate's to be fitted."""
-UNLIKELY = 0.05
+UNLIKELY = 0.01
 """A seed is fitted if chance finds as many of its spots more rarely than this."""
 FAR = 0.995
 """The sample reaches as far as this part of the lines' points nearest to the axis."""
@@ -66,6 +67,14 @@ class Candidate:
         return int(out[0]), int(out[1]), int(out[2])
 
 
+class Screen(NamedTuple):
+    """What is not fitted: `by_chance` is the part of its spots that a crystal of each phase finds by chance at a
+    first look; `taken` (blobs) marks those that others have."""
+
+    by_chance: tuple[float, ...]
+    taken: Mask
+
+
 class CandidateSearch:
     """Pairs among some observations, sorted so that candidates are found fast."""
 
@@ -88,12 +97,12 @@ class CandidateSearch:
         return float(max(np.radians(WIDEST_DEG) / reach[0], WIDEST_PX / reach[1], 2.0))
 
     def from_seeds(
-        self, seeds: Indices, unused: Mask, least: int, by_chance: Sequence[float] = ()
+        self, seeds: Indices, unused: Mask, least: int, screen: "Screen | None" = None
     ) -> list[Candidate]:
         """Candidates of each phase on the lines of some seeds (rows), among pairs that are not used yet.
 
-        At least `least` pairs must agree on each. With `by_chance`, what part of its spots a crystal of each phase
-        finds by chance at a first look, those are left out at once that find no more.
+        At least `least` pairs must agree on each. With a `screen` those are left out at once that find no more
+        spots at a first look than chance.
         """
         found = []
         for phase, reflections in enumerate(self.observations.reflections):
@@ -119,7 +128,7 @@ class CandidateSearch:
                 positions,
             )
             for i in np.flatnonzero(support >= least):
-                if by_chance and not self._promising(phase, Us[i], positions[i], int(support[i]), by_chance[phase]):
+                if screen is not None and not self._promising(phase, Us[i], positions[i], int(support[i]), screen):
                     continue
                 candidate = self.fitted(phase, Us[i], positions[i])
                 better = self.best_pseudo_twin(candidate)
@@ -127,8 +136,8 @@ class CandidateSearch:
                 found += [candidate] if better is candidate else [better, candidate]
         return found
 
-    def first_look(self, phase: int, U: Floats, position: Floats, part: float = 1.0) -> tuple[int, int]:
-        """Expected spots of a crystal that have a blob within a part of the widest reach, and the expected ones."""
+    def first_look(self, phase: int, U: Floats, position: Floats, part: float = 1.0) -> tuple[Indices, int]:
+        """Blobs of the expected spots of a crystal within a part of the widest reach, and how many are expected."""
         observations, reflections = self.observations, self.observations.reflections[phase]
         n = 2 * len(reflections.hkl)
         blob, square, state = np.full(n, -1, dtype=np.int64), np.zeros(n), np.zeros(n, dtype=np.int64)
@@ -139,15 +148,17 @@ class CandidateSearch:
         state[~expected] = ABSENT
         reach = max(part * self.widest, 1.0) * observations.search_error
         nearest_blob_each(place, state, lookup, reach, self.params.tolerance, blob, square)
-        return int(np.count_nonzero(expected & (blob >= 0))), int(np.count_nonzero(expected))
+        return blob[blob >= 0], int(np.count_nonzero(expected))
 
-    def _promising(self, phase: int, U: Floats, position: Floats, support: int, by_chance: float) -> bool:
-        """Whether a first look finds more than the pairs that suggest the crystal, and chance."""
-        found, expected = self.first_look(phase, U, position)
-        if found > DOUBTFUL * expected:
+    def _promising(self, phase: int, U: Floats, position: Floats, support: int, screen: "Screen") -> bool:
+        """Whether a first look finds more free blobs than the pairs that suggest the crystal have, and chance."""
+        blobs, expected = self.first_look(phase, U, position)
+        taken = int(np.count_nonzero(screen.taken[blobs]))
+        found, expected = len(blobs) - taken, expected - taken
+        if found > DOUBTFUL * expected and found > taken:
             return True
         own = 2 * support
-        return bool(bdtrc(found - own - 1, max(expected - own, 1), min(by_chance, 1.0)) < UNLIKELY)
+        return bool(bdtrc(found - own - 1, max(expected - own, 1), screen.by_chance[phase]) < UNLIKELY)
 
     def fitted(self, phase: int, U: Floats, position: Floats, wider: float = 1.0) -> Candidate:
         """A crystal fitted to the spots it predicts; at first they are looked for `wider` than from a seed."""
@@ -183,9 +194,9 @@ class CandidateSearch:
             return candidate
         best, most = candidate, found
         phase, position = candidate.phase, candidate.position
-        seen = self.first_look(phase, candidate.U, position, TWIN_REACH)[0]
+        seen = len(self.first_look(phase, candidate.U, position, TWIN_REACH)[0])
         for U in pseudo_twins(self.observations, candidate, self.tolerances):
-            if self.first_look(phase, U, position, TWIN_REACH)[0] <= seen:
+            if len(self.first_look(phase, U, position, TWIN_REACH)[0]) <= seen:
                 continue
             other = self.fitted(phase, U, position)
             count = other.counts(none_taken)[1]
@@ -197,11 +208,12 @@ class CandidateSearch:
         self,
         seeds: Indices,
         unused: Mask,
-        by_chance: Sequence[float],
+        screen: "Screen",
         executor: Executor,
         watcher: Watcher | None = None,
     ) -> Iterator[list[Candidate]]:
-        """Candidates of 64 seeds at a time; whoever takes them marks in `unused` the pairs that are used up."""
+        """Candidates of 64 seeds at a time; whoever takes them marks in `unused` the pairs that are used up, and in
+        `screen` the blobs."""
         tried = 0
         with counted(watcher, "grains", len(seeds), "pairs") as one_more:
             while tried < len(seeds):
@@ -212,14 +224,15 @@ class CandidateSearch:
                     tried += 1
                     one_more()
                 some, least = np.array(batch, dtype=np.int64), self.params.min_pairs
-                yield self.in_chunks(some, unused.copy(), least, executor, by_chance)
+                now = screen._replace(taken=screen.taken.copy())
+                yield self.in_chunks(some, unused.copy(), least, executor, now)
 
     def in_chunks(
-        self, seeds: Indices, unused: Mask, least: int, executor: Executor, by_chance: Sequence[float] = ()
+        self, seeds: Indices, unused: Mask, least: int, executor: Executor, screen: "Screen | None" = None
     ) -> list[Candidate]:
         """Candidates of some seeds, eight seeds a thread at a time."""
         chunks = [seeds[i : i + CHUNK] for i in range(0, len(seeds), CHUNK)]
-        parts = executor.map(lambda chunk: self.from_seeds(chunk, unused, least, by_chance), chunks)
+        parts = executor.map(lambda chunk: self.from_seeds(chunk, unused, least, screen), chunks)
         return [candidate for part in parts for candidate in part]
 
 

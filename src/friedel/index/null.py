@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from scipy.stats import binom
 
 from friedel.index.assignment import RefinedGrains
-from friedel.index.candidates import Candidate, CandidateSearch
+from friedel.index.candidates import Candidate, CandidateSearch, Screen
 from friedel.index.mixtures import mixture_spots, worst_of_neighbours
 from friedel.index.observations import Observations
 from friedel.index.refinement import Rounds, assign_and_refine
@@ -90,8 +90,8 @@ def measure_null(search: CandidateSearch, executor: Executor, watcher: Watcher |
     for phase in phases:
         part, other = (_completeness(found, phase, len(observations.blobs)) for found in (scrambled, mirrored))
         most = float(other.max(initial=0.0))
-        looks = np.array([blank.first_look(phase, U, place) for U, place in zip(orientations, places, strict=True)])
-        first = float(looks[:, 0].sum() / max(looks[:, 1].sum(), 1))
+        looks = [blank.first_look(phase, U, place) for U, place in zip(orientations, places, strict=True)]
+        first = sum(len(blobs) for blobs, _ in looks) / max(sum(expected for _, expected in looks), 1)
         levels.append(ChanceLevel(float(part.mean()), float(part.max(initial=most)), most, first))
     return Null(tuple(levels), search.params.chance / max(len(lines) * len(phases), 1))
 
@@ -147,8 +147,8 @@ def candidates_beyond_chance(
     seeds = np.random.default_rng(ORDER_SEED).permutation(len(lines)).astype(np.int64)
     accepted: list[Candidate] = []
     tried = 0
-    by_chance = [level.first_look for level in null.levels]
-    for batch in search.in_batches(seeds, unused, by_chance, executor, watcher):
+    screen = Screen(tuple(level.first_look for level in null.levels), taken)
+    for batch in search.in_batches(seeds, unused, screen, executor, watcher):
         tried += len(batch)
         for candidate in sorted(batch, key=lambda c: -c.counts(taken)[1]):
             if accept_beyond_chance(search, null, candidate, accepted, taken):

@@ -138,7 +138,7 @@ def _planes(search: CandidateSearch, seed: int, phase: int, half: Floats, wider:
     reach = search.params.tolerance * search.widest * float(observations.search_error[1:].max())
     spacing = wider * reach * observations.pixel_um
     box = observations.setup.sample.kind == "box"
-    usable = np.flatnonzero(reflections.unique & reflections.in_use)
+    usable = reflections.seeding[reflections.unique[reflections.seeding]]
     rows, places, gs = [], [], []
     for two_theta in np.unique(reflections.two_theta[usable]):
         points, g = np.empty((MOST_PLACES, 3)), np.empty((MOST_PLACES, 3))

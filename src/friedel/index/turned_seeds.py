@@ -85,7 +85,8 @@ def _of_seed(search: CandidateSearch, seed: int, least: float) -> list[Candidate
     lines, found = search.lines, []
     for phase, reflections in enumerate(search.observations.reflections):
         first, stop = search.possible[phase][seed]
-        rows = first + np.flatnonzero(reflections.unique[first:stop])
+        rows = reflections.seeding[first:stop]
+        rows = rows[reflections.unique[rows]]
         if not len(rows):
             continue
         places, g = np.tile(lines.point[seed], (len(rows), 1)), np.tile(lines.g[seed], (len(rows), 1))
