@@ -12,7 +12,7 @@ from typing import NamedTuple
 from friedel.model.blobs import COLUMNS, FLAG_MEANINGS, TRUTH_COLUMNS, Column, Reason
 from friedel.model.description import BOUNDARY_COLUMNS, GRAIN_COLUMNS
 from friedel.model.grains import Status
-from friedel.model.pairs import PAIR_COLUMNS, RESIDUAL_COLUMNS
+from friedel.model.pairs import ACROSS_COLUMNS, PAIR_COLUMNS, RESIDUAL_COLUMNS
 
 
 class Dataset(NamedTuple):
@@ -77,6 +77,7 @@ def _blobs() -> list[Dataset]:
 
 def _grains() -> list[Dataset]:
     each, entry, maybe = "grains", "entries", "empty where indexing did not tell"
+    alike = "empty unless the lattice is more symmetric than the crystal"
     return [
         Dataset("grains/grain_id", "i8", each, "", "number of the grain, as in the map"),
         Dataset("grains/phase", "i8", each, "", "row of the phases (attribute `phases`)"),
@@ -91,6 +92,10 @@ def _grains() -> list[Dataset]:
         Dataset("grains/position_error_um", "f8", each, "um", "standard deviation of the position"),
         Dataset("grains/volume_um3", "f8", each, "um^3", "volume in the map; before, by its spots' light"),
         Dataset("grains/strain", "f8", f"{each}, 6", "", "xx yy zz yz xz xy, sample frame", "empty if off"),
+        Dataset("grains/alternative_log_odds", "f8", each, "", "ln odds of how it stands in its lattice", alike),
+        Dataset("grains/ambiguous", "?", each, "", "whether intensities do not tell how it stands", alike),
+        Dataset("grains/twin_fraction", "f8", each, "", "part that stands the other way", alike),
+        Dataset("grains/twin_fraction_error", "f8", each, "", "standard deviation of that", alike),
         Dataset("grains/blob_pointer", "i8", f"{each}+1", "", "pointer into `blobs`, `shared`, `hkl`, `residuals`"),
         Dataset("grains/blobs", "i8", entry, "", "spot3d_id of a blob of the grain"),
         Dataset("grains/shared", "?", entry, "", "whether another grain has this blob too"),
@@ -200,14 +205,23 @@ FILES: Mapping[str, File] = {
         },
     ),
     "pairs.h5": File(
-        "One row a pair.",
-        (*_columns("pairs", PAIR_COLUMNS, "pairs"), *_columns("pairs", RESIDUAL_COLUMNS, "pairs")),
+        "One row a pair: those half a turn apart, and those across the beam.",
+        (
+            *_columns("pairs", PAIR_COLUMNS, "pairs"),
+            *_columns("pairs", RESIDUAL_COLUMNS, "pairs"),
+            *_columns("across", ACROSS_COLUMNS, "pairs across"),
+        ),
         {
             "pairs@blobs": "blobs that were asked",
             "pairs@candidates": "pairs within the tolerances, before each blob was given to one",
             "pairs@null_pairs": "pairs that are found when ω is scrambled (mean)",
+            "pairs@quadruplets": "pairs that are partners of each other across the beam: all four spots of a plane",
+            "pairs@null_quadruplets": "the same when ω is scrambled (mean)",
             "pairs@pairable": "part of the scan whose partner half a turn away was recorded",
             "pairs@tolerances": "of a typical pair, as JSON: `omega_deg`, `two_theta_deg`, `factor`, `tuned`",
+            "across@candidates": "as of `pairs`",
+            "across@null_pairs": "as of `pairs`",
+            "across@tolerances": "as of `pairs`",
             "@setup": SETUP,
         },
     ),

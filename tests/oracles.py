@@ -180,6 +180,31 @@ TWINS = (
         "match.friedel_pairs.friedel_lines",
     ),
     Twin(
+        "tests.oracles_match.eta_pair_by_search",
+        "unit/test_match_across.py::test_residual_and_eta_are_those_of_a_search_over_all_eta",
+        "match.eta_pairs.find_eta_candidates match.eta_pairs.solve_eta",
+    ),
+    Twin(
+        "",
+        "unit/test_match_across.py::test_where_the_rays_meet_is_where_the_grain_is",
+        "match.eta_pairs.crossings",
+    ),
+    Twin(
+        "",
+        "unit/test_quadruplets.py::test_partners_are_those_of_a_search_over_all_pairs",
+        "match.quadruplets.partner_pairs",
+    ),
+    Twin(
+        "tests.oracles_fit.nearest_blobs",
+        "unit/test_index_turned_seeds.py::test_the_best_turn_is_that_of_looking_at_every_turn",
+        "index.turned_seeds.best_turns",
+    ),
+    Twin(
+        "",
+        "unit/test_index_turned_seeds.py::test_places_of_a_spot_are_on_its_cone_and_in_the_sample",
+        "index.turned_seeds.places_of_spot",
+    ),
+    Twin(
         "",
         "unit/test_match_kernels.py::test_best_first_and_every_spot_once",
         "match.friedel_pairs.take_best",

@@ -7,10 +7,13 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from friedel.index import IndexParams, index
-from friedel.kernels.index.turned_seeds import about, onto, places_of_spot
+from friedel.kernels.index import blob_lookup
+from friedel.kernels.index.turned_seeds import about, best_turns, onto, places_of_spot
 from friedel.match import MatchParams, match
 from friedel.model.setup import Axis
+from tests.oracles_fit import nearest_blobs
 from tests.oracles_match import is_true, spot_table
+from tests.unit.test_fit_grain import HKL, PLANE, WAVELENGTH, WINDOW, case, predicted
 from tests.unit.test_match import AL, SETUP, TI
 
 
@@ -25,6 +28,35 @@ def test_a_vector_is_taken_along_another_and_turned_about_it(seed):
         assert np.allclose(R @ R.T, np.eye(3))
         assert np.linalg.det(R) == pytest.approx(1)
     assert np.allclose(about(a, np.cos(0.7), np.sin(0.7)), Rotation.from_rotvec(0.7 * a).as_matrix())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_best_turn_is_that_of_looking_at_every_turn(seed):
+    U, position, _, seen, _ = case(seed)
+    rng = np.random.default_rng(seed)
+    extra = np.zeros_like(seen)
+    seen[:, 0] %= 2 * np.pi
+    lookup, error = blob_lookup.make_blob_lookup(seen, extra, 512, 512), np.array([np.radians(0.3), 2.0, 2.0])
+    plane, count = HKL[rng.integers(len(HKL))], 120
+    normal = AL.B @ plane / np.linalg.norm(AL.B @ plane)
+    g = U @ normal
+    scores, Us, places = np.zeros(2), np.zeros((2, 3, 3)), np.zeros((2, 3))
+    best_turns(
+        np.stack([position, position + 90.0]), np.stack([g, g]), np.stack([normal, normal]),
+        np.array([[count, 2 * np.pi]] * 2), AL.B, HKL, WAVELENGTH, PLANE, WINDOW, tuple(lookup), error, 3.0,
+        scores, Us, places,
+    )  # fmt: skip
+    slow = []
+    for angle in 2 * np.pi * np.arange(count) / count:
+        turned = Rotation.from_rotvec(angle * g).as_matrix() @ onto(normal, g)
+        spots, state = predicted(turned, position)
+        wanted = state == blob_lookup.EXPECTED
+        near = nearest_blobs(spots[wanted], seen, extra, error, 3.0)
+        slow.append(sum(len(order) > 0 for order, _ in near) / max(wanted.sum(), 6))
+    assert scores[0] == pytest.approx(max(slow))
+    assert scores[1] < scores[0]
+    np.testing.assert_allclose(places[0], position)
+    assert AL.misorientation_deg(Us[:1], U)[0] < 2.0
 
 
 def only_pairs(pairs, rows):
