@@ -63,13 +63,14 @@ MOST_TURNED = 0.02
 
 
 class Case(NamedTuple):
-    """A scan: seed, settings of the simulation, the least share of the grains found, and whether the goals of the
-    default scan hold for it."""
+    """A scan: seed, settings of the simulation, the least share of the grains found, whether the goals of the
+    default scan hold for it, and settings of the run."""
 
     seed: int
     settings: tuple[str, ...] = ()
     least: float = 0.98
     full: bool = False
+    run: tuple[str, ...] = ()
 
 
 CASES: Mapping[str, Case] = {
@@ -81,6 +82,17 @@ CASES: Mapping[str, Case] = {
     "two-phases": Case(5, (f"phase=[{ALUMINIUM}, {TITANIUM}]",)),
     "twins": Case(5, ("sample.twin_fraction=0.2",)),
     "harsh": Case(5, HARSH, 0.9),
+    "half-turn": Case(5, (*SMALL, "turn_deg=180"), 1.0),
+    "half-turn-other-sense": Case(5, (*SMALL, "turn_deg=180"), 1.0, run=("setup.rotation=-z",)),
+    "half-turn-off": Case(
+        5,
+        (*SMALL, "turn_deg=180"),
+        1.0,
+        run=("setup.detector={distance_um=3155.88, pixel_um=3.5, centre_px=[195.5, 191.5]}",),
+    ),
+    "120-degrees": Case(5, (*SMALL, "turn_deg=120"), 0.95),
+    "quarter-turn": Case(5, (*SMALL, "turn_deg=90"), 0.85),
+    "gap-of-40-degrees": Case(5, SMALL, 1.0, run=('scan.skip=["600-759"]',)),
     **{name: Case(5, (*SMALL, f"phase=[{' '.join(text.split())}]")) for name, text in CRYSTALS.items()},
 }
 NULLS = ("mirrored", "scrambled", "shuffled")
@@ -100,7 +112,8 @@ def judged(folder: Path, case: Case) -> dict[str, Any]:
     """Simulate, run, evaluate: the figures of one scan, and whether its goals are met."""
     options = [part for setting in case.settings for part in ("--set", setting)]
     friedel("simulate", folder / "s.h5", "--seed", str(case.seed), *options)
-    friedel("run", folder / "s.toml", "-o", folder / "out")
+    changes = [part for setting in case.run for part in ("--set", setting)]
+    friedel("run", folder / "s.toml", "-o", folder / "out", *changes)
     friedel("evaluate", folder / "out", folder / "s.truth.h5", "--json", folder / "m.json")
     scores = json.loads((folder / "m.json").read_text())
     grains, volume = scores["grains"], scores["volume"]

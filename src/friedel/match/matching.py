@@ -13,7 +13,7 @@ import numpy as np
 
 from friedel.kernels.match import friedel_pairs
 from friedel.match.across import MOST_BLOBS, across_table, brightest, pairs_across
-from friedel.match.measured_spots import MeasuredSpots, measured_spots, pairable_fraction
+from friedel.match.measured_spots import MeasuredSpots, measured_spots, pairable_fraction, partner_recorded
 from friedel.match.params import MatchParams
 from friedel.match.quadruplets import find_quadruplets
 from friedel.match.tolerances import UNTUNED, deviations, scrambled, tolerance_scale
@@ -24,6 +24,9 @@ from friedel.model.families import phase_rings
 from friedel.model.pairs import AcrossTable, PairTable, PairTolerances, no_across
 from friedel.model.setup import Setup
 from friedel.model.stream import Watcher, counted
+
+MOSTLY = 0.5
+"""Where so many angles have their half turn recorded, only blobs whose partner lies in a gap look across."""
 
 
 def match(
@@ -45,9 +48,12 @@ def match(
     measured = measured_spots(blobs, setup, rings, params)
     half_turn = _half_a_turn_apart(blobs, measured, params, seed, watcher)
     across = no_across()
-    if params.across == "on" or (params.across == "auto" and pairable_fraction(blobs) < 1.0):
+    pairable = pairable_fraction(blobs)
+    if params.across == "on" or (params.across == "auto" and pairable < 1.0):
         lonely = brightest(blobs["sum_intensity"], MOST_BLOBS)
         lonely[half_turn.rows[:, :2]] = False
+        if params.across == "auto" and pairable >= MOSTLY:
+            lonely &= ~partner_recorded(blobs)
         found = pairs_across(measured, half_turn.scale, params, np.random.default_rng([seed, 303]), lonely, watcher)
         across = across_table(found, (rings, phase, family), params.factor)
     return _table(blobs, setup, half_turn, (phase, family), across)

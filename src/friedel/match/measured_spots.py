@@ -113,12 +113,28 @@ def pairable_fraction(blobs: BlobTable) -> float:
     half of one. Gaps count as not recorded."""
     if blobs.at_most_half_a_turn:
         return 0.0
-    frames, step = blobs.shape[0], abs(blobs.omega_step_deg)
-    recorded = np.ones(frames, dtype=bool)
+    recorded, partner = _recorded(blobs), _recorded_half_a_turn_away(blobs)
+    return float(np.mean(partner[recorded])) if recorded.any() else 0.0
+
+
+def partner_recorded(blobs: BlobTable) -> Mask:
+    """Of each blob (n), whether the angle half a turn away was recorded."""
+    if blobs.at_most_half_a_turn:
+        return np.zeros(len(blobs), dtype=bool)
+    there = _recorded_half_a_turn_away(blobs)
+    return np.asarray(there[np.mod(np.rint(blobs["frame"]).astype(np.int64), len(there))])
+
+
+def _recorded(blobs: BlobTable) -> Mask:
+    recorded = np.ones(blobs.shape[0], dtype=bool)
     for start, stop in blobs.gaps:
         recorded[start:stop] = False
-    angle = (np.flatnonzero(recorded) + 0.5) * step
-    partner = np.minimum(np.mod(angle + HALF_TURN_DEG, 2 * HALF_TURN_DEG) / step, 2.0 * frames).astype(np.int64)
-    # more than a turn: the angle is recorded in its first turn
-    there = (partner < frames) & recorded[np.minimum(partner, frames - 1)]
-    return float(np.mean(there)) if len(angle) else 0.0
+    return recorded
+
+
+def _recorded_half_a_turn_away(blobs: BlobTable) -> Mask:
+    """Of each frame; in a scan of more than a turn the angle is looked for in its first turn."""
+    recorded, frames, step = _recorded(blobs), blobs.shape[0], abs(blobs.omega_step_deg)
+    angle = (np.arange(frames) + 0.5) * step
+    partner = (np.mod(angle + HALF_TURN_DEG, 2 * HALF_TURN_DEG) / step).astype(np.int64)
+    return np.asarray((partner < frames) & recorded[np.minimum(partner, frames - 1)])

@@ -131,7 +131,7 @@ def candidates_into(
             for b in range(first + np.searchsorted(z[first:last], low_z), last):
                 if z[b] > high_z:
                     break
-                if y[b] < low_y or y[b] > high_y or b == a or not (wanted[a] or wanted[b]):
+                if not (wanted[a] or wanted[b]) or y[b] < low_y or y[b] > high_y or b == a:
                     continue
                 if abs(features[a, 0] - features[b, 0]) > limits[4]:
                     continue
