@@ -3,7 +3,7 @@
 import numpy as np
 
 from friedel.kernels.match import friedel_pairs
-from friedel.match import MatchParams, best_pairs, match, measured_spots, scrambled, tolerance_scale
+from friedel.match import MatchParams, match, measured_spots, scrambled, tolerance_scale
 from friedel.match.quadruplets import find_quadruplets
 from friedel.model.families import phase_rings
 from tests.oracles_match import is_true, spot_table
@@ -74,9 +74,9 @@ def test_confirmed_pairs_win_in_a_crowd():
     def right(pairs):
         return int(is_true(blobs, {"blob_a": pairs[:, 0], "blob_b": pairs[:, 1]}).sum())
 
-    alone, together = rows[order][keep], best_pairs(spots, rings, limits)[0]
+    table = match(blobs, SETUP, [AL], MatchParams())
+    alone, together = rows[order][keep], np.column_stack([table["blob_a"], table["blob_b"]])
     assert right(together) > right(alone)
     assert right(together) / len(together) > right(alone) / len(alone)
-    pairs = match(blobs, SETUP, [AL], MatchParams())
-    assert pairs.quadruplets > 20 * (pairs.null_quadruplets + 1)
-    assert f"{pairs.quadruplets} quadruplets" in pairs.message
+    assert table.quadruplets > 20 * (table.null_quadruplets + 1)
+    assert f"{table.quadruplets} quadruplets" in table.message

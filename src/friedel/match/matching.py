@@ -85,11 +85,11 @@ def _half_a_turn_apart(
         one_more()
         limits = measured.limits._replace(factor=params.factor if params.tune else np.inf)
         spots = measured.scaled(scale)
-        rows, residuals, candidates, quadruplets = _one_to_one(spots, rings, limits)
+        rows, residuals, candidates, quadruplets = _one_to_one(spots, rings, limits, confirm=tuned)
         one_more()
         null: list[tuple[float, float]] = []
         for _ in range(params.null_repeats if len(rows) else 0):
-            by_chance = _one_to_one(scrambled(spots, rng), rings, limits)
+            by_chance = _one_to_one(scrambled(spots, rng), rings, limits, confirm=tuned)
             null.append((len(by_chance[0]), by_chance[3]))
             one_more()
     tolerances = _tolerances(spots, rows, residuals, limits, tuned)
@@ -101,20 +101,20 @@ def _half_a_turn_apart(
 def best_pairs(
     spots: friedel_pairs.LabSpots, rings: Floats, limits: friedel_pairs.PairLimits
 ) -> tuple[Indices, Floats, int]:
-    """One-to-one pairs, in the order of their first blob, and how many candidates there were.
-
-    Pairs that a partner across the beam confirms come first, then those of the smallest total residual, ties by the
-    rows.
-    """
-    return _one_to_one(spots, rings, limits)[:3]
+    """One-to-one pairs, the smallest total residual first, ties by the rows; in the order of their first blob. And
+    how many candidates there were."""
+    return _one_to_one(spots, rings, limits, confirm=False)[:3]
 
 
 def _one_to_one(
-    spots: friedel_pairs.LabSpots, rings: Floats, limits: friedel_pairs.PairLimits
+    spots: friedel_pairs.LabSpots, rings: Floats, limits: friedel_pairs.PairLimits, *, confirm: bool
 ) -> tuple[Indices, Floats, int, int]:
-    """As `best_pairs`, and how many quadruplets are among the pairs."""
+    """As `best_pairs`, but those that a partner across the beam confirms first; and how many quadruplets there are.
+
+    Where tolerances could not be measured they are so wide that chance makes quadruplets too: then not.
+    """
     rows, residuals = friedel_pairs.find_candidates(spots, rings, limits)
-    members = find_quadruplets(spots, rows, rings, limits)
+    members = find_quadruplets(spots, rows, rings, limits) if confirm else np.zeros((0, 2), dtype=np.int64)
     confirmed = np.zeros(len(rows), dtype=bool)
     confirmed[members] = True
     order = np.lexsort((rows[:, 1], rows[:, 0], residuals[:, friedel_pairs.TOTAL], ~confirmed))
