@@ -270,10 +270,13 @@ def main() -> NoReturn:
     code = watched()
     if code is not None:
         sys.exit(code)
-    listen()  # a job's end (SIGTERM) is an interrupt like Ctrl-C
-    debug = "--debug" in sys.argv[1:]
-    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    code = run_command(["--debug", *arguments] if debug else arguments, debug=debug)
+    try:
+        listen()  # a job's end (SIGTERM) is an interrupt like Ctrl-C
+        debug = "--debug" in sys.argv[1:]
+        arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+        code = run_command(["--debug", *arguments] if debug else arguments, debug=debug)
+    except KeyboardInterrupt:  # before a command has begun
+        code = _failed("interrupted", 130)
     finished(code)  # only Python's own end is left to interrupt
     sys.exit(code)
 

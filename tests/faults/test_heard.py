@@ -110,6 +110,19 @@ def test_a_signal_ends_whatever_is_at_work_within_two_seconds(tmp_path):
     assert took < 3.0  # two seconds, on a machine that does other things
 
 
+def test_an_interrupt_before_the_command_has_begun_is_one_line(monkeypatch, capsys):
+    def heard():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "watched", lambda: None)
+    monkeypatch.setattr(cli, "listen", heard)
+    monkeypatch.setattr(cli, "finished", lambda code: None)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err.strip().splitlines() == ["friedel: interrupted"]
+
+
 @pytest.mark.parametrize(
     ("busy", "line"),
     [
