@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from scipy import ndimage
 
+from friedel.assemble.bends import kernel_average, reference_deviation, spread_of_grains
 from friedel.assemble.params import AssembleParams
 from friedel.assemble.sample import absorption_mask, beam_attenuation, convex_hull_mask, shape_mask
 from friedel.errors import FriedelError
@@ -14,7 +15,15 @@ from friedel.model.setup import SampleShape
 from friedel.model.shapes import GrainShape, SampleMask
 from friedel.model.stream import Watcher, watched
 
-__all__ = ["AssembleParams", "absorption_mask", "assemble", "beam_attenuation"]
+__all__ = [
+    "AssembleParams",
+    "absorption_mask",
+    "assemble",
+    "beam_attenuation",
+    "kernel_average",
+    "reference_deviation",
+    "spread_of_grains",
+]
 
 LEAST = 0.25
 """A gap goes to the grain with the largest density there from this part of its threshold, else to the nearest."""
@@ -42,7 +51,7 @@ def assemble(
         raise FriedelError("grain shapes", rule="must be of the grain table", got=real[-1].grain)
     origin, size, voxel = _extent(real, shapes, sample, mask)
     told = watched(watcher, "map", real, len(real), "grains")
-    best, second, owner, density = _largest_densities(told, origin, size, voxel)
+    best, second, owner, density, rotation = _largest_densities(told, origin, size, voxel)
     bound = shape_mask(sample, origin, size, voxel)
     if mask is not None:
         bound &= mask.on(origin, size, voxel)
@@ -52,9 +61,11 @@ def assemble(
     status[measured & (second >= 1.0)] = Status.CONTESTED
     grain_id = np.where(measured, owner, 0).astype(np.int32)
     if params.fill == "mask" and measured.any():
-        _fill(grain_id, status, inside, best, owner, params.fill_um / voxel)
+        _fill(grain_id, status, inside, best, owner, params.fill_um / voxel, rotation)
     density[grain_id == 0] = 0.0
-    return GrainVolume(grain_id, status, density, origin, voxel)
+    if rotation is not None:
+        rotation[grain_id == 0] = np.nan
+    return GrainVolume(grain_id, status, density, origin, voxel, rotation)
 
 
 def _extent(
@@ -86,8 +97,10 @@ def _extent(
 
 def _largest_densities(
     real: Iterable[GrainShape], origin: Floats, size: tuple[int, int, int], voxel: float
-) -> tuple[AnyArray, AnyArray, AnyArray, AnyArray]:
-    """Largest and second largest density over threshold, the owner (grain + 1) of the largest, and its density."""
+) -> tuple[AnyArray, AnyArray, AnyArray, AnyArray, AnyArray | None]:
+    """Largest and second largest density over threshold, the owner (grain + 1) of the largest, its density there, and
+    its lattice rotation [z,y,x,3] (None where no grain has any)."""
+    rotation: AnyArray | None = None
     best, second, density = (np.zeros(size, dtype=np.float32) for _ in range(3))
     owner = np.zeros(size, dtype=np.int32)
     for shape in real:
@@ -104,12 +117,23 @@ def _largest_densities(
         second[put] = np.where(wins, best[put], np.maximum(second[put], value))
         owner[put] = np.where(wins, shape.grain + 1, owner[put])
         density[put] = np.where(wins, own, density[put])
+        if shape.rotation_deg.size and rotation is None:
+            rotation = np.full((*size, 3), np.nan, dtype=np.float32)
+        if rotation is not None:
+            turned = shape.rotation_deg[take] if shape.rotation_deg.size else np.float32(np.nan)
+            rotation[put] = np.where(wins[..., None], turned, rotation[put])
         best[put] = np.where(wins, value, best[put])
-    return best, second, owner, density
+    return best, second, owner, density, rotation
 
 
 def _fill(
-    grain_id: AnyArray, status: AnyArray, inside: Mask, best: AnyArray, owner: AnyArray, reach: float
+    grain_id: AnyArray,
+    status: AnyArray,
+    inside: Mask,
+    best: AnyArray,
+    owner: AnyArray,
+    reach: float,
+    rotation: AnyArray | None,
 ) -> None:
     """Give the empty voxels of the sample to the likeliest grain, in place; `reach` in voxels, 0 = any."""
     gap = inside & (grain_id == 0)
@@ -121,4 +145,6 @@ def _fill(
     filled = grain_id[tuple(part[rest] for part in nearest)]
     grain_id[likely] = owner[likely]
     grain_id[rest] = filled
+    if rotation is not None:
+        rotation[rest] = rotation[tuple(part[rest] for part in nearest)]
     status[gap] = Status.DILATED

@@ -16,6 +16,8 @@ from friedel.model.arrays import AnyArray
 from friedel.model.grains import GrainVolume, Status
 
 LAYERS = {"grain_id": np.int32, "status": np.uint8, "density": np.float32}
+ROTATION = "rotation_deg"
+"""The layer [z,y,x,3] of lattice rotations, only where they are known."""
 
 
 def write_volume(
@@ -59,6 +61,8 @@ def write_volume_group(file: h5py.Group, volume: GrainVolume) -> None:
     cells = group.create_group("CellData")
     for name, dtype in LAYERS.items():
         _write_layer(cells, name, np.asarray(getattr(volume, name), dtype=dtype))
+    if volume.rotation_deg is not None:
+        _write_layer(cells, ROTATION, np.asarray(volume.rotation_deg, dtype=np.float32))
 
 
 def read_volume_group(group: h5py.Group) -> GrainVolume:
@@ -68,6 +72,7 @@ def read_volume_group(group: h5py.Group) -> GrainVolume:
     """
     cells = group["CellData"]
     layers = {name: read_column(cells, name, np.dtype(dtype).str) for name, dtype in LAYERS.items()}
+    rotation = read_column(cells, ROTATION, "f4") if ROTATION in cells else None
     origin, spacing = (
         checked(np.asarray(group.attrs[name]), f"attribute {name}", "f8") for name in ("Origin", "Spacing")
     )
@@ -77,7 +82,7 @@ def read_volume_group(group: h5py.Group) -> GrainVolume:
         raise FriedelError("grain_id", rule="must be [z,y,x]", got=f"shape {layers['grain_id'].shape}")
     check_range(layers["grain_id"], 0, np.iinfo(np.int32).max, "grain_id")
     check_range(layers["status"], 0, len(Status), "status")
-    return GrainVolume(**layers, origin_um=origin, voxel_um=float(spacing[0]))
+    return GrainVolume(**layers, origin_um=origin, voxel_um=float(spacing[0]), rotation_deg=rotation)
 
 
 def _write_layer(cells: h5py.Group, name: str, layer: AnyArray) -> None:
