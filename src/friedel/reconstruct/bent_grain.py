@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from friedel.model.arrays import AnyArray, Floats, Mask
+from friedel.model.arrays import Floats, Indices, Mask
 from friedel.reconstruct.bent_rays import OmegaImages, turn_rates
 from friedel.reconstruct.density import Data, Fitted, fit_density
 from friedel.reconstruct.lattice_field import BentVoxels, Fit, SpotViews, fit_field
@@ -22,8 +22,12 @@ EXPLAINED = 0.4
 OVER_NULL = 0.2
 """And so much more than with the frames shuffled."""
 SHUFFLES = 4
-OWN_BEAMS_PX = 0.25
+MOST_SPLATS, FEWEST_ASKED = 250_000, 20
+"""Voxels times spots of a projection: large grains have many pixels in each spot, and ask fewer of them."""
+OWN_BEAMS_PX = 0.4
 """Where beams go astray by more than this, the shape is reconstructed again."""
+NEARLY, MARGIN = 0.5, 3
+"""It may grow so many voxels beyond where the first one reaches this part of its threshold."""
 
 
 class GrainSpots(NamedTuple):
@@ -57,21 +61,31 @@ def see_bend(grain: GrainSpots, inputs: SharedInputs, straight: Fitted, seed: in
     reader = OmegaImages(grain.rays, inputs.blobs, inputs.blobs_by_frame, grain.windows, inputs.diffraction.setup)
     views = _views(grain, inputs, straight, reader)
     long = (reader.frames > 1) & (views.weight.sum(axis=(1, 2)) > 0)
-    if np.count_nonzero(long) < FEWEST_SPOTS or np.count_nonzero(_inside(straight)) < FEWEST_VOXELS:
+    voxels = np.count_nonzero(_inside(straight))
+    if np.count_nonzero(long) < FEWEST_SPOTS or voxels < FEWEST_VOXELS:
         return straight, NO_BEND
+    asked = _asked(long, voxels)
     rng = np.random.default_rng(seed)
-    shuffled = [reader.read(grain.spots, rng) for _ in range(SHUFFLES)]
-    fit = fit_field(_voxels(straight), views, shuffled)
+    shuffled = [reader.read(grain.spots, rng)[asked] for _ in range(SHUFFLES)]
+    fit = fit_field(_voxels(straight), views.take(asked), shuffled)
     if not (fit.explained >= EXPLAINED and fit.explained >= fit.null + OVER_NULL):
         return straight, Bend(None, fit.explained, fit.null)
     fitted, turn = straight, _everywhere(fit, straight)
     if _astray(views.matrix, turn[_inside(straight)]) > OWN_BEAMS_PX:
-        again = _own_beams(grain.data, inputs, views, turn)
+        again = _own_beams(grain.data, straight, inputs, views, turn)
         if again is not None and again.residual <= straight.residual:
-            second = fit_field(_voxels(again), _views(grain, inputs, again, reader), shuffled)
+            seen = _views(grain, inputs, again, reader).take(asked)
+            second = fit_field(_voxels(again), seen, shuffled, fit.field)
             if second.explained >= fit.explained - OVER_NULL:
                 fitted, fit, turn = again, second, _everywhere(second, again)
     return fitted, Bend(turn, fit.explained, fit.null)
+
+
+def _asked(long: Mask, voxels: int) -> Indices:
+    """Spots that the field is fitted to: of those with an omega all, or as many as `MOST_SPLATS` allows, evenly."""
+    spots = np.flatnonzero(long)
+    most = max(MOST_SPLATS // voxels, FEWEST_ASKED)
+    return spots if len(spots) <= most else spots[np.linspace(0, len(spots) - 1, most).astype(np.int64)]
 
 
 def _views(grain: GrainSpots, inputs: SharedInputs, fitted: Fitted, reader: OmegaImages) -> SpotViews:
@@ -114,10 +128,13 @@ def _astray(matrix: Floats, turn: Floats) -> float:
     return float(largest * np.median(np.linalg.norm(matrix[:, :, 4:], axis=(1, 2))))
 
 
-def _own_beams(data: Data, inputs: SharedInputs, views: SpotViews, turn: Floats) -> Fitted | None:
+def _own_beams(
+    data: Data, straight: Fitted, inputs: SharedInputs, views: SpotViews, turn: Floats
+) -> Fitted | None:
     pixels = data.measured.shape
 
     def solver_on(support: Mask) -> BentSolver:
         return BentSolver(views.matrix, turn, support, pixels)
 
-    return fit_density(data, inputs.params, solver_on)
+    near = ndimage.binary_dilation(straight.density >= NEARLY * straight.threshold, iterations=MARGIN)
+    return fit_density(data._replace(support=data.support & near), inputs.params, solver_on)

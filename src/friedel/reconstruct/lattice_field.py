@@ -25,6 +25,8 @@ FOLDS = 5
 GAIN = 0.01
 """A higher order must explain so much more of the spots that were left out."""
 ROUNDS = 3
+NOTHING = 0.1
+"""A fit that foretells less is not repeated with its field."""
 FIRST_VIEW = 0.3
 """Pixels whose ray meets less of the grain than this (voxels) are not asked."""
 RIDGE = 1e-6
@@ -48,6 +50,10 @@ class SpotViews(NamedTuple):
     rates: Floats
     omega: AnyArray
     weight: AnyArray
+
+    def take(self, which: Indices) -> "SpotViews":
+        """Some of the spots."""
+        return SpotViews(*[part[which] for part in self])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,11 +85,6 @@ class _Normal(NamedTuple):
     right: Floats
     total: Floats
 
-    def first(self, terms: int, of: int) -> "_Normal":
-        """Those of the first `terms` monomials of `of`, for three components."""
-        keep = np.flatnonzero(np.tile(np.arange(of) < terms, 3))
-        return _Normal(self.matrix[:, keep][:, :, keep], self.right[:, keep], self.total)
-
 
 class Fit(NamedTuple):
     """A field, the part of the left-out spots' variance that it foretells, and the largest part by chance."""
@@ -91,40 +92,66 @@ class Fit(NamedTuple):
     field: Polynomial
     explained: float
     null: float
-    residual: Floats
 
 
-def fit_field(voxels: BentVoxels, views: SpotViews, shuffled: list[AnyArray]) -> Fit:
-    """The field of a grain's voxels, and of `shuffled` omega images (each p,u,v) how much it explains by chance."""
-    centre = np.average(voxels.place, axis=0, weights=voxels.density)
-    scale = float(np.sqrt(((voxels.place - centre) ** 2).sum(axis=1).mean()))
-    spots = np.ones(len(views.omega))
-    order = ORDERS[0]
-    for _ in range(ROUNDS):
-        seen = _project(voxels, views, monomials((voxels.place - centre) / scale, ORDERS[-1]))
-        normal = _equations(seen, views, views.omega)
-        order, explained = _best_order(normal, spots)
-        chosen = normal.first(_terms(order), _terms(ORDERS[-1]))
-        solution = _solve(chosen, spots)
-        residual = _left(chosen, solution)
-        spots = _trust(residual)
-        field = _field(solution, order, centre, scale, voxels)
-        voxels = voxels._replace(turn=field.at(voxels.place))
-    null = 0.0
-    for omega in shuffled:
-        chance = _equations(seen, views, omega).first(_terms(order), _terms(ORDERS[-1]))
-        null = max(null, _foretold(chance, spots))
-    return Fit(field, explained, null, residual)
+def fit_field(
+    voxels: BentVoxels, views: SpotViews, shuffled: list[AnyArray], start: Polynomial | None = None
+) -> Fit:
+    """The field of a grain's voxels, and of `shuffled` omega images (each p,u,v) how much it explains by chance.
+
+    `start` is a field that is nearly right. The order rises as long as spots that were left out are foretold better.
+    """
+    fitter = _Fitter(voxels, views)
+    if start is not None:
+        fitter.voxels = voxels._replace(turn=start.at(voxels.place))
+    order = ORDERS[0] if start is None else start.order
+    for _ in range(ROUNDS if start is None else 1):
+        field, explained = fitter.round(order)
+        if explained < NOTHING:
+            break
+    for higher in ORDERS[order:]:
+        richer, foretold = fitter.round(higher)
+        if foretold < explained + GAIN:
+            break
+        field, explained = richer, foretold
+    return Fit(field, explained, fitter.by_chance(field, shuffled))
 
 
-def _terms(order: int) -> int:
-    return (order + 1) * (order + 2) * (order + 3) // 6 - 1
+class _Fitter:
+    """Rounds of the fit: the voxels fall where the last field takes them, spots that fit badly lose weight."""
 
+    def __init__(self, voxels: BentVoxels, views: SpotViews) -> None:
+        self.voxels, self.views = voxels, views
+        self.centre = np.average(voxels.place, axis=0, weights=voxels.density)
+        self.scale = float(np.sqrt(((voxels.place - self.centre) ** 2).sum(axis=1).mean()))
+        self.spots = np.ones(len(views.omega))
 
-def _field(solution: Floats, order: int, centre: Floats, scale: float, voxels: BentVoxels) -> Polynomial:
-    raw = Polynomial(order, centre, scale, solution.reshape(3, -1).T, np.zeros(3))
-    mean = np.average(raw.at(voxels.place), axis=0, weights=voxels.density)
-    return Polynomial(order, centre, scale, raw.coefficients, mean)
+    def round(self, order: int) -> tuple[Polynomial, float]:
+        """A field of an order, and what it foretells of spots that were left out."""
+        normal = _equations(self._seen(order), self.views, self.views.omega)
+        explained = _foretold(normal, self.spots)
+        solution = _solve(normal, self.spots)
+        field = self._field(solution, order)
+        if explained >= NOTHING:
+            self.spots = _trust(_left(normal, solution))
+            self.voxels = self.voxels._replace(turn=field.at(self.voxels.place))
+        return field, explained
+
+    def by_chance(self, field: Polynomial, shuffled: list[AnyArray]) -> float:
+        """The largest part that a field of this order foretells of shuffled spots, 0 at least."""
+        seen = self._seen(field.order)
+        return max(
+            0.0, *(_foretold(_equations(seen, self.views, omega), self.spots) for omega in shuffled)
+        )
+
+    def _seen(self, order: int) -> AnyArray:
+        basis = monomials((self.voxels.place - self.centre) / self.scale, order)
+        return _project(self.voxels, self.views, basis)
+
+    def _field(self, solution: Floats, order: int) -> Polynomial:
+        raw = Polynomial(order, self.centre, self.scale, solution.reshape(3, -1).T, np.zeros(3))
+        mean = np.average(raw.at(self.voxels.place), axis=0, weights=self.voxels.density)
+        return Polynomial(order, self.centre, self.scale, raw.coefficients, mean)
 
 
 def _project(voxels: BentVoxels, views: SpotViews, basis: Floats) -> AnyArray:
@@ -187,15 +214,6 @@ def _foretold(normal: _Normal, spots: Floats) -> float:
         left[out] = _left(normal, solution)[out]
     total = float(spots @ normal.total)
     return 1.0 - float(spots @ left) / total if total > 0 else 0.0
-
-
-def _best_order(normal: _Normal, spots: Floats) -> tuple[int, float]:
-    best, explained = ORDERS[0], -np.inf
-    for order in ORDERS:
-        foretold = _foretold(normal.first(_terms(order), _terms(ORDERS[-1])), spots)
-        if foretold > explained + (GAIN if np.isfinite(explained) else 0.0):
-            best, explained = order, foretold
-    return best, float(explained)
 
 
 def _trust(left: Floats) -> Floats:
