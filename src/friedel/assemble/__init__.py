@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from scipy import ndimage
 
-from friedel.assemble.bends import kernel_average, reference_deviation, spread_of_grains
 from friedel.assemble.params import AssembleParams
 from friedel.assemble.sample import absorption_mask, beam_attenuation, convex_hull_mask, shape_mask
 from friedel.errors import FriedelError
@@ -15,15 +14,7 @@ from friedel.model.setup import SampleShape
 from friedel.model.shapes import GrainShape, SampleMask
 from friedel.model.stream import Watcher, watched
 
-__all__ = [
-    "AssembleParams",
-    "absorption_mask",
-    "assemble",
-    "beam_attenuation",
-    "kernel_average",
-    "reference_deviation",
-    "spread_of_grains",
-]
+__all__ = ["AssembleParams", "absorption_mask", "assemble", "beam_attenuation"]
 
 LEAST = 0.25
 """A gap goes to the grain with the largest density there from this part of its threshold, else to the nearest."""
@@ -98,8 +89,8 @@ def _extent(
 def _largest_densities(
     real: Iterable[GrainShape], origin: Floats, size: tuple[int, int, int], voxel: float
 ) -> tuple[AnyArray, AnyArray, AnyArray, AnyArray, AnyArray | None]:
-    """Largest and second largest density over threshold, the owner (grain + 1) of the largest, its density there, and
-    its lattice rotation [z,y,x,3] (None where no grain has any)."""
+    """Largest and second largest density over threshold, the owner (grain + 1) of the largest, its density there,
+    and its lattice rotation [z,y,x,3] (None where no grain has any)."""
     rotation: AnyArray | None = None
     best, second, density = (np.zeros(size, dtype=np.float32) for _ in range(3))
     owner = np.zeros(size, dtype=np.int32)

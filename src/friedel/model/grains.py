@@ -168,8 +168,8 @@ class GrainVolume:
 
     `origin_um` (x,y,z) is the lower corner of the first voxel, `voxel_um` the edge of a voxel. `status` uint8
     [z,y,x] holds `Status` codes, `density` float32 [z,y,x] the reconstructed density. `rotation_deg` float32
-    [z,y,x,3] is how the lattice of each voxel is turned against its grain's `U`: a rotation vector in the sample frame
-    (the voxel's orientation is exp(rotation) U), nan where nobody knows; None where it is known of no voxel.
+    [z,y,x,3] is how the lattice of each voxel is turned against its grain's `U`: a rotation vector in the sample
+    frame (the voxel's orientation is exp(rotation) U), nan where nobody knows; None where it is known of no voxel.
     """
 
     grain_id: AnyArray

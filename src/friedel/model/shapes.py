@@ -57,10 +57,10 @@ class GrainShape:
     `projections_used` were reconstructed from, `blobs` (their rows in the blob table) with weights `blob_weight`
     (0 to 1) and `blob_residual` each.
 
-    `rotation_deg` float32 [z,y,x,3], on the same voxels, is how the lattice is turned against the grain's U: a rotation
-    vector in the sample frame (outside the grain that of its nearest voxel); empty where the spots do not tell.
-    `bend_explained` is the part of the variance of omega inside spots that the field foretells of spots left out of its
-    fit, `bend_null` the largest part with the frames of each spot shuffled; nan where nobody asked.
+    `rotation_deg` float32 [z,y,x,3], on the same voxels, is how the lattice is turned against the grain's U: a
+    rotation vector in the sample frame (outside the grain that of its nearest voxel); empty where the spots do not
+    tell. `bend_explained` is the part of the variance of omega inside spots that the field foretells of spots left
+    out of its fit, `bend_null` the largest part with the frames of each spot shuffled; nan where nobody asked.
     """
 
     grain: int

@@ -18,7 +18,8 @@ FEWEST_SPOTS = 8
 """Spots that are longer than a frame: with fewer of them nothing is asked."""
 FEWEST_VOXELS = 30
 EXPLAINED = 0.4
-"""A field must foretell so much of what the omegas inside left-out spots vary; less is biased by the frames' length."""
+"""A field must foretell so much of what the omegas inside left-out spots vary; less is biased by the frames'
+length."""
 OVER_NULL = 0.2
 """And so much more than with the frames shuffled."""
 SHUFFLES = 4
@@ -31,7 +32,8 @@ NEARLY, MARGIN = 0.5, 3
 
 
 class GrainSpots(NamedTuple):
-    """A grain's spots: rays, projections and where they were read, what its density is fitted to; its UB and centre."""
+    """A grain's spots: rays, projections and where they were read, what its density is fitted to; its UB and
+    centre."""
 
     rays: Rays
     spots: Projections
@@ -128,9 +130,7 @@ def _astray(matrix: Floats, turn: Floats) -> float:
     return float(largest * np.median(np.linalg.norm(matrix[:, :, 4:], axis=(1, 2))))
 
 
-def _own_beams(
-    data: Data, straight: Fitted, inputs: SharedInputs, views: SpotViews, turn: Floats
-) -> Fitted | None:
+def _own_beams(data: Data, straight: Fitted, inputs: SharedInputs, views: SpotViews, turn: Floats) -> Fitted | None:
     pixels = data.measured.shape
 
     def solver_on(support: Mask) -> BentSolver:

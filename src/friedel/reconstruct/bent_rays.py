@@ -1,8 +1,8 @@
 """How the spots of a bent grain differ from those of a perfect one: each voxel's own omega and beam.
 
 A lattice that is turned by a small rotation vector r (radians, sample frame) diffracts at another omega and into
-another direction; both are linear in r for a degree and more. So each frame of a spot shows a part of the grain: the
-part whose r gives it this omega.
+another direction; both are linear in r for a degree and more. So each frame of a spot shows a part of the grain:
+the part whose r gives it this omega.
 """
 
 from typing import NamedTuple
@@ -23,8 +23,8 @@ STEP_RAD = np.radians(0.05)
 
 
 class TurnRates(NamedTuple):
-    """What one radian of lattice rotation about x, y, z of the sample does to a spot: `omega` (n,3) radians, `place`
-    (n,2,3) on the ideal plane in um (along y', z'), nan where the spot would end."""
+    """What one radian of lattice rotation about x, y, z of the sample does to a spot: `omega` (n,3) radians,
+    `place` (n,2,3) on the ideal plane in um (along y', z'), nan where the spot would end."""
 
     omega: Floats
     place: Floats
@@ -52,7 +52,8 @@ def turn_rates(diffraction: DiffractionModel, rays: Rays, UB: Floats, centre_um:
 
 
 def _nearest(diffraction: DiffractionModel, g: Floats, omega: Floats, centre_um: Floats) -> Floats:
-    """Omega, row, col (n,3) of the spot of each g (n,3) that is nearest to an omega (n); nan where there is none."""
+    """Omega, row, col (n,3) of the spot of each g (n,3) that is nearest to an omega (n); nan where there is
+    none."""
     values = np.empty((2 * len(g), 8))
     wavelength = diffraction.setup.beam.wavelength
     bragg.predict_into(np.ascontiguousarray(g), centre_um, wavelength, diffraction.plane, values)
@@ -79,7 +80,8 @@ class OmegaImages:
         self._omega = wrapped(setup.lab_omega_rad(recorded) - rays.omega[:, None])
 
     def read(self, spots: Projections, rng: np.random.Generator | None = None) -> AnyArray:
-        """Mean omega float32 (n,u,v), 0 where there is no light; with `rng` each spot's frames are shuffled first."""
+        """Mean omega float32 (n,u,v), 0 where there is no light; with `rng` each spot's frames are shuffled
+        first."""
         omega = self._omega
         if rng is not None:
             omega = omega.copy()

@@ -1,4 +1,5 @@
-"""The density that explains a grain's spots: reconstruct, weigh the spots by how well they fit, again, threshold."""
+"""The density that explains a grain's spots: reconstruct, weigh the spots by how well they fit, again,
+threshold."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -41,10 +42,9 @@ class Data(NamedTuple):
     support: Mask
 
 
-def fit_density(
-    data: Data, params: ReconstructParams, solver_on: Callable[[Mask], SirtSolver]
-) -> Fitted | None:
-    """The density of a grain, None where nothing is in the support; `solver_on` makes the projector on a support."""
+def fit_density(data: Data, params: ReconstructParams, solver_on: Callable[[Mask], SirtSolver]) -> Fitted | None:
+    """The density of a grain, None where nothing is in the support; `solver_on` makes the projector on a
+    support."""
     measured, known, weight, support = data
     solver = solver_on(support)
     lit = (measured > 0).astype(np.float32)

@@ -8,7 +8,7 @@ from friedel.model.shapes import GrainShape, Grid
 from friedel.reconstruct.bent_grain import NO_BEND, GrainSpots, see_bend
 from friedel.reconstruct.density import MASS_SPREAD, Data, fit_density
 from friedel.reconstruct.projections import Projections, extents, make_voxel_box, project_blobs
-from friedel.reconstruct.rays import DiffractionModel, Rays, sample_directions
+from friedel.reconstruct.rays import Rays, sample_directions
 from friedel.reconstruct.shared_inputs import SharedInputs
 from friedel.reconstruct.sirt import SirtSolver
 
@@ -52,14 +52,14 @@ def reconstruct_grain(inputs: SharedInputs, grain: int) -> GrainShape:
     support = _support(inputs, box.start, tuple(box.size.tolist()), centre, box.radius)
     measured, doubt = _normalised(spots, rays.strength)
     data = Data(measured, spots.known, weight * doubt, support)
-    straight = fit_density(
-        data, params, lambda part: SirtSolver(spots.slope, spots.offset, part, measured.shape)
-    )
+    straight = fit_density(data, params, lambda part: SirtSolver(spots.slope, spots.offset, part, measured.shape))
     if straight is None:
         return _empty_shape(grain, grid)
     UB = inputs.grains.U[grain] @ inputs.diffraction.phases[int(inputs.grains.phase[grain])].B
     spots_of_grain = GrainSpots(rays, spots, windows, data, UB, centre)
-    fitted, bend = see_bend(spots_of_grain, inputs, straight, grain) if params.bent == "auto" else (straight, NO_BEND)
+    fitted, bend = (
+        see_bend(spots_of_grain, inputs, straight, grain) if params.bent == "auto" else (straight, NO_BEND)
+    )
     density, threshold, residual, weight, blob_residual = fitted
     keep = np.argwhere(density > 0.05)
     low, high = (keep.min(axis=0), keep.max(axis=0) + 1) if len(keep) else (np.zeros(3, int), np.ones(3, int))

@@ -35,7 +35,8 @@ BLUR_PX = 0.7
 
 
 class BentVoxels(NamedTuple):
-    """Voxels of a grain: `place` (n,3) in the box, `density` (n), and `turn` (n,3), their rotation vectors (rad)."""
+    """Voxels of a grain: `place` (n,3) in the box, `density` (n), and `turn` (n,3), their rotation vectors
+    (rad)."""
 
     place: Floats
     density: Floats
@@ -43,8 +44,8 @@ class BentVoxels(NamedTuple):
 
 
 class SpotViews(NamedTuple):
-    """What the spots see: `matrix` (p,2,7) and the `rates` of omega (p,3) as the bent projectors take them; measured
-    `omega` (p,u,v), the mean omega of each pixel, with `weight` (p,u,v)."""
+    """What the spots see: `matrix` (p,2,7) and the `rates` of omega (p,3) as the bent projectors take them;
+    measured `omega` (p,u,v), the mean omega of each pixel, with `weight` (p,u,v)."""
 
     matrix: Floats
     rates: Floats
@@ -58,8 +59,8 @@ class SpotViews(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Polynomial:
-    """A field of rotation vectors (rad): `coefficients` (terms,3) of monomials in the place relative to `centre`, over
-    `scale`, less the mean."""
+    """A field of rotation vectors (rad): `coefficients` (terms,3) of monomials in the place relative to `centre`,
+    over `scale`, less the mean."""
 
     order: int
     centre: Floats
@@ -99,7 +100,8 @@ def fit_field(
 ) -> Fit:
     """The field of a grain's voxels, and of `shuffled` omega images (each p,u,v) how much it explains by chance.
 
-    `start` is a field that is nearly right. The order rises as long as spots that were left out are foretold better.
+    `start` is a field that is nearly right. The order rises as long as spots that were left out are foretold
+    better.
     """
     fitter = _Fitter(voxels, views)
     if start is not None:
@@ -140,9 +142,8 @@ class _Fitter:
     def by_chance(self, field: Polynomial, shuffled: list[AnyArray]) -> float:
         """The largest part that a field of this order foretells of shuffled spots, 0 at least."""
         seen = self._seen(field.order)
-        return max(
-            0.0, *(_foretold(_equations(seen, self.views, omega), self.spots) for omega in shuffled)
-        )
+        chance = [_foretold(_equations(seen, self.views, omega), self.spots) for omega in shuffled]
+        return max([0.0, *chance])
 
     def _seen(self, order: int) -> AnyArray:
         basis = monomials((self.voxels.place - self.centre) / self.scale, order)

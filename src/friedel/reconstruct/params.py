@@ -17,5 +17,6 @@ class ReconstructParams(Params):
         2, "After the first rounds, blobs are cut this far outside the grain's own projection.", unit="px", ge=0
     )
     bent: Literal["auto", "off"] = parameter(
-        "auto", "Lattice rotation from voxel to voxel of a grain, where its spots show one; or one orientation a grain."
+        "auto",
+        "Lattice rotation from voxel to voxel of a grain, where its spots show one; or one orientation a grain.",
     )

@@ -96,8 +96,8 @@ def make_voxel_box(centre_um: Floats, reach_um: Floats, grid: Grid) -> VoxelBox:
 
 class Windows(NamedTuple):
     """Where a grain's blobs are read: windows of the detector with first pixel `corner` (n,2) and `shape` (n, rows,
-    cols), and the ideal pixels (u, v) in them by `affine` (n,2,3), `size` of them, each the mean of `samples` squared
-    readings. `known` bool (n,row,col) are pixels that no other blob owns."""
+    cols), and the ideal pixels (u, v) in them by `affine` (n,2,3), `size` of them, each the mean of `samples`
+    squared readings. `known` bool (n,row,col) are pixels that no other blob owns."""
 
     corner: Indices
     shape: tuple[int, ...]

@@ -55,7 +55,8 @@ class SirtSolver:
 class BentSolver(SirtSolver):
     """The projector of a grain whose voxels diffract each along its own beam.
 
-    `matrix` (n,2,7) as the bent projectors take it; `turn` float64 [x,y,z,3] are the voxels' rotation vectors (rad).
+    `matrix` (n,2,7) as the bent projectors take it; `turn` float64 [x,y,z,3] are the voxels' rotation vectors
+    (rad).
     """
 
     def __init__(self, matrix: Floats, turn: Floats, support: Mask, pixels: tuple[int, ...]) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from friedel.assemble import assemble, kernel_average, reference_deviation, spread_of_grains
+from friedel.assemble import assemble
 from friedel.calibrator import CalibrationRequest, choose_setup, same_geometry
 from friedel.calibrator.sense import MIRRORED
 from friedel.describe import describe as describe_map
@@ -24,6 +24,7 @@ from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.families import used_reflections
 from friedel.model.grains import GrainTable, GrainVolume, Status
+from friedel.model.lattice_bends import spread_of_grains
 from friedel.model.pairs import PairTable
 from friedel.model.setup import Setup
 from friedel.model.shapes import GrainShape, SampleMask
@@ -265,10 +266,7 @@ def _assemble(inputs: StageInputs) -> Done:
     )  # fmt: skip
     about = describe_map(grains, volume, inputs.phases)
     job.begin_output("assemble")
-    inside = {}
-    if volume.rotation_deg is not None:
-        inside = {"kam_deg": kernel_average(volume), "grod_deg": reference_deviation(volume)}
-    write_volume(job.out / VOLUME, volume, extra=inside)
+    write_volume(job.out / VOLUME, volume)
     attributes = {"setup": setup_record(setup)}
     write_grains(job.out / GRAINS, grains, attributes, description=about, indexed_um3=indexed)
     filled = int(np.count_nonzero(volume.grain_id))

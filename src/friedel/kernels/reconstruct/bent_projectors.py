@@ -2,8 +2,8 @@
 
 Where a voxel falls is linear in its place and in its lattice rotation: `(u, v) = matrix[p] @ (i, j, k, 1, x, y, z)`
 with the voxel's `place` (n,3) = (i, j, k) and its rotation vector `turn` (n,3) = (x, y, z) in radians; `matrix`
-(p,2,7). It throws `values[n] @ rates[p]` onto the four pixels around, with bilinear weights: `values` (n,m) are what
-it holds, `rates` (p,m) what of it a projection sees (ones for the density alone). What falls outside is lost.
+(p,2,7). It throws `values[n] @ rates[p]` onto the four pixels around, with bilinear weights: `values` (n,m) are
+what it holds, `rates` (p,m) what of it a projection sees (ones for the density alone). What falls outside is lost.
 `forward_bent` adds to projections [p,u,v]; `back_bent` is its exact transpose.
 """
 

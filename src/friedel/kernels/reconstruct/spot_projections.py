@@ -117,8 +117,9 @@ def sum_with_omega(
 ) -> None:
     """Add intensity times the omega of its frame, for each blob: out float32 [spot,row,col].
 
-    Windows as in `sum_over_frames`. `voxels` are (frame, row, col) of all, frames in the scan; `first` (spot) are the
-    blobs' first frames, unwrapped, `turn` > 0 the number of frames of a full turn; `omega` (spot, frame of the blob).
+    Windows as in `sum_over_frames`. `voxels` are (frame, row, col) of all, frames in the scan; `first` (spot) are
+    the blobs' first frames, unwrapped, `turn` > 0 the number of frames of a full turn; `omega` (spot, frame of the
+    blob).
     """
     frame, row, col = voxels
     _, height, width = out.shape

@@ -1,6 +1,7 @@
 """What the lattice rotation of the voxels says of places and of grains: KAM, GROD and spread.
 
-Angles are those of the differences of rotation vectors: for bends of a few degrees the misorientation, to 1 in 1000.
+Angles are those of the differences of rotation vectors: for bends of a few degrees the misorientation, to 1 in
+1000.
 """
 
 import numpy as np
@@ -9,9 +10,18 @@ from friedel.model.arrays import AnyArray, Floats
 from friedel.model.grains import GrainVolume
 
 
+def bend_layers(volume: GrainVolume) -> dict[str, AnyArray]:
+    """Layers of a map about its lattice rotations: `rotation_deg` float32 [z,y,x,3], `kam_deg` and `grod_deg`
+    float32 [z,y,x]; none where no rotation is known."""
+    if volume.rotation_deg is None:
+        return {}
+    turned = np.asarray(volume.rotation_deg, dtype=np.float32)
+    return {"rotation_deg": turned, "kam_deg": kernel_average(volume), "grod_deg": reference_deviation(volume)}
+
+
 def kernel_average(volume: GrainVolume) -> AnyArray:
-    """Kernel average misorientation, degrees, float32 [z,y,x]: the mean angle between a voxel's lattice and those of
-    its up to six neighbours in the same grain; nan where the rotation is not known or it has none.
+    """Kernel average misorientation, degrees, float32 [z,y,x]: the mean angle between a voxel's lattice and those
+    of its up to six neighbours in the same grain; nan where the rotation is not known or it has none.
 
     Raises `ValueError` for a volume without rotations.
     """
@@ -30,8 +40,9 @@ def kernel_average(volume: GrainVolume) -> AnyArray:
 
 
 def reference_deviation(volume: GrainVolume) -> AnyArray:
-    """Grain reference orientation deviation, degrees, float32 [z,y,x]: the angle between a voxel's lattice and the mean
-    of its grain's voxels; nan where the rotation is not known. Raises `ValueError` for a volume without rotations.
+    """Grain reference orientation deviation, degrees, float32 [z,y,x]: the angle between a voxel's lattice and the
+    mean of its grain's voxels; nan where the rotation is not known. Raises `ValueError` for a volume without
+    rotations.
     """
     label, turn = volume.grain_id, _rotation(volume)
     means = _means(volume, int(label.max(initial=0)))
