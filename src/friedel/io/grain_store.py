@@ -110,7 +110,7 @@ def forget_description(path: str | Path) -> None:
     Raises `InputError` for a file that is none of ours, `OutputError` when the disk cannot take it.
     """
     table, attributes = read_grains(path), read_attributes(path)
-    unknown = dict.fromkeys(_OF_THE_MAP, np.zeros(0))
+    unknown: dict[str, Any] = dict.fromkeys(_OF_THE_MAP, np.zeros(0))
     write_grains(path, replace(table, volume_um3=read_indexed_volumes(path), **unknown), attributes)
 
 

@@ -61,7 +61,7 @@ def spread_of_grains(volume: GrainVolume, grains: int) -> Floats:
     row = volume.grain_id[known] - 1
     count = np.bincount(row, minlength=grains)
     square = np.bincount(row, off[known].astype(np.float64) ** 2, minlength=grains)
-    return np.sqrt(np.divide(square, count, out=np.full(grains, np.nan), where=count > 0))
+    return np.asarray(np.sqrt(np.divide(square, count, out=np.full(grains, np.nan), where=count > 0)))
 
 
 def _means(volume: GrainVolume, grains: int) -> Floats:

@@ -63,7 +63,7 @@ def see_bend(grain: GrainSpots, inputs: SharedInputs, straight: Fitted, seed: in
     reader = OmegaImages(grain.rays, inputs.blobs, inputs.blobs_by_frame, grain.windows, inputs.diffraction.setup)
     views = _views(grain, inputs, straight, reader)
     long = (reader.frames > 1) & (views.weight.sum(axis=(1, 2)) > 0)
-    voxels = np.count_nonzero(_inside(straight))
+    voxels = int(np.count_nonzero(_inside(straight)))
     if np.count_nonzero(long) < FEWEST_SPOTS or voxels < FEWEST_VOXELS:
         return straight, NO_BEND
     asked = _asked(long, voxels)

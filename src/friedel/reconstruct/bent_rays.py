@@ -54,13 +54,14 @@ def turn_rates(diffraction: DiffractionModel, rays: Rays, UB: Floats, centre_um:
 def _nearest(diffraction: DiffractionModel, g: Floats, omega: Floats, centre_um: Floats) -> Floats:
     """Omega, row, col (n,3) of the spot of each g (n,3) that is nearest to an omega (n); nan where there is
     none."""
-    values = np.empty((2 * len(g), 8))
-    wavelength = diffraction.setup.beam.wavelength
-    bragg.predict_into(np.ascontiguousarray(g), centre_um, wavelength, diffraction.plane, values)
-    both = values[:, [0, 3, 4]].reshape(len(g), 2, 3)
-    away = np.abs(wrapped(both[:, :, 0] - omega[:, None]))
-    second = np.nan_to_num(away[:, 1], nan=np.inf) < np.nan_to_num(away[:, 0], nan=np.inf)
-    return np.where(second[:, None], both[:, 1], both[:, 0])
+    found = bragg.predict(g, centre_um, diffraction.setup.beam.wavelength, diffraction.plane)
+    away = np.abs(wrapped(found.omega - omega[found.reflection]))
+    order = np.lexsort((away, found.reflection))
+    reflection, first = np.unique(found.reflection[order], return_index=True)
+    best = order[first]
+    out = np.full((len(g), 3), np.nan)
+    out[reflection] = np.column_stack([found.omega, found.row, found.col])[best]
+    return out
 
 
 class OmegaImages:
@@ -76,7 +77,7 @@ class OmegaImages:
         self._first = blobs["frame_start"][rays.blob].astype(np.int64)
         self.frames = blobs["frame_stop"][rays.blob].astype(np.int64) - self._first
         frame = self._first[:, None] + np.arange(max(int(self.frames.max(initial=1)), 1)) + 0.5
-        recorded = blobs.omega_start_deg + frame * blobs.omega_step_deg
+        recorded = np.asarray(blobs.omega_start_deg + frame * blobs.omega_step_deg, dtype=np.float64)
         self._omega = wrapped(setup.lab_omega_rad(recorded) - rays.omega[:, None])
 
     def read(self, spots: Projections, rng: np.random.Generator | None = None) -> AnyArray:
