@@ -146,7 +146,7 @@ def test_a_field_that_curves_is_followed_as_far_as_left_out_spots_bear_it_out():
     forward_bent(place, turn, matrix, np.ones((len(place), 1)), ones, depth)
     forward_bent(place, turn, matrix, turn, rates, moment)
     omega = np.divide(moment, depth, out=np.zeros_like(depth), where=depth > 0)
-    views = SpotViews(matrix, rates, omega, depth / depth.sum(axis=(1, 2), keepdims=True))
+    views = SpotViews(matrix, rates, omega, depth / depth.sum(axis=(1, 2), keepdims=True), np.arange(30) % 5)
     fit = fit_field(BentVoxels(place, np.ones(len(place)), np.zeros_like(place)), views, [])
     assert fit.field.order > 1
     assert fit.explained > 0.9

@@ -8,7 +8,7 @@ from scipy import ndimage
 from friedel.model.arrays import Floats, Indices, Mask
 from friedel.reconstruct.bent_rays import OmegaImages, turn_rates
 from friedel.reconstruct.density import Data, Fitted, fit_density
-from friedel.reconstruct.lattice_field import BentVoxels, Fit, SpotViews, fit_field
+from friedel.reconstruct.lattice_field import FOLDS, BentVoxels, Fit, SpotViews, fit_field
 from friedel.reconstruct.projections import Projections, Windows
 from friedel.reconstruct.rays import Rays
 from friedel.reconstruct.shared_inputs import SharedInputs
@@ -17,7 +17,7 @@ from friedel.reconstruct.sirt import BentSolver
 FEWEST_SPOTS = 8
 """Spots that are longer than a frame: with fewer of them nothing is asked."""
 FEWEST_VOXELS = 30
-EXPLAINED = 0.4
+EXPLAINED = 0.25
 """A field must foretell so much of what the omegas inside left-out spots vary; less is biased by the frames'
 length."""
 OVER_NULL = 0.2
@@ -102,7 +102,15 @@ def _views(grain: GrainSpots, inputs: SharedInputs, fitted: Fitted, reader: Omeg
     mass = np.maximum(light.sum(axis=(1, 2)), 1e-30)
     trust = np.where(rates.known, fitted.weight * sin_eta**2, 0.0) / mass
     omega_rates = np.where(rates.known[:, None], rates.omega, 0.0)
-    return SpotViews(matrix, omega_rates, reader.read(spots), light * trust[:, None, None].astype(np.float32))
+    weight = light * trust[:, None, None].astype(np.float32)
+    return SpotViews(matrix, omega_rates, reader.read(spots), weight, _folds(rays.hkl))
+
+
+def _folds(hkl: Indices) -> Indices:
+    """A fold for each spot (n), one for all of a plane: h and -h see the grain from the same sides."""
+    first = np.argmax(hkl != 0, axis=1)
+    plane = hkl * np.sign(hkl[np.arange(len(hkl)), first])[:, None]
+    return np.asarray(np.unique(plane, axis=0, return_inverse=True)[1].ravel() % FOLDS, dtype=np.int64)
 
 
 def _inside(fitted: Fitted) -> Mask:
