@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 from friedel.assemble import AssembleParams, assemble
 from friedel.errors import FriedelError
 from friedel.evaluator import evaluate
+from friedel.io.grain_store import forget_description, read_grains, write_grains
 from friedel.io.shape_store import read_shapes, write_shapes
 from friedel.io.store import read_volume, write_volume
 from friedel.kernels import bragg
@@ -209,3 +210,23 @@ def test_rotations_are_kept_by_the_files_and_must_fit_their_voxels(tmp_path, ben
     for shape, back in zip(shapes, read_shapes(tmp_path / "shapes.h5"), strict=True):
         np.testing.assert_array_equal(back.rotation_deg, shape.rotation_deg)
         assert (back.bend_explained, back.bend_null) == (shape.bend_explained, shape.bend_null)
+
+
+def test_what_the_map_told_of_bends_is_forgotten_with_the_map(tmp_path, bent):
+    grains, path = with_hkl(bent[1].truth), tmp_path / "grains.h5"
+    told = {name: np.full(3, 0.5) for name in ("orientation_spread_deg", "bend_explained", "bend_null")}
+    write_grains(path, replace(grains, **told))
+    np.testing.assert_array_equal(read_grains(path).orientation_spread_deg, told["orientation_spread_deg"])
+    assert "orientation_spread_deg" in read_grains(path).flat_columns()
+    forget_description(path)
+    assert all(len(getattr(read_grains(path), name)) == 0 for name in told)
+
+
+def test_filled_voxels_take_the_rotation_of_the_nearest_and_grains_without_a_field_have_none(bent):
+    _, simulation, shapes = bent
+    shapes = [replace(shape, rotation_deg=np.zeros((0, 0, 0, 3), np.float32)) for shape in shapes[:1]] + shapes[1:]
+    volume, _ = judged(simulation, shapes)
+    known = np.isfinite(volume.rotation_deg).all(axis=-1)
+    assert not known[volume.grain_id == 1].any()
+    assert known[(volume.grain_id > 1) & (volume.status != 3)].all()
+    assert known[(volume.grain_id > 1) & (volume.status == 3)].mean() > 0.9

@@ -57,7 +57,8 @@ class SpotViews(NamedTuple):
 
     def take(self, which: Indices) -> "SpotViews":
         """Some of the spots."""
-        return SpotViews(*[part[which] for part in self])
+        matrix, rates, omega, weight, fold = self
+        return SpotViews(matrix[which], rates[which], omega[which], weight[which], fold[which])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
