@@ -30,7 +30,7 @@ from tests.grain_maps import volume_of
 SECTIONS = ("preprocess", "segment", "match", "index", "reconstruct", "assemble")
 TRIED = (
     True, False, "none", "float32", "sigma", "counts", "literal", "watershed", 0.4, 0.9, 0.005, 1.5, 2.5, 12.0,
-    30.0, 40, 1, 2, 5, 7, 6, 18, [2, 2, 1], [9, 9, 5], [[0, 0, 4, 4]], "beam",
+    30.0, 40, 1, 2, 5, 7, 6, 18, [2, 2, 1], [9, 9, 5], [[0, 0, 4, 4]], "beam", "off",
 )  # fmt: skip
 """Values one of which is another valid one for nearly every parameter."""
 ONLY_ONE = {"segment.method", "segment.noise"}
