@@ -280,6 +280,16 @@ TWINS = (
         "reconstruct.projectors.back_columns reconstruct.projectors.forward_columns",
     ),
     Twin(
+        "tests.oracles_projectors.bent_matrix_of",
+        "unit/test_bent_grains.py::test_every_voxel_falls_along_its_own_beam",
+        "reconstruct.bent_projectors.back_bent reconstruct.bent_projectors.forward_bent",
+    ),
+    Twin(
+        "",
+        "unit/test_bent_grains.py::test_each_voxel_of_a_spot_counts_with_the_omega_of_its_frame",
+        "reconstruct.spot_projections.sum_with_omega",
+    ),
+    Twin(
         "",
         "unit/test_projectors.py::test_a_blob_is_summed_over_its_frames",
         "reconstruct.spot_projections.sum_over_frames",

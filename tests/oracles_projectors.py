@@ -47,3 +47,12 @@ def image_of_blob(blobs, row, corner, shape):
         if 0 <= r - corner[0] < shape[0] and 0 <= c - corner[1] < shape[1]:
             out[r - corner[0], c - corner[1]] += value
     return out
+
+
+def bent_matrix_of(place, turn, matrix, rates, pixels):
+    """The projector of bent grains as a dense matrix (projections * u * v, voxels * parts)."""
+    out = np.zeros((len(matrix), *pixels, len(place), rates.shape[1]))
+    for p, n in np.ndindex(len(matrix), len(place)):
+        u, v = matrix[p] @ (*place[n], 1.0, *turn[n])
+        out[p, :, :, n] = weights(u, v, *pixels)[:, :, None] * rates[p]
+    return out.reshape(len(matrix) * pixels[0] * pixels[1], -1)

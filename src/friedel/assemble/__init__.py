@@ -42,7 +42,7 @@ def assemble(
         raise FriedelError("grain shapes", rule="must be of the grain table", got=real[-1].grain)
     origin, size, voxel = _extent(real, shapes, sample, mask)
     told = watched(watcher, "map", real, len(real), "grains")
-    best, second, owner, density = _largest_densities(told, origin, size, voxel)
+    best, second, owner, density, rotation = _largest_densities(told, origin, size, voxel)
     bound = shape_mask(sample, origin, size, voxel)
     if mask is not None:
         bound &= mask.on(origin, size, voxel)
@@ -52,9 +52,11 @@ def assemble(
     status[measured & (second >= 1.0)] = Status.CONTESTED
     grain_id = np.where(measured, owner, 0).astype(np.int32)
     if params.fill == "mask" and measured.any():
-        _fill(grain_id, status, inside, best, owner, params.fill_um / voxel)
+        _fill(grain_id, status, inside, best, owner, params.fill_um / voxel, rotation)
     density[grain_id == 0] = 0.0
-    return GrainVolume(grain_id, status, density, origin, voxel)
+    if rotation is not None:
+        rotation[grain_id == 0] = np.nan
+    return GrainVolume(grain_id, status, density, origin, voxel, rotation)
 
 
 def _extent(
@@ -86,8 +88,10 @@ def _extent(
 
 def _largest_densities(
     real: Iterable[GrainShape], origin: Floats, size: tuple[int, int, int], voxel: float
-) -> tuple[AnyArray, AnyArray, AnyArray, AnyArray]:
-    """Largest and second largest density over threshold, the owner (grain + 1) of the largest, and its density."""
+) -> tuple[AnyArray, AnyArray, AnyArray, AnyArray, AnyArray | None]:
+    """Largest and second largest density over threshold, the owner (grain + 1) of the largest, its density there,
+    and its lattice rotation [z,y,x,3] (None where no grain has any)."""
+    rotation: AnyArray | None = None
     best, second, density = (np.zeros(size, dtype=np.float32) for _ in range(3))
     owner = np.zeros(size, dtype=np.int32)
     for shape in real:
@@ -104,12 +108,23 @@ def _largest_densities(
         second[put] = np.where(wins, best[put], np.maximum(second[put], value))
         owner[put] = np.where(wins, shape.grain + 1, owner[put])
         density[put] = np.where(wins, own, density[put])
+        if shape.rotation_deg.size and rotation is None:
+            rotation = np.full((*size, 3), np.nan, dtype=np.float32)
+        if rotation is not None:
+            turned = shape.rotation_deg[take] if shape.rotation_deg.size else np.float32(np.nan)
+            rotation[put] = np.where(wins[..., None], turned, rotation[put])
         best[put] = np.where(wins, value, best[put])
-    return best, second, owner, density
+    return best, second, owner, density, rotation
 
 
 def _fill(
-    grain_id: AnyArray, status: AnyArray, inside: Mask, best: AnyArray, owner: AnyArray, reach: float
+    grain_id: AnyArray,
+    status: AnyArray,
+    inside: Mask,
+    best: AnyArray,
+    owner: AnyArray,
+    reach: float,
+    rotation: AnyArray | None,
 ) -> None:
     """Give the empty voxels of the sample to the likeliest grain, in place; `reach` in voxels, 0 = any."""
     gap = inside & (grain_id == 0)
@@ -121,4 +136,6 @@ def _fill(
     filled = grain_id[tuple(part[rest] for part in nearest)]
     grain_id[likely] = owner[likely]
     grain_id[rest] = filled
+    if rotation is not None:
+        rotation[rest] = rotation[tuple(part[rest] for part in nearest)]
     status[gap] = Status.DILATED

@@ -11,6 +11,7 @@ from friedel.errors import InputError
 from friedel.evaluator.blobs import evaluate_blobs
 from friedel.evaluator.grains import GrainMatching, evaluate_assignment, evaluate_grains, match_grains
 from friedel.evaluator.links import rings_of_spots
+from friedel.evaluator.orientations import evaluate_orientations
 from friedel.evaluator.overlap import Matching, Overlaps, match_one_to_one, overlaps
 from friedel.evaluator.pairs import evaluate_pairs
 from friedel.evaluator.reference import isolated_spots, reference_blobs
@@ -71,4 +72,7 @@ def evaluate(
             parts["grains"] |= evaluate_assignment(grains, blobs, truth.blobs, matching, shared)
     if volume is not None and truth.volume is not None:
         parts["volume"] = evaluate_volume(volume, truth.volume, matching)
+        if matching is not None and grains is not None and truth.grains is not None:
+            both = (grains, volume), (truth.grains, truth.volume)
+            parts["volume"] |= evaluate_orientations(*both, matching, phases)
     return parts

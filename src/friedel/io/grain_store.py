@@ -26,6 +26,7 @@ _UNITS = {
     "orientation_error_deg": "deg",
     "position_error_um": "um",
     "volume_um3": "um^3",
+    "orientation_spread_deg": "deg",
 }
 INDEXED_VOLUMES = "indexed_volume_um3"
 """What the map replaces in `volume_um3`: kept, so that a run can forget a map and go on from its grains."""
@@ -52,10 +53,16 @@ _ARRAYS: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "ambiguous": ("?", ()),
     "twin_fraction": ("f8", ()),
     "twin_fraction_error": ("f8", ()),
+    "orientation_spread_deg": ("f8", ()),
+    "bend_explained": ("f8", ()),
+    "bend_null": ("f8", ()),
 }
 """Type and shape of an entry of each array of a `GrainTable`."""
 _OF_BLOBS = ("blobs", "shared", "hkl", "residuals")
+_OF_THE_MAP = ("orientation_spread_deg", "bend_explained", "bend_null")
+"""Arrays that indexing leaves empty."""
 _MAY_BE_EMPTY = (
+    *_OF_THE_MAP,
     *("hkl", "residuals", "expected", "null_completeness", "null_limit", "strain"),
     *("alternative_log_odds", "ambiguous", "twin_fraction", "twin_fraction_error"),
 )
@@ -103,7 +110,8 @@ def forget_description(path: str | Path) -> None:
     Raises `InputError` for a file that is none of ours, `OutputError` when the disk cannot take it.
     """
     table, attributes = read_grains(path), read_attributes(path)
-    write_grains(path, replace(table, volume_um3=read_indexed_volumes(path)), attributes)
+    unknown: dict[str, Any] = dict.fromkeys(_OF_THE_MAP, np.zeros(0))
+    write_grains(path, replace(table, volume_um3=read_indexed_volumes(path), **unknown), attributes)
 
 
 def read_grains(path: str | Path) -> GrainTable:

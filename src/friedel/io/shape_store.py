@@ -13,7 +13,10 @@ from friedel.io.hdf5_file import opened
 from friedel.model.arrays import AnyArray
 from friedel.model.shapes import GrainShape
 
-_PER_GRAIN = {"grain": np.int64, "threshold": np.float64, "residual": np.float64, "projections_used": np.int64}
+_PER_GRAIN = {
+    "grain": np.int64, "threshold": np.float64, "residual": np.float64, "projections_used": np.int64,
+    "bend_explained": np.float64, "bend_null": np.float64,
+}  # fmt: skip
 _PER_BLOB = {"blobs": np.int64, "blob_weight": np.float64, "blob_residual": np.float64}
 
 
@@ -31,6 +34,8 @@ def write_shapes(path: str | Path, shapes: Sequence[GrainShape]) -> None:
         group.create_dataset("origin_um", data=origins).attrs["units"] = "um"
         density = [np.asarray(shape.density, np.float32).ravel() for shape in shapes]
         _ragged(group, "density", density, np.float32, compression="gzip", compression_opts=1, shuffle=True)
+        turned = [np.asarray(shape.rotation_deg, np.float32).ravel() for shape in shapes]
+        _ragged(group, "rotation_deg", turned, np.float32, compression="gzip", compression_opts=1, shuffle=True)
         for name, kind in _PER_BLOB.items():
             _ragged(group, name, [np.asarray(getattr(shape, name), kind) for shape in shapes], kind)
         group.attrs["voxel_um"] = shapes[0].voxel_um if shapes else 1.0
@@ -54,12 +59,15 @@ def _columns(group: Any) -> dict[str, AnyArray]:
     rows = {len(values) for values in whole.values()}
     if len(rows) > 1:
         raise FriedelError("shapes", rule="columns must be of one length", got=sorted(rows))
-    for name, kind in {"density": np.float32, **_PER_BLOB}.items():
+    for name, kind in {"density": np.float32, "rotation_deg": np.float32, **_PER_BLOB}.items():
         whole[name] = read_column(group, name, np.dtype(kind).str, ())
         pointer = whole[f"{name}_pointer"] = read_column(group, f"{name}_pointer", "i8", ())
         check_pointer(pointer, len(whole["grain"]), len(whole[name]), f"shapes/{name}_pointer")
     if (whole["size"] < 0).any() or (whole["size"].prod(axis=1) != np.diff(whole["density_pointer"])).any():
         raise FriedelError("shapes/size", rule="must be the sizes of the densities")
+    turned = np.diff(whole["rotation_deg_pointer"])
+    if (turned[turned > 0] != 3 * whole["size"].prod(axis=1)[turned > 0]).any():
+        raise FriedelError("shapes/rotation_deg", rule="must have three numbers a voxel of a grain, or none")
     return whole
 
 
@@ -76,6 +84,8 @@ def _part(whole: Mapping[str, Any], name: str, row: int) -> AnyArray:
 
 
 def _shape(whole: Mapping[str, Any], row: int, voxel_um: float) -> GrainShape:
+    turned = _part(whole, "rotation_deg", row)
+    size = tuple(whole["size"][row].tolist()) if turned.size else (0, 0, 0)
     return GrainShape(
         grain=int(whole["grain"][row]),
         density=_part(whole, "density", row).reshape(whole["size"][row]),
@@ -87,4 +97,7 @@ def _shape(whole: Mapping[str, Any], row: int, voxel_um: float) -> GrainShape:
         blobs=_part(whole, "blobs", row),
         blob_weight=_part(whole, "blob_weight", row),
         blob_residual=_part(whole, "blob_residual", row),
+        rotation_deg=turned.reshape(*size, 3),
+        bend_explained=float(whole["bend_explained"][row]),
+        bend_null=float(whole["bend_null"][row]),
     )

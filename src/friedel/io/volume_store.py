@@ -14,6 +14,7 @@ from friedel.io.h5_output import h5_output
 from friedel.io.hdf5_file import opened
 from friedel.model.arrays import AnyArray
 from friedel.model.grains import GrainVolume, Status
+from friedel.model.lattice_bends import bend_layers
 
 LAYERS = {"grain_id": np.int32, "status": np.uint8, "density": np.float32}
 
@@ -46,6 +47,8 @@ def read_volume(path: str | Path) -> GrainVolume:
 def write_volume_group(file: h5py.Group, volume: GrainVolume) -> None:
     """Put /VTKHDF into an open file: ImageData with cell data, version 1 of VTK's format.
 
+    Where lattice rotations are known, their layers are there too (`bend_layers`).
+
     VTK counts points, one more than voxels along each axis, in the order x, y, z; the layers are [z, y, x].
     """
     group = file.create_group("VTKHDF")
@@ -59,6 +62,8 @@ def write_volume_group(file: h5py.Group, volume: GrainVolume) -> None:
     cells = group.create_group("CellData")
     for name, dtype in LAYERS.items():
         _write_layer(cells, name, np.asarray(getattr(volume, name), dtype=dtype))
+    for name, layer in bend_layers(volume).items():
+        _write_layer(cells, name, layer)
 
 
 def read_volume_group(group: h5py.Group) -> GrainVolume:
@@ -68,6 +73,7 @@ def read_volume_group(group: h5py.Group) -> GrainVolume:
     """
     cells = group["CellData"]
     layers = {name: read_column(cells, name, np.dtype(dtype).str) for name, dtype in LAYERS.items()}
+    rotation = read_column(cells, "rotation_deg", "f4") if "rotation_deg" in cells else None
     origin, spacing = (
         checked(np.asarray(group.attrs[name]), f"attribute {name}", "f8") for name in ("Origin", "Spacing")
     )
@@ -77,7 +83,7 @@ def read_volume_group(group: h5py.Group) -> GrainVolume:
         raise FriedelError("grain_id", rule="must be [z,y,x]", got=f"shape {layers['grain_id'].shape}")
     check_range(layers["grain_id"], 0, np.iinfo(np.int32).max, "grain_id")
     check_range(layers["status"], 0, len(Status), "status")
-    return GrainVolume(**layers, origin_um=origin, voxel_um=float(spacing[0]))
+    return GrainVolume(**layers, origin_um=origin, voxel_um=float(spacing[0]), rotation_deg=rotation)
 
 
 def _write_layer(cells: h5py.Group, name: str, layer: AnyArray) -> None:

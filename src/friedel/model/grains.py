@@ -35,6 +35,9 @@ OF_EACH = (
     "ambiguous",
     "twin_fraction",
     "twin_fraction_error",
+    "orientation_spread_deg",
+    "bend_explained",
+    "bend_null",
 )
 """Fields with one number a grain, some of them empty where nobody knows."""
 NINE = tuple(f"{i}{j}" for i in range(3) for j in range(3))
@@ -59,7 +62,11 @@ class GrainTable(RowTable):
     frame. Where the lattice is more symmetric than the crystal (else NaN, or empty): `alternative_log_odds` (n) how
     much likelier (natural logarithm) the spots' intensities are than those of the best other way to stand in the
     same lattice, `ambiguous` (n) whether they do not tell the two apart, `twin_fraction` (n) the part of the grain
-    that may stand that other way, with its standard error `twin_fraction_error` (n). `notes` say what went wrong.
+    that may stand that other way, with its standard error `twin_fraction_error` (n).
+
+    What only the map knows may be empty too: `orientation_spread_deg` (n), the root mean square angle of the voxels
+    against the grain's mean, nan where the spots do not tell it; `bend_explained` and `bend_null` (n) as in
+    `GrainShape`. `notes` say what went wrong.
     """
 
     U: Floats
@@ -84,6 +91,9 @@ class GrainTable(RowTable):
     ambiguous: AnyArray = field(default_factory=lambda: np.zeros(0, dtype=bool))
     twin_fraction: Floats = field(default_factory=lambda: np.zeros(0))
     twin_fraction_error: Floats = field(default_factory=lambda: np.zeros(0))
+    orientation_spread_deg: Floats = field(default_factory=lambda: np.zeros(0))
+    bend_explained: Floats = field(default_factory=lambda: np.zeros(0))
+    bend_null: Floats = field(default_factory=lambda: np.zeros(0))
     notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
@@ -157,7 +167,9 @@ class GrainVolume:
     """The map: `grain_id` int32 [z,y,x] (0 = none, else row of the grain table + 1) on a regular grid.
 
     `origin_um` (x,y,z) is the lower corner of the first voxel, `voxel_um` the edge of a voxel. `status` uint8
-    [z,y,x] holds `Status` codes, `density` float32 [z,y,x] the reconstructed density.
+    [z,y,x] holds `Status` codes, `density` float32 [z,y,x] the reconstructed density. `rotation_deg` float32
+    [z,y,x,3] is how the lattice of each voxel is turned against its grain's `U`: a rotation vector in the sample
+    frame (the voxel's orientation is exp(rotation) U), nan where nobody knows; None where it is known of no voxel.
     """
 
     grain_id: AnyArray
@@ -165,8 +177,12 @@ class GrainVolume:
     density: AnyArray
     origin_um: Floats
     voxel_um: float
+    rotation_deg: AnyArray | None = None
 
     def __post_init__(self) -> None:
+        if self.rotation_deg is not None and self.rotation_deg.shape != (*self.grain_id.shape, 3):
+            rule = f"must have shape {(*self.grain_id.shape, 3)}"
+            raise FriedelError("grain volume rotation_deg", rule=rule, got=self.rotation_deg.shape)
         if not self.grain_id.shape == self.status.shape == self.density.shape:
             raise FriedelError("grain volume", rule="layers must have one shape", got=self.grain_id.shape)
         if not self.voxel_um > 0:

@@ -1,6 +1,6 @@
 """Shapes on regular grids in the sample frame: one grain's, and the sample's."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -56,6 +56,11 @@ class GrainShape:
     unexplained (root mean square over root mean square of the measured ones; 1 = nothing explained);
     `projections_used` were reconstructed from, `blobs` (their rows in the blob table) with weights `blob_weight`
     (0 to 1) and `blob_residual` each.
+
+    `rotation_deg` float32 [z,y,x,3], on the same voxels, is how the lattice is turned against the grain's U: a
+    rotation vector in the sample frame (outside the grain that of its nearest voxel); empty where the spots do not
+    tell. `bend_explained` is the part of the variance of omega inside spots that the field foretells of spots left
+    out of its fit, `bend_null` the largest part with the frames of each spot shuffled; nan where nobody asked.
     """
 
     grain: int
@@ -68,10 +73,16 @@ class GrainShape:
     blobs: AnyArray
     blob_weight: Floats
     blob_residual: Floats
+    rotation_deg: AnyArray = field(default_factory=lambda: np.zeros((0, 0, 0, 3), np.float32))
+    bend_explained: float = np.nan
+    bend_null: float = np.nan
 
     def __post_init__(self) -> None:
         if self.density.ndim != 3:
             raise FriedelError("grain shape density", rule="must be [z,y,x]", got=self.density.shape)
+        if self.rotation_deg.size and self.rotation_deg.shape != (*self.density.shape, 3):
+            rule = f"must be empty or have shape {(*self.density.shape, 3)}"
+            raise FriedelError("grain shape rotation_deg", rule=rule, got=self.rotation_deg.shape)
         if not self.voxel_um > 0:
             raise FriedelError("voxel_um", rule="must be positive", got=self.voxel_um)
 

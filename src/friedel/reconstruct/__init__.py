@@ -8,10 +8,11 @@ from friedel.model.grains import GrainTable
 from friedel.model.setup import Setup
 from friedel.model.shapes import GrainShape, Grid, SampleMask
 from friedel.model.stream import Executor, Serial, Watcher, watched
-from friedel.reconstruct.grain import SharedInputs, reconstruct_grain
+from friedel.reconstruct.grain import reconstruct_grain
 from friedel.reconstruct.params import ReconstructParams
 from friedel.reconstruct.projections import BlobsByFrame
 from friedel.reconstruct.rays import DiffractionModel
+from friedel.reconstruct.shared_inputs import SharedInputs
 from friedel.reconstruct.strengths import fit_strengths
 
 __all__ = ["ReconstructParams", "fit_strengths", "reconstruct"]

@@ -1,18 +1,16 @@
-"""One grain: choose its spots, reconstruct, weigh the spots by how well they fit, reconstruct again, threshold."""
-
-from typing import NamedTuple
+"""One grain: choose its spots, reconstruct its density, and see whether its lattice bends."""
 
 import numpy as np
-from scipy import ndimage
 
 from friedel.model.arrays import AnyArray, Floats, Indices, Mask
 from friedel.model.blobs import BlobTable, Flag
-from friedel.model.grains import GrainTable
-from friedel.model.shapes import GrainShape, Grid, SampleMask
-from friedel.reconstruct.params import ReconstructParams
-from friedel.reconstruct.projections import BlobsByFrame, Projections, extents, make_voxel_box, project_blobs
-from friedel.reconstruct.rays import DiffractionModel, Rays, sample_directions
-from friedel.reconstruct.sirt import SirtSolver, visual_hull
+from friedel.model.shapes import GrainShape, Grid
+from friedel.reconstruct.bent_grain import NO_BEND, GrainSpots, see_bend
+from friedel.reconstruct.density import MASS_SPREAD, Data, fit_density
+from friedel.reconstruct.projections import Projections, extents, make_voxel_box, project_blobs
+from friedel.reconstruct.rays import Rays, sample_directions
+from friedel.reconstruct.shared_inputs import SharedInputs
+from friedel.reconstruct.sirt import SirtSolver
 
 FLAG_WEIGHTS: tuple[tuple[Flag, float], ...] = (
     (Flag.EXCLUDED, 0.1),
@@ -36,27 +34,6 @@ LONGEST = 2.5
 MAX_OFFSET_PX = 4.0
 MAX_OFFSET_RAD = np.radians(1.0)
 """A spot is not this grain's when the grain's centre falls so far outside its blob's box."""
-AGREE = 0.8
-"""Part of the projections that must see a voxel as lit for it to be in the support."""
-MASS_SPREAD = 0.35
-"""Spots whose integrated intensity is off by more than this (natural logarithm) lose weight."""
-TUNING = 2.0
-"""Spots whose residual is more than this many times the median's lose weight."""
-LEVELS = np.linspace(0.2, 0.8, 25)
-SMOOTH = 5
-"""Levels that are averaged before the best threshold is read."""
-
-
-class SharedInputs(NamedTuple):
-    """What all grains share."""
-
-    blobs: BlobTable
-    grains: GrainTable
-    diffraction: DiffractionModel
-    blobs_by_frame: BlobsByFrame
-    grid: Grid
-    params: ReconstructParams
-    mask: SampleMask | None
 
 
 def reconstruct_grain(inputs: SharedInputs, grain: int) -> GrainShape:
@@ -71,21 +48,34 @@ def reconstruct_grain(inputs: SharedInputs, grain: int) -> GrainShape:
     each = extents(rays, inputs.blobs, inputs.diffraction.plane)
     reach = np.minimum(np.quantile(each, REACH_QUANTILE, axis=0), LONGEST * np.median(each, axis=0))
     box = make_voxel_box(centre, reach + params.margin_px * grid.voxel_um, grid)
-    spots = project_blobs(rays, inputs.blobs_by_frame, inputs.diffraction.plane, centre, box, grid)
+    spots, windows = project_blobs(rays, inputs.blobs_by_frame, inputs.diffraction.plane, centre, box, grid)
     support = _support(inputs, box.start, tuple(box.size.tolist()), centre, box.radius)
     measured, doubt = _normalised(spots, rays.strength)
-    weight = weight * doubt
-    fitted = fit_density(spots, measured, weight, support, params)
-    if fitted is None:
+    data = Data(measured, spots.known, weight * doubt, support)
+    straight = fit_density(data, params, lambda part: SirtSolver(spots.slope, spots.offset, part, measured.shape))
+    if straight is None:
         return _empty_shape(grain, grid)
+    UB = inputs.grains.U[grain] @ inputs.diffraction.phases[int(inputs.grains.phase[grain])].B
+    spots_of_grain = GrainSpots(rays, spots, windows, data, UB, centre)
+    fitted, bend = (
+        see_bend(spots_of_grain, inputs, straight, grain) if params.bent == "auto" else (straight, NO_BEND)
+    )
     density, threshold, residual, weight, blob_residual = fitted
     keep = np.argwhere(density > 0.05)
     low, high = (keep.min(axis=0), keep.max(axis=0) + 1) if len(keep) else (np.zeros(3, int), np.ones(3, int))
-    density = density[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+    part = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     return GrainShape(
-        grain, np.ascontiguousarray(density.transpose(2, 1, 0)), grid.corner_um(box.start + low), grid.voxel_um,
-        threshold, residual, int(np.count_nonzero(weight > 0.05)), rays.blob, weight, blob_residual,
+        grain, np.ascontiguousarray(density[part].transpose(2, 1, 0)), grid.corner_um(box.start + low),
+        grid.voxel_um, threshold, residual, int(np.count_nonzero(weight > 0.05)), rays.blob, weight, blob_residual,
+        _as_stored(bend.turn, part), bend.explained, bend.null,
     )  # fmt: skip
+
+
+def _as_stored(turn: Floats | None, part: tuple[slice, ...]) -> AnyArray:
+    """Rotation vectors in degrees, [z,y,x,3], of a part of the box [x,y,z]."""
+    if turn is None:
+        return np.zeros((0, 0, 0, 3), np.float32)
+    return np.ascontiguousarray(np.degrees(turn[part]).transpose(2, 1, 0, 3), dtype=np.float32)
 
 
 def _empty_shape(grain: int, grid: Grid) -> GrainShape:
@@ -167,95 +157,3 @@ def _normalised(spots: Projections, strength: Floats) -> tuple[AnyArray, Floats]
     scale = np.exp(-np.clip(off, -MASS_SPREAD, MASS_SPREAD)) / strength / max(float(np.median(mass)), 1e-30)
     doubt = 1.0 / (1.0 + (off / MASS_SPREAD) ** 2)
     return (spots.image * scale[:, None, None]).astype(np.float32), np.where(mass > 0, doubt, 0.0)
-
-
-class Fitted(NamedTuple):
-    """Density [x,y,z] that is 1 inside on average, its threshold and residual; weights and residuals by spot."""
-
-    density: AnyArray
-    threshold: float
-    residual: float
-    weight: Floats
-    blob_residual: Floats
-
-
-def fit_density(
-    spots: Projections, measured: AnyArray, weight: Floats, support: Mask, params: ReconstructParams
-) -> Fitted | None:
-    solver = SirtSolver(spots.slope, spots.offset, support, measured.shape)
-    lit = (measured > 0).astype(np.float32)
-    trusted = (spots.known * weight[:, None, None]).astype(np.float32)
-    support = visual_hull(solver, lit, trusted, AGREE)
-    if not support.any():
-        return None
-    solver = SirtSolver(spots.slope, spots.offset, support, measured.shape)
-    # masses are 1: give them the volume of the support, so that densities are of order 1
-    measured *= np.float32(np.count_nonzero(support))
-    first = params.iterations // 3
-    x = solver.iterate(support * np.float32(0.5), measured, trusted, first)
-    footprint = _footprint(solver, x, params.footprint_px)
-    model = solver.forward(x)
-    pixels = spots.known * np.where(footprint | (measured == 0), 1.0, 0.0).astype(np.float32)
-    measured, weight, _ = _reweigh(model, measured, weight, pixels * footprint)
-    pixels = pixels * weight[:, None, None].astype(np.float32)
-    x = solver.iterate(x, measured, pixels, params.iterations - first)
-    return _threshold(solver, x, measured, pixels, weight)
-
-
-def _footprint(solver: SirtSolver, x: AnyArray, margin: int) -> AnyArray:
-    """Pixels that the grain as it looks now can light, with a margin."""
-    level = 0.5 * _plateau(x)
-    seen = solver.forward((x >= level).astype(np.float32)) > 0.01
-    if margin == 0:
-        return seen
-    square = np.ones((1, 2 * margin + 1, 2 * margin + 1), dtype=bool)
-    return np.asarray(ndimage.maximum_filter(seen, footprint=square))
-
-
-def _plateau(x: AnyArray) -> float:
-    """The density of the inside: the mean of what is above half of it, by repetition from the mean by mass."""
-    total = float(x.sum(dtype=np.float64))
-    level = 0.5 * float((x.astype(np.float64) ** 2).sum()) / total if total > 0 else 0.0
-    for _ in range(20):
-        inside = x[x >= level]
-        if not inside.size:
-            break
-        level = 0.5 * float(inside.mean())
-    return max(2 * level, 1e-12)
-
-
-def _reweigh(
-    model: AnyArray, measured: AnyArray, weight: Floats, pixels: AnyArray
-) -> tuple[AnyArray, Floats, Floats]:
-    """One scale for each projection, and weights by how badly they fit after it."""
-    both = (pixels * model * measured).sum(axis=(1, 2), dtype=np.float64)
-    own = (pixels * measured**2).sum(axis=(1, 2), dtype=np.float64)
-    ideal = (pixels * model**2).sum(axis=(1, 2), dtype=np.float64)
-    fine = (own > 0) & (ideal > 0) & (both > 0)
-    scale = np.where(fine, both / np.where(fine, own, 1.0), 0.0)
-    blob_residual = np.sqrt(np.maximum(1.0 - both**2 / np.where(fine, own * ideal, 1.0), 0.0))
-    blob_residual = np.where(fine, blob_residual, 1.0)
-    typical = np.median(blob_residual[fine]) if fine.any() else 1.0
-    left = 1.0 / (1.0 + (blob_residual / (TUNING * max(typical, 1e-6))) ** 4)
-    shift = np.log(np.where(fine, scale, 1.0))
-    left *= 1.0 / (1.0 + (shift / MASS_SPREAD) ** 2)
-    return measured * scale[:, None, None].astype(np.float32), np.where(fine, weight * left, 0.0), blob_residual
-
-
-def _threshold(solver: SirtSolver, x: AnyArray, measured: AnyArray, pixels: AnyArray, weight: Floats) -> Fitted:
-    """The level whose solid shape reproduces the projections best."""
-    plateau = _plateau(x)
-    x = x / np.float32(plateau)
-    total = float((pixels * measured**2).sum(dtype=np.float64))
-    misses = []
-    for level in LEVELS:
-        model = solver.forward((x >= level).astype(np.float32))
-        ideal = float((pixels * model**2).sum(dtype=np.float64))
-        both = float((pixels * model * measured).sum(dtype=np.float64))
-        misses.append(1.0 - both**2 / (ideal * total) if ideal > 0 and total > 0 else 1.0)
-    # single levels can fit by accident: a grain of 700 voxels got 0.375 where its neighbours' best was 0.55
-    best = int(np.argmin(ndimage.uniform_filter1d(misses, SMOOTH, mode="nearest")))
-    _, _, blob_residual = _reweigh(solver.forward(x), measured, weight, (pixels > 0).astype(np.float32))
-    return Fitted(
-        x.astype(np.float32), float(LEVELS[best]), float(np.sqrt(max(misses[best], 0.0))), weight, blob_residual
-    )

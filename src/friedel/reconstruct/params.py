@@ -1,5 +1,7 @@
 """Parameters of the reconstruction: the recipe's section [reconstruct]."""
 
+from typing import Literal
+
 from friedel.params import Params, parameter
 
 
@@ -13,4 +15,8 @@ class ReconstructParams(Params):
     margin_px: float = parameter(2.0, "Room around the extent of the spots.", unit="px", ge=0, le=50)
     footprint_px: int = parameter(
         2, "After the first rounds, blobs are cut this far outside the grain's own projection.", unit="px", ge=0
+    )
+    bent: Literal["auto", "off"] = parameter(
+        "auto",
+        "Lattice rotation from voxel to voxel of a grain, where its spots show one; or one orientation a grain.",
     )

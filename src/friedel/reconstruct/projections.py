@@ -94,54 +94,67 @@ def make_voxel_box(centre_um: Floats, reach_um: Floats, grid: Grid) -> VoxelBox:
     return VoxelBox(start, stop - start, float(reach_um[0] / grid.voxel_um))
 
 
+class Windows(NamedTuple):
+    """Where a grain's blobs are read: windows of the detector with first pixel `corner` (n,2) and `shape` (n, rows,
+    cols), and the ideal pixels (u, v) in them by `affine` (n,2,3), `size` of them, each the mean of `samples`
+    squared readings. `known` bool (n,row,col) are pixels that no other blob owns."""
+
+    corner: Indices
+    shape: tuple[int, ...]
+    affine: Floats
+    size: tuple[int, int]
+    samples: int
+    known: AnyArray
+
+    def read(self, images: AnyArray) -> tuple[AnyArray, AnyArray]:
+        """Images float32 (n,row,col) at the ideal pixels, and which of these are known: float32 (n,u,v) both."""
+        image, weight = (np.empty((len(images), *self.size), dtype=np.float32) for _ in range(2))
+        spot_projections.resample(images, self.known, self.affine, self.samples, image, weight)
+        return image, weight
+
+
 def project_blobs(
     rays: Rays, blobs_by_frame: BlobsByFrame, plane: Floats, centre_um: Floats, box: VoxelBox, grid: Grid
-) -> Projections:
-    """The grain's blobs on the ideal detector."""
-    voxel = grid.voxel_um
+) -> tuple[Projections, Windows]:
+    """The grain's blobs on the ideal detector, and where they were read."""
+    jacobian = to_detector(rays, plane) * grid.voxel_um
     slope = ideal_slopes(rays)
-    jacobian = to_detector(rays, plane) * voxel
-    half = 0.5 * box.size
     half_u = int(np.ceil(box.radius + 2))
-    half_v = int(np.ceil(half[2] + box.radius * float(np.abs(np.linalg.norm(slope[:, 1], axis=1)).max()) + 2))
+    half_v = int(
+        np.ceil(0.5 * box.size[2] + box.radius * float(np.abs(np.linalg.norm(slope[:, 1], axis=1)).max()) + 2)
+    )
     near = np.column_stack([np.rint(rays.row), np.rint(rays.col)])
     centre = np.column_stack([rays.row, rays.col])
     # the pixel next to the centre falls on a pixel of the ideal detector
     anchor = np.array([half_u, half_v]) - np.einsum("nij,nj->ni", np.linalg.inv(jacobian), near - centre)
     anchor = np.where(np.abs(anchor - np.rint(anchor)) > 0.5 - 1e-9, np.round(anchor, 6), anchor)
-    first_um = grid.corner_um(box.start) + 0.5 * voxel - centre_um
-    offset = np.einsum("nij,j->ni", slope, first_um[:2] / voxel) + anchor
-    offset[:, 1] += first_um[2] / voxel
-    size = (2 * half_u + 1, 2 * half_v + 1)
+    first_um = grid.corner_um(box.start) + 0.5 * grid.voxel_um - centre_um
+    offset = np.einsum("nij,j->ni", slope, first_um[:2] / grid.voxel_um) + anchor
+    offset[:, 1] += first_um[2] / grid.voxel_um
     reach = np.abs(jacobian).max(axis=0) @ np.array([half_u + 1.5, half_v + 1.5])
     half_window = np.ceil(reach).astype(np.int64) + 1
     corner = near.astype(np.int64) - half_window
-    window = (len(rays.blob), *(2 * half_window + 1))
-    images, known = np.zeros(window, dtype=np.float32), np.ones(window, dtype=np.bool_)
-    spot_projections.sum_over_frames(
-        rays.blob,
-        corner,
-        blobs_by_frame.pointer,
-        blobs_by_frame.voxels[1],
-        blobs_by_frame.voxels[2],
-        blobs_by_frame.intensity,
-        images,
-    )
-    spot_projections.mark_outside(corner, *blobs_by_frame.detector, known)
-    spot_projections.claimed_by_others(
-        rays.blob,
-        corner,
-        blobs_by_frame.box,
-        blobs_by_frame.order,
-        blobs_by_frame.longest,
-        blobs_by_frame.turn,
-        blobs_by_frame.pointer,
-        blobs_by_frame.voxels,
-        known,
-    )
     affine = np.concatenate([jacobian, (centre - corner)[:, :, None]], axis=2)
     affine[:, :, 2] -= np.einsum("nij,nj->ni", jacobian, anchor)
     samples = max(1, int(np.ceil(np.linalg.norm(jacobian, axis=1).max() - 0.01)))
-    image, weight = (np.empty((len(rays.blob), *size), dtype=np.float32) for _ in range(2))
-    spot_projections.resample(images, known, affine, samples, image, weight)
-    return Projections(image, weight, slope, offset)
+    shape = (len(rays.blob), *(2 * half_window + 1).tolist())
+    known = _known(rays, blobs_by_frame, corner, shape)
+    windows = Windows(corner, shape, affine, (2 * half_u + 1, 2 * half_v + 1), samples, known)
+    images = np.zeros(shape, dtype=np.float32)
+    _, row, col = blobs_by_frame.voxels
+    spot_projections.sum_over_frames(
+        rays.blob, corner, blobs_by_frame.pointer, row, col, blobs_by_frame.intensity, images
+    )
+    image, weight = windows.read(images)
+    return Projections(image, weight, slope, offset), windows
+
+
+def _known(rays: Rays, blobs_by_frame: BlobsByFrame, corner: Indices, shape: tuple[int, ...]) -> AnyArray:
+    """Pixels of windows that are on the detector and that no other blob claimed in the blob's frames."""
+    known = np.ones(shape, dtype=np.bool_)
+    spot_projections.mark_outside(corner, *blobs_by_frame.detector, known)
+    spot_projections.claimed_by_others(
+        rays.blob, corner, blobs_by_frame.box, blobs_by_frame.order, blobs_by_frame.longest, blobs_by_frame.turn,
+        blobs_by_frame.pointer, blobs_by_frame.voxels, known,
+    )  # fmt: skip
+    return known

@@ -69,7 +69,7 @@ class DiffractionModel:
         f_squared = np.array([listed.get(tuple(one), 0.0) for one in hkl[of].tolist()])
         strength = f_squared * bragg.lorentz(found.two_theta, found.eta)
         strength = strength * bragg.polarisation(found.two_theta, found.eta)
-        omega_offset = _wrapped(found.omega - omega[of])
+        omega_offset = wrapped(found.omega - omega[of])
         rays = Rays(
             rows[of], shared[of], hkl[of], found.omega, found.k, found.row, found.col, strength, omega_offset
         )
@@ -82,7 +82,7 @@ class DiffractionModel:
         UB = grains.U[grain] @ self.phases[int(grains.phase[grain])].B
         g = hkl @ UB.T
         found = bragg.predict(g, grains.position_um[grain], self.setup.beam.wavelength, self.plane)
-        away = np.abs(_wrapped(found.omega - omega[found.reflection]))
+        away = np.abs(wrapped(found.omega - omega[found.reflection]))
         order = np.lexsort((away, found.reflection))
         first = np.unique(found.reflection[order], return_index=True)[1]
         best = bragg.BraggSpots(*[part[order[first]] for part in found])  # type: ignore[arg-type]
@@ -94,7 +94,7 @@ class DiffractionModel:
         hkl = self.reflections[kind].hkl
         g = hkl @ (grains.U[grain] @ self.phases[kind].B).T
         found = bragg.predict(g, grains.position_um[grain], self.setup.beam.wavelength, self.plane)
-        turn = _wrapped(found.omega[None, :] - omega[:, None]) * np.abs(np.sin(found.eta)) / OMEGA_SCALE_RAD
+        turn = wrapped(found.omega[None, :] - omega[:, None]) * np.abs(np.sin(found.eta)) / OMEGA_SCALE_RAD
         down = (found.row[None, :] - place[:, :1]) / PLACE_SCALE_PX
         right = (found.col[None, :] - place[:, 1:]) / PLACE_SCALE_PX
         return np.asarray(hkl[found.reflection[(turn**2 + down**2 + right**2).argmin(axis=1)]])
@@ -107,5 +107,6 @@ def sample_directions(rays: Rays) -> Floats:
     return np.column_stack([c * x + s * y, -s * x + c * y, z])
 
 
-def _wrapped(angle: Floats) -> Floats:
+def wrapped(angle: Floats) -> Floats:
+    """Angles in radians within half a turn of 0."""
     return np.asarray(np.mod(angle + np.pi, 2 * np.pi) - np.pi)

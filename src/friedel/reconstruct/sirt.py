@@ -7,6 +7,7 @@ Pixels that are not known have no weight.
 
 import numpy as np
 
+from friedel.kernels.reconstruct.bent_projectors import back_bent, forward_bent
 from friedel.kernels.reconstruct.projectors import back_columns, forward_columns
 from friedel.model.arrays import AnyArray, Floats, Indices, Mask
 
@@ -49,6 +50,36 @@ class SirtSolver:
             missing *= paths
             x = np.maximum(x + share * self.back(missing), 0.0)
         return x
+
+
+class BentSolver(SirtSolver):
+    """The projector of a grain whose voxels diffract each along its own beam.
+
+    `matrix` (n,2,7) as the bent projectors take it; `turn` float64 [x,y,z,3] are the voxels' rotation vectors
+    (rad).
+    """
+
+    def __init__(self, matrix: Floats, turn: Floats, support: Mask, pixels: tuple[int, ...]) -> None:
+        self.matrix, self.pixels, self.support = matrix, pixels, support
+        self.place = np.argwhere(support).astype(np.float64)
+        self.turn = turn[support]
+        self.ones = np.ones((len(matrix), 1))
+        self.paths = self.forward(support.astype(np.float32))
+
+    def forward(self, volume: AnyArray) -> AnyArray:
+        """Projections float32 (n,u,v) of a volume [x,y,z] that is zero outside the support."""
+        out = np.zeros(self.pixels, dtype=np.float32)
+        values = volume[self.support].astype(np.float64)[:, None]
+        forward_bent(self.place, self.turn, self.matrix, values, self.ones, out)
+        return out
+
+    def back(self, images: AnyArray) -> AnyArray:
+        """The transpose, within the support."""
+        values = np.zeros((len(self.place), 1))
+        back_bent(images, self.place, self.turn, self.matrix, self.ones, values)
+        out = np.zeros(self.support.shape, dtype=np.float32)
+        out[self.support] = values[:, 0]
+        return out
 
 
 def spans_of(support: Mask) -> Indices:

@@ -59,6 +59,8 @@ def _volume(volume: Mapping[str, Any]) -> Panel:
     rows += _shown(dice, (("median", "Dice of grains, median", "{:.4f}"), ("min", "Dice, worst grain", "{:.4f}")))
     boundary = volume.get("boundary_px", {})
     rows += _shown(boundary, (("mean", "boundary off by, mean", "{:.3f} px"), ("p95", "95 %", "{:.3f} px")))
+    rows += _spread(volume, "voxel_orientation_deg", "voxels' orientation", "°")
+    rows += _spread(volume, "grain_orientation_deg", "with one orientation a grain", "°")
     good = float(volume.get("voxel_agreement", 0)) >= 0.9
     return _panel("Map", "Voxel by voxel. Dice is 1 where a grain has exactly its true voxels.", rows, good)
 

@@ -8,6 +8,7 @@ from jinja2 import Environment, StrictUndefined
 
 from friedel.errors import ScanError
 from friedel.reporter.accuracy import truth_panels
+from friedel.reporter.bends import bend_panels
 from friedel.reporter.boundaries import description_panels
 from friedel.reporter.calibration import calibration_panels
 from friedel.reporter.example_blob import ExampleBlob, example_from
@@ -204,6 +205,7 @@ def _map_panels(inputs: ReportInputs) -> Iterable[Panel]:
         return
     if inputs.volume is not None and has_map(inputs):
         yield from slice_panels(inputs, grains, inputs.volume)
+        yield from bend_panels(grains, inputs.volume)
     if inputs.description is not None:
         yield from description_panels(inputs, grains, inputs.description)
 

@@ -79,8 +79,8 @@ def slice_panels(inputs: ReportInputs, grains: GrainTable, volume: GrainVolume) 
     by_status = np.vstack([np.zeros(3), *[_rgb(colour) for colour in STATUS_COLOURS.values()]])
     keyed = has_key(inputs.phases) and bool(len(grains))
     known = coverage(volume)
-    orientation = _slices(volume, np.vstack([np.zeros(3), colours])[volume.grain_id], inputs if keyed else None)
-    status = _slices(volume, by_status[volume.status], None, legend=known)
+    orientation = draw_slices(volume, np.vstack([np.zeros(3), colours])[volume.grain_id], inputs if keyed else None)
+    status = draw_slices(volume, by_status[volume.status], None, legend=known)
     open_share = 1.0 - known[Status.MEASURED]
     return [
         Panel(
@@ -107,7 +107,7 @@ def _rgb(colour: str) -> AnyArray:
     return np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
 
 
-def _slices(
+def draw_slices(
     volume: GrainVolume, colour: AnyArray, keyed: ReportInputs | None, legend: dict[Status, float] | None = None
 ) -> Picture:
     """x-y, x-z and y-z through the middle, to one scale."""

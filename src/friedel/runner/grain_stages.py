@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -23,10 +23,11 @@ from friedel.match import match
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.families import used_reflections
-from friedel.model.grains import GrainTable, Status
+from friedel.model.grains import GrainTable, GrainVolume, Status
+from friedel.model.lattice_bends import spread_of_grains
 from friedel.model.pairs import PairTable
 from friedel.model.setup import Setup
-from friedel.model.shapes import SampleMask
+from friedel.model.shapes import GrainShape, SampleMask
 from friedel.output_folder.files import BLOBS, GRAIN_STAGES, GRAINS, PAIRS, RECORD, SHAPES, VOLUME
 from friedel.output_folder.reader import OutputFolder
 from friedel.output_folder.record import RunRecord, StageRecord, output_of
@@ -231,7 +232,23 @@ def _reconstruct(inputs: StageInputs) -> Done:
     )  # fmt: skip
     job.begin_output("reconstruct")
     write_shapes(job.out / SHAPES, shapes)
-    return Done([SHAPES], {"shapes": sum(1 for shape in shapes if shape.density.size)})
+    counts = {"shapes": sum(1 for shape in shapes if shape.density.size)}
+    if job.recipe.reconstruct.bent == "off":
+        return Done([SHAPES], counts)
+    bent = sum(1 for shape in shapes if shape.rotation_deg.size)
+    asked = sum(1 for shape in shapes if np.isfinite(shape.bend_explained))
+    log.info(_about_bends(bent, asked, counts["shapes"]))
+    return Done([SHAPES], {**counts, "bent": bent})
+
+
+def _about_bends(bent: int, asked: int, shapes: int) -> str:
+    """For how many grains the lattice rotation of the voxels is known, and why not for the others."""
+    text = f"lattice rotation inside {bent} of {shapes} grains"
+    if asked > bent:
+        text += f"; in {asked - bent} the spots show none that frames in any order would not"
+    if shapes > asked:
+        text += f"; {shapes - asked} have too few spots that are longer than a frame to tell"
+    return text
 
 
 def _assemble(inputs: StageInputs) -> Done:
@@ -243,7 +260,10 @@ def _assemble(inputs: StageInputs) -> Done:
     )  # fmt: skip
     voxels = np.bincount(volume.grain_id[volume.grain_id > 0] - 1, minlength=len(grains))
     indexed = read_indexed_volumes(job.out / GRAINS)
-    grains = replace(grains, volume_um3=np.asarray(voxels * volume.voxel_um**3, dtype=np.float64))
+    grains = replace(
+        grains, volume_um3=np.asarray(voxels * volume.voxel_um**3, dtype=np.float64),
+        **_bends(volume, shapes, len(grains)),
+    )  # fmt: skip
     about = describe_map(grains, volume, inputs.phases)
     job.begin_output("assemble")
     write_volume(job.out / VOLUME, volume)
@@ -256,6 +276,17 @@ def _assemble(inputs: StageInputs) -> Done:
     }
     log.info(f"map of {filled} voxels: " + ", ".join(f"{100 * part:.0f} % {name}" for name, part in share.items()))
     return Done([VOLUME, GRAINS], {"voxels": filled, **share})
+
+
+def _bends(volume: GrainVolume, shapes: Sequence[GrainShape], grains: int) -> dict[str, Any]:
+    """The grains' columns about their lattice rotation; none where no grain was asked."""
+    told = {"bend_explained": np.full(grains, np.nan), "bend_null": np.full(grains, np.nan)}
+    for shape in shapes:
+        for name, values in told.items():
+            values[shape.grain] = getattr(shape, name)
+    if not np.isfinite(told["bend_explained"]).any():
+        return {}
+    return {"orientation_spread_deg": spread_of_grains(volume, grains), **told}
 
 
 def _median(values: Any) -> float:

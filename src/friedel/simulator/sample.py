@@ -191,8 +191,11 @@ def _specimen(
     solid = grain_id > 0
     table = _grain_table(cells, phases, centre, np.diff(pointer) * params.voxel_um**3)
     status = np.where(solid, Status.MEASURED, Status.EMPTY).astype(np.uint8)
-    volume = GrainVolume(grain_id, status, solid.astype(np.float32), corner, params.voxel_um)
     bend = np.radians(params.sample.gradient_deg) * directions[:, 1]
+    turned = np.full((*counts, 3), np.nan, dtype=np.float32)
+    turned[tuple(where[order].T)] = np.degrees(strain[:, None] * np.repeat(bend, np.diff(pointer), axis=0))
+    rotation = np.ascontiguousarray(turned.transpose(2, 1, 0, 3))
+    volume = GrainVolume(grain_id, status, solid.astype(np.float32), corner, params.voxel_um, rotation)
     return Specimen(table, volume, pointer, position.astype(np.float32), strain.astype(np.float32), bend)
 
 

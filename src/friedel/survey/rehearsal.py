@@ -28,8 +28,7 @@ from friedel.model.setup import SampleShape, Setup
 from friedel.model.shapes import GrainShape, Grid
 from friedel.model.stream import Executor
 from friedel.recipe import Recipe
-from friedel.reconstruct.grain import fit_density
-from friedel.reconstruct.projections import Projections
+from friedel.reconstruct.density import Data, fit_density
 from friedel.reconstruct.sirt import SirtSolver
 from friedel.survey.content import Content
 
@@ -226,11 +225,11 @@ def _shape_s(
     image = SirtSolver(slope, offset, np.ascontiguousarray(support), size).forward(ball)
     known = np.ones(size, dtype=np.float32)
 
-    spots = Projections((image / np.float32(image.sum() / views)), known, slope, offset)
     cylinder = np.ascontiguousarray(support)
+    data = Data(image / np.float32(image.sum() / views), known, np.ones(views), cylinder)
 
     def one(_: int) -> None:
-        fit_density(spots, spots.image.copy(), np.ones(views), cylinder, params)
+        fit_density(data, params, lambda part: SirtSolver(slope, offset, part, size))
 
     return seconds_of(lambda: list(executor.map(one, range(executor.threads))), times=2) / executor.threads * larger
 

@@ -17,6 +17,7 @@ from friedel.io.h5_output import h5_output
 from friedel.model.arrays import AnyArray, Floats
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable, GrainVolume
+from friedel.model.lattice_bends import bend_layers
 from friedel.model.orientation import bunge_angles, quaternions
 
 CELL, FEATURE, ENSEMBLE = 3, 7, 11
@@ -109,10 +110,16 @@ def _write_cells(
     container: h5py.Group, volume: GrainVolume, features: Mapping[str, AnyArray], size: tuple[int, ...]
 ) -> None:
     """Values of the features, spread over their voxels plane by plane: memory does not grow with them."""
-    group = _matrix(container, "CellData", CELL, size)
+    group, inside = _matrix(container, "CellData", CELL, size), bend_layers(volume)
     _write_array(group, "FeatureIds", volume.grain_id.astype("i4"), size)
     _write_array(group, "Status", volume.status.astype("i4"), size)
     _write_array(group, "Density", volume.density.astype("f4"), size)
+    for title, name in (
+        ("KernelAverageMisorientations", "kam_deg"),
+        ("FeatureReferenceMisorientations", "grod_deg"),
+    ):
+        if name in inside:
+            _write_array(group, title, inside[name], size)
     for title, source in (("EulerAngles", "AvgEulerAngles"), ("Quats", "AvgQuats"), ("Phases", "Phases")):
         values = features[source].reshape(len(features[source]), -1)
         parts = values.shape[1]

@@ -10,6 +10,7 @@ from friedel.io.volume_store import LAYERS, write_volume
 from friedel.model.arrays import AnyArray
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable, GrainVolume
+from friedel.model.lattice_bends import bend_layers
 
 _NUMBERS = {"i": "Int", "u": "UInt", "f": "Float"}
 
@@ -30,7 +31,11 @@ def export_xdmf(
     heavy = path.with_name(f"{path.name}.h5")  # never the name of a result: grains.h5 is one
     extra = coloured_layers(volume, grains, phases, axis)
     write_volume(heavy, volume, extra=extra)
-    layers = {**{name: getattr(volume, name).astype(kind) for name, kind in LAYERS.items()}, **extra}
+    layers = {
+        **{name: getattr(volume, name).astype(kind) for name, kind in LAYERS.items()},
+        **bend_layers(volume),
+        **extra,
+    }
     tree = ElementTree.ElementTree(_document(volume, layers, heavy.name))
     ElementTree.indent(tree)
     with atomic(path) as partial:

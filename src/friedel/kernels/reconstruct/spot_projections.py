@@ -109,3 +109,25 @@ def resample(images: Any, known: Any, affine: Any, samples: int, out: Any, weigh
                             good = False
                 out[n, u, v] = total / (samples * samples) if good else 0.0
                 weight[n, u, v] = 1.0 if good else 0.0
+
+
+@njit(cache=True, nogil=True)
+def sum_with_omega(
+    blobs: Any, corner: Any, pointer: Any, voxels: Any, intensity: Any, first: Any, turn: int, omega: Any, out: Any
+) -> None:
+    """Add intensity times the omega of its frame, for each blob: out float32 [spot,row,col].
+
+    Windows as in `sum_over_frames`. `voxels` are (frame, row, col) of all, frames in the scan; `first` (spot) are
+    the blobs' first frames, unwrapped, `turn` > 0 the number of frames of a full turn; `omega` (spot, frame of the
+    blob).
+    """
+    frame, row, col = voxels
+    _, height, width = out.shape
+    for n in range(len(blobs)):
+        for voxel in range(pointer[blobs[n]], pointer[blobs[n] + 1]):
+            f = frame[voxel] - first[n]
+            if turn > 0:
+                f %= turn
+            r, c = row[voxel] - corner[n, 0], col[voxel] - corner[n, 1]
+            if 0 <= r < height and 0 <= c < width and 0 <= f < omega.shape[1]:
+                out[n, r, c] += intensity[voxel] * omega[n, f]
