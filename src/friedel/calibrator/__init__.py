@@ -1,5 +1,6 @@
 """Calibrate: the detector's place from pairs, the rotation's sense from grains, all of it from assigned spots."""
 
 from friedel.calibrator.decision import CalibrationRequest, Decision, choose_setup, same_geometry
+from friedel.calibrator.motion_decision import choose_motion
 
-__all__ = ["CalibrationRequest", "Decision", "choose_setup", "same_geometry"]
+__all__ = ["CalibrationRequest", "Decision", "choose_motion", "choose_setup", "same_geometry"]
