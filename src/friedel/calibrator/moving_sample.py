@@ -72,7 +72,7 @@ def fit_motion(
     shown = [name for name in state.motion.terms if not name.startswith("offset")]
     if not shown:
         return Evidence(still, f"{STILL} ({len(spots.grain)} spots)", ())
-    changes = _changes(state, setup)
+    changes = _changes(state)
     after = _spread_px(_residuals(spots, frame, setup, state)[0])
     told = ", ".join(f"{b:.4f} -> {a:.4f} px" for b, a in zip(before, after, strict=True))
     summary = (
@@ -91,10 +91,9 @@ def _thinned(spots: Assigned) -> Assigned:
     return Assigned(*(getattr(spots, name)[::every] for name in names)) if every > 1 else spots
 
 
-def _changes(state: _State, setup: Setup) -> tuple[Change, ...]:
-    known = setup.motion.terms if setup.motion else {}
+def _changes(state: _State) -> tuple[Change, ...]:
     return tuple(
-        Change(name, known.get(name, 0.0), value, float(state.error[TERMS.index(name)]), "um")
+        Change(name, 0.0, value, float(state.error[TERMS.index(name)]), "um")
         for name, value in state.motion.terms.items()
     )
 

@@ -225,4 +225,6 @@ def _light_curve(params: SimulationParams, rng: np.random.Generator) -> Floats:
     turn = np.arange(params.frames) / params.frames
     wave = light.oscillation * np.sin(2 * np.pi * (light.oscillation_turns * turn + rng.uniform()))
     curve = (1 + wave) * (1 + light.drift * (turn - 0.5)) + light.flicker * rng.normal(size=params.frames)
-    return np.asarray(np.maximum(curve, 0.0) / curve.mean())
+    curve = np.maximum(curve, 0.0) / curve.mean()
+    curve[slice(*light.lost_frames)] = 0.0
+    return np.asarray(curve)

@@ -73,6 +73,9 @@ class LightParams(Params):
     oscillation: float = parameter(0.03, "Amplitude of the source's oscillation.", ge=0, lt=0.5)
     oscillation_turns: float = parameter(9.0, "Oscillations in the scan.", ge=0)
     drift: float = parameter(0.02, "Slow change of the intensity from first to last frame.", gt=-0.5, lt=0.5)
+    lost_frames: tuple[int, int] = parameter(
+        (0, 0), "Frames [from, to) without any light; the truth still tells of their spots."
+    )
     flicker: float = parameter(0.003, "Standard deviation of the intensity from frame to frame.", ge=0, lt=0.1)
 
 
