@@ -12,7 +12,7 @@ from friedel.model.motion import JUMPS, OFFSETS, TERMS
 SHOWN = 5.0
 """A term is taken when the spots show it with so many standard deviations."""
 CLEARLY = 40.0
-"""Squares of standard deviations that a term must explain to be tried: the best of some 2,000 jumps by chance
+"""Squares of standard deviations that a term must explain beyond all others: the best of some 2,000 jumps by chance
 explains 20."""
 LEAST_PX = 0.1
 """Less than this on the detector, from one end of the scan to the other, is not worth a change."""
@@ -20,8 +20,9 @@ BINS, FINER = 96, 48
 LEAST_PART = 0.02
 """No jump is looked for in this part of the scan at either end."""
 OFFSET_TERMS = [TERMS.index(name) for name in OFFSETS]
-RANK = 1e-6
-"""A term of which less is left, once the others are taken out, is none of its own."""
+MOST_SEARCHED = 8
+"""So many terms, or fewer, are also tried in place of each other."""
+LEAST_STEP = 1.0
 
 
 class Columns(NamedTuple):
@@ -69,15 +70,15 @@ JUMP = list(range(JUMPS.start, JUMPS.stop))
 TILT_COLUMNS = list(range(len(TERMS), len(TERMS) + 3))
 """Columns of the whole: terms in their order, tilts, the residuals last."""
 WHOLE = len(TERMS) + 4
+ALWAYS = [*OFFSET_TERMS, *TILT_COLUMNS]
+"""Free in every fit."""
 
 
 def eliminate_grains(columns: Columns) -> Eliminated:
     """Project out what each grain can take up by itself."""
-    order = np.argsort(columns.grain, kind="stable")
-    ends = np.flatnonzero(np.diff(columns.grain[order])) + 1
     static = np.concatenate([columns.terms[..., STATIC], columns.tilts, columns.still[..., None]], axis=-1)
     basis = np.zeros_like(columns.own)
-    for rows in np.split(order, ends):
+    for rows in by_grain(columns.grain):
         q = np.linalg.qr(columns.own[rows].reshape(-1, 6))[0]
         part = static[rows].reshape(len(q), -1)
         static[rows] = (part - q @ (q.T @ part)).reshape(len(rows), 3, -1)
@@ -88,16 +89,12 @@ def eliminate_grains(columns: Columns) -> Eliminated:
 def choose_terms(free: Eliminated, frames: int, reach_px: Floats) -> Choice:
     """The terms that are shown, their values and errors; `reach_px` (terms) is what one um of each does at most."""
     edges = frames * np.linspace(LEAST_PART, 1.0 - LEAST_PART, BINS)
-    grams = _grams(free, edges)
-    taken, at = _taken_by_gain(grams)
-    if any(term in JUMP for term in taken):
+    taken, at = _taken_by_gain(_grams(free, edges))
+    jump_frame = 0.0
+    if _jumps(taken):
         width = edges[1] - edges[0]
         finer = np.linspace(max(edges[at] - width, 1.0), min(edges[at] + width, frames - 1.0), 2 * FINER + 1)
-        grams = _grams(free, finer)
-        at = _best_frame(grams, taken)
-        jump_frame = float(np.ceil(finer[at]))
-    else:
-        jump_frame = 0.0
+        jump_frame = float(np.ceil(finer[_best_frame(_grams(free, finer), taken)]))
     while True:
         values, error = _fit(free, taken, jump_frame)
         weak = {
@@ -108,11 +105,36 @@ def choose_terms(free: Eliminated, frames: int, reach_px: Floats) -> Choice:
         if not weak:
             break
         taken = [term for term in taken if term != min(weak, key=weak.__getitem__)]
-    if not any(term in JUMP for term in taken):
-        jump_frame = 0.0
+    jump_frame = jump_frame if _jumps(taken) else 0.0
     kept = [*taken, *_offsets_of(taken)]
     keep = np.isin(np.arange(len(TERMS)), kept)
     return Choice(np.where(keep, values, 0.0), np.where(keep, error, 0.0), jump_frame)
+
+
+def left_with_all_terms(free: Eliminated, frames: int) -> Floats:
+    """The weighted residuals (n,3) once grains, detector and all terms together have taken up what they can: noise."""
+    edges = frames * np.linspace(LEAST_PART, 1.0 - LEAST_PART, BINS)
+    grams = _grams(free, edges)
+    jump_frame = float(np.ceil(edges[_best_frame(grams, list(range(len(TERMS))))]))
+    wanted = np.concatenate([free.columns.with_jump(jump_frame), free.columns.tilts], axis=-1)
+    wanted = _without_grains(free, wanted)
+    flat, off = wanted.reshape(-1, wanted.shape[-1]), free.static[..., -1]
+    return np.asarray(off - (flat @ np.linalg.lstsq(flat, off.ravel(), rcond=None)[0]).reshape(off.shape))
+
+
+def _without_grains(free: Eliminated, columns: Floats) -> Floats:
+    """Columns (n,3,m) without what the grains' own numbers can take up."""
+    out = columns.copy()
+    for rows in by_grain(free.columns.grain):
+        q, part = free.basis[rows].reshape(-1, 6), columns[rows].reshape(3 * len(rows), -1)
+        out[rows] = (part - q @ (q.T @ part)).reshape(len(rows), 3, -1)
+    return out
+
+
+def by_grain(grain: Indices) -> list[Indices]:
+    """Rows of each grain, one after the other."""
+    order = np.argsort(grain, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(grain[order])) + 1)
 
 
 def _offsets_of(taken: list[int]) -> list[int]:
@@ -162,39 +184,45 @@ def _left(gram: Floats, inside: list[int]) -> Floats:
     return np.asarray(gram - rest.swapaxes(-1, -2) @ (np.linalg.pinv(block, hermitian=True) @ rest))
 
 
-def _gains(gram: Floats, inside: list[int]) -> Floats:
-    """Squares of standard deviations that each term (..., terms) explains beyond those `inside`."""
-    left = _left(gram, inside)
-    n = np.arange(len(TERMS))
-    curvature, score = left[..., n, n], left[..., n, WHOLE - 1]
-    own = curvature > RANK * np.maximum(gram[..., n, n], 1e-300)
-    gain = np.where(own, score**2 / np.where(own, curvature, 1.0), 0.0)
-    gain[..., inside_terms(inside)] = 0.0
-    return np.asarray(gain)
-
-
-def inside_terms(inside: list[int]) -> list[int]:
-    """Those of the columns that are terms."""
-    return [number for number in inside if number < len(TERMS)]
-
-
 def _taken_by_gain(grams: Floats) -> tuple[list[int], int]:
-    """Terms, the one that explains most first, and at which of the edges the jump is."""
-    always, taken, at = [*OFFSET_TERMS, *TILT_COLUMNS], list[int](), -1
-    while len(taken) < len(TERMS):
-        gains = _gains(grams if at < 0 else grams[at : at + 1], [*always, *taken])
-        edge, term = np.unravel_index(np.argmax(gains), gains.shape)
-        if gains[edge, term] < CLEARLY:
-            break
-        taken.append(int(term))
-        if any(one in JUMP for one in taken):
+    """The terms with which least is left, `CLEARLY` counted for each, and at which of the edges the jump is.
+
+    Terms are alike in a part of the turn, so one may stand for another. From all of them the search goes by single
+    steps, each the best there is: one is left out, taken in, or takes another's place.
+    """
+    taken = [term for term in range(len(TERMS)) if term not in OFFSET_TERMS]
+    at = _best_frame(grams, taken)
+    cost = _cost(grams[at], taken)
+    while True:
+        steps = [[one for one in taken if one != term] for term in taken]
+        if len(taken) <= MOST_SEARCHED:
+            others = [term for term in range(len(TERMS)) if term not in [*taken, *OFFSET_TERMS]]
+            steps += [[*rest, other] for rest in [taken, *steps] for other in others]
+            if not _jumps(taken):
+                at = _best_frame(grams, [*taken, *JUMP])
+        costs = [_cost(grams[at], step) for step in steps]
+        if not costs or min(costs) >= cost - LEAST_STEP:
+            return taken, at
+        taken = steps[int(np.argmin(costs))]
+        if _jumps(taken):
             at = _best_frame(grams, taken)
-    return taken, max(at, 0)
+        cost = _cost(grams[at], taken)
+
+
+def _cost(gram: Floats, taken: list[int]) -> float:
+    """Squares of standard deviations that are left, and what the terms cost."""
+    inside = [*ALWAYS, *taken]
+    block, score = gram[np.array(inside)[:, None], inside], gram[inside, WHOLE - 1]
+    return float(gram[-1, -1] - score @ np.linalg.pinv(block, hermitian=True) @ score) + CLEARLY * len(taken)
+
+
+def _jumps(taken: list[int]) -> bool:
+    return any(term in JUMP for term in taken)
 
 
 def _best_frame(grams: Floats, taken: list[int]) -> int:
     """At which of the edges the terms taken explain most."""
-    left = _left(grams, [*OFFSET_TERMS, *TILT_COLUMNS, *taken])
+    left = _left(grams, [*ALWAYS, *taken])
     return int(np.argmin(left[:, WHOLE - 1, WHOLE - 1]))
 
 
@@ -204,10 +232,9 @@ def _fit(free: Eliminated, taken: list[int], jump_frame: float) -> tuple[Floats,
     inside = [*taken, *OFFSET_TERMS]
     wanted = np.concatenate([columns.with_jump(jump_frame)[..., inside], columns.tilts], axis=-1)
     scores, curvatures = [], []
-    order = np.argsort(columns.grain, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(columns.grain[order])) + 1):
-        q, part = free.basis[rows].reshape(-1, 6), wanted[rows].reshape(3 * len(rows), -1)
-        part = part - q @ (q.T @ part)
+    wanted = _without_grains(free, wanted)
+    for rows in by_grain(columns.grain):
+        part = wanted[rows].reshape(3 * len(rows), -1)
         scores.append(part.T @ free.static[rows][..., -1].ravel())
         curvatures.append(part.T @ part)
     score, curvature = np.array(scores), np.array(curvatures)

@@ -1,9 +1,9 @@
 """How the sample moved, from all assigned spots: where they lie, against frame and angle, grains moving along.
 
 Each grain's six numbers are eliminated first (projected out of everything), so that what is left of the residuals
-speaks of what all grains share. Terms of the motion are then taken one by one, the one that explains most first, as
-long as it explains clearly more than nothing; a jump is tried at every frame. At the end only terms stay that the
-spots show with five standard deviations, by how far the fit moves when grains are left out.
+speaks of what all grains share. Of all terms of a motion those are left out, one by one, that explain hardly anything
+beyond the others; a jump is tried at every frame. At the end only terms stay that the spots show with five standard
+deviations, by how far the fit moves when grains are left out.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,14 @@ from friedel.calibrator.evidence import Change, Evidence
 from friedel.calibrator.from_spots import CLIP, LEAST_SPOTS, Assigned, assigned_spots, derivatives, nudged
 from friedel.calibrator.from_spots import predicted_spots as predict
 from friedel.calibrator.geometry import STEPS, moved
-from friedel.calibrator.motion_terms import Choice, Columns, choose_terms, eliminate_grains
+from friedel.calibrator.motion_terms import (
+    Choice,
+    Columns,
+    by_grain,
+    choose_terms,
+    eliminate_grains,
+    left_with_all_terms,
+)
 from friedel.kernels import bragg
 from friedel.model.arrays import Floats, Indices
 from friedel.model.blobs import BlobTable
@@ -26,7 +33,7 @@ from friedel.model.motion import JUMPS, TERMS, Motion, basis, directions_of, shi
 from friedel.model.setup import Setup
 from friedel.model.stream import Watcher, watched
 
-ROUNDS = 3
+ROUNDS = 2
 MOST_SPOTS = 40_000
 """More would say nothing new."""
 TILTS = np.arange(len(STEPS)) >= 2
@@ -118,43 +125,42 @@ def _residuals(spots: Assigned, frame: Floats, setup: Setup, state: _State) -> t
 def _once_more(spots: Assigned, frame: Floats, setup: Setup, state: _State) -> _State:
     """One round: weights from the residuals, terms chosen anew, all grains refined with them."""
     residual, still, terms = _residuals(spots, frame, setup, state)
-    deviation = np.maximum(np.median(np.abs(residual), axis=0) / 0.6745, [1e-5, 1e-4, 1e-4])
-    z = np.abs(residual) / deviation
-    weight = np.sqrt(np.minimum(1.0, CLIP / np.maximum(z, 1e-12))) * (z < 10 * CLIP) / deviation
 
     def of_detector(step: Floats, U: Floats, position: Floats) -> Floats:
         return predict(spots, U, position, setup.beam.wavelength, moved(setup.detector, step)).residual
 
     tilts, own = derivatives(of_detector, np.zeros(len(STEPS)), state.U, state.position, TILTS)
-    columns = Columns(
-        spots.grain,
-        frame + 0.5,
-        terms * weight[..., None],
-        tilts[..., TILTS] * weight[..., None],
-        own * weight[..., None],
-        still * weight,
-    )
-    free = eliminate_grains(columns)
+
+    def columns_with(weight: Floats) -> Columns:
+        parts = (terms, tilts[..., TILTS], own)
+        return Columns(spots.grain, frame + 0.5, *(part * weight[..., None] for part in parts), still * weight)
+
+    weight = _weight(residual)
+    # how much spots scatter, the fit with all terms tells: before it, what moves looks like noise
+    noise = left_with_all_terms(eliminate_grains(columns_with(weight)), state.motion.frames)
+    columns = columns_with(_weight(np.where(weight > 0, noise / np.maximum(weight, 1e-30), np.inf)))
     reach = np.percentile(np.abs(terms[:, 1:]), 95, axis=(0, 1))
-    choice = choose_terms(free, state.motion.frames, reach)
+    choice = choose_terms(eliminate_grains(columns), state.motion.frames, reach)
     motion = Motion(choice.values, state.motion.frames, choice.jump_frame)
     U, position = nudged(state.U, state.position, _grains_step(columns, choice, len(state.U)))
     return _State(U, position, motion, choice.error, _spread_px(residual))
+
+
+def _weight(residual: Floats) -> Floats:
+    """One over the standard deviation, less for what sticks out (Huber), 0 for what is far off."""
+    deviation = np.maximum(np.median(np.abs(residual), axis=0) / 0.6745, [1e-5, 1e-4, 1e-4])
+    z = np.abs(residual) / deviation
+    return np.asarray(np.sqrt(np.minimum(1.0, CLIP / np.maximum(z, 1e-12))) * (z < 10 * CLIP) / deviation)
 
 
 def _grains_step(columns: Columns, choice: Choice, grains: int) -> Floats:
     """What each grain's six numbers change by (g,6) once the terms are what was chosen."""
     left = columns.still + columns.with_jump(choice.jump_frame) @ choice.values
     step = np.zeros((grains, 6))
-    for rows in _by_grain(columns.grain):
+    for rows in by_grain(columns.grain):
         own = columns.own[rows].reshape(-1, 6)
         step[columns.grain[rows[0]]] = -np.linalg.lstsq(own, left[rows].ravel(), rcond=None)[0]
     return step
-
-
-def _by_grain(grain: Indices) -> list[Indices]:
-    order = np.argsort(grain, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(grain[order])) + 1)
 
 
 def _spread_px(residual: Floats) -> Floats:
