@@ -118,11 +118,11 @@ def test_no_motion_is_invented_for_a_detector_that_is_off(seed):
 def test_how_sure_a_motion_is_holds():
     pulls = []
     for seed in range(4):
-        blobs, grains, _ = moved_spots(SETUP, AL, HKL, drift, seed=seed, noise_px=0.3)
+        blobs, grains, _ = moved_spots(SETUP, AL, HKL, drift, seed=seed, noise_px=0.3, grains=20)
         for change in fit_motion(blobs, grains, SETUP, (AL,)).changes:
             true = {"drift x": 3.5, "drift y": 9.0, "drift z": -6.0}.get(change.name, 0.0)
             pulls.append((change.after - true) / change.uncertainty)
-    assert 0.6 < np.sqrt(np.mean(np.square(pulls))) < 1.5
+    assert 0.6 < np.median(np.abs(pulls)) / 0.6745 < 1.6
 
 
 @pytest.mark.parametrize("name", [*MOVING, "curve"])
@@ -141,8 +141,11 @@ def test_blobs_of_a_still_sample_are_where_they_would_be(name):
     at = {"jump": 720.0, "drift_and_jump": 432.0, "slip": 1008.0}.get(name, 0.0)
     motion = Motion.of(terms[name], SHAPE[0], at)
     back = of_still_sample(blobs, replace(SETUP, motion=motion))
-    away = np.column_stack([back["sc"], back["fc"]]) - places
-    assert np.abs(away).max() < 0.06 * np.abs(np.column_stack([blobs["sc"], blobs["fc"]]) - places).max()
+    clear = np.abs(blobs["frame"] + 0.5 - at) > 3  # omega has noise
+    before, after = (
+        np.abs(np.column_stack([table["sc"], table["fc"]]) - places)[clear].max() for table in (blobs, back)
+    )
+    assert after < 0.06 * before
     np.testing.assert_array_equal(back["s_raw"], blobs["s_raw"])
     assert of_still_sample(blobs, SETUP) is blobs
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from friedel.calibrator.clusters import left_out_variance
 from friedel.model.arrays import Floats, Indices
-from friedel.model.motion import JUMPS, OFFSETS, TERMS
+from friedel.model.motion import JUMPS, TERMS
 
 SHOWN = 5.0
 """A term is taken when the spots show it with so many standard deviations."""
@@ -19,7 +19,8 @@ LEAST_PX = 0.1
 BINS, FINER = 96, 48
 LEAST_PART = 0.02
 """No jump is looked for in this part of the scan at either end."""
-OFFSET_TERMS = [TERMS.index(name) for name in OFFSETS]
+RIDGE = 1e-9
+"""So much of themselves holds columns apart that say the same."""
 MOST_SEARCHED = 8
 """So many terms, or fewer, are also tried in place of each other."""
 LEAST_STEP = 1.0
@@ -70,7 +71,7 @@ JUMP = list(range(JUMPS.start, JUMPS.stop))
 TILT_COLUMNS = list(range(len(TERMS), len(TERMS) + 3))
 """Columns of the whole: terms in their order, tilts, the residuals last."""
 WHOLE = len(TERMS) + 4
-ALWAYS = [*OFFSET_TERMS, *TILT_COLUMNS]
+ALWAYS = TILT_COLUMNS
 """Free in every fit."""
 
 
@@ -106,9 +107,7 @@ def choose_terms(free: Eliminated, frames: int, reach_px: Floats) -> Choice:
             break
         taken = [term for term in taken if term != min(weak, key=weak.__getitem__)]
     jump_frame = jump_frame if _jumps(taken) else 0.0
-    kept = [*taken, *_offsets_of(taken)]
-    keep = np.isin(np.arange(len(TERMS)), kept)
-    return Choice(np.where(keep, values, 0.0), np.where(keep, error, 0.0), jump_frame)
+    return Choice(values, error, jump_frame)
 
 
 def left_with_all_terms(free: Eliminated, frames: int) -> Floats:
@@ -135,16 +134,6 @@ def by_grain(grain: Indices) -> list[Indices]:
     """Rows of each grain, one after the other."""
     order = np.argsort(grain, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(grain[order])) + 1)
-
-
-def _offsets_of(taken: list[int]) -> list[int]:
-    """The offsets without which the terms taken would be wrong: of terms along x and y of the lab."""
-    names = [TERMS[term] for term in taken]
-    return [
-        number
-        for number, axis in zip(OFFSET_TERMS, "xy", strict=True)
-        if any(name.split(maxsplit=1)[1] == axis for name in names)
-    ]
 
 
 def _grams(free: Eliminated, edges: Floats) -> Floats:
@@ -177,29 +166,27 @@ def _sum(values: Floats, index: Indices, size: int) -> Floats:
     return np.stack(summed, axis=-1).reshape(size, *values.shape[1:])
 
 
-def _left(gram: Floats, inside: list[int]) -> Floats:
-    """The products once the columns `inside` are taken out of all."""
-    block = gram[..., np.array(inside)[:, None], inside]
-    rest = gram[..., inside, :]
-    return np.asarray(gram - rest.swapaxes(-1, -2) @ (np.linalg.pinv(block, hermitian=True) @ rest))
-
-
 def _taken_by_gain(grams: Floats) -> tuple[list[int], int]:
     """The terms with which least is left, `CLEARLY` counted for each, and at which of the edges the jump is.
 
-    Terms are alike in a part of the turn, so one may stand for another. From all of them the search goes by single
-    steps, each the best there is: one is left out, taken in, or takes another's place.
+    In a turn terms are much alike, grains moving along, so one may stand for another. From none and from all of
+    them the search goes by single steps, each the best there is: a term is taken in, left out, or takes another's
+    place.
     """
-    taken = [term for term in range(len(TERMS)) if term not in OFFSET_TERMS]
+    searched = [_search(grams, start) for start in ([], list(range(len(TERMS))))]
+    return min(searched, key=lambda found: _cost(grams[found[1]], found[0]))
+
+
+def _search(grams: Floats, taken: list[int]) -> tuple[list[int], int]:
     at = _best_frame(grams, taken)
     cost = _cost(grams[at], taken)
     while True:
         steps = [[one for one in taken if one != term] for term in taken]
         if len(taken) <= MOST_SEARCHED:
-            others = [term for term in range(len(TERMS)) if term not in [*taken, *OFFSET_TERMS]]
+            others = [term for term in range(len(TERMS)) if term not in taken]
             steps += [[*rest, other] for rest in [taken, *steps] for other in others]
-            if not _jumps(taken):
-                at = _best_frame(grams, [*taken, *JUMP])
+        if not _jumps(taken):
+            at = _best_frame(grams, [*taken, *JUMP])
         costs = [_cost(grams[at], step) for step in steps]
         if not costs or min(costs) >= cost - LEAST_STEP:
             return taken, at
@@ -211,9 +198,17 @@ def _taken_by_gain(grams: Floats) -> tuple[list[int], int]:
 
 def _cost(gram: Floats, taken: list[int]) -> float:
     """Squares of standard deviations that are left, and what the terms cost."""
-    inside = [*ALWAYS, *taken]
-    block, score = gram[np.array(inside)[:, None], inside], gram[inside, WHOLE - 1]
-    return float(gram[-1, -1] - score @ np.linalg.pinv(block, hermitian=True) @ score) + CLEARLY * len(taken)
+    return float(_left_over(gram, taken)) + CLEARLY * len(taken)
+
+
+def _left_over(gram: Floats, taken: list[int]) -> Floats:
+    """Squares of standard deviations (...) that are left of products (..., WHOLE, WHOLE) with some terms."""
+    inside = np.array([*ALWAYS, *taken])
+    block, score = gram[..., inside[:, None], inside], gram[..., inside, WHOLE - 1]
+    size = np.einsum("...ii->...i", block)
+    block = block + np.eye(len(inside)) * (RIDGE * np.maximum(size, 1e-12))[..., None]
+    solved = np.linalg.solve(block, score[..., None])[..., 0]
+    return np.asarray(gram[..., WHOLE - 1, WHOLE - 1] - (score * solved).sum(axis=-1))
 
 
 def _jumps(taken: list[int]) -> bool:
@@ -222,14 +217,13 @@ def _jumps(taken: list[int]) -> bool:
 
 def _best_frame(grams: Floats, taken: list[int]) -> int:
     """At which of the edges the terms taken explain most."""
-    left = _left(grams, [*ALWAYS, *taken])
-    return int(np.argmin(left[:, WHOLE - 1, WHOLE - 1]))
+    return int(np.argmin(_left_over(grams, taken)))
 
 
 def _fit(free: Eliminated, taken: list[int], jump_frame: float) -> tuple[Floats, Floats]:
     """Values and errors (terms) in um; errors from leaving out grains."""
     columns = free.columns
-    inside = [*taken, *OFFSET_TERMS]
+    inside = list(taken)
     wanted = np.concatenate([columns.with_jump(jump_frame)[..., inside], columns.tilts], axis=-1)
     scores, curvatures = [], []
     wanted = _without_grains(free, wanted)
