@@ -165,7 +165,9 @@ REQUEST = CalibrationRequest(SETUP, (AL,))
 def test_grains_are_where_they_were_in_the_first_frame():
     blobs, true, _ = moved_spots(SETUP, AL, HKL, drift_and_jump, grains=6)
     look = indexed(blobs)
-    with pytest.warns(FriedelWarning, match=r"the sample moved: a drift of 2\.2 px .* a jump of 2\.0 px before frame 43"):
+    with pytest.warns(
+        FriedelWarning, match=r"the sample moved: a drift of 2\.2 px .* a jump of 2\.0 px before frame 43"
+    ):
         decision = choose_motion(blobs, REQUEST, SETUP, look)
     found = look(decision.setup)
     assert len(found) == len(true)

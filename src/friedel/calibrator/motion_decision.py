@@ -52,7 +52,7 @@ def _told(first: Evidence, found: Evidence, setup: Setup, *, corrected: bool) ->
         motion = found.setup.motion
         assert motion is not None
         text = f"the sample moved: {in_words(motion, setup)}"
-        end = "corrected" if corrected else "not corrected, since setup.calibrate is \"off\""
+        end = "corrected" if corrected else 'not corrected, since setup.calibrate is "off"'
         warnings.warn(f"index: {text}; {end}", FriedelWarning, stacklevel=4)
         lines = (f"{text}; {end}: {first.summary}", *found.remarks)
     record = calibration_record("motion", found, lines, changed=setup.motion is not None)

@@ -111,7 +111,7 @@ def choose_terms(free: Eliminated, frames: int, reach_px: Floats) -> Choice:
 
 
 def left_with_all_terms(free: Eliminated, frames: int) -> Floats:
-    """The weighted residuals (n,3) once grains, detector and all terms together have taken up what they can: noise."""
+    """The weighted residuals (n,3) that grains, tilts and all terms together leave: noise."""
     edges = frames * np.linspace(LEAST_PART, 1.0 - LEAST_PART, BINS)
     grams = _grams(free, edges)
     jump_frame = float(np.ceil(edges[_best_frame(grams, list(range(len(TERMS))))]))

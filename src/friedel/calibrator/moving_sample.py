@@ -1,9 +1,9 @@
 """How the sample moved, from all assigned spots: where they lie, against frame and angle, grains moving along.
 
 Each grain's six numbers are eliminated first (projected out of everything), so that what is left of the residuals
-speaks of what all grains share. Of all terms of a motion those are left out, one by one, that explain hardly anything
-beyond the others; a jump is tried at every frame. At the end only terms stay that the spots show with five standard
-deviations, by how far the fit moves when grains are left out.
+speaks of what all grains share. Of all sets of terms the one is taken that explains most with few (`motion_terms`); a
+jump is tried at every frame. At the end only terms stay that the spots show with five standard deviations, by how far
+the fit moves when grains are left out.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from friedel.calibrator.motion_terms import (
     left_with_all_terms,
 )
 from friedel.kernels import bragg
-from friedel.model.arrays import Floats, Indices
+from friedel.model.arrays import Floats
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable
@@ -56,9 +56,8 @@ def fit_motion(
 ) -> Evidence:
     """The motion of the sample that the assigned spots show; the evidence's set-up has it, or none.
 
-    `blobs` are those that were found, not those of a still sample. The detector's place and tilts are free while
-    the motion is fitted, and stay. Cut, touching and shared spots are left out, and so are grains with fewer than 12
-    spots.
+    `blobs` are those that were found, not those of a still sample. The detector's tilts are free while the motion is
+    fitted, and stay. Cut, touching and shared spots are left out, and so are grains with fewer than 12 spots.
     """
     spots = _thinned(assigned_spots(blobs, grains, setup, phases))
     still = replace(setup, motion=None)
@@ -165,4 +164,3 @@ def _grains_step(columns: Columns, choice: Choice, grains: int) -> Floats:
 
 def _spread_px(residual: Floats) -> Floats:
     return np.asarray(np.median(np.abs(residual[:, 1:]), axis=0))
-

@@ -237,7 +237,7 @@ class OutputFolder:
 
     @property
     def blobs(self) -> BlobTable | None:
-        """The blobs of `blobs.h5`; where the set-up says that the sample moved, with `sc` and `fc` of a still one."""
+        """The blobs of `blobs.h5`; where the set-up has a motion, with `sc` and `fc` of a still sample."""
         found, setup = self.found_blobs, self.setup
         if found is None or setup is None or setup.motion is None:
             return found

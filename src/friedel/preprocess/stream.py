@@ -40,9 +40,10 @@ def clean_blocks(
     `windows_per_block` backgrounds are made at a time: more cost memory (`buffer_bytes`) and save time; the result
     is the same. Each frame is read once; with `wrap`, `half_window` frames at either end are read again. A frame
     that cannot be used (unreadable, constant, not numbers, without beam) is replaced by the good one before it
-    and marked; more than three in a row are empty, as those of a gap. Warns when the window is longer than the scan. Raises `ScanError` when more than 2 % of the frames
-    (and more than 3) are corrupt, or more than half without beam. The method is that of the seminar "Segmentation for diffraction contrast
-    tomography" (J. Bertoldo, 2021); `docs/preprocessing.md` says it step by step.
+    and marked; more than three in a row are empty, as those of a gap. Warns when the window is longer than the scan.
+    Raises `ScanError` when more than 2 % of the frames (and more than 3) are corrupt, or more than half without
+    beam. The method is that of the seminar "Segmentation for diffraction contrast tomography" (J. Bertoldo, 2021);
+    `docs/preprocessing.md` says it step by step.
     """
     if windows_per_block < 1:
         raise InputError("windows_per_block", rule="must be at least 1", got=windows_per_block)
@@ -274,8 +275,8 @@ class _ReadLog:
                 f"frames of {self._scan.name}",
                 rule=f"at most {MOST_DARK:.0%} may be without beam",
                 got="more",
-                way_out="look at the scan (friedel inspect), and at preprocess.beam and preprocess.margin; or leave "
-                "frames out with scan.first, scan.last or scan.skip",
+                way_out="see that preprocess.beam and preprocess.margin lie in the beam, or leave frames out with "
+                "scan.first, scan.last or scan.skip",
             )
         most = max(CORRUPT_LEAST, int(CORRUPT_SHARE * self._recorded))
         if len(self._corrupt) > most:

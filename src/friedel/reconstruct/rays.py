@@ -21,8 +21,8 @@ PLACE_SCALE_PX = 3.0
 class Rays(NamedTuple):
     """Spots of one grain: `blob` (n) rows of the blob table, `shared` (n) whether it serves another grain too,
     `hkl` (n,3); from the grain's orientation and position: `omega` (n) of the equations in radians, `k` (n,3) unit
-    direction in the lab, `row`, `col` (n) where the grain's centre falls on the frames; `strength` (n) = |F|^2 * Lorentz *
-    polarisation; `omega_offset` (n) = omega minus the measured one, in radians."""
+    direction in the lab, `row`, `col` (n) where the grain's centre falls on the frames; `strength` (n) = |F|^2 *
+    Lorentz * polarisation; `omega_offset` (n) = omega minus the measured one, in radians."""
 
     blob: Indices
     shared: AnyArray

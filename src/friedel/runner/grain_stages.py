@@ -176,7 +176,11 @@ def _index(inputs: StageInputs) -> Done:
         sense = "+z" if setup.axis.sign > 0 else "-z"
         warnings.warn(f"index: {MIRRORED.format(sense=sense)}", FriedelWarning, stacklevel=2)
     _tell(grains)
-    measured = {"calibration": [*decision.records], "motion": moving.records[0], **_strengths(inputs, grains, setup)}
+    measured = {
+        "calibration": [*decision.records],
+        "motion": moving.records[0],
+        **_strengths(inputs, grains, setup),
+    }
     return Done(_write_grains_and_pairs(inputs, setup, grains, pairs), counts, measured)
 
 
