@@ -1,4 +1,4 @@
-"""Spots of grains in a sample that moves, in plain numpy: its own Bragg law, rays and plane, no code of friedel's."""
+"""Spots of grains in a sample that moves, in plain numpy: its own Bragg law, rays and plane."""
 
 from collections.abc import Callable
 
@@ -36,8 +36,8 @@ def moved_spots(
         height = rng.uniform(-1, 1) * SAMPLE_HALF_HEIGHT
         places.append((radius * np.cos(angle), radius * np.sin(angle), height))
         for h in hkl:
-            for spot in _spots(setup, U[-1] @ phase.B @ h, places[-1], displacement):
-                rows.append([grain, *h, *spot])
+            spots = _spots(setup, U[-1] @ phase.B @ h, places[-1], displacement)
+            rows.extend([grain, *h, *spot] for spot in spots)
     found = np.array(rows)
     found[:, 4] += np.radians(noise_deg) * rng.standard_normal(len(found)) / np.abs(np.sin(found[:, 5]))
     noise = noise_px * rng.standard_normal((len(found), 2))

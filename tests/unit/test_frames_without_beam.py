@@ -1,4 +1,4 @@
-"""Frames without beam: a few are bridged, more in a row are a gap, and medians beside it are as good as elsewhere."""
+"""Frames without beam: a few are bridged, more in a row are a gap, and medians beside it stay good."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ def dark_scan(first=FIRST, stop=STOP, count=80):
     return raw
 
 
-@pytest.mark.parametrize("first, stop", [(30, 45), (0, 12), (70, 80), (17, 21)])
+@pytest.mark.parametrize(("first", "stop"), [(30, 45), (0, 12), (70, 80), (17, 21)])
 def test_they_are_empty_and_the_others_as_if_mirrored_frames_stood_there(first, stop):
     raw = dark_scan(first, stop)
     mirrored = raw.copy()

@@ -117,8 +117,8 @@ def test_no_motion_is_invented_for_a_detector_that_is_off(seed):
 
 def test_how_sure_a_motion_is_holds():
     pulls = []
-    for seed in range(4):
-        blobs, grains, _ = moved_spots(SETUP, AL, HKL, drift, seed=seed, noise_px=0.3, grains=20)
+    for seed in range(3):
+        blobs, grains, _ = moved_spots(SETUP, AL, HKL, drift, seed=seed, noise_px=0.3)
         for change in fit_motion(blobs, grains, SETUP, (AL,)).changes:
             true = {"drift x": 3.5, "drift y": 9.0, "drift z": -6.0}.get(change.name, 0.0)
             pulls.append((change.after - true) / change.uncertainty)
@@ -136,7 +136,8 @@ def test_blobs_of_a_still_sample_are_where_they_would_be(name):
         "wobble": {"wobble xy cos": 2.0, "wobble z sin": 1.5},
     }
     if name not in terms:
-        pytest.raises(KeyError, Motion.of, {"bounce z": 1.0}, 10)
+        with pytest.raises(KeyError):
+            Motion.of({"bounce z": 1.0}, 10)
         return
     at = {"jump": 720.0, "drift_and_jump": 432.0, "slip": 1008.0}.get(name, 0.0)
     motion = Motion.of(terms[name], SHAPE[0], at)
@@ -165,9 +166,7 @@ REQUEST = CalibrationRequest(SETUP, (AL,))
 def test_grains_are_where_they_were_in_the_first_frame():
     blobs, true, _ = moved_spots(SETUP, AL, HKL, drift_and_jump, grains=6)
     look = indexed(blobs)
-    with pytest.warns(
-        FriedelWarning, match=r"the sample moved: a drift of 2\.2 px .* a jump of 2\.0 px before frame 43"
-    ):
+    with pytest.warns(FriedelWarning, match=r"moved: a drift of 2\.2 px .* a jump of 2\.0 px before frame 43"):
         decision = choose_motion(blobs, REQUEST, SETUP, look)
     found = look(decision.setup)
     assert len(found) == len(true)

@@ -163,7 +163,7 @@ def _sum(values: Floats, index: Indices, size: int) -> Floats:
     """Sums (size, ...) of values (n, ...) with equal index (n)."""
     flat = values.reshape(len(values), -1)
     summed = [np.bincount(index, column, minlength=size) for column in flat.T]
-    return np.stack(summed, axis=-1).reshape(size, *values.shape[1:])
+    return np.stack(summed, axis=-1).reshape(size, *values.shape[1:]).astype(np.float64)
 
 
 def _taken_by_gain(grams: Floats) -> tuple[list[int], int]:

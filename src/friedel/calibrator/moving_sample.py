@@ -1,9 +1,9 @@
 """How the sample moved, from all assigned spots: where they lie, against frame and angle, grains moving along.
 
 Each grain's six numbers are eliminated first (projected out of everything), so that what is left of the residuals
-speaks of what all grains share. Of all sets of terms the one is taken that explains most with few (`motion_terms`); a
-jump is tried at every frame. At the end only terms stay that the spots show with five standard deviations, by how far
-the fit moves when grains are left out.
+speaks of what all grains share. Of all sets of terms the one is taken that explains most with few
+(`motion_terms`); a jump is tried at every frame. Only terms stay that the spots show with five standard deviations,
+by how far the fit moves when grains are left out.
 """
 
 from collections.abc import Sequence
@@ -56,8 +56,8 @@ def fit_motion(
 ) -> Evidence:
     """The motion of the sample that the assigned spots show; the evidence's set-up has it, or none.
 
-    `blobs` are those that were found, not those of a still sample. The detector's tilts are free while the motion is
-    fitted, and stay. Cut, touching and shared spots are left out, and so are grains with fewer than 12 spots.
+    `blobs` are those that were found, not those of a still sample. The detector's tilts are free while the motion
+    is fitted, and stay. Cut, touching and shared spots are left out, and so are grains with fewer than 12 spots.
     """
     spots = _thinned(assigned_spots(blobs, grains, setup, phases))
     still = replace(setup, motion=None)
@@ -131,8 +131,8 @@ def _once_more(spots: Assigned, frame: Floats, setup: Setup, state: _State) -> _
     tilts, own = derivatives(of_detector, np.zeros(len(STEPS)), state.U, state.position, TILTS)
 
     def columns_with(weight: Floats) -> Columns:
-        parts = (terms, tilts[..., TILTS], own)
-        return Columns(spots.grain, frame + 0.5, *(part * weight[..., None] for part in parts), still * weight)
+        each = weight[..., None]
+        return Columns(spots.grain, frame + 0.5, terms * each, tilts[..., TILTS] * each, own * each, still * weight)
 
     weight = _weight(residual)
     # how much spots scatter, the fit with all terms tells: before it, what moves looks like noise

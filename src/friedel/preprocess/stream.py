@@ -40,8 +40,8 @@ def clean_blocks(
     `windows_per_block` backgrounds are made at a time: more cost memory (`buffer_bytes`) and save time; the result
     is the same. Each frame is read once; with `wrap`, `half_window` frames at either end are read again. A frame
     that cannot be used (unreadable, constant, not numbers, without beam) is replaced by the good one before it
-    and marked; more than three in a row are empty, as those of a gap. Warns when the window is longer than the scan.
-    Raises `ScanError` when more than 2 % of the frames (and more than 3) are corrupt, or more than half without
+    and marked; more than three in a row are empty, as those of a gap. Warns when the window is longer than the
+    scan. Raises `ScanError` when more than 2 % of the frames (and more than 3) are corrupt, or over half without
     beam. The method is that of the seminar "Segmentation for diffraction contrast tomography" (J. Bertoldo, 2021);
     `docs/preprocessing.md` says it step by step.
     """
