@@ -81,6 +81,9 @@ CASES: Mapping[str, Case] = {
     "two-phases": Case(5, (f"phase=[{ALUMINIUM}, {TITANIUM}]",)),
     "twins": Case(5, ("sample.twin_fraction=0.2",)),
     "harsh": Case(5, HARSH, 0.9),
+    "jump": Case(5, (*SMALL, "motion.jump_um=[0.0, 4.95, 4.95]")),
+    "drift": Case(5, (*SMALL, "motion.drift_um=[0.0, 8.0, 6.8]")),
+    "lost-beam": Case(5, (*SMALL, "light.lost_frames=[700, 730]")),
     **{name: Case(5, (*SMALL, f"phase=[{' '.join(text.split())}]")) for name, text in CRYSTALS.items()},
 }
 NULLS = ("mirrored", "scrambled", "shuffled")
