@@ -93,6 +93,9 @@ CASES: Mapping[str, Case] = {
     "120-degrees": Case(5, (*SMALL, "turn_deg=120"), 0.95),
     "quarter-turn": Case(5, (*SMALL, "turn_deg=90"), 0.85),
     "gap-of-40-degrees": Case(5, SMALL, 1.0, run=('scan.skip=["600-759"]',)),
+    "jump": Case(5, (*SMALL, "motion.jump_um=[0.0, 4.95, 4.95]")),
+    "drift": Case(5, (*SMALL, "motion.drift_um=[0.0, 8.0, 6.8]")),
+    "lost-beam": Case(5, (*SMALL, "light.lost_frames=[700, 730]")),
     **{name: Case(5, (*SMALL, f"phase=[{' '.join(text.split())}]")) for name, text in CRYSTALS.items()},
 }
 NULLS = ("mirrored", "scrambled", "shuffled")

@@ -83,10 +83,11 @@ def spot_table(
     on &= omega < abs(turn_deg)
     spots, omega = spots[on], omega[on]
     order = np.lexsort((spots[:, 7], omega))
-    return _table(spots[order], omega[order], rng, shape, step)
+    return table_of_spots(spots[order], omega[order], rng, shape, step)
 
 
-def _table(spots, omega, rng, shape, step) -> BlobTable:
+def table_of_spots(spots, omega, rng, shape, step) -> BlobTable:
+    """Blobs of spots (n,13: grain, h, k, l, omega, eta, row, col, strength, width, looks) at stage angles, deg."""
     n = len(spots)
     width, looks = spots[:, 9], spots[:, 10:13]
     sigs = width * (1 + 0.2 * looks[:, 0]) * np.exp(0.03 * rng.standard_normal(n))

@@ -1,5 +1,7 @@
 """Calibrate: the detector's place from pairs, the rotation's sense from grains, all of it from assigned spots."""
 
 from friedel.calibrator.decision import CalibrationRequest, Decision, choose_setup, same_geometry
+from friedel.calibrator.motion_decision import choose_motion
+from friedel.calibrator.moving_sample import fit_motion
 
-__all__ = ["CalibrationRequest", "Decision", "choose_setup", "same_geometry"]
+__all__ = ["CalibrationRequest", "Decision", "choose_motion", "choose_setup", "fit_motion", "same_geometry"]

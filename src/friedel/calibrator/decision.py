@@ -172,10 +172,12 @@ def _with_sense(
 
 
 def same_geometry(one: Setup, other: Setup) -> bool:
-    """Whether two set-ups put every spot at the same place: energy, sense and detector, to the last bit."""
+    """Whether two set-ups put every spot at the same place: energy, sense, detector and motion, to the last
+    bit."""
     vectors = ("origin_um", "u_um", "v_um")
     plane = all(np.array_equal(getattr(one.detector, name), getattr(other.detector, name)) for name in vectors)
-    return plane and one.beam == other.beam and one.axis == other.axis
+    moved = [None if setup.motion is None else setup.motion.record() for setup in (one, other)]
+    return plane and one.beam == other.beam and one.axis == other.axis and moved[0] == moved[1]
 
 
 def calibration_record(told_by: str, found: Evidence, lines: Sequence[str], *, changed: bool) -> dict[str, Any]:

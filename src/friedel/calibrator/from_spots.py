@@ -6,6 +6,7 @@ are eliminated one grain at a time (Schur complement), so the cost grows with th
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,9 +38,11 @@ UNKNOWN = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assigned:
-    """Spots with their row of the grain table, `B h` (n,3) in the crystal, measured omega (rad), row, col."""
+    """Spots with their row of the grain table, that of their blob, `B h` (n,3) in the crystal, measured omega
+    (rad), row, col."""
 
     grain: Indices
+    blob: Indices
     crystal: Floats
     omega: Floats
     row: Floats
@@ -54,7 +57,7 @@ def fit_to_spots(
     Cut, touching and shared spots are left out, and so are grains with fewer than 12 spots. Tilts that are not
     shown with three standard deviations stay.
     """
-    spots = _assigned(blobs, grains, setup, phases)
+    spots = assigned_spots(blobs, grains, setup, phases)
     if len(spots.grain) < 3 * LEAST_SPOTS or len(np.unique(spots.grain)) < LEAST_CLUSTERS:
         return Evidence(setup, "too few assigned spots", (UNKNOWN,))
     free = np.ones(len(STEPS), dtype=bool)
@@ -86,7 +89,8 @@ def fit_to_spots(
     return Evidence(refined, summary, remarks, tuple(changes), step[free], error[free], better=better)
 
 
-def _assigned(blobs: BlobTable, grains: GrainTable, setup: Setup, phases: Sequence[Phase]) -> Assigned:
+def assigned_spots(blobs: BlobTable, grains: GrainTable, setup: Setup, phases: Sequence[Phase]) -> Assigned:
+    """Spots of grains that have at least 12 which are not cut, touching or shared."""
     owner = np.repeat(np.arange(len(grains)), np.diff(grains.blob_pointer))
     unsure = blob_uncertainty(blobs).unsure
     rows = np.asarray(grains.blobs, dtype=np.int64)
@@ -98,7 +102,7 @@ def _assigned(blobs: BlobTable, grains: GrainTable, setup: Setup, phases: Sequen
         mine = np.asarray(grains.phase)[owner] == number
         crystal[mine] = hkl[mine] @ phase.B.T
     omega = setup.lab_omega_rad(blobs["omega"][rows])
-    return Assigned(owner, crystal, omega, blobs["sc"][rows], blobs["fc"][rows])
+    return Assigned(owner, rows, crystal, omega, blobs["sc"][rows], blobs["fc"][rows])
 
 
 def _fit(spots: Assigned, grains: GrainTable, setup: Setup, free: Mask) -> tuple[Floats, Floats, Floats, Floats]:
@@ -120,13 +124,13 @@ def _fit(spots: Assigned, grains: GrainTable, setup: Setup, free: Mask) -> tuple
         deviation = np.maximum(after / 0.6745, [1e-5, 1e-4, 1e-4])
         z = np.abs(off) / deviation
         weight = np.sqrt(np.minimum(1.0, CLIP / np.maximum(z, 1e-12))) * (z < 10 * CLIP) / deviation
-        shared, own = _derivatives(residuals, step, U, position, free)
+        shared, own = derivatives(residuals, step, U, position, free)
         shared, own = shared * weight[..., None], own * weight[..., None]
         change, mine, error = _solve(spots.grain, len(U), off * weight, shared, own, free)
         slip, _, _ = _solve(spots.grain, len(U), _outwards(spots, setup) * weight, shared, own, free)
         error = np.hypot(error, slip)
         step = step + change
-        U, position = _nudged(U, position, mine)
+        U, position = nudged(U, position, mine)
     return step, error, before, after
 
 
@@ -137,7 +141,7 @@ def _outwards(spots: Assigned, setup: Setup) -> Floats:
     return np.asarray(-COMMON_PX * away / np.maximum(np.linalg.norm(away, axis=1), 1e-9)[:, None])
 
 
-def _derivatives(
+def derivatives(
     residuals: Callable[[Floats, Floats, Floats], Floats], step: Floats, U: Floats, position: Floats, free: Mask
 ) -> tuple[Floats, Floats]:
     """Of the residuals (n,3): by the detector's numbers (n,3,5) and by those of each spot's own grain (n,3,6)."""
@@ -149,12 +153,12 @@ def _derivatives(
     for i in range(6):
         nudge = np.where(np.arange(6) == i, GRAIN_NUDGE[i], 0.0)
         every = np.tile(nudge, (len(U), 1))
-        apart = residuals(step, *_nudged(U, position, every)) - residuals(step, *_nudged(U, position, -every))
+        apart = residuals(step, *nudged(U, position, every)) - residuals(step, *nudged(U, position, -every))
         own.append(apart / (2 * GRAIN_NUDGE[i]))
     return np.stack(shared, axis=-1), np.stack(own, axis=-1)
 
 
-def _nudged(U: Floats, position: Floats, change: Floats) -> tuple[Floats, Floats]:
+def nudged(U: Floats, position: Floats, change: Floats) -> tuple[Floats, Floats]:
     """All grains turned by small rotation vectors (rad) and moved (um)."""
     angle = np.linalg.norm(change[:, :3], axis=1)
     axis = change[:, :3] / np.maximum(angle, 1e-30)[:, None]
@@ -192,6 +196,22 @@ def _solve(
 
 def residuals_of(spots: Assigned, U: Floats, position: Floats, wavelength: float, detector: Detector) -> Floats:
     """Predicted minus measured (n,3): omega times |sin eta| (deg), row, col; the solution nearest in omega."""
+    return predicted_spots(spots, U, position, wavelength, detector).residual
+
+
+class Predicted(NamedTuple):
+    """Of assigned spots: `residual` (n,3) omega times |sin eta| (deg), row, col, predicted minus measured; `omega`
+    (n) rad and the ray `k` (n,3) as predicted."""
+
+    residual: Floats
+    omega: Floats
+    k: Floats
+
+
+def predicted_spots(
+    spots: Assigned, U: Floats, position: Floats, wavelength: float, detector: Detector
+) -> Predicted:
+    """Where and when grains with `U` (g,3,3) at `position` (g,3) um have their assigned spots."""
     g = np.einsum("nij,nj->ni", U[spots.grain], spots.crystal)
     in_plane = np.hypot(g[:, 0], g[:, 1])
     needed = -0.5 * wavelength * (g**2).sum(axis=1) / np.maximum(in_plane, 1e-12)
@@ -210,4 +230,5 @@ def residuals_of(spots: Assigned, U: Floats, position: Floats, wavelength: float
     origin, normal, dual_u, dual_v = bragg.detector_frame(detector.origin_um, detector.u_um, detector.v_um)
     hit = place + ((origin - place) @ normal / (k @ normal))[:, None] * k - origin
     sine = np.abs(k[:, 1]) / np.hypot(k[:, 1], k[:, 2])
-    return np.column_stack([np.degrees(off) * sine, hit @ dual_v - spots.row, hit @ dual_u - spots.col])
+    residual = np.column_stack([np.degrees(off) * sine, hit @ dual_v - spots.row, hit @ dual_u - spots.col])
+    return Predicted(residual, omega, k)

@@ -7,18 +7,21 @@ import numpy as np
 
 from friedel.errors import FriedelError, InputError
 from friedel.io.blob_store import read_attributes
+from friedel.model.motion import Motion
 from friedel.model.setup import Axis, Detector, Setup
 
 
 def setup_record(setup: Setup) -> dict[str, Any]:
-    """Beam, detector and sense as plain values."""
+    """Beam, detector, sense, and how the sample moved if it did, as plain values."""
     detector = setup.detector
+    moved = {} if setup.motion is None else {"motion": setup.motion.record()}
     return {
         "energy_keV": setup.beam.energy_keV,
         "rotation": "+z" if setup.axis.sign > 0 else "-z",
         "origin_um": detector.origin_um.tolist(),
         "u_um": detector.u_um.tolist(),
         "v_um": detector.v_um.tolist(),
+        **moved,
     }
 
 
@@ -29,24 +32,26 @@ def load_setup(path: Path, given: Setup) -> Setup:
 
 def setup_with(values: Any, given: Setup, source: str) -> Setup:
     """The set-up of a `setup_record`, with beam and sample of `given`; an `InputError` names its `source`."""
-    plane = _plane(values)
-    if plane is None:
+    parts = _parts(values)
+    if parts is None:
         rule = "holds a set-up that cannot be" if values else "does not say which set-up it was made with"
         raise InputError(source, rule=rule, way_out="--from match")
-    return Setup(given.beam, plane, Axis(1 if values["rotation"] == "+z" else -1), given.sample)
+    plane, motion = parts
+    return Setup(given.beam, plane, Axis(1 if values["rotation"] == "+z" else -1), given.sample, motion)
 
 
 def is_setup_record(values: Any) -> bool:
     """Whether plain values are what `setup_record` gives."""
-    return _plane(values) is not None
+    return _parts(values) is not None
 
 
-def _plane(values: Any) -> Detector | None:
-    """The detector, where all of the record is as it must be."""
+def _parts(values: Any) -> tuple[Detector, Motion | None] | None:
+    """Detector and motion, where all of the record is as it must be."""
     try:
         vectors = [np.array(values[name], dtype=np.float64) for name in ("origin_um", "u_um", "v_um")]
         if any(vector.shape != (3,) for vector in vectors) or values["rotation"] not in ("+z", "-z"):
             return None
-        return Detector(*vectors)
-    except (KeyError, TypeError, ValueError, FriedelError):
+        moved = values.get("motion")
+        return Detector(*vectors), None if moved is None else Motion.from_record(moved)
+    except (AttributeError, KeyError, TypeError, ValueError, FriedelError):
         return None

@@ -33,6 +33,15 @@ def gaps_in(present: Mask) -> Gaps:
     return tuple((int(start), int(stop)) for start, stop in edges.reshape(-1, 2))
 
 
+MOST_BRIDGED = 3
+"""So many frames in a row that cannot be used have stand-ins, over which blobs go on; more are a gap."""
+
+
+def unbridged(replaced: Mask) -> Gaps:
+    """Of frames that cannot be used (`replaced` [frame]), those in a row that is too long for stand-ins."""
+    return tuple((start, stop) for start, stop in gaps_in(~replaced) if stop - start > MOST_BRIDGED)
+
+
 def as_ranges(numbers: Iterable[int], most: int = 8) -> str:
     """Numbers as in a recipe, [3, "7-9"]; no more than `most` entries."""
     ordered = np.unique(np.fromiter(numbers, np.int64))

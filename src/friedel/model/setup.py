@@ -6,6 +6,7 @@ import numpy as np
 
 from friedel.errors import SetupError
 from friedel.model.arrays import Floats
+from friedel.model.motion import Motion
 
 KEV_ANGSTROM = 12.398419843
 """Photon energy times wavelength."""
@@ -116,12 +117,13 @@ class SampleShape:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Setup:
-    """Beam, detector, axis and sample together."""
+    """Beam, detector, axis and sample together; `motion` is how the sample moved (None: it did not)."""
 
     beam: Beam
     detector: Detector
     axis: Axis = field(default_factory=Axis)
     sample: SampleShape = field(default_factory=SampleShape)
+    motion: Motion | None = None
 
     def lab_omega_rad(self, stage_omega_deg: Floats | float) -> Floats:
         """The angle of the equations, from the recorded stage angle: here, once, the sense is applied."""

@@ -28,6 +28,7 @@ from friedel.model.grains import GrainTable, GrainVolume
 from friedel.model.pairs import PairTable
 from friedel.model.setup import Setup
 from friedel.model.shapes import GrainShape
+from friedel.model.still_sample import of_still_sample
 from friedel.output_folder.contents import Contents
 from friedel.output_folder.files import (
     BACKGROUND,
@@ -230,9 +231,17 @@ class OutputFolder:
         return self._part("backgrounds", BACKGROUND, Backgrounds.open)
 
     @property
+    def found_blobs(self) -> BlobTable | None:
+        """`blobs.h5`: what the segmentation found."""
+        return self._part("found blobs", BLOBS, read_blobs)
+
+    @property
     def blobs(self) -> BlobTable | None:
-        """`blobs.h5`."""
-        return self._part("blobs", BLOBS, read_blobs)
+        """The blobs of `blobs.h5`; where the set-up has a motion, with `sc` and `fc` of a still sample."""
+        found, setup = self.found_blobs, self.setup
+        if found is None or setup is None or setup.motion is None:
+            return found
+        return self._part("blobs", BLOBS, lambda _: of_still_sample(found, setup))
 
     @property
     def pairs(self) -> PairTable | None:

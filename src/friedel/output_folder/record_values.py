@@ -59,6 +59,7 @@ class MeasuredValues(Values):
     compiling_s: Number = 0.0
     corrupt_frames: dict[str, str] = {}
     calibration: list[LookValues] = []
+    motion: LookValues | None = None
 
 
 class StageValues(Values):

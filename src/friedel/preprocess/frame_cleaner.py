@@ -33,13 +33,15 @@ def nothing_subtracted(_: int) -> Image | None:
 class RawFrame:
     """One raw frame as the pass takes it: `image` [row, col] uint16 or float32 in counts, and its `gain` [tile].
 
-    `replaced` says that the frame is corrupt and `image` is that of the frame which stands in for it.
+    `replaced` says that the frame is corrupt and `image` is that of the frame which stands in for it; `in_gap` that
+    there are so many of these in a row that clean frames are empty.
     """
 
     number: int
     image: AnyArray
     gain: Floats
     replaced: bool = False
+    in_gap: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,7 +154,8 @@ class FrameCleaner:
                 return NO_PIXELS, NO_PIXELS, False
             raw = self.raw(frame)
             invalid = self._clean_into(raw, self.constants, WHOLE, out[frame - start])
-            return self._saturated(raw.image.ravel()), invalid, raw.replaced
+            saturated = NO_PIXELS if raw.in_gap else self._saturated(raw.image.ravel())
+            return saturated, invalid, raw.replaced
 
         found = list((executor or Serial()).map(work, range(start, stop)))
         pixels = rows * cols
@@ -168,7 +171,8 @@ class FrameCleaner:
             yield self.block(first, min(first + size, stop), executor)
 
     def _prepared(self, flat: AnyArray, number: int, *, replaced: bool) -> RawFrame:
-        return RawFrame(number, flat.reshape(self.scan.shape[1:]), self.gains.of_frame(flat), replaced)
+        in_gap = replaced and self.raw_frames.in_gap(number)
+        return RawFrame(number, flat.reshape(self.scan.shape[1:]), self.gains.of_frame(flat), replaced, in_gap)
 
     def _cut(self, frame: int | RawFrame, crop: Crop) -> tuple[RawFrame, PixelConstants]:
         """A part of a frame as if it were all of it, and what belongs to its pixels."""
@@ -180,6 +184,9 @@ class FrameCleaner:
 
     def _clean_into(self, raw: RawFrame, constants: PixelConstants, crop: Crop, out: Image) -> Indices:
         """Into `out` [row, col]; flat pixels of it that are not known."""
+        if raw.in_gap:
+            out[:] = 0
+            return NO_PIXELS
         flat = raw.image.ravel()
         invalid = NO_PIXELS if flat.dtype.kind == "u" else expand(invalid_runs(flat, constants.keep))
         background = self.background(raw.number, crop)

@@ -11,11 +11,12 @@ from friedel.kernels.preprocess.bit_planes import TILE
 from friedel.kernels.preprocess.normalise import is_constant, margin_mean
 from friedel.model.arrays import AnyArray, Floats, Image, Indices, Mask
 from friedel.model.baseline import Baseline
-from friedel.model.scan import Box, Scan
+from friedel.model.scan import MOST_BRIDGED, Box, Scan
 from friedel.preprocess.params import PreprocessParams
 
 LEAST_LEVEL = 0.05
 """Below this part of the reference level the beam was off."""
+NO_BEAM = "the beam was off"
 MOST_SATURATED = 0.05
 """Where more of the margin is saturated, the mean of the rest says too little: 0.1 of its scatter at this part."""
 
@@ -116,7 +117,7 @@ class Gains:
         level = self.level(frame)
         if math.isnan(level):
             return "what its intensity is measured on is saturated"
-        return "the beam was off" if level < LEAST_LEVEL * self.reference else ""
+        return NO_BEAM if level < LEAST_LEVEL * self.reference else ""
 
 
 def without(scan: Scan, dead: Mask | None) -> Scan:
@@ -136,6 +137,9 @@ def pixels_in(boxes: tuple[Box, ...], scan: Scan, constants: PixelConstants) -> 
 class RawFrames:
     """Reads frames of a scan; those that cannot be used are replaced by the good one before (at the start: after).
 
+    Of more than `MOST_BRIDGED` in a row, which are a gap (`in_gap`), each has another stand-in, as far from the gap
+    as itself from its beginning, so that medians around it are as good as elsewhere.
+
     The replacement depends on the scan alone, not on how it is read. Safe for several threads at a time. `fault`
     says why a flat frame of numbers cannot be used all the same, "" if it can.
     """
@@ -143,6 +147,8 @@ class RawFrames:
     scan: Scan
     fault: Callable[[AnyArray], str]
     _sources: dict[int, int] = field(default_factory=dict)
+    _bad: dict[int, bool] = field(default_factory=dict)
+    _first_bad: dict[int, int] = field(default_factory=dict)
 
     def read(self, start: int, stop: int) -> tuple[AnyArray, dict[int, str]]:
         """Frames [start, stop) as [frame, pixel], and why some of them are replaced."""
@@ -165,6 +171,33 @@ class RawFrames:
         if whys:
             frames = self._replaced(start, frames, whys)
         return frames, whys
+
+    def in_gap(self, k: int) -> bool:
+        """Whether frame k, which cannot be used, is one of so many in a row that they are a gap."""
+        before, after = k, k + 1
+        while k - before < MOST_BRIDGED and self._is_bad(before - 1):
+            before -= 1
+        while after - before <= MOST_BRIDGED and self._is_bad(after):
+            after += 1
+        return after - before > MOST_BRIDGED
+
+    def _is_bad(self, k: int) -> bool:
+        """Whether a frame was recorded and cannot be used."""
+        if not 0 <= k < self.scan.shape[0] or self.scan.stored_frame(k) < 0:
+            return False
+        if k not in self._bad:
+            self._bad[k] = bool(self.single(k)[1])
+        return self._bad[k]
+
+    def _mirrored(self, k: int) -> int:
+        """The frame as far before the gap that k is in as k is behind its beginning; k itself where it is none."""
+        first = k
+        while first not in self._first_bad and self._is_bad(first - 1):
+            first -= 1
+        first = self._first_bad.get(first, first)
+        self._first_bad[k] = first
+        other = 2 * first - 1 - k
+        return other if other >= 0 and self.scan.stored_frame(other) >= 0 else k
 
     def _replaced(self, start: int, frames: AnyArray, whys: dict[int, str]) -> AnyArray:
         stand_ins = {k: self.single(self._source(k))[0] for k in whys}
@@ -190,6 +223,11 @@ class RawFrames:
 
     def _source(self, k: int) -> int:
         """The good frame that stands in for frame k: before it, or else after it."""
+        if k not in self._sources and self.in_gap(k):
+            other = self._mirrored(k)
+            if other != k and not self._is_bad(other):
+                self._sources[k] = other
+                return other
         for other in range(k - 1, -1, -1):
             if other in self._sources:
                 break

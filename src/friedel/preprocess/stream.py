@@ -14,7 +14,7 @@ from friedel.model.scan import Scan, as_ranges
 from friedel.model.stream import CleanBlock, Executor, PreprocessObserver, Serial
 from friedel.preprocess.frame_buffer import Batch, FrameBuffer, expand, halves_per_value
 from friedel.preprocess.params import PreprocessParams
-from friedel.preprocess.raw_frames import without
+from friedel.preprocess.raw_frames import NO_BEAM, without
 from friedel.preprocess.schedule import Group, Schedule
 
 _BLOCK_BYTES = 256 << 20
@@ -22,6 +22,8 @@ _BLOCK_BYTES = 256 << 20
 _BUFFERS = 2
 CORRUPT_SHARE = 0.02
 CORRUPT_LEAST = 3
+MOST_DARK = 0.5
+"""Part of the frames that may be without beam."""
 
 
 def clean_blocks(
@@ -38,9 +40,10 @@ def clean_blocks(
     `windows_per_block` backgrounds are made at a time: more cost memory (`buffer_bytes`) and save time; the result
     is the same. Each frame is read once; with `wrap`, `half_window` frames at either end are read again. A frame
     that cannot be used (unreadable, constant, not numbers, without beam) is replaced by the good one before it
-    and marked. Warns when the window is longer than the scan. Raises `ScanError` when more than 2 % of the frames
-    (and more than 3) are corrupt. The method is that of the seminar "Segmentation for diffraction contrast
-    tomography" (J. Bertoldo, 2021); `docs/preprocessing.md` says it step by step.
+    and marked; more than three in a row are empty, as those of a gap. Warns when the window is longer than the
+    scan. Raises `ScanError` when more than 2 % of the frames (and more than 3) are corrupt, or over half without
+    beam. The method is that of the seminar "Segmentation for diffraction contrast tomography" (J. Bertoldo, 2021);
+    `docs/preprocessing.md` says it step by step.
     """
     if windows_per_block < 1:
         raise InputError("windows_per_block", rule="must be at least 1", got=windows_per_block)
@@ -225,6 +228,11 @@ def _block(buffer: FrameBuffer, start: int, stop: int, frames: Frames) -> CleanB
         saturated.append(flat[buffer.constants.keep[flat]] + f * pixels)
         invalid.append(expand(batch.invalid[at + f]) + f * pixels)
     replaced = np.array([k in batch.replaced for k in range(start, stop)])
+    for k in (start + np.flatnonzero(replaced)).tolist():
+        if buffer.raw.in_gap(k):
+            frames[k - start] = 0
+            for known in (saturated, invalid):
+                known[k - start] = np.empty(0, np.int64)
     return CleanBlock(start, frames, np.concatenate(saturated), replaced, np.concatenate(invalid))
 
 
@@ -235,6 +243,7 @@ class _ReadLog:
         self._scan = scan
         self._recorded = len(scan.present)
         self._corrupt: list[int] = []
+        self._dark = 0
 
     def take(self, batch: Batch, start: int, observer: PreprocessObserver | None) -> None:
         """One batch, whose first frame is recorded as number `start` (beyond the scan where windows wrap: seen
@@ -252,12 +261,23 @@ class _ReadLog:
                 observer.clipped(clipped)
         for frame in frames.tolist():
             if frame in batch.replaced:
-                self._corrupt.append(frame)
+                if batch.replaced[frame] == NO_BEAM:
+                    self._dark += 1
+                else:
+                    self._corrupt.append(frame)
                 if observer is not None:
                     observer.corrupt(frame, batch.replaced[frame])
                 self._refuse_too_many(batch.replaced[frame])
 
     def _refuse_too_many(self, why: str) -> None:
+        if self._dark > MOST_DARK * self._recorded:
+            raise ScanError(
+                f"frames of {self._scan.name}",
+                rule=f"at most {MOST_DARK:.0%} may be without beam",
+                got="more",
+                way_out="see that preprocess.beam and preprocess.margin lie in the beam, or leave frames out with "
+                "scan.first, scan.last or scan.skip",
+            )
         most = max(CORRUPT_LEAST, int(CORRUPT_SHARE * self._recorded))
         if len(self._corrupt) > most:
             stored = [self._scan.stored_frame(frame) for frame in self._corrupt]

@@ -21,8 +21,8 @@ PLACE_SCALE_PX = 3.0
 class Rays(NamedTuple):
     """Spots of one grain: `blob` (n) rows of the blob table, `shared` (n) whether it serves another grain too,
     `hkl` (n,3); from the grain's orientation and position: `omega` (n) of the equations in radians, `k` (n,3) unit
-    direction in the lab, `row`, `col` (n) where the grain's centre falls; `strength` (n) = |F|^2 * Lorentz *
-    polarisation; `omega_offset` (n) = omega minus the measured one, in radians."""
+    direction in the lab, `row`, `col` (n) where the grain's centre falls on the frames; `strength` (n) = |F|^2 *
+    Lorentz * polarisation; `omega_offset` (n) = omega minus the measured one, in radians."""
 
     blob: Indices
     shared: AnyArray
@@ -61,7 +61,7 @@ class DiffractionModel:
         shared = np.asarray(grains.shared[part], dtype=bool)
         omega = self.setup.lab_omega_rad(blobs["omega"][rows])
         if len(grains.hkl) != len(grains.blobs):
-            hkl = self._nearest(grains, grain, omega, np.column_stack([blobs["s_raw"], blobs["f_raw"]])[rows])
+            hkl = self._nearest(grains, grain, omega, np.column_stack([blobs["sc"], blobs["fc"]])[rows])
         else:
             hkl = np.asarray(grains.hkl[part], dtype=np.int64)
         found, of = self._predict(grains, grain, hkl, omega)
@@ -70,9 +70,12 @@ class DiffractionModel:
         strength = f_squared * bragg.lorentz(found.two_theta, found.eta)
         strength = strength * bragg.polarisation(found.two_theta, found.eta)
         omega_offset = wrapped(found.omega - omega[of])
-        rays = Rays(
-            rows[of], shared[of], hkl[of], found.omega, found.k, found.row, found.col, strength, omega_offset
+        # on the frames as they are: a sample that moved, or a distorting detector, moved this spot too
+        row, col = (
+            place + (blobs[raw] - blobs[corrected])[rows[of]]
+            for place, raw, corrected in ((found.row, "s_raw", "sc"), (found.col, "f_raw", "fc"))
         )
+        rays = Rays(rows[of], shared[of], hkl[of], found.omega, found.k, row, col, strength, omega_offset)
         return rays.take(strength > 0)
 
     def _predict(

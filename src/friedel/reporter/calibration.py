@@ -5,9 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from friedel.model.blobs import BlobTable
+from friedel.model.motion import Motion
+from friedel.model.setup import Setup
 from friedel.reporter.inputs import ReportInputs
-from friedel.reporter.panel import Panel, Table
-from friedel.reporter.svg_figure import INK, SOFT, TEAL, SvgFigure, short
+from friedel.reporter.panel import Panel, Table, Verdict
+from friedel.reporter.svg_figure import BLUE, INK, SOFT, TEAL, SvgFigure, short
 
 Look = Mapping[str, Any]
 FULL_BAR = 20.0
@@ -25,6 +28,50 @@ def calibration_panels(inputs: ReportInputs, stage: str) -> Iterator[Panel]:
         yield _quantities(look)
         if any(look.get("pairs", ())):
             yield _gain(look)
+
+
+def motion_panels(inputs: ReportInputs) -> Iterator[Panel]:
+    """Whether the sample moved and how, and where it stood over the scan; nothing where no run looked."""
+    look = inputs.measured_by("index").get("motion")
+    if not look:
+        return
+    lines = [_typeset(line) for line in look.get("lines", ())]
+    found = look.get("quantities", ())
+    verdict, *_ = [*lines, ""]
+    caption = f"{verdict[:1].upper()}{verdict[1:]}."
+    if found:
+        caption += (
+            " In µm, with one standard deviation: what a term comes to in the last frame (drift, jump), in the "
+            "middle of the scan (curve), or at most (wobble). The map shows the sample of the first frame."
+        )
+    rows = tuple((*_row(one)[:1], *_row(one)[2:]) for one in found)
+    shares = tuple(min(_sigmas(one) / FULL_BAR, 1.0) for one in found)
+    table = Table(("", "fit", "±", "fit / sigma"), rows, shares, numeric=(1, 2, 3)) if rows else None
+    motion = None if inputs.setup is None else inputs.setup.motion
+    verdict_kind: Verdict = "watch" if found else "good"
+    yield Panel("Did the sample move?", caption, table=table, span=4 if motion else 6, verdict=verdict_kind)
+    if motion is not None and inputs.setup is not None and inputs.blobs is not None:
+        yield _course(motion, inputs.setup, inputs.blobs)
+
+
+def _course(motion: Motion, setup: Setup, blobs: BlobTable) -> Panel:
+    """Where the sample was, frame by frame."""
+    frame = np.arange(blobs.shape[0], dtype=np.float64)
+    omega = setup.lab_omega_rad(blobs.omega_start_deg + (frame + 0.5) * blobs.omega_step_deg)
+    moved = motion.displacement_um(frame, np.asarray(omega)) / np.linalg.norm(setup.detector.u_um)
+    with SvgFigure(350, 210) as sheet:
+        axes = sheet.axes()[0]
+        for axis, colour in zip(range(3), (SOFT, TEAL, BLUE), strict=True):
+            axes.plot(frame, moved[:, axis], color=colour, label="xyz"[axis], linewidth=1.6)
+        axes.set_xlabel("frame")
+        axes.set_ylabel("moved / px")
+        axes.legend(loc="best")
+    return Panel(
+        "Where it stood",
+        "In the lab against its place in the set-up, in pixels: x along the beam, z along the axis.",
+        sheet.svg,
+        span=2,
+    )
 
 
 def _quantities(look: Look) -> Panel:

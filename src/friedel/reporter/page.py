@@ -10,7 +10,7 @@ from friedel.errors import ScanError
 from friedel.reporter.accuracy import truth_panels
 from friedel.reporter.bends import bend_panels
 from friedel.reporter.boundaries import description_panels
-from friedel.reporter.calibration import calibration_panels
+from friedel.reporter.calibration import calibration_panels, motion_panels
 from friedel.reporter.example_blob import ExampleBlob, example_from
 from friedel.reporter.facts import input_panels, scan_path, tiles, timing_panels
 from friedel.reporter.frame_pictures import background_panel, frame_panels
@@ -189,6 +189,7 @@ def _match_panels(inputs: ReportInputs) -> Iterable[Panel]:
 def _grain_panels(inputs: ReportInputs) -> Iterable[Panel]:
     grains = inputs.grains
     yield from calibration_panels(inputs, "index")
+    yield from motion_panels(inputs)
     if grains is None or not len(grains):
         return
     yield from grain_panels(inputs, grains)

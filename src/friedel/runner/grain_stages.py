@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from friedel.assemble import assemble
-from friedel.calibrator import CalibrationRequest, choose_setup, same_geometry
+from friedel.calibrator import CalibrationRequest, choose_motion, choose_setup, same_geometry
 from friedel.calibrator.sense import MIRRORED
 from friedel.describe import describe as describe_map
 from friedel.errors import FriedelWarning, RecipeError
@@ -28,6 +28,7 @@ from friedel.model.lattice_bends import spread_of_grains
 from friedel.model.pairs import PairTable
 from friedel.model.setup import Setup
 from friedel.model.shapes import GrainShape, SampleMask
+from friedel.model.still_sample import of_still_sample
 from friedel.output_folder.files import BLOBS, GRAIN_STAGES, GRAINS, PAIRS, RECORD, SHAPES, VOLUME
 from friedel.output_folder.reader import OutputFolder
 from friedel.output_folder.record import RunRecord, StageRecord, output_of
@@ -80,11 +81,15 @@ class StageInputs:
 
     @property
     def blobs(self) -> BlobTable:
-        """The blobs of `blobs.h5`."""
+        """The blobs of `blobs.h5`, as they were found."""
         if self._blobs is None:
             folder = OutputFolder(self.job.out)
-            self._blobs = folder.needed(folder.blobs, BLOBS)
+            self._blobs = folder.needed(folder.found_blobs, BLOBS)
         return self._blobs
+
+    def still_blobs(self, setup: Setup) -> BlobTable:
+        """The same as if the sample had not moved as the set-up says."""
+        return of_still_sample(self.blobs, setup)
 
     def setup(self, file: str) -> Setup:
         """The set-up that a stage left in its file: the recipe's, as far as it was not calibrated."""
@@ -105,7 +110,10 @@ class StageInputs:
     def match(self, setup: Setup) -> PairTable:
         """The blobs matched with a set-up."""
         recipe = self.job.recipe
-        return match(self.blobs, setup, self.phases, recipe.match, seed=recipe.run.seed, watcher=self.job.progress)
+        return match(
+            self.still_blobs(setup), setup, self.phases, recipe.match,
+            seed=recipe.run.seed, watcher=self.job.progress,
+        )  # fmt: skip
 
 
 def run_stage(name: str, inputs: StageInputs) -> StageRecord:
@@ -146,7 +154,7 @@ def _index(inputs: StageInputs) -> Done:
     def grains_with(setup: Setup) -> GrainTable:
         pairs = pairs_with(setup)
         return index(
-            inputs.blobs, pairs, setup, inputs.phases, job.recipe.index,
+            inputs.still_blobs(setup), pairs, setup, inputs.phases, job.recipe.index,
             executor=job.executor, watcher=job.progress,
         )  # fmt: skip
 
@@ -154,7 +162,9 @@ def _index(inputs: StageInputs) -> Done:
         inputs.blobs, inputs.request, setup=matched, grains=grains_with(matched), index=grains_with
     )
     _log_calibration(decision.lines)
-    setup = decision.setup
+    moving = choose_motion(inputs.blobs, inputs.request, decision.setup, grains_with)
+    _log_calibration(moving.lines)
+    setup = moving.setup
     grains, pairs = grains_with(setup), pairs_with(setup)
     found = {"grains": len(grains), "completeness": _median(grains.completeness)}
     counts = {**found, "null_completeness": _median(grains.null_completeness)}
@@ -165,14 +175,18 @@ def _index(inputs: StageInputs) -> Done:
         sense = "+z" if setup.axis.sign > 0 else "-z"
         warnings.warn(f"index: {MIRRORED.format(sense=sense)}", FriedelWarning, stacklevel=2)
     _tell(grains, pairs)
-    measured = {"calibration": [*decision.records], **_strengths(inputs, grains, setup)}
+    measured = {
+        "calibration": [*decision.records],
+        "motion": moving.records[0],
+        **_strengths(inputs, grains, setup),
+    }
     return Done(_write_grains_and_pairs(inputs, setup, grains, pairs), counts, measured)
 
 
 def _strengths(inputs: StageInputs, grains: GrainTable, setup: Setup) -> Mapping[str, Any]:
     """Of phases whose atoms are not known, how strong the families are: 1 for the median one, 0 if never seen."""
     found: dict[str, dict[str, float]] = {}
-    for phase in fit_strengths(inputs.blobs, grains, setup, inputs.phases) if len(grains) else ():
+    for phase in fit_strengths(inputs.still_blobs(setup), grains, setup, inputs.phases) if len(grains) else ():
         if phase.knows_atoms:
             continue
         used = used_reflections(phase, setup, inputs.blobs.shape[1:]).representative.tolist()
@@ -227,7 +241,7 @@ def _reconstruct(inputs: StageInputs) -> Done:
     job, setup, folder = inputs.job, inputs.setup(GRAINS), OutputFolder(inputs.job.out)
     grains = folder.needed(folder.grains, GRAINS)
     shapes = reconstruct(
-        inputs.blobs, grains, setup, inputs.phases, job.recipe.reconstruct,
+        inputs.still_blobs(setup), grains, setup, inputs.phases, job.recipe.reconstruct,
         executor=job.executor, mask=inputs.mask(setup), watcher=job.progress,
     )  # fmt: skip
     job.begin_output("reconstruct")

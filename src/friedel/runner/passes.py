@@ -18,6 +18,7 @@ from friedel.io.store import BackgroundWriter, write_blobs
 from friedel.model.arrays import Image
 from friedel.model.baseline import Baseline
 from friedel.model.blobs import BlobTable
+from friedel.model.scan import unbridged
 from friedel.model.stream import CleanBlock, Executor
 from friedel.output_folder.files import BACKGROUND, BLOBS, CLEAN
 from friedel.output_folder.record import StageRecord, output_of
@@ -129,9 +130,16 @@ class Notes:
 
     def warn(self, shape: tuple[int, int, int], *, told: bool) -> None:
         """Say once what happened many times; `told` if it is known already why values leave the range."""
-        if self.corrupt_frames:
-            first = next(iter(self.corrupt_frames))
-            text = f"{len(self.corrupt_frames)} of {shape[0]} frames were corrupt, the first is frame {first}"
+        bad = np.zeros(shape[0], np.bool_)
+        bad[[*self.corrupt_frames]] = True
+        for start, stop in unbridged(bad):
+            why = self.corrupt_frames[start]
+            text = f"frames {start} to {stop - 1} cannot be used ({why}): nothing is known of them, as in a gap"
+            warnings.warn(text, FriedelWarning, stacklevel=2)
+            bad[start:stop] = False
+        if bad.any():
+            first = int(np.argmax(bad))
+            text = f"{np.count_nonzero(bad)} of {shape[0]} frames were corrupt, the first is frame {first}"
             warnings.warn(f"{text} ({self.corrupt_frames[first]})", FriedelWarning, stacklevel=2)
         if self.clipped_voxels and not told:
             text = f"{self.clipped_voxels} voxels left the range of the fixed-point numbers"

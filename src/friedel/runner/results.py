@@ -1,10 +1,11 @@
 """What is made of a finished run's folder: numbers against a truth, a better geometry, files for other programs."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from friedel.calibrator import CalibrationRequest, Decision, choose_setup
+from friedel.calibrator import CalibrationRequest, Decision, choose_setup, fit_motion
 from friedel.errors import RecipeError
 from friedel.evaluator import evaluate
 from friedel.io.export import (
@@ -53,7 +54,12 @@ def calibrated(out: Path, watcher: Watcher | None = None) -> Decision:
     request = CalibrationRequest(given, phases, how, recipe.match, recipe.run.seed, asked=True, watcher=watcher)
     blobs, grains = folder.needed(folder.blobs, BLOBS), folder.undamaged(folder.grains, GRAINS)
     setup = folder.undamaged(folder.setup_of(GRAINS), GRAINS)
-    return choose_setup(blobs, request, setup=setup, grains=grains)
+    decision = choose_setup(blobs, request, setup=setup, grains=grains)
+    if grains is None or not len(grains) or setup is None:
+        return decision
+    moving = fit_motion(folder.needed(folder.found_blobs, BLOBS), grains, setup, phases, watcher=watcher)
+    lines = moving.lines("motion of the sample")
+    return replace(decision, lines=(*decision.lines, *lines))
 
 
 def export_results(out: Path, format_name: str, target: Path) -> Path:

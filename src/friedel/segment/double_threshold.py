@@ -53,7 +53,8 @@ def segment(
 
     `exclude` and `mask` [row, col] are True at pixels that belong to nothing; without `exclude` (None) the
     parameters say what is excluded, the beam being the baseline's. `wrap` says that the last frame touches the
-    first; frames in `gaps` were not recorded (nothing is in them). With unit = "sigma" thresholds are multiples of
+    first; frames in `gaps` were not recorded (nothing is in them), and more than
+    three stand-ins in a row are a gap too. With unit = "sigma" thresholds are multiples of
     the baseline's sigma, or are compared with float32(value / noise) where the noise is an image (`noise_image`,
     else the baseline's). `on_progress` is called with the number of frames done. Voxels of finished blobs wait in
     `scratch` (default: memory), where those of the
@@ -72,7 +73,7 @@ def segment(
             ledger.add(_found(components, thresholds, params, executor))
         if on_progress is not None:
             on_progress(block.stop)
-    return ledger.table()
+    return ledger.table(waiting.replaced)
 
 
 def components_of(
@@ -126,7 +127,7 @@ def solve(
         )
     ledger = Ledger(params, Rotation(marks.shape, omega_start_deg, omega_step_deg, marks.turn > 0, gaps))
     ledger.add(_found(components, thresholds, params, executor or Serial()))
-    return ledger.runs()
+    return ledger.runs(marks.replaced)
 
 
 def _found(

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from friedel.kernels.segment.moments import REAL, WHOLE
 from friedel.kernels.segment.runs_by_blob import RunsByBlob
 from friedel.model.arrays import AnyArray, Floats, Indices, Mask
 from friedel.model.blobs import COLUMN, BlobTable, Flag
-from friedel.model.scan import Gaps
+from friedel.model.scan import Gaps, gaps_in, unbridged
 from friedel.model.scratch import MemoryScratch, Scratch
 from friedel.segment.blob_runs import BlobRuns, expanded, in_order
 from friedel.segment.limits import limit_reasons, order_of_rows
@@ -37,11 +37,19 @@ class Rotation:
 
     def beside_a_gap(self, first: Indices, stop: Indices) -> Mask:
         """Of blobs that reach from frame `first` to `stop` - 1 (unwrapped), whether the next one is missing."""
-        frames = self.shape[0]
-        missing = np.zeros(frames, np.bool_)
-        for begin, end in self.gaps:
-            missing[begin:end] = True
+        frames, missing = self.shape[0], self._missing(self.gaps)
         return np.asarray(missing[(first - 1) % frames] | missing[stop % frames])
+
+    def without_unbridged(self, replaced: Mask) -> "Rotation":
+        """The same where too many frames in a row could not be used (`replaced` [frame]): these are gaps too."""
+        lost = unbridged(replaced)
+        return replace(self, gaps=gaps_in(~self._missing((*self.gaps, *lost)))) if lost else self
+
+    def _missing(self, gaps: Gaps) -> Mask:
+        missing = np.zeros(self.shape[0], np.bool_)
+        for begin, end in gaps:
+            missing[begin:end] = True
+        return missing
 
 
 class Ledger:
@@ -71,8 +79,9 @@ class Ledger:
             self._rows.append(found.rows)
             self._n_empty_ranges += found.n_empty_ranges
 
-    def runs(self) -> BlobRuns:
-        """Everything that was found, voxels as runs."""
+    def runs(self, replaced: Mask) -> BlobRuns:
+        """Everything that was found, voxels as runs; `replaced` [frame] marks the frames with stand-ins."""
+        self._rotation = self._rotation.without_unbridged(replaced)
         columns, reason, order = self._rows_in_order()
         by_blob = self._by_blob()
         offset = np.cumsum(by_blob.length, dtype=np.int64) - by_blob.length
@@ -83,8 +92,9 @@ class Ledger:
             gaps=rotation.gaps,
         )  # fmt: skip
 
-    def table(self) -> BlobTable:
-        """Everything that was found, with voxels one by one in the scratch space; the ledger is used up."""
+    def table(self, replaced: Mask) -> BlobTable:
+        """The same with voxels one by one in the scratch space; the ledger is used up."""
+        self._rotation = self._rotation.without_unbridged(replaced)
         columns, reason, order = self._rows_in_order()
         size = _joined([rows.whole[:, 0] for rows in self._rows], np.int64)
         first = np.cumsum(size) - size

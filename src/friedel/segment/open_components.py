@@ -19,7 +19,7 @@ from friedel.kernels.segment.open_components import (
     mark_open_and_seeded,
     number_components,
 )
-from friedel.model.arrays import AnyArray, Indices
+from friedel.model.arrays import AnyArray, Indices, Mask
 from friedel.segment.bright import BrightVoxels
 from friedel.segment.components import Components, ScanMarks, pixels_beside
 
@@ -60,6 +60,11 @@ class OpenComponents:
         self._lists = np.zeros((0, 3), np.int64)
         self._store = _RunStore(split=False)
         self._begun = False
+
+    @property
+    def replaced(self) -> Mask:
+        """Frames [frame] that stand in for corrupt ones, as far as the scan was read."""
+        return self._marks.replaced
 
     @property
     def waiting(self) -> int:

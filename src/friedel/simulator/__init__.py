@@ -3,6 +3,7 @@
 from friedel.simulator.params import (
     CameraParams,
     LightParams,
+    MotionParams,
     SimulatedPhase,
     SimulationParams,
     SpecimenParams,
@@ -13,6 +14,7 @@ from friedel.simulator.simulation import Simulation, make_setup, simulate
 __all__ = [
     "CameraParams",
     "LightParams",
+    "MotionParams",
     "SimulatedPhase",
     "Simulation",
     "SimulationParams",

@@ -177,27 +177,39 @@ def _bounding_box(pixels: AnyArray) -> Box:
 
 def _paths(setup: Setup, params: SimulationParams, position: Floats) -> Callable[[int], Floats]:
     """How far the direct beam to each pixel passes through the sample, by frame."""
-    y, z = position[..., 1], position[..., 2]
-    size_x, size_y, size_z = setup.sample.size_um
-    within = np.abs(z) <= size_z / 2
-    if setup.sample.kind == "cylinder":
-        constant: Floats = np.where(within, 2 * np.sqrt(np.maximum((size_x / 2) ** 2 - y**2, 0.0)), 0.0)
-        return lambda frame: constant
+    motion = params.moved
+    through = _path_through_cylinder if setup.sample.kind == "cylinder" else _path_through_box
 
-    def box(frame: int) -> Floats:
+    def path(frame: int) -> Floats:
         omega = setup.lab_omega_rad(params.omega_start_deg + (frame + 0.5) * params.omega_step_deg)
-        c, s = float(np.cos(omega)), float(np.sin(omega))
-        # in the sample frame the beam runs along (c, -s) through (s*y, c*y)
-        enter, leave = np.full(y.shape, -np.inf), np.full(y.shape, np.inf)
-        for direction, through, half in ((c, s * y, size_x / 2), (-s, c * y, size_y / 2)):
-            if abs(direction) < 1e-12:
-                leave = np.where(np.abs(through) <= half, leave, -np.inf)
-                continue
-            low, high = (-half - through) / direction, (half - through) / direction
-            enter, leave = np.maximum(enter, np.minimum(low, high)), np.minimum(leave, np.maximum(low, high))
-        return np.asarray(within * np.maximum(leave - enter, 0.0))
+        y, z = position[..., 1], position[..., 2]
+        if motion is not None:
+            _, moved_y, moved_z = motion.displacement_um(np.array([float(frame)]), np.array([omega]))[0]
+            y, z = y - moved_y, z - moved_z
+        within = np.abs(z) <= setup.sample.size_um[2] / 2
+        return np.asarray(within * through(y, float(omega), setup.sample.size_um))
 
-    return box
+    if setup.sample.kind == "cylinder" and motion is None:
+        constant = path(0)
+        return lambda frame: constant
+    return path
+
+
+def _path_through_cylinder(y: Floats, omega: float, size_um: tuple[float, float, float]) -> Floats:
+    return np.asarray(2 * np.sqrt(np.maximum((size_um[0] / 2) ** 2 - y**2, 0.0)))
+
+
+def _path_through_box(y: Floats, omega: float, size_um: tuple[float, float, float]) -> Floats:
+    c, s = float(np.cos(omega)), float(np.sin(omega))
+    # in the sample frame the beam runs along (c, -s) through (s*y, c*y)
+    enter, leave = np.full(y.shape, -np.inf), np.full(y.shape, np.inf)
+    for direction, through, half in ((c, s * y, size_um[0] / 2), (-s, c * y, size_um[1] / 2)):
+        if abs(direction) < 1e-12:
+            leave = np.where(np.abs(through) <= half, leave, -np.inf)
+            continue
+        low, high = (-half - through) / direction, (half - through) / direction
+        enter, leave = np.maximum(enter, np.minimum(low, high)), np.minimum(leave, np.maximum(low, high))
+    return np.asarray(np.maximum(leave - enter, 0.0))
 
 
 def _tiles(params: SimulationParams) -> Indices:
@@ -213,4 +225,6 @@ def _light_curve(params: SimulationParams, rng: np.random.Generator) -> Floats:
     turn = np.arange(params.frames) / params.frames
     wave = light.oscillation * np.sin(2 * np.pi * (light.oscillation_turns * turn + rng.uniform()))
     curve = (1 + wave) * (1 + light.drift * (turn - 0.5)) + light.flicker * rng.normal(size=params.frames)
-    return np.asarray(np.maximum(curve, 0.0) / curve.mean())
+    curve = np.maximum(curve, 0.0) / curve.mean()
+    curve[slice(*light.lost_frames)] = 0.0
+    return np.asarray(curve)

@@ -9,6 +9,7 @@ from friedel.kernels import bragg
 from friedel.kernels.simulate.spot_images import SPOT, ProjectionModel, extents
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.crystal import Phase
+from friedel.model.motion import shift_px
 from friedel.model.reflections import Reflections
 from friedel.model.setup import Setup
 from friedel.model.stream import Executor
@@ -127,7 +128,11 @@ def _of_grain(rays: _Rays, specimen: Specimen, grain: int) -> tuple[AnyArray, In
     spots["spread"] = params.sample.mosaicity_deg / np.abs(np.sin(found.eta)) / abs(params.omega_step_deg)
     spots["counts"] = rays.scale * f_squared * factor
     spots["k"], spots["k_rate"] = found.k, k_rate
-    return spots, rays.reflections.hkl[found.reflection], np.column_stack([found.row, found.col])
+    place = np.column_stack([found.row, found.col])
+    if params.moved is not None:  # a spot lies where the sample is when it is brightest
+        spots["moved"] = params.moved.displacement_um(spots["frame"] - 0.5, found.omega)
+        place += shift_px(spots["moved"], found.k, rays.plane)
+    return spots, rays.reflections.hkl[found.reflection], place
 
 
 def strain_rates(found: bragg.BraggSpots, bend: Floats, wavelength: float) -> tuple[Floats, Floats]:

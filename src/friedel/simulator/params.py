@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import field_validator, model_validator
 
+from friedel.model.motion import Motion
 from friedel.params import Params, parameter
 
 Vector = tuple[float, float, float]
@@ -74,6 +75,9 @@ class LightParams(Params):
     oscillation: float = parameter(0.03, "Amplitude of the source's oscillation.", ge=0, lt=0.5)
     oscillation_turns: float = parameter(9.0, "Oscillations in the scan.", ge=0)
     drift: float = parameter(0.02, "Slow change of the intensity from first to last frame.", gt=-0.5, lt=0.5)
+    lost_frames: tuple[int, int] = parameter(
+        (0, 0), "Frames [from, to) without any light; the truth still tells of their spots."
+    )
     flicker: float = parameter(0.003, "Standard deviation of the intensity from frame to frame.", ge=0, lt=0.1)
 
 
@@ -97,6 +101,24 @@ class CameraParams(Params):
     )
     tile_gain_spread: float = parameter(0.03, "Spread of the quadrants' gains.", ge=0, lt=0.3)
     tile_offset_spread: float = parameter(10.0, "Spread of the quadrants' offsets.", unit="counts", ge=0)
+
+
+class MotionParams(Params):
+    """How the sample moves during the scan; grains of the truth are where they were in the first frame."""
+
+    drift_um: Vector = parameter((0.0, 0.0, 0.0), "Along x, y, z of the lab, from first to last frame.", unit="um")
+    slip_um: tuple[float, float] = parameter(
+        (0.0, 0.0), "Along x, y of the sample's own frame, from first to last frame.", unit="um"
+    )
+    jump_um: Vector = parameter((0.0, 0.0, 0.0), "Along x, y, z of the lab, at once.", unit="um")
+    jump_slip_um: tuple[float, float] = parameter(
+        (0.0, 0.0), "Along x, y of the sample's own frame, at once.", unit="um"
+    )
+    jump_frame: int = parameter(0, "The first frame after the jump; 0 = the one in the middle.", ge=0)
+    wobble_z_um: float = parameter(0.0, "Amplitude of the axis' way up and down, once a turn.", unit="um")
+    wobble_xy_um: float = parameter(
+        0.0, "Radius of a circle of the axis, once a turn against the rotation.", unit="um"
+    )
 
 
 class SimulationParams(Params):
@@ -124,6 +146,7 @@ class SimulationParams(Params):
     sample: SpecimenParams = parameter(SpecimenParams(), "The piece of metal and its grains.")
     light: LightParams = parameter(LightParams(), "The beam and the glow.")
     camera: CameraParams = parameter(CameraParams(), "The detector as it is.")
+    motion: MotionParams = parameter(MotionParams(), "How the sample moves.")
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -139,6 +162,22 @@ class SimulationParams(Params):
         if min(self.sample.size_um) <= 0:
             raise ValueError("sample.size_um must be positive")
         return self
+
+    @property
+    def moved(self) -> Motion | None:
+        """The sample's motion; None where it stands still."""
+        given = self.motion
+        terms = {
+            **dict(zip(("drift x", "drift y", "drift z"), given.drift_um, strict=True)),
+            **dict(zip(("drift stage x", "drift stage y"), given.slip_um, strict=True)),
+            **dict(zip(("jump x", "jump y", "jump z"), given.jump_um, strict=True)),
+            **dict(zip(("jump stage x", "jump stage y"), given.jump_slip_um, strict=True)),
+            **{"wobble z cos": given.wobble_z_um, "wobble xy cos": given.wobble_xy_um},
+        }
+        if not any(terms.values()):
+            return None
+        jumps = any(value for name, value in terms.items() if name.startswith("jump"))
+        return Motion.of(terms, self.frames, (given.jump_frame or self.frames // 2) if jumps else 0)
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -30,10 +30,12 @@ SPOT = np.dtype(
         ("counts", np.float64),
         ("k", np.float64, (3,)),
         ("k_rate", np.float64, (3,)),
+        ("moved", np.float64, (3,)),
     ]
 )
 """A spot to draw: its grain's voxels [first, stop); angle (rad, of the equations) and frame at zero strain, and
-their change per unit of strain; spread in frames; counts per voxel; beam direction and its change."""
+their change per unit of strain; spread in frames; counts per voxel; beam direction and its change; how far the
+sample has moved in the lab (um)."""
 
 
 class ProjectionModel(NamedTuple):
@@ -63,7 +65,8 @@ def _place(spot: Any, corner: int, strain: float, plane: Any, direct: bool, out:
     y = s if corner == 1 else (c if corner == 2 else 0.0)
     z = 1.0 if corner == 3 else 0.0
     turn = spot.omega_rate * strain
-    x, y = x - turn * y, y + turn * x
+    x, y = x - turn * y + spot.moved[0], y + turn * x + spot.moved[1]
+    z += spot.moved[2]
     if direct:
         met = meet_plane(x, y, z, 1.0, 0.0, 0.0, plane, out)
     else:
