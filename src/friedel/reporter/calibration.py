@@ -69,7 +69,7 @@ def _course(motion: Motion, setup: Setup, blobs: BlobTable) -> Panel:
     return Panel(
         "Where it stood",
         "In the lab against its place in the set-up, in pixels: x along the beam, z along the axis.",
-        sheet.svg,
+        sheet.picture,
         span=2,
     )
 
