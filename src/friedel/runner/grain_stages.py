@@ -36,7 +36,7 @@ from friedel.reconstruct import fit_strengths, reconstruct
 from friedel.runner.compiling import compiling
 from friedel.runner.job import Job
 from friedel.runner.progress import log, warnings_kept
-from friedel.runner.specimen import sample_mask
+from friedel.runner.specimen import sample_in_beam, sample_mask
 
 Counts = dict[str, Any]
 
@@ -111,9 +111,16 @@ class StageInputs:
         """The blobs matched with a set-up."""
         recipe = self.job.recipe
         return match(
-            self.still_blobs(setup), setup, self.phases, recipe.match,
+            self.still_blobs(setup), self.within_beam(setup), self.phases, recipe.match,
             seed=recipe.run.seed, watcher=self.job.progress,
         )  # fmt: skip
+
+    def within_beam(self, setup: Setup) -> Setup:
+        """A sample whose outline is still to be seen in the direct beam lies in the beam: as large as its box."""
+        if setup.sample.kind != "absorption":
+            return setup
+        preprocess = self.record().stages.get("preprocess")
+        return replace(setup, sample=sample_in_beam(setup, preprocess.measured.get("beam") if preprocess else None))
 
 
 def run_stage(name: str, inputs: StageInputs) -> StageRecord:
@@ -135,7 +142,9 @@ def run_stage(name: str, inputs: StageInputs) -> StageRecord:
 
 def _match(inputs: StageInputs) -> Done:
     job = inputs.job
-    decision = choose_setup(inputs.blobs, inputs.request)
+    given = inputs.request.given
+    decision = choose_setup(inputs.blobs, replace(inputs.request, given=inputs.within_beam(given)))
+    decision = replace(decision, setup=replace(decision.setup, sample=given.sample))
     _log_calibration(decision.lines)
     pairs = inputs.match(decision.setup)
     log.info(pairs.message)
@@ -154,7 +163,7 @@ def _index(inputs: StageInputs) -> Done:
     def grains_with(setup: Setup) -> GrainTable:
         pairs = pairs_with(setup)
         return index(
-            inputs.still_blobs(setup), pairs, setup, inputs.phases, job.recipe.index,
+            inputs.still_blobs(setup), pairs, inputs.within_beam(setup), inputs.phases, job.recipe.index,
             executor=job.executor, watcher=job.progress,
         )  # fmt: skip
 

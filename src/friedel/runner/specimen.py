@@ -1,17 +1,20 @@
 """Where the sample is: from the recipe's mask, else from absorption of the direct beam, else not known."""
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
 from friedel.assemble import absorption_mask, beam_attenuation
 from friedel.errors import FriedelWarning, InputError
 from friedel.io.store import read_volume
-from friedel.model.setup import Setup
+from friedel.model.setup import SampleShape, Setup
 from friedel.model.shapes import SampleMask
 from friedel.preprocess import measure_baseline
 from friedel.runner.job import Job
 
+UNSURE_PX = 5.0
+"""How far the centre may be off before it is calibrated, besides the margin of the beam's box."""
 MOST_ANGLES = 720
 """More projections than this sharpen the outline of a sample of a few hundred pixels no further."""
 
@@ -29,6 +32,21 @@ def sample_mask(job: Job, setup: Setup) -> SampleMask | None:
         text = f"the sample's outline could not be seen in the direct beam ({error}): convex hull of the grains"
         warnings.warn(text, FriedelWarning, stacklevel=2)
         return None
+
+
+def sample_in_beam(setup: Setup, beam: Sequence[int] | None) -> SampleShape:
+    """The cylinder that fits the direct beam's box (col0, row0, col1, row1), which shows the sample with a margin.
+
+    As the set-up has it where there is no box. A little is added for a centre that is not known well.
+    """
+    if beam is None or len(beam) != 4:
+        return setup.sample
+    col0, row0, col1, row1 = (float(edge) for edge in beam)
+    corners = setup.detector.position_um(
+        np.array([row0, row0, row1, row1]) - 0.5, np.array([col0, col1, col0, col1]) - 0.5
+    )
+    reach = np.abs(corners[:, 1:]).max(axis=0) + UNSURE_PX * float(np.linalg.norm(setup.detector.u_um))
+    return SampleShape("cylinder", (2.0 * float(reach[0]), 2.0 * float(reach[0]), 2.0 * float(reach[1])))
 
 
 def _from_absorption(job: Job, setup: Setup) -> SampleMask:
