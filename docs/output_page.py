@@ -77,6 +77,7 @@ def _blobs() -> list[Dataset]:
 
 def _grains() -> list[Dataset]:
     each, entry, maybe = "grains", "entries", "empty where indexing did not tell"
+    bends = "empty before there is a map"
     alike = "empty unless the lattice is more symmetric than the crystal"
     return [
         Dataset("grains/grain_id", "i8", each, "", "number of the grain, as in the map"),
@@ -96,6 +97,9 @@ def _grains() -> list[Dataset]:
         Dataset("grains/ambiguous", "?", each, "", "whether intensities do not tell how it stands", alike),
         Dataset("grains/twin_fraction", "f8", each, "", "part that stands the other way", alike),
         Dataset("grains/twin_fraction_error", "f8", each, "", "standard deviation of that", alike),
+        Dataset("grains/orientation_spread_deg", "f8", each, "deg", "of its voxels, root mean square", bends),
+        Dataset("grains/bend_explained", "f8", each, "", "as of `shapes.h5`", bends),
+        Dataset("grains/bend_null", "f8", each, "", "as of `shapes.h5`", bends),
         Dataset("grains/blob_pointer", "i8", f"{each}+1", "", "pointer into `blobs`, `shared`, `hkl`, `residuals`"),
         Dataset("grains/blobs", "i8", entry, "", "spot3d_id of a blob of the grain"),
         Dataset("grains/shared", "?", entry, "", "whether another grain has this blob too"),
@@ -132,12 +136,29 @@ def _shapes() -> list[Dataset]:
         Dataset("shapes/size", "i8", f"{each}, 3", "", "voxels of its box along z, y, x"),
         Dataset("shapes/density", "f4", "voxels", "", "density, about 1 inside; each box flattened as [z, y, x]"),
         Dataset("shapes/density_pointer", "i8", f"{each}+1", "", "pointer into `density`"),
+        Dataset("shapes/bend_explained", "f8", each, "", "of left-out omega variance, what its field foretells"),
+        Dataset("shapes/bend_null", "f8", each, "", "the largest such part with frames shuffled"),
+        Dataset(
+            "shapes/rotation_deg", "f4", "turned", "deg", "rotation vector against U, three a voxel, as `density`"
+        ),
+        Dataset("shapes/rotation_deg_pointer", "i8", f"{each}+1", "", "pointer into `rotation_deg`"),
         Dataset("shapes/blobs", "i8", projection, "", "spot3d_id of the blob that is a projection of the grain"),
         Dataset("shapes/blobs_pointer", "i8", f"{each}+1", "", "pointer into `blobs`"),
         Dataset("shapes/blob_weight", "f8", projection, "", "its weight, 0 to 1"),
         Dataset("shapes/blob_weight_pointer", "i8", f"{each}+1", "", "pointer into `blob_weight`"),
         Dataset("shapes/blob_residual", "f8", projection, "", "what it leaves unexplained"),
         Dataset("shapes/blob_residual_pointer", "i8", f"{each}+1", "", "pointer into `blob_residual`"),
+    ]
+
+
+def _bent() -> list[Dataset]:
+    when = "where a grain is known to bend"
+    return [
+        Dataset(
+            "VTKHDF/CellData/rotation_deg", "f4", "z, y, x, 3", "", "rotation vector r: the voxel is exp(r) U", when
+        ),
+        Dataset("VTKHDF/CellData/kam_deg", "f4", "z, y, x", "", "kernel average misorientation", when),
+        Dataset("VTKHDF/CellData/grod_deg", "f4", "z, y, x", "", "grain reference orientation deviation", when),
     ]
 
 
@@ -246,6 +267,7 @@ FILES: Mapping[str, File] = {
             Dataset("VTKHDF/CellData/grain_id", "i4", "z, y, x", "", "number of the grain, 0 for none"),
             Dataset("VTKHDF/CellData/status", "u1", "z, y, x", "", f"how it is known: {STATUSES}"),
             Dataset("VTKHDF/CellData/density", "f4", "z, y, x", "", "density of that grain, about 1 inside it"),
+            *_bent(),
         ),
         {
             "VTKHDF@Origin": "lower corner of the first voxel: x, y, z in um",
