@@ -16,7 +16,10 @@ from pathlib import Path
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = ("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+FLAGS = (
+    *("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"),
+    *("--disable-gpu-rasterization", "--disable-gpu-compositing"),
+)
 """As root, and WebGL without a graphics card."""
 MISSING = (
     "no Chromium for the tests of the web page: put one on the PATH (apt install chromium), "
