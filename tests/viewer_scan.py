@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 
 import friedel
+from friedel.explorer.heard_warnings import warnings_heard
 from friedel.io.store import RawWriter
 from friedel.recipe import dump, load_recipe, relative_to
 from friedel.viewer.server import make_app, make_session
@@ -57,9 +58,11 @@ def write_recipe(folder, *settings):
 
 
 def run(recipe, **how):
-    """`friedel run` without a report and without its warnings, which the scan is full of."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    """`friedel run` without a report and without its warnings, which the scan is full of.
+
+    Threads of a page that was open before may still hear warnings: so they are heard here in the same way.
+    """
+    with warnings_heard():
         return friedel.run(recipe, report=False, **how)
 
 
