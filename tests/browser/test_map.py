@@ -164,7 +164,7 @@ def test_what_is_chosen_is_one_thing_on_all_pages(view, stored):
     for tab in ("grains", "segment"):
         view.until(f"location.hash.includes('tab={tab}')")
         view.page.go_back()
-    view.until("friedel.state.get().tab === 'volume'")
+    view.until("friedel.state.get().tab === 'volume' && friedel.state.get().selection.grain === 0")
     assert (view.state("spot"), view.state("selection")) == (None, {"blob": None, "grain": 0})
 
 
