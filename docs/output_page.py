@@ -100,6 +100,7 @@ def _grains() -> list[Dataset]:
         Dataset("grains/orientation_spread_deg", "f8", each, "deg", "of its voxels, root mean square", bends),
         Dataset("grains/bend_explained", "f8", each, "", "as of `shapes.h5`", bends),
         Dataset("grains/bend_null", "f8", each, "", "as of `shapes.h5`", bends),
+        Dataset("grains/sub_grains", "i8", each, "", "parts with sharp boundaries between them (1: whole)", bends),
         Dataset("grains/blob_pointer", "i8", f"{each}+1", "", "pointer into `blobs`, `shared`, `hkl`, `residuals`"),
         Dataset("grains/blobs", "i8", entry, "", "spot3d_id of a blob of the grain"),
         Dataset("grains/shared", "?", entry, "", "whether another grain has this blob too"),
@@ -159,6 +160,7 @@ def _bent() -> list[Dataset]:
         ),
         Dataset("VTKHDF/CellData/kam_deg", "f4", "z, y, x", "", "kernel average misorientation", when),
         Dataset("VTKHDF/CellData/grod_deg", "f4", "z, y, x", "", "grain reference orientation deviation", when),
+        Dataset("VTKHDF/CellData/sub_grain", "i2", "z, y, x", "", "sub-grain of its grain (0: it has none)", when),
     ]
 
 

@@ -56,10 +56,11 @@ _ARRAYS: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "orientation_spread_deg": ("f8", ()),
     "bend_explained": ("f8", ()),
     "bend_null": ("f8", ()),
+    "sub_grains": ("i8", ()),
 }
 """Type and shape of an entry of each array of a `GrainTable`."""
 _OF_BLOBS = ("blobs", "shared", "hkl", "residuals")
-_OF_THE_MAP = ("orientation_spread_deg", "bend_explained", "bend_null")
+_OF_THE_MAP = ("orientation_spread_deg", "bend_explained", "bend_null", "sub_grains")
 """Arrays that indexing leaves empty."""
 _MAY_BE_EMPTY = (
     *_OF_THE_MAP,
@@ -110,7 +111,7 @@ def forget_description(path: str | Path) -> None:
     Raises `InputError` for a file that is none of ours, `OutputError` when the disk cannot take it.
     """
     table, attributes = read_grains(path), read_attributes(path)
-    unknown: dict[str, Any] = dict.fromkeys(_OF_THE_MAP, np.zeros(0))
+    unknown: dict[str, Any] = {name: np.zeros(0, _ARRAYS[name][0]) for name in _OF_THE_MAP}
     write_grains(path, replace(table, volume_um3=read_indexed_volumes(path), **unknown), attributes)
 
 

@@ -38,6 +38,7 @@ OF_EACH = (
     "orientation_spread_deg",
     "bend_explained",
     "bend_null",
+    "sub_grains",
 )
 """Fields with one number a grain, some of them empty where nobody knows."""
 NINE = tuple(f"{i}{j}" for i in range(3) for j in range(3))
@@ -66,7 +67,8 @@ class GrainTable(RowTable):
 
     What only the map knows may be empty too: `orientation_spread_deg` (n), the root mean square angle of the voxels
     against the grain's mean, nan where the spots do not tell it; `bend_explained` and `bend_null` (n) as in
-    `GrainShape`. `notes` say what went wrong.
+    `GrainShape`; `sub_grains` (n), parts with a sharp step of the lattice between them (1: whole, 0: not known).
+    `notes` say what went wrong.
     """
 
     U: Floats
@@ -94,6 +96,7 @@ class GrainTable(RowTable):
     orientation_spread_deg: Floats = field(default_factory=lambda: np.zeros(0))
     bend_explained: Floats = field(default_factory=lambda: np.zeros(0))
     bend_null: Floats = field(default_factory=lambda: np.zeros(0))
+    sub_grains: Indices = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:

@@ -8,15 +8,21 @@ import numpy as np
 
 from friedel.model.arrays import AnyArray, Floats
 from friedel.model.grains import GrainVolume
+from friedel.model.sub_grains import label_sub_grains
 
 
 def bend_layers(volume: GrainVolume) -> dict[str, AnyArray]:
     """Layers of a map about its lattice rotations: `rotation_deg` float32 [z,y,x,3], `kam_deg` and `grod_deg`
-    float32 [z,y,x]; none where no rotation is known."""
+    float32 [z,y,x], `sub_grain` int16 [z,y,x]; none where no rotation is known."""
     if volume.rotation_deg is None:
         return {}
     turned = np.asarray(volume.rotation_deg, dtype=np.float32)
-    return {"rotation_deg": turned, "kam_deg": kernel_average(volume), "grod_deg": reference_deviation(volume)}
+    return {
+        "rotation_deg": turned,
+        "kam_deg": kernel_average(volume),
+        "grod_deg": reference_deviation(volume),
+        "sub_grain": label_sub_grains(volume),
+    }
 
 
 def kernel_average(volume: GrainVolume) -> AnyArray:

@@ -13,6 +13,7 @@ from friedel.reconstruct.projections import Projections, Windows
 from friedel.reconstruct.rays import Rays
 from friedel.reconstruct.shared_inputs import SharedInputs
 from friedel.reconstruct.sirt import BentSolver
+from friedel.reconstruct.voxel_field import fit_voxels
 
 FEWEST_SPOTS = 8
 """Spots that are longer than a frame: with fewer of them nothing is asked."""
@@ -72,15 +73,21 @@ def see_bend(grain: GrainSpots, inputs: SharedInputs, straight: Fitted, seed: in
     fit = fit_field(_voxels(straight), views.take(asked), shuffled)
     if not (fit.explained >= EXPLAINED and fit.explained >= fit.null + OVER_NULL):
         return straight, Bend(None, fit.explained, fit.null)
-    fitted, turn = straight, _everywhere(fit, straight)
+    fitted, turn = straight, _everywhere(_smooth(fit, straight), straight)
     if _astray(views.matrix, turn[_inside(straight)]) > OWN_BEAMS_PX:
         again = _own_beams(grain.data, straight, inputs, views, turn)
         if again is not None and again.residual <= straight.residual:
             seen = _views(grain, inputs, again, reader).take(asked)
             second = fit_field(_voxels(again), seen, shuffled, fit.field)
             if second.explained >= fit.explained - OVER_NULL:
-                fitted, fit, turn = again, second, _everywhere(second, again)
-    return fitted, Bend(turn, fit.explained, fit.null)
+                fitted, fit, turn = again, second, _everywhere(_smooth(second, again), again)
+    own = fit_voxels(_voxels(fitted), _views(grain, inputs, fitted, reader).take(asked), fit)
+    if own is None:
+        return fitted, Bend(turn, fit.explained, fit.null)
+    turn = _everywhere(own.turn, fitted)
+    again = _own_beams(grain.data, straight, inputs, views, turn)
+    better = again if again is not None and again.residual <= fitted.residual else fitted
+    return better, Bend(turn, own.explained, fit.null)
 
 
 def _asked(long: Mask, voxels: int) -> Indices:
@@ -123,11 +130,16 @@ def _voxels(fitted: Fitted) -> BentVoxels:
     return BentVoxels(place, fitted.density[inside].astype(np.float64), np.zeros_like(place))
 
 
-def _everywhere(fit: Fit, fitted: Fitted) -> Floats:
-    """The field [x,y,z,3] inside the grain, and outside that of the nearest voxel inside."""
+def _smooth(fit: Fit, fitted: Fitted) -> Floats:
+    """The smooth field at the voxels (n,3) inside the grain."""
+    return fit.field.at(np.argwhere(_inside(fitted)).astype(np.float64))
+
+
+def _everywhere(own: Floats, fitted: Fitted) -> Floats:
+    """Rotations [x,y,z,3]: `own` (n,3) inside the grain, and outside that of the nearest voxel inside."""
     inside = _inside(fitted)
     turn = np.zeros((*inside.shape, 3))
-    turn[inside] = fit.field.at(np.argwhere(inside).astype(np.float64))
+    turn[inside] = own
     nearest = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
     return np.asarray(turn[tuple(nearest)])
 
@@ -139,6 +151,7 @@ def _astray(matrix: Floats, turn: Floats) -> float:
 
 
 def _own_beams(data: Data, straight: Fitted, inputs: SharedInputs, views: SpotViews, turn: Floats) -> Fitted | None:
+    """The shape again, with the beams of every voxel's own rotation [x,y,z,3]."""
     pixels = data.measured.shape
 
     def solver_on(support: Mask) -> BentSolver:

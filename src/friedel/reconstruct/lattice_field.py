@@ -92,11 +92,13 @@ class _Normal(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """A field, the part of the left-out spots' variance that it foretells, and the largest part by chance."""
+    """A field, the part of the left-out spots' variance that it foretells, and the largest part by chance; and the
+    fields `without` the spots of each fold."""
 
     field: Polynomial
     explained: float
     null: float
+    without: tuple[Polynomial, ...] = ()
 
 
 def fit_field(
@@ -120,7 +122,7 @@ def fit_field(
         if foretold < explained + GAIN:
             break
         field, explained = richer, foretold
-    return Fit(field, explained, fitter.by_chance(field, shuffled))
+    return Fit(field, explained, fitter.by_chance(field, shuffled), fitter.without_folds(field.order))
 
 
 class _Fitter:
@@ -142,6 +144,13 @@ class _Fitter:
             self.spots = _trust(_left(normal, solution))
             self.voxels = self.voxels._replace(turn=field.at(self.voxels.place))
         return field, explained
+
+    def without_folds(self, order: int) -> tuple[Polynomial, ...]:
+        """The field of an order from all spots but those of each fold."""
+        normal, fold = _equations(self._seen(order), self.views, self.views.omega), self.views.fold
+        return tuple(
+            self._field(_solve(normal, np.where(fold == part, 0.0, self.spots)), order) for part in range(FOLDS)
+        )
 
     def by_chance(self, field: Polynomial, shuffled: list[AnyArray]) -> float:
         """The largest part that a field of this order foretells of shuffled spots, 0 at least."""

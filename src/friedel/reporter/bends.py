@@ -34,12 +34,14 @@ def bend_panels(grains: GrainTable, volume: GrainVolume) -> Iterable[Panel]:
         return
     off = reference_deviation(volume)
     top = float(np.nanquantile(off, 0.98)) or 1.0
+    parted = int(np.count_nonzero(grains.sub_grains > 1))
+    sharp = f"{parted} of them have sharp boundaries inside: `sub_grains` in grains.h5. " if parted else ""
     told = f"median {np.median(spread[known]):.2g}°, largest {spread[known].max():.2g}°"
     yield Panel(
         title,
         f"How far the lattice of each voxel is turned from the mean of its grain: from 0 (dark blue) to {top:.2g}° "
         f"(yellow). Known of {np.count_nonzero(known)} of {len(grains)} grains (grey: of none), whose spots "
-        f"tell it better than with their frames shuffled; root mean square in a grain: {told}. Vectors, "
+        f"tell it better than with their frames shuffled; root mean square in a grain: {told}. {sharp}Vectors, "
         "kernel average and reference deviation are layers of volume.h5.",
         draw_slices(volume, _colours(off, top), None),
     )

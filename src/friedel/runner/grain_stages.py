@@ -29,6 +29,7 @@ from friedel.model.pairs import PairTable
 from friedel.model.setup import Setup
 from friedel.model.shapes import GrainShape, SampleMask
 from friedel.model.still_sample import of_still_sample
+from friedel.model.sub_grains import sub_grains_of
 from friedel.output_folder.files import BLOBS, GRAIN_STAGES, GRAINS, PAIRS, RECORD, SHAPES, VOLUME
 from friedel.output_folder.reader import OutputFolder
 from friedel.output_folder.record import RunRecord, StageRecord, output_of
@@ -309,7 +310,8 @@ def _bends(volume: GrainVolume, shapes: Sequence[GrainShape], grains: int) -> di
             values[shape.grain] = getattr(shape, name)
     if not np.isfinite(told["bend_explained"]).any():
         return {}
-    return {"orientation_spread_deg": spread_of_grains(volume, grains), **told}
+    parts = sub_grains_of(volume, grains)
+    return {"orientation_spread_deg": spread_of_grains(volume, grains), **told, "sub_grains": parts}
 
 
 def _median(values: Any) -> float:

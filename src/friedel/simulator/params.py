@@ -49,6 +49,9 @@ class SpecimenParams(Params):
     gradient_deg: float = parameter(
         0.1, "Lattice rotation from one end of a grain to the other.", unit="deg", ge=0, le=5
     )
+    sub_grain_fraction: float = parameter(
+        0.0, "Part of the grains whose lattice rotation is not even but a step in the middle.", ge=0, le=1
+    )
     absorption_per_um: float = parameter(0.0006, "Linear absorption of the direct beam.", unit="1/um", ge=0)
 
     @property

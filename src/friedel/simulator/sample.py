@@ -32,7 +32,8 @@ class Specimen:
     """Grains by voxels: those of grain i are [pointer[i], pointer[i+1]).
 
     `position_um` float32 (n,3) in the sample frame; `strain` float32 (n) runs from about -0.5 to 0.5 along the
-    grain's lattice gradient, whose rotation vector (rad, sample frame) is `bend` (grains, 3) per unit of strain.
+    grain's lattice gradient, or jumps from one to the other between two sub-grains. The rotation vector (rad,
+    sample frame) is `bend` (grains, 3) per unit of it.
     """
 
     grains: GrainTable
@@ -185,6 +186,9 @@ def _specimen(
     strain = np.einsum("ij,ij->i", away, np.repeat(directions[:, 0], np.diff(pointer), axis=0))
     length = np.maximum.reduceat(strain, pointer[:-1]) - np.minimum.reduceat(strain, pointer[:-1])
     strain /= np.repeat(np.maximum(length, params.voxel_um), np.diff(pointer))
+    if params.sample.sub_grain_fraction > 0:
+        parted = rng.permutation(n) < round(params.sample.sub_grain_fraction * n)
+        strain = np.where(np.repeat(parted, np.diff(pointer)), np.copysign(0.5, strain), strain)
     grain_id = np.zeros(counts, dtype=np.int32)
     grain_id[tuple(where.T)] = label + 1
     grain_id = np.ascontiguousarray(grain_id.transpose(2, 1, 0))

@@ -120,6 +120,8 @@ def _write_cells(
     ):
         if name in inside:
             _write_array(group, title, inside[name], size)
+    if "sub_grain" in inside:
+        _write_array(group, "SubGrainIds", inside["sub_grain"].astype("i4"), size)
     for title, source in (("EulerAngles", "AvgEulerAngles"), ("Quats", "AvgQuats"), ("Phases", "Phases")):
         values = features[source].reshape(len(features[source]), -1)
         parts = values.shape[1]
