@@ -138,7 +138,7 @@ def _shapes() -> list[Dataset]:
         Dataset("shapes/density", "f4", "voxels", "", "density, about 1 inside; each box flattened as [z, y, x]"),
         Dataset("shapes/density_pointer", "i8", f"{each}+1", "", "pointer into `density`"),
         Dataset("shapes/bend_explained", "f8", each, "", "of left-out omega variance, what its field foretells"),
-        Dataset("shapes/bend_null", "f8", each, "", "the largest such part with frames shuffled"),
+        Dataset("shapes/bend_null", "f8", each, "", "the largest such part with frames shuffled (nan below .25)"),
         Dataset(
             "shapes/rotation_deg", "f4", "turned", "deg", "rotation vector against U, three a voxel, as `density`"
         ),

@@ -282,7 +282,8 @@ TWINS = (
     Twin(
         "tests.oracles_projectors.bent_matrix_of",
         "unit/test_bent_grains.py::test_every_voxel_falls_along_its_own_beam",
-        "reconstruct.bent_projectors.back_bent reconstruct.bent_projectors.forward_bent",
+        "reconstruct.bent_projectors.back_bent reconstruct.bent_projectors.forward_bent "
+        "reconstruct.bent_projectors.forward_parts",
     ),
     Twin(
         "",

@@ -13,7 +13,7 @@ from friedel.io.grain_store import forget_description, read_grains, write_grains
 from friedel.io.shape_store import read_shapes, write_shapes
 from friedel.io.store import read_volume, write_volume
 from friedel.kernels import bragg
-from friedel.kernels.reconstruct.bent_projectors import back_bent, forward_bent
+from friedel.kernels.reconstruct.bent_projectors import back_bent, forward_bent, forward_parts
 from friedel.kernels.reconstruct.spot_projections import sum_with_omega
 from friedel.model.grains import GrainVolume
 from friedel.model.lattice_bends import kernel_average, reference_deviation, spread_of_grains
@@ -148,7 +148,7 @@ def test_a_field_that_curves_is_followed_as_far_as_left_out_spots_bear_it_out():
     forward_bent(place, turn, matrix, turn, rates, moment)
     omega = np.divide(moment, depth, out=np.zeros_like(depth), where=depth > 0)
     views = SpotViews(matrix, rates, omega, depth / depth.sum(axis=(1, 2), keepdims=True), np.arange(30) % 5)
-    fit = fit_field(BentVoxels(place, np.ones(len(place)), np.zeros_like(place)), views, [])
+    fit = fit_field(BentVoxels(place, np.ones(len(place)), np.zeros_like(place)), views)
     assert fit.field.order > 1
     assert fit.explained > 0.9
     error = np.linalg.norm(fit.field.at(place) - turn, axis=1)
@@ -167,6 +167,11 @@ def test_every_voxel_falls_along_its_own_beam():
     back_bent(images, place, turn, matrix, rates, back)
     np.testing.assert_allclose(out.ravel(), dense @ values.ravel(), atol=1e-5)
     np.testing.assert_allclose(back.ravel(), dense.T @ images.ravel(), atol=1e-5)
+    apart = np.zeros((4, 7, 6, 2), np.float32)
+    forward_parts(place, turn, matrix, values, apart)
+    for part in range(2):
+        alone = bent_matrix_of(place, turn, matrix, np.ones((4, 1)), (7, 6)) @ values[:, part]
+        np.testing.assert_allclose(apart[..., part].ravel(), alone, atol=1e-5)
 
 
 def test_each_voxel_of_a_spot_counts_with_the_omega_of_its_frame():

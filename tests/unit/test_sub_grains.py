@@ -84,18 +84,18 @@ def test_what_spots_see_of_rotations_has_an_exact_transpose():
 def test_a_step_asks_for_voxels_of_their_own_and_an_even_bend_does_not():
     step = np.array([0.004, -0.002, 0.003])
     voxels, views = random_spots(np.random.default_rng(1), lambda x: np.sign(x[:, :1] + 0.3 * x[:, 1:2]) * step)
-    smooth = fit_field(voxels, views, [])
+    smooth = fit_field(voxels, views)
     own = fit_voxels(voxels, views, smooth)
     assert own is not None
     assert own.explained > smooth.explained + 0.03
     true = np.sign(voxels.place[:, :1] - 7 + 0.3 * (voxels.place[:, 1:2] - 7)) * step
     error = np.linalg.norm(own.turn - (true - np.average(true, axis=0, weights=voxels.density)), axis=1)
     assert np.median(error) < 0.15 * np.linalg.norm(step)
-    noise = np.random.default_rng(2).normal(0, 0.004, views.omega.shape).astype(np.float32)
+    noise = np.random.default_rng(2).normal(0, 0.001, views.omega.shape).astype(np.float32)
     voxels, views = random_spots(np.random.default_rng(1), lambda x: x[:, :1] * step)
     noisy = views._replace(omega=views.omega + noise)
-    smooth = fit_field(voxels, noisy, [])
-    assert smooth.explained < 0.9
+    smooth = fit_field(voxels, noisy)
+    assert 0.3 < smooth.explained < 0.9
     assert fit_voxels(voxels, noisy, smooth) is None
 
 

@@ -1,14 +1,15 @@
 """One grain: whether its lattice bends, how, and its shape again with every voxel's own beams."""
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
 
-from friedel.model.arrays import Floats, Indices, Mask
+from friedel.model.arrays import AnyArray, Floats, Indices, Mask
 from friedel.reconstruct.bent_rays import OmegaImages, turn_rates
 from friedel.reconstruct.density import Data, Fitted, fit_density
-from friedel.reconstruct.lattice_field import FOLDS, BentVoxels, Fit, SpotViews, fit_field
+from friedel.reconstruct.lattice_field import EXPLAINED, FOLDS, BentVoxels, Fit, SpotViews, fit_field
 from friedel.reconstruct.projections import Projections, Windows
 from friedel.reconstruct.rays import Rays
 from friedel.reconstruct.shared_inputs import SharedInputs
@@ -18,11 +19,8 @@ from friedel.reconstruct.voxel_field import fit_voxels
 FEWEST_SPOTS = 8
 """Spots that are longer than a frame: with fewer of them nothing is asked."""
 FEWEST_VOXELS = 30
-EXPLAINED = 0.25
-"""A field must foretell so much of what the omegas inside left-out spots vary; less is biased by the frames'
-length."""
 OVER_NULL = 0.2
-"""And so much more than with the frames shuffled."""
+"""A field must foretell so much more than with the frames shuffled."""
 SHUFFLES = 4
 MOST_SPLATS, FEWEST_ASKED = 250_000, 20
 """Voxels times spots of a projection: large grains have many pixels in each spot, and ask fewer of them."""
@@ -68,8 +66,12 @@ def see_bend(grain: GrainSpots, inputs: SharedInputs, straight: Fitted, seed: in
     if np.count_nonzero(long) < FEWEST_SPOTS or voxels < FEWEST_VOXELS:
         return straight, NO_BEND
     asked = _asked(long, voxels)
-    rng = np.random.default_rng(seed)
-    shuffled = [reader.read(grain.spots, rng)[asked] for _ in range(SHUFFLES)]
+
+    @cache
+    def shuffled() -> list[AnyArray]:
+        rng = np.random.default_rng(seed)
+        return [reader.read(grain.spots, rng)[asked] for _ in range(SHUFFLES)]
+
     fit = fit_field(_voxels(straight), views.take(asked), shuffled)
     if not (fit.explained >= EXPLAINED and fit.explained >= fit.null + OVER_NULL):
         return straight, Bend(None, fit.explained, fit.null)

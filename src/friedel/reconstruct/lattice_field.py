@@ -10,6 +10,7 @@ What tells a field from chance is the same fit on the same spots with the frames
 within spots count: the grain's own orientation, and what shifts a spot as a whole, have no part in it.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from friedel.kernels.reconstruct.bent_projectors import forward_bent
+from friedel.kernels.reconstruct.bent_projectors import forward_parts
 from friedel.model.arrays import AnyArray, Floats, Indices
 
 ORDERS = (1, 2, 3)
@@ -28,6 +29,9 @@ simulation was fitted, and voxels were a tenth worse than with the plain gradien
 ROUNDS = 3
 NOTHING = 0.1
 """A fit that foretells less is not repeated with its field."""
+EXPLAINED = 0.25
+"""A field must foretell so much of what the omegas inside left-out spots vary; less is biased by the frames'
+length, and nobody asks what chance foretells."""
 FIRST_VIEW = 0.3
 """Pixels whose ray meets less of the grain than this (voxels) are not asked."""
 RIDGE = 1e-6
@@ -92,8 +96,8 @@ class _Normal(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """A field, the part of the left-out spots' variance that it foretells, and the largest part by chance; and the
-    fields `without` the spots of each fold."""
+    """A field, the part of the left-out spots' variance that it foretells, and the largest part by chance (nan
+    where the first is below `EXPLAINED`); and the fields `without` the spots of each fold."""
 
     field: Polynomial
     explained: float
@@ -102,7 +106,10 @@ class Fit(NamedTuple):
 
 
 def fit_field(
-    voxels: BentVoxels, views: SpotViews, shuffled: list[AnyArray], start: Polynomial | None = None
+    voxels: BentVoxels,
+    views: SpotViews,
+    shuffled: Callable[[], Sequence[AnyArray]] = list,
+    start: Polynomial | None = None,
 ) -> Fit:
     """The field of a grain's voxels, and of `shuffled` omega images (each p,u,v) how much it explains by chance.
 
@@ -122,7 +129,11 @@ def fit_field(
         if foretold < explained + GAIN:
             break
         field, explained = richer, foretold
-    return Fit(field, explained, fitter.by_chance(field, shuffled), fitter.without_folds(field.order))
+    if explained < EXPLAINED:
+        return Fit(field, explained, np.nan)
+    look = fitter.look(field.order)
+    chance = [fitter.foretold(look, omega) for omega in shuffled()]
+    return Fit(field, explained, max([0.0, *chance]), fitter.without_folds(look, field.order))
 
 
 class _Fitter:
@@ -136,7 +147,7 @@ class _Fitter:
 
     def round(self, order: int) -> tuple[Polynomial, float]:
         """A field of an order, and what it foretells of spots that were left out."""
-        normal = _equations(self._seen(order), self.views, self.views.omega)
+        normal = self.look(order).equations(self.views.omega)
         explained = _foretold(normal, self.spots, self.views.fold)
         solution = _solve(normal, self.spots)
         field = self._field(solution, order)
@@ -145,25 +156,21 @@ class _Fitter:
             self.voxels = self.voxels._replace(turn=field.at(self.voxels.place))
         return field, explained
 
-    def without_folds(self, order: int) -> tuple[Polynomial, ...]:
+    def look(self, order: int) -> "_Look":
+        """What the spots see of a field of an order."""
+        basis = monomials((self.voxels.place - self.centre) / self.scale, order)
+        return _Look.of(_project(self.voxels, self.views, basis), self.views)
+
+    def foretold(self, look: "_Look", omega: AnyArray) -> float:
+        """The part of left-out omega images (p,u,v) that those of the others foretell."""
+        return _foretold(look.equations(omega), self.spots, self.views.fold)
+
+    def without_folds(self, look: "_Look", order: int) -> tuple[Polynomial, ...]:
         """The field of an order from all spots but those of each fold."""
-        normal, fold = _equations(self._seen(order), self.views, self.views.omega), self.views.fold
+        normal, fold = look.equations(self.views.omega), self.views.fold
         return tuple(
             self._field(_solve(normal, np.where(fold == part, 0.0, self.spots)), order) for part in range(FOLDS)
         )
-
-    def by_chance(self, field: Polynomial, shuffled: list[AnyArray]) -> float:
-        """The largest part that a field of this order foretells of shuffled spots, 0 at least."""
-        seen = self._seen(field.order)
-        chance = [self._foretold(seen, omega) for omega in shuffled]
-        return max([0.0, *chance])
-
-    def _foretold(self, seen: AnyArray, omega: AnyArray) -> float:
-        return _foretold(_equations(seen, self.views, omega), self.spots, self.views.fold)
-
-    def _seen(self, order: int) -> AnyArray:
-        basis = monomials((self.voxels.place - self.centre) / self.scale, order)
-        return _project(self.voxels, self.views, basis)
 
     def _field(self, solution: Floats, order: int) -> Polynomial:
         raw = Polynomial(order, self.centre, self.scale, solution.reshape(3, -1).T, np.zeros(3))
@@ -172,40 +179,48 @@ class _Fitter:
 
 
 def _project(voxels: BentVoxels, views: SpotViews, basis: Floats) -> AnyArray:
-    """Means of the basis (n,m) along the rays: float32 (p,m,u,v), less their mean in each spot; 0 outside."""
-    ones = np.ones((len(views.matrix), 1))
-    density = voxels.density[:, None]
-    depth = np.zeros(views.omega.shape, dtype=np.float32)
-    forward_bent(voxels.place, voxels.turn, views.matrix, density, ones, depth)
-    depth = _blurred(depth)
-    out = np.zeros((len(depth), basis.shape[1], *depth.shape[1:]), dtype=np.float32)
-    for term in range(basis.shape[1]):
-        image = np.zeros_like(depth)
-        forward_bent(voxels.place, voxels.turn, views.matrix, density * basis[:, term : term + 1], ones, image)
-        np.divide(_blurred(image), depth, out=out[:, term], where=depth > FIRST_VIEW)
-    return out
+    """Means of the basis (n,m) along the rays: float32 (p,u,v,m), less their mean in each spot; 0 outside."""
+    held = voxels.density[:, None] * np.column_stack([np.ones(len(basis)), basis])
+    images = np.zeros((*views.omega.shape, held.shape[1]), dtype=np.float32)
+    forward_parts(voxels.place, voxels.turn, views.matrix, held, images)
+    images = ndimage.gaussian_filter(images, (0, BLUR_PX, BLUR_PX, 0))
+    depth = images[..., :1]
+    return np.divide(images[..., 1:], depth, out=np.zeros_like(images[..., 1:]), where=depth > FIRST_VIEW)
 
 
-def _blurred(images: AnyArray) -> AnyArray:
-    return np.asarray(ndimage.gaussian_filter(images, (0, BLUR_PX, BLUR_PX)))
+class _Look(NamedTuple):
+    """What spots see of a basis, pixels (i) of a spot in a row: `weight` (p,i), `basis` (p,i,m) with the weights in
+    it and less its mean in each spot, and the left side of the equations of each spot (p,3m,3m), its `rates`
+    (p,3)."""
 
+    weight: Floats
+    basis: Floats
+    matrix: Floats
+    rates: Floats
 
-def _equations(seen: AnyArray, views: SpotViews, omega: AnyArray) -> _Normal:
-    """Each spot's equations: a column for each component of the field and each monomial, components first."""
-    spots, terms = seen.shape[:2]
-    weight = (views.weight * (seen != 0).any(axis=1)).reshape(spots, -1).astype(np.float64)
-    basis = seen.reshape(spots, terms, -1).astype(np.float64)
-    m = omega.reshape(spots, -1).astype(np.float64)
-    sums = np.maximum(weight.sum(axis=1), 1e-30)
-    m = m - (np.einsum("pi,pi->p", weight, m) / sums)[:, None]
-    basis = basis - (np.einsum("pi,pmi->pm", weight, basis) / sums[:, None])[:, :, None]
-    weighted = basis * weight[:, None]
-    gram = weighted @ basis.transpose(0, 2, 1)
-    right = np.einsum("pmi,pi->pm", weighted, m)
-    outer = np.einsum("pi,pj->pij", views.rates, views.rates)
-    matrix = np.einsum("pij,pab->piajb", outer, gram).reshape(spots, 3 * terms, 3 * terms)
-    right = np.einsum("pi,pa->pia", views.rates, right).reshape(spots, 3 * terms)
-    return _Normal(matrix, right, np.einsum("pi,pi->p", weight, m**2))
+    @classmethod
+    def of(cls, seen: AnyArray, views: SpotViews) -> "_Look":
+        """From what they see, (p,u,v,m)."""
+        spots, terms = len(seen), seen.shape[-1]
+        weight = (views.weight * (seen != 0).any(axis=-1)).reshape(spots, -1).astype(np.float64)
+        basis = seen.reshape(spots, -1, terms).astype(np.float64)
+        sums = np.maximum(weight.sum(axis=1), 1e-30)
+        basis -= (weight[:, None, :] @ basis) / sums[:, None, None]
+        weighted = basis * weight[..., None]
+        gram = weighted.transpose(0, 2, 1) @ basis
+        outer = np.einsum("pi,pj->pij", views.rates, views.rates)
+        matrix = np.einsum("pij,pab->piajb", outer, gram).reshape(spots, 3 * terms, 3 * terms)
+        return cls(weight, weighted, matrix, views.rates)
+
+    def equations(self, omega: AnyArray) -> _Normal:
+        """Each spot's equations for omega images (p,u,v): a column for each component of the field and each
+        monomial, components first."""
+        m = omega.reshape(self.weight.shape).astype(np.float64)
+        sums = np.maximum(self.weight.sum(axis=1), 1e-30)
+        m -= (np.einsum("pi,pi->p", self.weight, m) / sums)[:, None]
+        right = (m[:, None, :] @ self.basis)[:, 0]
+        right = np.einsum("pi,pa->pia", self.rates, right).reshape(len(m), -1)
+        return _Normal(self.matrix, right, np.einsum("pi,pi->p", self.weight, m**2))
 
 
 def _solve(normal: _Normal, spots: Floats) -> Floats:

@@ -21,9 +21,11 @@ STRENGTH = 0.3
 """Of the penalty, over the squares of the field where the spots are not explained at all."""
 SHARP = 0.3
 """Steps larger than this part of the smooth field's are boundaries."""
-LOOK, FIT = (2, 6), (4, 12)
-"""Renewals of the penalty's weights, and steps of conjugate gradients between: where left-out spots decide, and for
-the field itself, whose boundaries sharpen from renewal to renewal."""
+GLANCE, LOOK, FIT = (1, 3), (2, 6), (4, 12)
+"""Renewals of the penalty's weights, and steps of conjugate gradients between: to see whether it is worth a look,
+where left-out spots decide, and for the field itself, whose boundaries sharpen from renewal to renewal."""
+FIRST_FOLDS = 2
+"""Of the folds, a glance at so many tells whether to go on."""
 WORTH = 0.04
 """Where the smooth field leaves less of the spots than this unexplained, nothing else is tried."""
 
@@ -37,27 +39,28 @@ class VoxelFit(NamedTuple):
 
 def fit_voxels(voxels: BentVoxels, views: SpotViews, smooth: Fit) -> VoxelFit | None:
     """A rotation for each voxel, from a smooth field; None where spots left out are not foretold better by it."""
-    if smooth.explained > 1.0 - WORTH:
+    if not smooth.without or smooth.explained > 1.0 - WORTH:
         return None
     tomograph = _Tomograph(voxels._replace(turn=smooth.field.at(voxels.place)), views)
     links = _links(voxels.place)
-    left, left_smooth, total = 0.0, 0.0, 0.0
-    for part in range(FOLDS):
-        mine = views.fold == part
-        if not mine.any():
-            continue
-        start = smooth.without[part].at(voxels.place)
-        turn = _solved(tomograph, links, np.where(mine, 0.0, 1.0), start, LOOK)
-        left += float(tomograph.left(turn)[mine].sum())
-        left_smooth += float(tomograph.left(start)[mine].sum())
-        total += float(tomograph.total[mine].sum())
-        if part > 0 and left > left_smooth:  # the first folds tell
-            return None
-    if total <= 0 or (left_smooth - left) / total < GAIN:
+
+    def left_out(effort: tuple[int, int], folds: int) -> Floats:
+        """Sums of squares of spots left out: what voxels leave, what the smooth field leaves, and the whole."""
+        sums = np.zeros(3)
+        for part in range(folds):
+            mine, start = views.fold == part, smooth.without[part].at(voxels.place)
+            turn = _solved(tomograph, links, np.where(mine, 0.0, 1.0), start, effort)
+            sums += [one[mine].sum() for one in (tomograph.left(turn), tomograph.left(start), tomograph.total)]
+        return sums
+
+    own, even, _ = left_out(GLANCE, FIRST_FOLDS)
+    if own >= even:
+        return None
+    own, even, total = left_out(LOOK, FOLDS)
+    if even - own < GAIN * total:
         return None
     turn = _solved(tomograph, links, np.ones(len(views.fold)), smooth.field.at(voxels.place), FIT)
-    turn = turn - np.average(turn, axis=0, weights=voxels.density)
-    return VoxelFit(turn, 1.0 - left / total)
+    return VoxelFit(turn - np.average(turn, axis=0, weights=voxels.density), float(1.0 - own / total))
 
 
 class _Tomograph:

@@ -4,7 +4,8 @@ Where a voxel falls is linear in its place and in its lattice rotation: `(u, v) 
 with the voxel's `place` (n,3) = (i, j, k) and its rotation vector `turn` (n,3) = (x, y, z) in radians; `matrix`
 (p,2,7). It throws `values[n] @ rates[p]` onto the four pixels around, with bilinear weights: `values` (n,m) are
 what it holds, `rates` (p,m) what of it a projection sees (ones for the density alone). What falls outside is lost.
-`forward_bent` adds to projections [p,u,v]; `back_bent` is its exact transpose.
+`forward_bent` adds to projections [p,u,v]; `back_bent` is its exact transpose; `forward_parts` keeps what voxels
+hold apart.
 """
 
 import math
@@ -88,6 +89,26 @@ def forward_bent(place: Any, turn: Any, matrix: Any, values: Any, rates: Any, ou
             image[near, high] += (1.0 - a) * b * value
             image[far, low] += a * (1.0 - b) * value
             image[far, high] += a * b * value
+
+
+@njit(cache=True, nogil=True)
+def forward_parts(place: Any, turn: Any, matrix: Any, values: Any, out: Any) -> None:
+    """Add the projections of each of the values (n,m) of voxels (n,3) to out [p,u,v,m]; see the module."""
+    projections, width, height, parts = out.shape
+    at = _joined(place, turn)
+    for p in range(projections):
+        image = out[p]
+        u_of, v_of = _matrix(matrix, p, 0), _matrix(matrix, p, 1)
+        for n in range(len(at)):
+            u, v = _at(u_of, at, n), _at(v_of, at, n)
+            col, row = math.floor(u), math.floor(v)
+            a, b = u - col, v - row
+            for side in range(4):
+                c, r = col + side // 2, row + side % 2
+                if 0 <= c < width and 0 <= r < height:
+                    weight = (a if side // 2 else 1.0 - a) * (b if side % 2 else 1.0 - b)
+                    for part in range(parts):
+                        image[c, r, part] += weight * values[n, part]
 
 
 @njit(cache=True, nogil=True)
