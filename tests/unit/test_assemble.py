@@ -1,5 +1,6 @@
 """Grains into one map, the sample they fill, and the way from a voxel to its frames."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -65,6 +66,19 @@ def test_a_voxel_of_one_grain_is_measured_and_its_neighbours_are_empty():
     np.testing.assert_allclose(volume.density, line(0, 0.6, 0.9, 0))
 
 
+def test_a_sample_of_which_little_is_measured_is_not_filled_unless_asked():
+    shape = shape_of(0, line(0.9, 0.9, 0.9))
+    for width, filled in ((5, 5), (8, 3)):
+        mask = SampleMask(np.ones((1, 1, width), bool), np.zeros(3), 1.0)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            volume = together(shape, mask=mask)
+        assert np.count_nonzero(volume.grain_id) == filled
+        assert [("38 %" in str(one.message)) for one in caught] == ([] if filled == 5 else [True])
+        assert np.count_nonzero(together(shape, mask=mask, fill="mask").grain_id) == width
+        assert np.count_nonzero(together(shape, mask=mask, fill="none").grain_id) == 3
+
+
 def test_where_grains_overlap_the_denser_wins_and_it_is_contested():
     volume = together(
         shape_of(0, line(0.9, 0.9, 0.8, 0.3)), shape_of(1, line(0.3, 0.7, 0.9), origin=(1, 0, 0)), fill="none"
@@ -88,7 +102,10 @@ def test_ties_go_to_the_smaller_number_whatever_the_order():
 def test_gaps_go_to_the_likeliest_grain_then_to_the_nearest():
     mask = SampleMask(np.ones((1, 1, 9), bool), np.zeros(3), 1.0)
     volume = together(
-        shape_of(0, line(0.9, 0.3, 0.0)), shape_of(1, line(0.4, 0.1, 0.0, 0.0, 0.9), origin=(2, 0, 0)), mask=mask
+        shape_of(0, line(0.9, 0.3, 0.0)),
+        shape_of(1, line(0.4, 0.1, 0.0, 0.0, 0.9), origin=(2, 0, 0)),
+        mask=mask,
+        fill="mask",
     )
     #                                  likeliest: 1, 2; nearest: 2's neighbours, and out to the end of the mask
     assert volume.grain_id.tolist() == [[[1, 1, 2, 1, 2, 2, 2, 2, 2]]] or volume.grain_id[0, 0, 2] == 2

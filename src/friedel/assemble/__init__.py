@@ -1,5 +1,6 @@
 """The 3D grain map: all grains in one volume, and for each voxel how it is known."""
 
+import warnings
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -7,8 +8,9 @@ from scipy import ndimage
 
 from friedel.assemble.params import AssembleParams
 from friedel.assemble.sample import absorption_mask, beam_attenuation, convex_hull_mask, shape_mask
-from friedel.errors import FriedelError
+from friedel.errors import FriedelError, FriedelWarning
 from friedel.model.arrays import AnyArray, Floats, Mask
+from friedel.model.explained import HALF
 from friedel.model.grains import GrainTable, GrainVolume, Status
 from friedel.model.setup import SampleShape
 from friedel.model.shapes import GrainShape, SampleMask
@@ -33,9 +35,10 @@ def assemble(
 
     A voxel that one grain reaches its threshold in is `MEASURED`; where several do, the largest density over
     threshold wins and it is `CONTESTED`; a voxel of the sample that none reaches goes to the largest density or the
-    nearest grain and is `DILATED`. The sample is `mask` where it is given (from the recipe, then from absorption),
-    else the convex hull of the measured voxels; never more than the cylinder or box in `sample`. Ties go to the
-    smaller grain number, whatever the order of the shapes.
+    nearest grain and is `DILATED`, where grains measure most of the sample or `fill` says so. The sample is `mask`
+    where it is given (from the recipe, then from absorption), else the convex hull of the measured voxels; never
+    more than the cylinder or box in `sample`. Ties go to the smaller grain number, whatever the order of the
+    shapes.
     """
     real = sorted((shape for shape in shapes if shape.density.size), key=lambda shape: shape.grain)
     if real and max(shape.grain for shape in real) >= len(grains):
@@ -51,7 +54,7 @@ def assemble(
     status = np.where(measured, Status.MEASURED, Status.EMPTY).astype(np.uint8)
     status[measured & (second >= 1.0)] = Status.CONTESTED
     grain_id = np.where(measured, owner, 0).astype(np.int32)
-    if params.fill == "mask" and measured.any():
+    if measured.any() and _fills(params, inside, measured):
         _fill(grain_id, status, inside, best, owner, params.fill_um / voxel, rotation)
     density[grain_id == 0] = 0.0
     if rotation is not None:
@@ -115,6 +118,21 @@ def _largest_densities(
             rotation[put] = np.where(wins[..., None], turned, rotation[put])
         best[put] = np.where(wins, value, best[put])
     return best, second, owner, density, rotation
+
+
+def _fills(params: AssembleParams, inside: Mask, measured: Mask) -> bool:
+    """Whether gaps are given to grains: where these measure but a small part of the sample, most of it is none of
+    theirs."""
+    if params.fill != "auto" or params.fill_um > 0:  # who says how far wants it
+        return params.fill != "none"
+    share = float(np.count_nonzero(measured & inside)) / max(int(np.count_nonzero(inside)), 1)
+    if share < HALF:
+        text = (
+            f"assemble: grains measure {100 * share:.0f} % of the sample; the rest is left empty, since it is not "
+            'likely theirs (assemble.fill = "mask" fills it)'
+        )
+        warnings.warn(text, FriedelWarning, stacklevel=3)
+    return share >= HALF
 
 
 def _fill(

@@ -8,8 +8,10 @@ from friedel.params import Params, parameter
 class AssembleParams(Params):
     """The map of all grains."""
 
-    fill: Literal["mask", "none"] = parameter(
-        "mask", "Gaps between grains are given to the likeliest neighbour up to the sample's edge, or left empty."
+    fill: Literal["auto", "mask", "none"] = parameter(
+        "auto",
+        "Gaps between grains are given to the likeliest neighbour up to the sample's edge (mask), or left empty "
+        "(none); auto: only where grains measure most of the sample.",
     )
     fill_um: float = parameter(
         0.0, "How far from a reconstructed grain gaps are filled; 0 = up to the sample's edge.", unit="um", ge=0

@@ -8,6 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from friedel.model.arrays import AnyArray, Floats
 from friedel.model.blobs import BlobTable
 from friedel.model.colours import by_number
+from friedel.model.explained import explained
 from friedel.model.figures_of_merit import figures_of_merit, mean_rank
 from friedel.model.grains import GrainTable
 from friedel.model.traceability import grain_of_blob, owners
@@ -52,7 +53,7 @@ def spots_panel(inputs: ReportInputs, blobs: BlobTable, grains: GrainTable) -> P
     level = np.arcsinh(np.clip(brightest / max(float(np.percentile(brightest[blob >= 0], 97)), 1e-9), 0, 1) * 8)
     shade = (0.25 + 0.75 * level / np.arcsinh(8))[..., None]
     picture = np.where((blob >= 0)[..., None], colours[grain[np.maximum(blob, 0)]] * shade, NIGHT)
-    share = float((grain >= 0).mean())
+    share = explained(blobs, grains)
     with SvgFigure(560, 560 * blobs.shape[1] / blobs.shape[2], crop=True) as sheet:
         axes = sheet.axes()[0]
         show_image(axes, picture)
@@ -61,11 +62,13 @@ def spots_panel(inputs: ReportInputs, blobs: BlobTable, grains: GrainTable) -> P
             draw_box(axes, inputs.beam, ON_IMAGE_BOX, dashed=True)
     return Panel(
         "Spots by grain",
-        f"Every pixel's brightest spot in the colour of its grain; grey belongs to none. {100 * share:.0f} % of "
-        f"the {len(blobs):,} blobs have a grain; rings that are not in use are grey too. Good: colours mixed all "
-        "over. Bad: bright grey spots among coloured ones (a grain that was not found, another phase).",
+        f"Every pixel's brightest spot in the colour of its grain; grey belongs to none. {100 * share.blobs:.0f} % "
+        f"of the {len(blobs):,} blobs have a grain, with {100 * share.light:.0f} % of their light; rings that are "
+        "not in use are grey too. Good: colours mixed all over. Bad: bright grey spots among coloured ones (a "
+        "grain that was not found, another phase).",
         sheet.picture,
         span=3,
+        verdict="watch" if share.doubt else "",
     )
 
 

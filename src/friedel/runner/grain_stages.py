@@ -22,6 +22,7 @@ from friedel.io.store import read_indexed_volumes, write_grains, write_pairs, wr
 from friedel.match import match
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
+from friedel.model.explained import Explained, explained
 from friedel.model.families import used_reflections
 from friedel.model.grains import GrainTable, GrainVolume, Status
 from friedel.model.lattice_bends import spread_of_grains
@@ -184,7 +185,9 @@ def _index(inputs: StageInputs) -> Done:
     if setup.axis.sign != inputs.request.given.axis.sign:
         sense = "+z" if setup.axis.sign > 0 else "-z"
         warnings.warn(f"index: {MIRRORED.format(sense=sense)}", FriedelWarning, stacklevel=2)
-    _tell(grains, pairs)
+    share = explained(inputs.blobs, grains)
+    counts |= {"explained_blobs": share.blobs, "explained_light": share.light}
+    _tell(grains, pairs, share)
     measured = {
         "calibration": [*decision.records],
         "motion": moving.records[0],
@@ -230,14 +233,19 @@ def _counts_of(pairs: PairTable) -> Counts:
     return {"pairs": len(pairs), "null_pairs": pairs.null_pairs, "candidates": pairs.candidates}
 
 
-def _tell(grains: GrainTable, pairs: PairTable) -> None:
+def _tell(grains: GrainTable, pairs: PairTable, share: Explained) -> None:
     """What indexing found, and what is odd about it; grains judge pairs, and where there are none, chance does."""
     for note in grains.notes:
         if len(grains):  # a map, and something about it that is odd
             warnings.warn(f"index: {note}", FriedelWarning, stacklevel=2)
         else:
             log.info(note)
-    log.info(f"{len(grains)} grains, median completeness {_median(grains.completeness):.2f}")
+    log.info(
+        f"{len(grains)} grains, median completeness {_median(grains.completeness):.2f}; they explain "
+        f"{100 * share.blobs:.0f} % of the blobs and {100 * share.light:.0f} % of the light"
+    )
+    if len(grains) and share.doubt:
+        warnings.warn(f"index: {share.doubt}", FriedelWarning, stacklevel=2)
     if not len(grains):
         if pairs.doubt:
             log.info(pairs.doubt)
