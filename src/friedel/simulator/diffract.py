@@ -13,8 +13,8 @@ from friedel.model.motion import shift_px
 from friedel.model.reflections import Reflections
 from friedel.model.setup import Setup
 from friedel.model.stream import Executor
+from friedel.simulator.cells import Specimen
 from friedel.simulator.params import SimulationParams
-from friedel.simulator.sample import Specimen
 
 NEAR_AXIS = 0.03
 """Spots with |sin eta| below this are left out: they never really pass through the diffraction condition."""
@@ -55,7 +55,7 @@ def diffract(
     """All spots that fall on the detector during the scan. `taps` are those of the point spread."""
     detector = setup.detector
     plane = bragg.detector_frame(detector.origin_um, detector.u_um, detector.v_um)
-    model = ProjectionModel(specimen.position_um, specimen.strain, plane, taps)
+    model = ProjectionModel(specimen.position_um, specimen.rotation, plane, taps)
     d_min = setup.beam.wavelength / (2 * np.sin(_largest_two_theta(params, setup) / 2))
     listed = [phase.reflections(d_min) for phase in phases]
     scale = params.light.spot_counts * (params.voxel_um / params.pixel_um) ** 3 / _strongest(phases, listed, setup)
@@ -119,7 +119,7 @@ def _of_grain(rays: _Rays, specimen: Specimen, grain: int) -> tuple[AnyArray, In
     ).only(NEAR_AXIS)
     f_squared = rays.reflections.f_squared[found.reflection] / rays.phase.cell_volume**2
     factor = bragg.lorentz(found.two_theta, found.eta) * bragg.polarisation(found.two_theta, found.eta)
-    omega_rate, k_rate = strain_rates(found, specimen.bend[grain], wavelength)
+    omega_rate, k_rate = rotation_rates(found, wavelength)
     spots = np.zeros(len(found.omega), dtype=SPOT)
     spots["first"], spots["stop"] = specimen.pointer[grain], specimen.pointer[grain + 1]
     spots["omega"], spots["omega_rate"] = found.omega, omega_rate
@@ -135,18 +135,20 @@ def _of_grain(rays: _Rays, specimen: Specimen, grain: int) -> tuple[AnyArray, In
     return spots, rays.reflections.hkl[found.reflection], place
 
 
-def strain_rates(found: bragg.BraggSpots, bend: Floats, wavelength: float) -> tuple[Floats, Floats]:
-    """How omega (n) and k (n,3) change when the lattice turns by `bend` (rad, sample frame), to first order.
+def rotation_rates(found: bragg.BraggSpots, wavelength: float) -> tuple[Floats, Floats]:
+    """How omega (n,3) and k (n,3,3) change when the lattice turns about x, y, z of the sample frame, per rad.
 
-    From Bragg's law, `d(g_lab,x) = 0`: `dw = (Rz dg)_x / g_lab,y` with `dg = bend x g`.
+    From Bragg's law, `d(g_lab,x) = 0`: `dw = (Rz dg)_x / g_lab,y` with `dg = axis x g`; row i of k's
+    is about axis i.
     """
     c, s = np.cos(found.omega), np.sin(found.omega)
+    zero, one = np.zeros(len(c)), np.ones(len(c))
+    axes = np.stack([np.stack(axis, axis=-1) for axis in ((c, s, zero), (-s, c, zero), (zero, zero, one))], axis=1)
     g = (found.k - np.array([1.0, 0.0, 0.0])) / wavelength
-    turned = np.column_stack([c * bend[0] - s * bend[1], s * bend[0] + c * bend[1], np.full(len(c), bend[2])])
-    dg = np.cross(turned, g)
-    omega_rate = dg[:, 0] / g[:, 1]
-    about_z = np.column_stack([-g[:, 1], g[:, 0], np.zeros(len(g))])
-    return omega_rate, wavelength * (omega_rate[:, None] * about_z + dg)
+    dg = np.cross(axes, g[:, None, :])
+    omega_rate = dg[:, :, 0] / g[:, 1, None]
+    about_z = np.column_stack([-g[:, 1], g[:, 0], zero])
+    return omega_rate, wavelength * (omega_rate[:, :, None] * about_z[:, None, :] + dg)
 
 
 def _largest_two_theta(params: SimulationParams, setup: Setup) -> float:
