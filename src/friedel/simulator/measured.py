@@ -93,7 +93,8 @@ def _placed(grain_map: GrainMap, params: SimulationParams) -> _Placed:
     if grain_map.origin_um is not None and whole and not sample.map_voxel_given:
         corner = np.asarray(grain_map.origin_um) + low * voxel
     else:
-        corner = -0.5 * voxel * (high - low)
+        # edges of voxels lie at whole multiples from the axis, as those of every map that is reconstructed
+        corner = np.rint(-0.5 * voxel * (high - low) / params.voxel_um) * params.voxel_um
     return _Placed(label, voxel, corner, None if grain_map.quaternion is None else grain_map.quaternion[box])
 
 
@@ -146,7 +147,7 @@ def _resampled(placed: _Placed, params: SimulationParams) -> tuple[AnyArray, Vox
     if float(counts.prod()) > MOST_VOXELS:
         rule = f"must have at most {MOST_VOXELS:.0e} voxels of {edge:g} um"
         raise SetupError("sample.map", rule=rule, got=f"{float(counts.prod()):.1e}", way_out="sample.map_crop")
-    corner = placed.corner + 0.5 * (size * placed.voxel - counts * edge)
+    corner = placed.corner
     centres = [corner[axis] + (np.arange(counts[axis]) + 0.5) * edge for axis in range(3)]
     at = [
         np.clip(np.floor((line - placed.corner[axis]) / placed.voxel[axis]), 0, size[axis] - 1).astype(np.int64)

@@ -109,7 +109,9 @@ def _phases(container: h5py.Group) -> tuple[tuple[MapPhase, ...], Floats]:
         raise FriedelError("CrystalStructures", rule=f"must be there in {container.name}")
     structure = numbers(kinds["CrystalStructures"]).ravel()[1:]
     names = next((texts(kinds[key])[1:] for key in ("PhaseName", "MaterialName") if key in kinds), [])
-    cells = numbers(kinds["LatticeConstants"]).reshape(-1, 6)[1:] if "LatticeConstants" in kinds else []
+    cells = (
+        numbers(kinds["LatticeConstants"]).reshape(-1, 6)[1:] if "LatticeConstants" in kinds else np.zeros((0, 6))
+    )
     phases, turns = [], []
     for row, number in enumerate(structure.tolist()):
         cell = np.asarray(cells[row] if row < len(cells) else np.zeros(6), dtype=np.float64)

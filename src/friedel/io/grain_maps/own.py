@@ -49,7 +49,8 @@ def own_map(name: str, volume: GrainVolume, grains: GrainTable | None, wanted: W
     if grains is not None and len(number) and number.max() > len(grains):
         rule = f"must be among the {len(grains)} grains of the table"
         raise InputError(f"grain_id in {name}", rule=rule, got=int(number.max()))
-    phases, phase = (MapPhase(),), np.zeros(len(number), dtype=np.int64)
+    phases: tuple[MapPhase, ...] = (MapPhase(),)
+    phase = np.zeros(len(number), dtype=np.int64)
     U = quaternion = None
     if grains is not None:
         row = number - 1

@@ -125,7 +125,7 @@ def checked_quaternions(q: AnyArray, name: str) -> Floats:
     if wrong.any():
         got = f"{length[int(np.argmax(wrong))]:.4g} in {np.count_nonzero(wrong)} of {len(q)}"
         raise FriedelError(name, rule="must be quaternions of length 1", got=got)
-    return np.asarray(q, dtype=np.float64) / length[:, None]
+    return np.asarray(q / length[:, None], dtype=np.float64)
 
 
 def matrices(q: Floats) -> Floats:
@@ -144,4 +144,4 @@ def rows_of(values: AnyArray, row: Indices, name: str) -> AnyArray:
     if row.max(initial=0) >= len(values):
         rule = f"must have {row.max() + 1} rows, for the highest number of a grain"
         raise FriedelError(name, rule=rule, got=len(values))
-    return values[row]
+    return np.asarray(values[row])
