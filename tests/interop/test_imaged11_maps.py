@@ -1,6 +1,5 @@
 """Maps of ImageD11: its grains say how each voxel stands."""
 
-import h5py
 import numpy as np
 import pytest
 from ImageD11.grain import grain
@@ -9,9 +8,8 @@ from scipy.spatial.transform import Rotation
 
 from friedel.errors import InputError
 from friedel.io.grain_maps import read_grain_map
-from tests.grain_maps import AL, TI
+from tests.grain_maps import AL, LABELS, TI, tensor_map
 
-LABELS = np.array([[[-1, 0, 0], [3, 3, -1]]])
 CELL = unitcell((2.95, 2.95, 4.68, 90, 90, 120), "P")
 
 
@@ -22,26 +20,14 @@ def ubis():
     return np.linalg.inv(U @ CELL.B) @ strain
 
 
-def tensor_map(path, **changes):
-    """The layout of `TensorMap.to_h5`."""
-    ubi = np.full((*LABELS.shape, 3, 3), np.nan)
-    for label, values in zip((0, 3), ubis(), strict=True):
-        ubi[label == LABELS] = values
-    maps = {"labels": LABELS, "phase_ids": np.where(LABELS == 3, 1, np.where(LABELS == 0, 0, -1)), "UBI": ubi}
-    with h5py.File(path, "w") as file:
-        for name, values in {**maps, **changes}.items():
-            if values is not None:
-                file[f"TensorMap/maps/{name}"] = values
-        for number, (name, cell) in enumerate((("Ti", CELL), ("Al", unitcell(AL.lattice, "F")))):
-            file[f"TensorMap/phases/{number}"] = cell.tostring()
-            file[f"TensorMap/phases/{number}"].attrs["phase_name"] = name
-        file["TensorMap/step"] = np.array([5.0, 2.0, 1.0])
-    return path
+def made(path, **changes):
+    phases = [(name, cell.tostring()) for name, cell in (("Ti", CELL), ("Al", unitcell(AL.lattice, "F")))]
+    return tensor_map(path, ubis(), phases, **changes)
 
 
 @pytest.mark.parametrize("inner", ["", "::TensorMap"])
 def test_voxels_stand_as_imaged11_says(tmp_path, inner):
-    found = read_grain_map(f"{tensor_map(tmp_path / 'a.h5')}{inner}")
+    found = read_grain_map(f"{made(tmp_path / 'a.h5')}{inner}")
     assert found.number.tolist() == [0, 3]
     assert found.voxel_um.tolist() == [1.0, 2.0, 5.0]
     assert [found.phases[row].name for row in found.phase] == ["Ti", "Al"]
@@ -68,4 +54,4 @@ HALF = np.full((*LABELS.shape, 3, 3), np.nan)
 )
 def test_a_map_of_imaged11_that_cannot_be_used_says_why(tmp_path, changes, message):
     with pytest.raises(InputError, match=message):
-        read_grain_map(str(tensor_map(tmp_path / "a.h5", **changes)))
+        read_grain_map(str(made(tmp_path / "a.h5", **changes)))
