@@ -234,6 +234,13 @@ def test_twins_of_a_turned_grain_are_turned_with_it():
         assert np.abs(mine.mean(axis=0)).max() < 1e-3
 
 
+def test_voxels_that_are_turned_far_are_said():
+    x = np.indices(LABEL.shape)[2]
+    each = Rotation.from_rotvec(np.radians(3.0) * x.ravel()[:, None] * [0.0, 0.6, 0.8]).as_quat(scalar_first=True)
+    with pytest.warns(FriedelWarning, match=r"voxels of \d grains are turned by up to [45]\.\d deg"):
+        made(a_map(U=None, quaternion=each.reshape(*LABEL.shape, 4)))
+
+
 # --- crystals
 
 
