@@ -7,6 +7,7 @@ import numpy as np
 from friedel.kernels import bragg
 from friedel.kernels.simulate.spot_images import SPOT, ProjectionModel, spot_image
 from friedel.model.arrays import Floats
+from friedel.model.leaning_axis import beam_direction, leaning
 from friedel.model.scan import Box
 from friedel.model.setup import Setup
 from friedel.simulator.cells import Specimen
@@ -19,9 +20,12 @@ def paths_through_voxels(
     specimen: Specimen, setup: Setup, params: SimulationParams, box: Box
 ) -> Callable[[int], Floats]:
     """Lengths in um [row,col] of `box` by frame: every voxel falls on the pixels behind it."""
-    detector = setup.detector
+    leant = leaning(setup, params.lean_deg)
+    detector = leant.detector
     plane = bragg.detector_frame(detector.origin_um, detector.u_um, detector.v_um)
-    model = ProjectionModel(specimen.position_um, specimen.rotation, plane, NO_SPREAD)
+    model = ProjectionModel(
+        specimen.position_um, specimen.rotation, plane, NO_SPREAD, beam_direction(leant.axis.lean_rad)
+    )
     pixel_um2 = abs(float(np.cross(detector.u_um, detector.v_um)[0]))
     ranges = np.array([0, 1, box.row0, box.row1, box.col0, box.col1])
     motion = params.moved

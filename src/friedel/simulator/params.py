@@ -161,6 +161,13 @@ class SimulationParams(Params):
     )
     energy_keV: float = parameter(40.0, "Photon energy.", unit="keV", gt=0)
     rotation: Literal["+z", "-z"] = parameter("+z", "Sense of the rotation stage about z (up); -z is clockwise.")
+    lean_deg: float = parameter(
+        0.0,
+        "How far the top of the axis leans downstream; the detector is told by the beam.",
+        unit="deg",
+        ge=-5,
+        le=5,
+    )
     distance_um: float = parameter(3094.0, "From the rotation axis to the detector.", unit="um", gt=0)
     pixel_um: float = parameter(3.5, "Edge of a pixel.", unit="um", gt=0)
     centre_px: tuple[float, float] | None = parameter(

@@ -41,15 +41,19 @@ per voxel; beam direction and its change (row i with the rotation about axis i);
 the lab (um)."""
 
 
+ALONG_X = np.array([1.0, 0.0, 0.0])
+
+
 class ProjectionModel(NamedTuple):
     """What all spots share: voxels `position` float32 (n,3) in um and `rotation` float32 (n,3) in rad, how the
     lattice is turned against the grain's (sample frame); the detector's `plane` (see `bragg.detector_frame`);
-    `taps` float32 of the point spread (odd number, sum 1)."""
+    `taps` float32 of the point spread (odd number, sum 1); `beam` (3) the direction of the direct beam."""
 
     position: Any
     rotation: Any
     plane: Any
     taps: Any
+    beam: Any = ALONG_X
 
 
 def _cut_gaussian() -> Any:
@@ -62,7 +66,7 @@ _INTEGRAL = _cut_gaussian()
 
 
 @njit(cache=True, nogil=True)
-def _place(spot: Any, corner: int, about: int, turn: float, plane: Any, direct: bool, out: Any) -> None:
+def _place(spot: Any, corner: int, about: int, turn: float, model: ProjectionModel, direct: bool, out: Any) -> None:
     """Where light from the axis (corner 0) or 1 um along x, y, z from it (1, 2, 3) falls: out = row, col.
 
     The lattice is turned by `turn` (rad) about axis `about`.
@@ -75,31 +79,32 @@ def _place(spot: Any, corner: int, about: int, turn: float, plane: Any, direct: 
     x, y = x - later * y + spot.moved[0], y + later * x + spot.moved[1]
     z += spot.moved[2]
     if direct:
-        met = meet_plane(x, y, z, 1.0, 0.0, 0.0, plane, out)
+        beam = model.beam
+        met = meet_plane(x, y, z, beam[0], beam[1], beam[2], model.plane, out)
     else:
         kx = spot.k[0] + turn * spot.k_rate[about, 0]
         ky = spot.k[1] + turn * spot.k_rate[about, 1]
         kz = spot.k[2] + turn * spot.k_rate[about, 2]
-        met = meet_plane(x, y, z, kx, ky, kz, plane, out)
+        met = meet_plane(x, y, z, kx, ky, kz, model.plane, out)
     if not met:
         out[:] = np.nan
 
 
 @njit(cache=True, nogil=True)
-def voxel_to_pixel(spot: Any, plane: Any, direct: bool, out: Any) -> None:
+def voxel_to_pixel(spot: Any, model: ProjectionModel, direct: bool, out: Any) -> None:
     """How a voxel's place depends on its position p and rotation r: out (2,4,4), axis row or col.
 
     `place = out[axis,0,0] + out[axis,0,1:] @ p + sum over i of r[i] * (out[axis,1+i,0] + out[axis,1+i,1:] @ p)`,
     exact in p, linear in r (for a tenth of a degree it errs by less than 0.01 px). Light goes along the diffracted
-    beam, or along x (`direct`).
+    beam, or the direct one (`direct`).
     """
     still, less, more = np.empty(2), np.empty(2), np.empty(2)
     for corner in range(4):
-        _place(spot, corner, 0, 0.0, plane, direct, still)
+        _place(spot, corner, 0, 0.0, model, direct, still)
         out[:, 0, corner] = still
         for about in range(3):
-            _place(spot, corner, about, -TURN, plane, direct, less)
-            _place(spot, corner, about, TURN, plane, direct, more)
+            _place(spot, corner, about, -TURN, model, direct, less)
+            _place(spot, corner, about, TURN, model, direct, more)
             out[:, 1 + about, corner] = (more - less) / (2.0 * TURN)
     for corner in range(1, 4):
         out[:, :, corner] -= out[:, :, 0]
@@ -131,7 +136,7 @@ def extents(spots: Any, model: ProjectionModel, direct: bool, out: Any) -> None:
     m = np.empty((2, 4, 4))
     for i in range(len(spots)):
         spot = spots[i]
-        voxel_to_pixel(spot, model.plane, direct, m)
+        voxel_to_pixel(spot, model, direct, m)
         rows, cols = m[0], m[1]
         row0 = col0 = end0 = np.inf
         row1 = col1 = end1 = -np.inf
@@ -159,7 +164,7 @@ def draw(spot: Any, model: ProjectionModel, direct: bool, corner: Any, image: An
     """
     frames, rows, cols = image.shape
     m = np.empty((2, 4, 4))
-    voxel_to_pixel(spot, model.plane, direct, m)
+    voxel_to_pixel(spot, model, direct, m)
     m_row, m_col = m[0], m[1]
     spread = max(spot.spread, 1e-9)
     per_frame = STEPS / (2.0 * CUT * spread)
