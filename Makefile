@@ -50,7 +50,7 @@ bench: .venv/installed-bench .venv/installed-test
 
 # Scans that nobody here made; DATA is the folder that holds them.
 check-data: .venv/installed-test
-	for name in independent_ti_geometry independent_ti independent_ti_grains real_detector real_near_field; do \
+	for name in independent_ti_geometry independent_ti independent_ti_grains real_detector real_near_field real_map; do \
 		$(BIN)/python -m bench.$$name $(DATA) || exit 1; done
 
 clean:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import h5py
 import numpy as np
 from scipy.spatial.transform import Rotation
 
@@ -63,3 +64,24 @@ def sample_map(n=5, seed=0):
         label, status, rng.random(label.shape).astype(np.float32), np.array([-6.0, 1.5, 20.0]), 2.5
     )
     return grains, volume, phases
+
+
+LABELS = np.array([[[-1, 0, 0], [3, 3, -1]]])
+"""Of a map of ImageD11: grains 0 and 3."""
+
+
+def tensor_map(path, ubis, phases, **changes):
+    """A file in the layout of ImageD11's `TensorMap.to_h5`: UBI of the two grains, lines of name and cell."""
+    ubi = np.full((*LABELS.shape, 3, 3), np.nan)
+    for label, values in zip((0, 3), ubis, strict=True):
+        ubi[label == LABELS] = values
+    maps = {"labels": LABELS, "phase_ids": np.where(LABELS == 3, 1, np.where(LABELS == 0, 0, -1)), "UBI": ubi}
+    with h5py.File(path, "w") as file:
+        for name, values in {**maps, **changes}.items():
+            if values is not None:
+                file[f"TensorMap/maps/{name}"] = values
+        for number, (name, cell) in enumerate(phases):
+            file[f"TensorMap/phases/{number}"] = cell
+            file[f"TensorMap/phases/{number}"].attrs["phase_name"] = name
+        file["TensorMap/step"] = np.array([5.0, 2.0, 1.0])
+    return path

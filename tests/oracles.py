@@ -316,6 +316,11 @@ TWINS = (
         "simulate.spot_images.extents",
     ),
     Twin(
+        "tests.oracles_physics.image_by_hand",
+        "unit/test_simulator_spot_images.py::test_a_spot_is_its_voxels_each_by_its_own_braggs_law",
+        "simulate.spot_images.spot_image",
+    ),
+    Twin(
         "friedel.kernels.simulate.spot_images.spot_image",
         "unit/test_simulator_spot_images.py::test_frames_are_the_sum_of_their_spots",
         "simulate.spot_images.add_spots",

@@ -18,6 +18,7 @@ from friedel.io.fingerprint import same_frames
 from friedel.io.import_parameters import import_parameters as read_parameters
 from friedel.io.setup_record import setup_record
 from friedel.io.store import atomic, read_attributes, read_truth
+from friedel.model.leaning_axis import leaning
 from friedel.output_folder.files import BLOBS, EARLIER, EVALUATION, EXPORT_FILES, RECIPE, RECORD, REPORT, RESULTS
 from friedel.output_folder.reader import OutputFolder
 from friedel.recipe import Settings, apply_settings, build_recipe, dump, load_recipe, relative_to
@@ -243,14 +244,15 @@ def export(out: Paths, format_name: str, target: Paths | None = None, *, verbosi
 def calibrate(out: Paths, *, verbosity: int | None = None) -> tuple[str, ...]:
     """What the blobs and grains of a run say about its geometry: lines that end with `detector = ...` for a recipe.
 
-    Nothing is changed: put the last line under [setup] where it convinces.
+    Nothing is changed: put the last line, and the `lean_deg` before it, under [setup] where they convince.
     """
     with _session(verbosity) as progress:
         progress.stage("calibrate")
         found = calibrated(Path(out), progress)
-        plane = setup_record(found.setup)
+        plane, lean = setup_record(leaning(found.setup, 0.0)), found.setup.axis.lean_deg
         vectors = {name: [round(x, 4) for x in plane[name]] for name in ("origin_um", "u_um", "v_um")}
-        return (*found.lines, f"detector = {as_toml(vectors)}")
+        axis = (f"lean_deg = {round(lean, 5)}",) if lean else ()
+        return (*found.lines, *axis, f"detector = {as_toml(vectors)}")
 
 
 def import_parameters(file: Paths, out: Paths = RECIPE, *, verbosity: int | None = None) -> Path:

@@ -81,7 +81,7 @@ class Folders:
         else:
             with h5py.File(path, "r+") as file:
                 for _ in range(rng.choice((1, 1, 2, 3))):
-                    _put(file, rng)
+                    put(file, rng)
 
     def _looked_at(self, rng: Random, *, truth: bool) -> str:
         out, draw = self._out, rng.random()
@@ -128,7 +128,7 @@ class Folders:
             raise FriedelError("; ".join(troubles)[:3000])
 
 
-def _put(file: h5py.File, rng: Random) -> None:
+def put(file: h5py.File, rng: Random) -> None:
     """Change one member of one of our files: its values, type, shape, attributes, or take it out."""
     names: list[str] = []
     file.visit(names.append)

@@ -229,8 +229,8 @@ def test_a_file_without_a_cell_says_so(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "rule"),
     [
-        ({"wedge": 0.1}, "wedge .* must be 0"),
-        ({"chi": -0.1}, "chi .* must be 0"),
+        ({"wedge": 8.0}, "wedge .* must be at most 5 deg"),
+        ({"chi": "x"}, "chi .* must be a number"),
         ({"distance": None}, r"must be an ImageD11 \.par"),
         ({"y_center": None}, "must give y_center"),
         ({"y_size": "wide"}, "y_size .* must be a number, got wide"),

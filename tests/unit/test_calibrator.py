@@ -91,6 +91,17 @@ def test_one_cluster_says_nothing_about_how_sure_a_fit_is():
     assert np.isinf(left_out_variance(np.zeros((1, 2)), np.eye(2)[None])).all()
 
 
+@pytest.mark.parametrize("seed", [21, 67, 96, 110])
+def test_numbers_that_stand_for_each_other_are_not_sure_but_no_reason_to_end(seed):
+    # the third number is the sum of the others; rounding leaves matrices just regular, which LU does not solve
+    rng = np.random.default_rng(seed)
+    rng.integers(-3, 4, (3, 2))
+    rows = rng.integers(-3, 4, (6, 2)) @ np.array([[1, 0, 1], [0, 1, 1]])
+    curvature = np.array([np.outer(row, row) for row in rows], float)
+    errors = np.sqrt(np.diag(left_out_variance(rng.normal(size=(6, 3)), curvature)))
+    assert (errors > 1e3).all()
+
+
 def test_a_right_geometry_stays_bit_by_bit(blobs):
     assert not is_clear_gain(fit_to_pairs(blobs, SETUP, [AL], CalibrateParams()))
     decision = choose_setup(blobs, request_for(SETUP, "off", asked=True))

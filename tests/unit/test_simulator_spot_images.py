@@ -13,7 +13,7 @@ from friedel.kernels.simulate.visible_voxels import near_others
 from friedel.model.crystal import Phase
 from friedel.model.setup import Beam, Detector
 from friedel.simulator.detector import point_spread
-from friedel.simulator.diffract import strain_rates
+from friedel.simulator.diffract import rotation_rates
 from tests.oracles_physics import image_by_hand, near_by_hand
 
 WAVELENGTH = Beam(40.0).wavelength
@@ -25,19 +25,19 @@ NO_BLUR = np.ones(1, np.float32)
 
 
 def grain(edge=5, seed=4):
-    """A cube of voxels off the axis; their strain; the g-vectors of its orientation; its bend."""
+    """A cube of voxels off the axis; how each is turned, in no direction alike; g-vectors of its orientation."""
     rng = np.random.default_rng(seed)
     grid = np.stack(np.meshgrid(*[np.arange(edge)] * 3, indexing="ij"), -1).reshape(-1, 3)
     position = 7.0 * (grid - edge / 2) + np.array([60.0, -40.0, 30.0])
-    strain = (grid @ [0.3, 0.5, 0.2]) / (edge - 1)
+    rotation = np.radians(0.15) * (grid / (edge - 1) - 0.5) @ rng.normal(size=(3, 3))
     g = AL.reflections(1.1).hkl @ (Rotation.random(random_state=seed).as_matrix() @ AL.B).T
-    return position, strain - strain.mean(), g, np.radians(0.15) * rng.normal(size=3)
+    return position, rotation, g
 
 
-def records(position, g, bend, mosaicity_deg):
+def records(position, g, mosaicity_deg):
     found = bragg.predict(g, position.mean(axis=0), WAVELENGTH, PLANE).only(0.1)
     spots = np.zeros(len(found.omega), SPOT)
-    omega_rate, k_rate = strain_rates(found, bend, WAVELENGTH)
+    omega_rate, k_rate = rotation_rates(found, WAVELENGTH)
     spots["stop"] = len(position)
     spots["omega"], spots["omega_rate"] = found.omega, omega_rate
     spots["frame"], spots["frame_rate"] = np.degrees(found.omega) / STEP, np.degrees(omega_rate) / STEP
@@ -47,14 +47,14 @@ def records(position, g, bend, mosaicity_deg):
     return spots, found
 
 
-def model(position, strain, taps=NO_BLUR):
-    return ProjectionModel(position.astype(np.float32), strain.astype(np.float32), PLANE, taps)
+def model(position, rotation, taps=NO_BLUR):
+    return ProjectionModel(position.astype(np.float32), rotation.astype(np.float32), PLANE, taps)
 
 
 def test_a_spot_is_its_voxels_each_by_its_own_braggs_law():
-    position, strain, g, bend = grain()
-    spots, found = records(position, g, bend, 0.1)
-    world = model(position, strain)
+    position, rotation, g = grain()
+    spots, found = records(position, g, 0.1)
+    world = model(position, rotation)
     boxes = np.zeros((len(spots), 6), np.int64)
     extents(spots, world, False, boxes)
     for i in range(0, len(spots), 7):
@@ -62,7 +62,7 @@ def test_a_spot_is_its_voxels_each_by_its_own_braggs_law():
         shape = (box[1] - box[0] + 2, box[3] - box[2], box[5] - box[4])
         image = np.zeros(shape, np.float32)
         draw(spots[i], world, False, np.array([box[0], box[2], box[4]]), image)
-        turned = [Rotation.from_rotvec(bend * s).apply(g[found.reflection[i]]) for s in strain]
+        turned = Rotation.from_rotvec(rotation).apply(g[found.reflection[i]])
         moved = Detector(
             DETECTOR.origin_um + box[4] * DETECTOR.u_um + box[2] * DETECTOR.v_um, DETECTOR.u_um, DETECTOR.v_um
         )
@@ -82,11 +82,11 @@ def test_a_spot_is_its_voxels_each_by_its_own_braggs_law():
 
 
 def test_no_intensity_is_lost():
-    position, strain, g, bend = grain()
+    position, rotation, g = grain()
     taps = point_spread(0.8)
-    world = model(position, strain, taps)
+    world = model(position, rotation, taps)
     for mosaicity in (0.0, 0.02, 0.4):
-        spots, _ = records(position, g, bend, mosaicity)
+        spots, _ = records(position, g, mosaicity)
         boxes = np.zeros((len(spots), 6), np.int64)
         extents(spots, world, False, boxes)
         for spot, box in zip(spots, boxes, strict=True):
@@ -111,10 +111,10 @@ def test_the_point_spread_is_a_convolution():
 
 
 def test_frames_are_the_sum_of_their_spots():
-    position, strain, g, bend = grain()
-    spots, _ = records(position, g, bend, 0.1)
+    position, rotation, g = grain()
+    spots, _ = records(position, g, 0.1)
     frames = round(360 / STEP)
-    world = model(position, strain, point_spread(0.8))
+    world = model(position, rotation, point_spread(0.8))
     boxes = np.zeros((len(spots), 6), np.int64)
     extents(spots, world, False, boxes)
     added = np.zeros((frames, 150, 150), np.float32)
@@ -130,11 +130,11 @@ def test_frames_are_the_sum_of_their_spots():
 
 @pytest.mark.parametrize("direct", [False, True])
 def test_frames_are_the_same_however_they_are_cut(direct):
-    position, strain, g, bend = grain()
-    spots, _ = records(position, g, bend, 0.1)
+    position, rotation, g = grain()
+    spots, _ = records(position, g, 0.1)
     frames = round(360 / STEP)
     spots["frame"] = (spots["frame"] + 700) % frames
-    world = model(position, strain, point_spread(0.8))
+    world = model(position, rotation, point_spread(0.8))
     boxes = np.zeros((len(spots), 6), np.int64)
     extents(spots, world, direct, boxes)
     whole = np.zeros((frames, 150, 150), np.float32)
@@ -149,11 +149,11 @@ def test_frames_are_the_same_however_they_are_cut(direct):
 
 
 def test_a_full_turn_repeats_and_a_part_of_one_does_not():
-    position, strain, g, bend = grain()
-    spots, _ = records(position, g, bend, 0.3)
+    position, rotation, g = grain()
+    spots, _ = records(position, g, 0.3)
     spots = spots[:1].copy()
     spots["frame"] = 0.2
-    world = model(position, strain)
+    world = model(position, rotation)
     boxes = np.zeros((1, 6), np.int64)
     extents(spots, world, False, boxes)
     assert boxes[0, 0] < 0
@@ -170,12 +170,12 @@ def test_a_full_turn_repeats_and_a_part_of_one_does_not():
 
 
 def test_a_spot_that_misses_the_plane_has_no_extent():
-    position, strain, g, bend = grain()
-    spots, _ = records(position, g, bend, 0.1)
+    position, rotation, g = grain()
+    spots, _ = records(position, g, 0.1)
     spots = spots[:1].copy()
     spots["k"] = [-1.0, 0.0, 0.0]
     boxes = np.ones((1, 6), np.int64)
-    extents(spots, model(position, strain), False, boxes)
+    extents(spots, model(position, rotation), False, boxes)
     assert (boxes == 0).all()
 
 

@@ -29,5 +29,9 @@ def left_out_variance(score: Floats, curvature: Floats) -> Floats:
     left = curvature.sum(axis=0) - curvature
     if clusters < LEAST_CLUSTERS or not np.isfinite(left).all() or np.linalg.eigvalsh(left).min() <= 0:
         return np.full((free, free), np.inf)
-    moved = np.linalg.solve(left, score[..., None])[..., 0]
+    try:
+        moved = np.linalg.solve(left, score[..., None])[..., 0]
+    except np.linalg.LinAlgError:  # as good as singular: one number stands for another, and neither is sure
+        size, direction = np.linalg.eigh(left)
+        moved = np.einsum("cij,cj->ci", direction, np.einsum("cji,cj->ci", direction, score) / size)
     return np.asarray(moved.T @ moved * (clusters - 1) / clusters)

@@ -13,12 +13,12 @@ import numpy as np
 from friedel.calibrator.clusters import COMMON_PX, LEAST_CLUSTERS, left_out_variance
 from friedel.calibrator.evidence import Change, Evidence
 from friedel.calibrator.geometry import NUDGE, STEPS, detector_parameters, moved
-from friedel.kernels import bragg
 from friedel.model.arrays import Floats, Indices, Mask
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.families import beam_hit_px
 from friedel.model.grains import GrainTable
+from friedel.model.leaning_axis import nearest_flash, places
 from friedel.model.setup import Detector, Setup
 from friedel.model.stream import Watcher, counted
 from friedel.model.uncertainty import blob_uncertainty
@@ -28,6 +28,8 @@ ROUNDS = 6
 CLIP = 3.0
 """Residuals beyond so many standard deviations count less (Huber)."""
 LEAST_SPOTS = 12
+MOST_SPOTS = 40_000
+"""More would say nothing new about a motion, or the axis."""
 LEAST_SIGMA = 3.0
 """A tilt changes only when the spots show it with so many standard deviations."""
 UNKNOWN = (
@@ -105,15 +107,22 @@ def assigned_spots(blobs: BlobTable, grains: GrainTable, setup: Setup, phases: S
     return Assigned(owner, rows, crystal, omega, blobs["sc"][rows], blobs["fc"][rows])
 
 
+def thinned(spots: Assigned) -> Assigned:
+    """Every so manieth of them, where they are more than can say anything new."""
+    every = -(-len(spots.grain) // MOST_SPOTS)
+    names = ("grain", "blob", "crystal", "omega", "row", "col")
+    return Assigned(*(getattr(spots, name)[::every] for name in names)) if every > 1 else spots
+
+
 def _fit(spots: Assigned, grains: GrainTable, setup: Setup, free: Mask) -> tuple[Floats, Floats, Floats, Floats]:
     """Step and error of the detector (5), medians of the residuals (3) before and after."""
     U, position = np.array(grains.U, dtype=float), np.array(grains.position_um, dtype=float)
-    wavelength = setup.beam.wavelength
+    wavelength, lean = setup.beam.wavelength, setup.axis.lean_rad
     step, error = np.zeros(len(STEPS)), np.zeros(len(STEPS))
     before = after = np.zeros(3)
 
     def residuals(step: Floats, U: Floats, position: Floats) -> Floats:
-        return residuals_of(spots, U, position, wavelength, moved(setup.detector, step))
+        return residuals_of(spots, U, position, wavelength, moved(setup.detector, step), lean)
 
     for number in range(ROUNDS + 1):
         off = residuals(step, U, position)
@@ -126,8 +135,8 @@ def _fit(spots: Assigned, grains: GrainTable, setup: Setup, free: Mask) -> tuple
         weight = np.sqrt(np.minimum(1.0, CLIP / np.maximum(z, 1e-12))) * (z < 10 * CLIP) / deviation
         shared, own = derivatives(residuals, step, U, position, free)
         shared, own = shared * weight[..., None], own * weight[..., None]
-        change, mine, error = _solve(spots.grain, len(U), off * weight, shared, own, free)
-        slip, _, _ = _solve(spots.grain, len(U), _outwards(spots, setup) * weight, shared, own, free)
+        change, mine, error = solve(spots.grain, len(U), off * weight, shared, own, free)
+        slip, _, _ = solve(spots.grain, len(U), _outwards(spots, setup) * weight, shared, own, free)
         error = np.hypot(error, slip)
         step = step + change
         U, position = nudged(U, position, mine)
@@ -142,14 +151,22 @@ def _outwards(spots: Assigned, setup: Setup) -> Floats:
 
 
 def derivatives(
-    residuals: Callable[[Floats, Floats, Floats], Floats], step: Floats, U: Floats, position: Floats, free: Mask
+    residuals: Callable[[Floats, Floats, Floats], Floats],
+    step: Floats,
+    U: Floats,
+    position: Floats,
+    free: Mask,
+    nudges: Floats = NUDGE,
 ) -> tuple[Floats, Floats]:
-    """Of the residuals (n,3): by the detector's numbers (n,3,5) and by those of each spot's own grain (n,3,6)."""
+    """Of the residuals (n,3): by the shared numbers (n,3,m) and by those of each spot's own grain (n,3,6).
+
+    The shared ones are the detector's `STEPS`, or others whose `nudges` (m) are given.
+    """
     shared, own = [], []
-    for i in range(len(STEPS)):
-        nudge = np.where(np.arange(len(STEPS)) == i, NUDGE[i] * free[i], 0.0)
+    for i in range(len(nudges)):
+        nudge = np.where(np.arange(len(nudges)) == i, nudges[i] * free[i], 0.0)
         apart = residuals(step + nudge, U, position) - residuals(step - nudge, U, position)
-        shared.append(apart / (2 * NUDGE[i]))
+        shared.append(apart / (2 * nudges[i]))
     for i in range(6):
         nudge = np.where(np.arange(6) == i, GRAIN_NUDGE[i], 0.0)
         every = np.tile(nudge, (len(U), 1))
@@ -170,21 +187,22 @@ def nudged(U: Floats, position: Floats, change: Floats) -> tuple[Floats, Floats]
     return turn @ U, position + change[:, 3:]
 
 
-def _solve(
+def solve(
     grain: Indices, grains: int, off: Floats, shared: Floats, own: Floats, free: Mask
 ) -> tuple[Floats, Floats, Floats]:
-    """Gauss-Newton steps of the detector (5) and of all grains (n,6), and the detector's errors."""
+    """Gauss-Newton steps of what is shared (m) and of all grains (n,6), and the errors of the first."""
+    count = shared.shape[-1]
     order = np.argsort(grain, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(grain[order]) != 0])
     pieces, curvature, score = [], [], []
     for rows in np.split(order, starts[1:]):
-        J, G, r = shared[rows].reshape(-1, len(STEPS))[:, free], own[rows].reshape(-1, 6), off[rows].ravel()
+        J, G, r = shared[rows].reshape(-1, count)[:, free], own[rows].reshape(-1, 6), off[rows].ravel()
         inverse = np.linalg.pinv(G.T @ G, hermitian=True)
         cross = J.T @ G
         curvature.append(J.T @ J - cross @ inverse @ cross.T)
         score.append(J.T @ r - cross @ (inverse @ (G.T @ r)))
         pieces.append((int(grain[rows[0]]), inverse, cross, G.T @ r))
-    change, error = np.zeros(len(STEPS)), np.full(len(STEPS), np.inf)
+    change, error = np.zeros(count), np.full(count, np.inf)
     change[free] = -np.linalg.solve(np.sum(curvature, axis=0), np.sum(score, axis=0))
     # what spots of one grain have in common (its shape, its neighbours, its bent lattice) makes them err together
     error[free] = np.sqrt(np.diag(left_out_variance(np.array(score), np.array(curvature))))
@@ -194,9 +212,11 @@ def _solve(
     return change, mine, error
 
 
-def residuals_of(spots: Assigned, U: Floats, position: Floats, wavelength: float, detector: Detector) -> Floats:
+def residuals_of(
+    spots: Assigned, U: Floats, position: Floats, wavelength: float, detector: Detector, lean_rad: float = 0.0
+) -> Floats:
     """Predicted minus measured (n,3): omega times |sin eta| (deg), row, col; the solution nearest in omega."""
-    return predicted_spots(spots, U, position, wavelength, detector).residual
+    return predicted_spots(spots, U, position, wavelength, detector, lean_rad).residual
 
 
 class Predicted(NamedTuple):
@@ -209,26 +229,13 @@ class Predicted(NamedTuple):
 
 
 def predicted_spots(
-    spots: Assigned, U: Floats, position: Floats, wavelength: float, detector: Detector
+    spots: Assigned, U: Floats, position: Floats, wavelength: float, detector: Detector, lean_rad: float = 0.0
 ) -> Predicted:
     """Where and when grains with `U` (g,3,3) at `position` (g,3) um have their assigned spots."""
     g = np.einsum("nij,nj->ni", U[spots.grain], spots.crystal)
-    in_plane = np.hypot(g[:, 0], g[:, 1])
-    needed = -0.5 * wavelength * (g**2).sum(axis=1) / np.maximum(in_plane, 1e-12)
-    half, phi = np.arccos(np.clip(needed, -1, 1)), np.arctan2(g[:, 1], g[:, 0])
-    both = np.stack([-phi + half, -phi - half])
-    off = np.mod(both - spots.omega + np.pi, 2 * np.pi) - np.pi
-    nearer = np.argmin(np.abs(off), axis=0)
-    off, omega = off[nearer, np.arange(len(g))], both[nearer, np.arange(len(g))]
-    c, s = np.cos(omega), np.sin(omega)
-
-    def turned(v: Floats) -> Floats:
-        return np.column_stack([c * v[:, 0] - s * v[:, 1], s * v[:, 0] + c * v[:, 1], v[:, 2]])
-
-    k = wavelength * turned(g) + np.array([1.0, 0.0, 0.0])
-    place = turned(position[spots.grain])
-    origin, normal, dual_u, dual_v = bragg.detector_frame(detector.origin_um, detector.u_um, detector.v_um)
-    hit = place + ((origin - place) @ normal / (k @ normal))[:, None] * k - origin
+    flash = nearest_flash(g, spots.omega, wavelength, lean_rad)
+    row, col = places(position[spots.grain], flash, detector).T
+    k = flash.k
     sine = np.abs(k[:, 1]) / np.hypot(k[:, 1], k[:, 2])
-    residual = np.column_stack([np.degrees(off) * sine, hit @ dual_v - spots.row, hit @ dual_u - spots.col])
-    return Predicted(residual, omega, k)
+    off = np.degrees(flash.omega - spots.omega)
+    return Predicted(np.column_stack([off * sine, row - spots.row, col - spots.col]), flash.omega, k)

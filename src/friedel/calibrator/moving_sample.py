@@ -13,7 +13,7 @@ import numpy as np
 
 from friedel.calibrator.clusters import LEAST_CLUSTERS
 from friedel.calibrator.evidence import Change, Evidence
-from friedel.calibrator.from_spots import CLIP, LEAST_SPOTS, Assigned, assigned_spots, derivatives, nudged
+from friedel.calibrator.from_spots import CLIP, LEAST_SPOTS, Assigned, assigned_spots, derivatives, nudged, thinned
 from friedel.calibrator.from_spots import predicted_spots as predict
 from friedel.calibrator.geometry import STEPS, moved
 from friedel.calibrator.motion_terms import (
@@ -34,8 +34,6 @@ from friedel.model.setup import Setup
 from friedel.model.stream import Watcher, watched
 
 ROUNDS = 2
-MOST_SPOTS = 40_000
-"""More would say nothing new."""
 TILTS = np.arange(len(STEPS)) >= 2
 STILL = "the sample did not move: no drift, jump or wobble is shown by five standard deviations"
 
@@ -59,7 +57,7 @@ def fit_motion(
     `blobs` are those that were found, not those of a still sample. The detector's tilts are free while the motion
     is fitted, and stay. Cut, touching and shared spots are left out, and so are grains with fewer than 12 spots.
     """
-    spots = _thinned(assigned_spots(blobs, grains, setup, phases))
+    spots = thinned(assigned_spots(blobs, grains, setup, phases))
     still = replace(setup, motion=None)
     if len(spots.grain) < 3 * LEAST_SPOTS or len(np.unique(spots.grain)) < max(LEAST_CLUSTERS, 3):
         return Evidence(still, "too few assigned spots to see whether the sample moved", ())
@@ -91,12 +89,6 @@ def fit_motion(
     return Evidence(replace(setup, motion=state.motion), summary, remarks, changes, step, error)
 
 
-def _thinned(spots: Assigned) -> Assigned:
-    every = -(-len(spots.grain) // MOST_SPOTS)
-    names = ("grain", "blob", "crystal", "omega", "row", "col")
-    return Assigned(*(getattr(spots, name)[::every] for name in names)) if every > 1 else spots
-
-
 def _changes(state: _State) -> tuple[Change, ...]:
     return tuple(
         Change(name, 0.0, value, float(state.error[TERMS.index(name)]), "um")
@@ -109,7 +101,7 @@ def _residuals(spots: Assigned, frame: Floats, setup: Setup, state: _State) -> t
     of a jump as if it came before everything."""
     detector = setup.detector
     plane = bragg.detector_frame(detector.origin_um, detector.u_um, detector.v_um)
-    found = predict(spots, state.U, state.position, setup.beam.wavelength, detector)
+    found = predict(spots, state.U, state.position, setup.beam.wavelength, detector, setup.axis.lean_rad)
     shapes = basis(frame, found.omega, state.motion.frames)
     shapes[JUMPS] = directions_of(found.omega)
     columns = np.zeros((len(frame), 3, len(TERMS)))
@@ -126,7 +118,8 @@ def _once_more(spots: Assigned, frame: Floats, setup: Setup, state: _State) -> _
     residual, still, terms = _residuals(spots, frame, setup, state)
 
     def of_detector(step: Floats, U: Floats, position: Floats) -> Floats:
-        return predict(spots, U, position, setup.beam.wavelength, moved(setup.detector, step)).residual
+        detector = moved(setup.detector, step)
+        return predict(spots, U, position, setup.beam.wavelength, detector, setup.axis.lean_rad).residual
 
     tilts, own = derivatives(of_detector, np.zeros(len(STEPS)), state.U, state.position, TILTS)
 

@@ -14,9 +14,10 @@ import numpy as np
 from friedel.errors import InputError
 from friedel.io.foreign import parsing
 from friedel.io.text import read_text
-from friedel.model.setup import KEV_ANGSTROM, rotation
+from friedel.model.setup import KEV_ANGSTROM, MOST_LEAN_DEG, rotation
 
 NEEDED = ("distance", "y_center", "z_center", "y_size", "z_size", "wavelength")
+STRAIGHT_DEG = 1e-9
 TILTS = ("tilt_x", "tilt_y", "tilt_z")
 CELL = ("cell__a", "cell__b", "cell__c", "cell_alpha", "cell_beta", "cell_gamma")
 LATTICE = "cell_lattice_[P,A,B,C,I,F,R]"
@@ -42,25 +43,36 @@ def read_par(path: Path) -> dict[str, Any]:
         missing = [name for name in NEEDED if name not in values]
         raise InputError(str(path), rule="must be an ImageD11 .par or an ESRF parameters.h5", got=f"no {missing}")
     number = {name: _number(path, values, name) for name in NEEDED}
-    for name in ("wedge", "chi"):
-        if _number(path, values, name, 0.0):
-            raise InputError(
-                f"{name} in {path}",
-                rule="must be 0: the rotation axis is z here",
-                got=values[name],
-                way_out="turn the lab frame so that z lies along the axis",
-            )
-    detector = _detector(path, values, number)
+    about_beam, lean, about_axis = _axis(path, values)
+    detector = _detector(path, values, number, about_beam)
+    if abs(about_beam) > STRAIGHT_DEG:
+        notes.append(f"chi turns the detector about the beam by {-about_beam:.6g} deg: it is told by vectors")
+    if abs(about_axis) > STRAIGHT_DEG:
+        notes.append(f"the sample's x lies {about_axis:.6g} deg from ImageD11's, about the axis (wedge and chi)")
     if any(_number(path, values, f"t_{axis}", 0.0) for axis in "xyz"):
         notes.append("t_x, t_y, t_z are the position of one grain; they are left out")
     setup = {
         "energy_keV": KEV_ANGSTROM / number["wavelength"],
         "rotation": "-z" if _number(path, values, "omegasign", 1.0) < 0 else "+z",
         "detector": detector,
+        **({"lean_deg": lean} if lean else {}),
     }
     notes.append("lengths are taken as micrometres and tilts as radians, which the file does not say")
     phase = _phase(path, values, notes)
     return {"setup": setup, "phase": (phase,) if phase else (), "notes": tuple(notes)}
+
+
+def _axis(path: Path, values: Mapping[str, str]) -> tuple[float, float, float]:
+    """Degrees of Rx Ry Rz = W^-1 C^-1, ImageD11's way from its rotation to the lab: about the beam, the lean of the
+    axis, and where omega counts from."""
+    wedge, chi = (_number(path, values, name, 0.0) for name in ("wedge", "chi"))
+    whole = rotation("y", -wedge) @ rotation("x", chi)
+    about_beam, about_axis = np.arctan2(-whole[1, 2], whole[2, 2]), np.arctan2(-whole[0, 1], whole[0, 0])
+    lean = float(np.degrees(np.arcsin(whole[0, 2])))
+    if abs(lean) > MOST_LEAN_DEG:
+        rule = f"must be at most {MOST_LEAN_DEG:g} deg: an axis that is meant to be across the beam"
+        raise InputError(f"wedge in {path}", rule=rule, got=wedge)
+    return float(np.degrees(about_beam)), lean, float(np.degrees(about_axis))
 
 
 def _values(path: Path) -> dict[str, str]:
@@ -84,8 +96,10 @@ def _number(path: Path, values: Mapping[str, str], name: str, default: float | N
     return value
 
 
-def _detector(path: Path, values: Mapping[str, str], number: Mapping[str, float]) -> dict[str, Any]:
-    """By distance where a recipe can say it so, else by vectors."""
+def _detector(
+    path: Path, values: Mapping[str, str], number: Mapping[str, float], about_beam: float
+) -> dict[str, Any]:
+    """By distance where a recipe can say it so, else by vectors; `about_beam` (deg) is taken back."""
     o11, o12, o21, o22 = (
         _number(path, values, name, default)
         for name, default in (("o11", 1.0), ("o12", 0.0), ("o21", 0.0), ("o22", -1.0))
@@ -93,7 +107,8 @@ def _detector(path: Path, values: Mapping[str, str], number: Mapping[str, float]
     tilts = [float(np.degrees(_number(path, values, name, 0.0))) for name in TILTS]
     y_size, z_size = number["y_size"], number["z_size"]
     flip = FLIPS.get((o11, o12, o21, o22))
-    if flip is not None and y_size == z_size and y_size > 0 and number["distance"] > 0:
+    straight = abs(about_beam) <= STRAIGHT_DEG
+    if straight and flip is not None and y_size == z_size and y_size > 0 and number["distance"] > 0:
         by_distance: dict[str, Any] = {
             "distance_um": number["distance"],
             "pixel_um": y_size,
@@ -106,6 +121,7 @@ def _detector(path: Path, values: Mapping[str, str], number: Mapping[str, float]
     if not np.linalg.norm(np.cross(u, v)) > 0:
         raise InputError(f"o11, o12, o21, o22 in {path}", rule="must span a plane", got=[o11, o12, o21, o22])
     origin = np.array([number["distance"], 0.0, 0.0]) - number["y_center"] * u - number["z_center"] * v
+    origin, u, v = (rotation("x", -about_beam) @ vector for vector in (origin, u, v))
     return {"origin_um": origin.tolist(), "u_um": u.tolist(), "v_um": v.tolist()}
 
 

@@ -14,7 +14,9 @@ from friedel.model.setup import Axis, Detector, Setup
 def setup_record(setup: Setup) -> dict[str, Any]:
     """Beam, detector, sense, and how the sample moved if it did, as plain values."""
     detector = setup.detector
-    moved = {} if setup.motion is None else {"motion": setup.motion.record()}
+    moved: dict[str, Any] = {} if setup.motion is None else {"motion": setup.motion.record()}
+    if setup.axis.lean_deg:
+        moved["lean_deg"] = setup.axis.lean_deg
     return {
         "energy_keV": setup.beam.energy_keV,
         "rotation": "+z" if setup.axis.sign > 0 else "-z",
@@ -36,8 +38,8 @@ def setup_with(values: Any, given: Setup, source: str) -> Setup:
     if parts is None:
         rule = "holds a set-up that cannot be" if values else "does not say which set-up it was made with"
         raise InputError(source, rule=rule, way_out="--from match")
-    plane, motion = parts
-    return Setup(given.beam, plane, Axis(1 if values["rotation"] == "+z" else -1), given.sample, motion)
+    plane, axis, motion = parts
+    return Setup(given.beam, plane, axis, given.sample, motion)
 
 
 def is_setup_record(values: Any) -> bool:
@@ -45,13 +47,14 @@ def is_setup_record(values: Any) -> bool:
     return _parts(values) is not None
 
 
-def _parts(values: Any) -> tuple[Detector, Motion | None] | None:
-    """Detector and motion, where all of the record is as it must be."""
+def _parts(values: Any) -> tuple[Detector, Axis, Motion | None] | None:
+    """Detector, axis and motion, where all of the record is as it must be."""
     try:
         vectors = [np.array(values[name], dtype=np.float64) for name in ("origin_um", "u_um", "v_um")]
         if any(vector.shape != (3,) for vector in vectors) or values["rotation"] not in ("+z", "-z"):
             return None
         moved = values.get("motion")
-        return Detector(*vectors), None if moved is None else Motion.from_record(moved)
+        axis = Axis(1 if values["rotation"] == "+z" else -1, float(values.get("lean_deg", 0.0)))
+        return Detector(*vectors), axis, None if moved is None else Motion.from_record(moved)
     except (AttributeError, KeyError, TypeError, ValueError, FriedelError):
         return None

@@ -16,6 +16,8 @@ def _vector(*values: float) -> Floats:
     return np.array(values, dtype=np.float64)
 
 
+MOST_LEAN_DEG = 5.0
+"""Of an axis that is meant to be across the beam."""
 HIGHEST_KEV = 1000.0
 """Beyond it crystals diffract by thousandths of a degree, in more reflections than can be listed."""
 
@@ -94,13 +96,24 @@ class Detector:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """The rotation axis is z; `sign` is +1 where r_lab = Rz(+omega) r_sample, -1 for a clockwise stage."""
+    """The rotation axis is z; `sign` is +1 where r_lab = Rz(+omega) r_sample, -1 for a clockwise stage.
+
+    `lean_deg` is how far its top leans downstream, 0 where the beam is at right angles to it: `model.leaning_axis`.
+    """
 
     sign: int = 1
+    lean_deg: float = 0.0
 
     def __post_init__(self) -> None:
         if self.sign not in (1, -1):
             raise SetupError("rotation", rule='must be "+z" or "-z"', got=self.sign)
+        if not abs(self.lean_deg) <= MOST_LEAN_DEG:
+            raise SetupError("lean_deg", rule=f"must be at most {MOST_LEAN_DEG:g} either way", got=self.lean_deg)
+
+    @property
+    def lean_rad(self) -> float:
+        """The lean in radians."""
+        return float(np.radians(self.lean_deg))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ PATHS: Mapping[str, frozenset[str]] = {
     "phase.cif": frozenset(),
 }
 """Parameters whose text is a path, with the words that are not."""
+OF_SIMULATIONS = frozenset({"sample.map"})
+"""Those of a simulation, whose crystals are named as a recipe's."""
 
 
 def parse_value(text: str) -> Any:
@@ -101,7 +103,8 @@ def absolute_paths(values: Any, folder: Path, key: str = "") -> Any:
     if isinstance(values, Path):
         values = str(values)
     plain = ".".join(part for part in key.split(".") if not part.isdigit())
-    if isinstance(values, str) and values and plain in PATHS and values not in PATHS[plain]:
+    named = plain in PATHS or plain in OF_SIMULATIONS
+    if isinstance(values, str) and values and named and values not in PATHS.get(plain, ()):
         return absolute(values, folder)
     return values
 

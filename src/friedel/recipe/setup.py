@@ -5,7 +5,8 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import ValidationInfo, field_validator, model_validator
 
-from friedel.model.setup import Axis, Beam, Detector, SampleShape, Setup
+from friedel.model.leaning_axis import leaning
+from friedel.model.setup import MOST_LEAN_DEG, Axis, Beam, Detector, SampleShape, Setup
 from friedel.params import Params, parameter
 from friedel.recipe.plausible import DISTANCE, ENERGY, PIXEL, SAMPLE
 
@@ -134,6 +135,13 @@ class SetupParams(Params):
         "Whether centre and distance are refined from the pairs, and with tilts from the grains.",
     )
     rotation: Literal["+z", "-z"] = parameter("+z", "Sense of the rotation stage about z (up); -z is clockwise.")
+    lean_deg: float = parameter(
+        0.0,
+        "How far the top of the rotation axis leans downstream, out of the plane across the beam.",
+        unit="deg",
+        ge=-MOST_LEAN_DEG,
+        le=MOST_LEAN_DEG,
+    )
     detector: DetectorParams = parameter(sentence="Where the detector is.")
     sample: SampleParams = parameter(
         default_factory=lambda: SampleParams(mask="absorption"), sentence="Where the sample can be."
@@ -147,9 +155,10 @@ class SetupParams(Params):
 
     def setup(self) -> Setup:
         """Beam, detector, axis and sample as values. Raises `SetupError` for what cannot be."""
-        return Setup(
+        straight = Setup(
             Beam(self.energy_keV),
             self.detector.detector(),
             Axis(1 if self.rotation == "+z" else -1),
             self.sample.sample(),
         )
+        return leaning(straight, self.lean_deg) if self.lean_deg else straight

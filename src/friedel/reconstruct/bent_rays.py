@@ -78,6 +78,9 @@ class OmegaImages:
         self.frames = blobs["frame_stop"][rays.blob].astype(np.int64) - self._first
         frame = self._first[:, None] + np.arange(max(int(self.frames.max(initial=1)), 1)) + 0.5
         recorded = np.asarray(blobs.omega_start_deg + frame * blobs.omega_step_deg, dtype=np.float64)
+        if setup.axis.lean_deg:  # spots of an axis that leans are told as if it did not
+            middle = blobs.omega_start_deg + (blobs["frame"] + 0.5) * blobs.omega_step_deg
+            recorded += (blobs["omega"] - middle)[rays.blob][:, None]
         self._omega = wrapped(setup.lab_omega_rad(recorded) - rays.omega[:, None])
 
     def read(self, spots: Projections, rng: np.random.Generator | None = None) -> AnyArray:

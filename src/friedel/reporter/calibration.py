@@ -16,7 +16,11 @@ Look = Mapping[str, Any]
 FULL_BAR = 20.0
 """Standard deviations that fill the bar beside a difference."""
 REMATCHED = " Pairs were matched again with it: those of this report are these."
-TOLD_BY = {"pairs": "from the pairs", "spots": "from all spots of the grains"}
+TOLD_BY = {
+    "pairs": "from the pairs",
+    "spots": "from all spots of the grains",
+    "axis": "the axis and the detector against it, from all spots of the grains",
+}
 
 
 def calibration_panels(inputs: ReportInputs, stage: str) -> Iterator[Panel]:
@@ -82,7 +86,7 @@ def _quantities(look: Look) -> Panel:
     lines = list(look.get("lines", ()))
     told = [*lines[:1], *(line for line in lines[1:] if " stays: " in line or line.startswith("left alone"))]
     caption = " ".join(f"{line[0].upper()}{line[1:]}." for line in map(_typeset, told) if line)
-    if look.get("changed") and look.get("by") == "spots":
+    if look.get("changed") and look.get("by") in ("spots", "axis"):
         caption += REMATCHED
     if found:
         caption += (

@@ -51,6 +51,8 @@ def _setup(inputs: ReportInputs, section: SetupParams) -> Rows:
     if detector.distance_um is not None:
         rows.append(("flip", " and ".join(detector.flip) or "none"))
     rows.append(("rotation", SENSES[section.rotation]))
+    if setup is not None and setup.axis.lean_deg:
+        rows.append(("the axis leans downstream by", f"{setup.axis.lean_deg:.4g}°"))
     rows.append(("sample", _sample(section.sample)))
     rows.append(("calibrate", section.calibrate))
     if setup is not None and inputs.blobs is not None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from friedel.assemble import assemble
-from friedel.calibrator import CalibrationRequest, choose_motion, choose_setup, same_geometry
+from friedel.calibrator import CalibrationRequest, choose_lean, choose_motion, choose_setup, same_geometry
 from friedel.calibrator.sense import MIRRORED
 from friedel.describe import describe as describe_map
 from friedel.errors import FriedelWarning, RecipeError
@@ -26,6 +26,7 @@ from friedel.model.explained import Explained, explained
 from friedel.model.families import used_reflections
 from friedel.model.grains import GrainTable, GrainVolume, Status
 from friedel.model.lattice_bends import spread_of_grains
+from friedel.model.leaning_axis import of_straight_axis
 from friedel.model.pairs import PairTable
 from friedel.model.setup import Setup
 from friedel.model.shapes import GrainShape, SampleMask
@@ -89,9 +90,10 @@ class StageInputs:
             self._blobs = folder.needed(folder.found_blobs, BLOBS)
         return self._blobs
 
-    def still_blobs(self, setup: Setup) -> BlobTable:
-        """The same as if the sample had not moved as the set-up says."""
-        return of_still_sample(self.blobs, setup)
+    def still_blobs(self, setup: Setup, grains: GrainTable | None = None) -> BlobTable:
+        """The same as if the sample had not moved, nor its axis leant, as the set-up says; `grains`, where there
+        are some, say of their blobs exactly how far they lie beside."""
+        return of_straight_axis(of_still_sample(self.blobs, setup), setup, grains)
 
     def setup(self, file: str) -> Setup:
         """The set-up that a stage left in its file: the recipe's, as far as it was not calibrated."""
@@ -160,20 +162,25 @@ def _index(inputs: StageInputs) -> Done:
     """The grains; a set-up that changes here changes the pairs too, so that both files speak of one geometry."""
     job, matched = inputs.job, inputs.matched_setup
     pairs_with = cache(inputs.pairs)
+    known: list[GrainTable] = []
 
     @cache
     def grains_with(setup: Setup) -> GrainTable:
-        pairs = pairs_with(setup)
-        return index(
-            inputs.still_blobs(setup), pairs, inputs.within_beam(setup), inputs.phases, job.recipe.index,
+        pairs, before = pairs_with(setup), known[-1] if known else None
+        grains = index(
+            inputs.still_blobs(setup, before), pairs, inputs.within_beam(setup), inputs.phases, job.recipe.index,
             executor=job.executor, watcher=job.progress,
         )  # fmt: skip
+        known.append(grains)
+        return grains
 
     decision = choose_setup(
         inputs.blobs, inputs.request, setup=matched, grains=grains_with(matched), index=grains_with
     )
     _log_calibration(decision.lines)
-    moving = choose_motion(inputs.blobs, inputs.request, decision.setup, grains_with)
+    leans = choose_lean(inputs.blobs, inputs.request, decision.setup, grains_with)
+    _log_calibration(leans.lines)
+    moving = choose_motion(inputs.blobs, inputs.request, leans.setup, grains_with)
     _log_calibration(moving.lines)
     setup = moving.setup
     grains, pairs = grains_with(setup), pairs_with(setup)
@@ -189,7 +196,7 @@ def _index(inputs: StageInputs) -> Done:
     counts |= {"explained_blobs": share.blobs, "explained_light": share.light}
     _tell(grains, pairs, share)
     measured = {
-        "calibration": [*decision.records],
+        "calibration": [*decision.records, *leans.records],
         "motion": moving.records[0],
         **_strengths(inputs, grains, setup),
     }
@@ -199,7 +206,9 @@ def _index(inputs: StageInputs) -> Done:
 def _strengths(inputs: StageInputs, grains: GrainTable, setup: Setup) -> Mapping[str, Any]:
     """Of phases whose atoms are not known, how strong the families are: 1 for the median one, 0 if never seen."""
     found: dict[str, dict[str, float]] = {}
-    for phase in fit_strengths(inputs.still_blobs(setup), grains, setup, inputs.phases) if len(grains) else ():
+    for phase in (
+        fit_strengths(inputs.still_blobs(setup, grains), grains, setup, inputs.phases) if len(grains) else ()
+    ):
         if phase.knows_atoms:
             continue
         used = used_reflections(phase, setup, inputs.blobs.shape[1:]).representative.tolist()
@@ -259,7 +268,7 @@ def _reconstruct(inputs: StageInputs) -> Done:
     job, setup, folder = inputs.job, inputs.setup(GRAINS), OutputFolder(inputs.job.out)
     grains = folder.needed(folder.grains, GRAINS)
     shapes = reconstruct(
-        inputs.still_blobs(setup), grains, setup, inputs.phases, job.recipe.reconstruct,
+        inputs.still_blobs(setup, grains), grains, setup, inputs.phases, job.recipe.reconstruct,
         executor=job.executor, mask=inputs.mask(setup), watcher=job.progress,
     )  # fmt: skip
     job.begin_output("reconstruct")

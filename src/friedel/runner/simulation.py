@@ -11,12 +11,16 @@ import numpy as np
 from friedel.errors import FriedelWarning, InputError
 from friedel.io import open_scan
 from friedel.io.atomic import replace_text
+from friedel.io.grain_maps import read_grain_map
 from friedel.io.store import RawWriter, write_truth
 from friedel.model.arrays import AnyArray
 from friedel.model.crystal import Phase
+from friedel.model.grain_map import GrainMap
 from friedel.model.stream import Executor
+from friedel.output_folder.files import VOLUME
 from friedel.recipe import PhaseParams, Recipe, dump, relative_to
 from friedel.runner.progress import Progress, log, shown
+from friedel.runner.stage_hashes import digest_of
 from friedel.simulator import Simulation, SimulationParams, simulate
 from friedel.survey import guess
 
@@ -40,8 +44,10 @@ def simulation_files(out: Path) -> SimulatedFiles:
 def write_simulation(params: SimulationParams, out: Path, executor: Executor, progress: Progress) -> SimulatedFiles:
     """Simulate a scan into `out`, its truth and a recipe beside it. Each file is whole or not there."""
     files = simulation_files(out)
-    log.info(f"growing {params.grains} grains and letting them diffract")
-    simulation = simulate(params, executor=executor, phases=_phases(params))
+    phases, grain_map = _phases(params), _grain_map(params)
+    grown = f"growing {params.grains}" if grain_map is None else f"taking {len(grain_map.number)}"
+    log.info(f"{grown} grains and letting them diffract")
+    simulation = simulate(params, executor=executor, phases=phases, grain_map=grain_map)
     blobs = simulation.truth.blobs
     log.info(f"{len(blobs)} spots reach the detector")
     count = simulation.stored_shape[0]
@@ -58,7 +64,8 @@ def write_simulation(params: SimulationParams, out: Path, executor: Executor, pr
         for start, block in simulation.blocks(executor):
             writer.append(block, executor)
             bar.reach(start + len(block))
-    write_truth(files.truth, simulation.truth, {"scan_fingerprint": open_scan(files.scan).fingerprint})
+    marks = {"scan_fingerprint": open_scan(files.scan).fingerprint, **_inputs(params)}
+    write_truth(files.truth, simulation.truth, marks)
     recipe, notes = _recipe(simulation, files, executor)
     text = dump(relative_to(recipe, out.absolute().parent), notes, head=f"A recipe for {files.scan.name}.")
     kept = replace_text(files.recipe, text)
@@ -92,6 +99,28 @@ def _phases(params: SimulationParams) -> tuple[Phase, ...] | None:
         for text in phases[-1].oddities():
             warnings.warn(text, FriedelWarning, stacklevel=3)
     return tuple(phases)
+
+
+def _grain_map(params: SimulationParams) -> GrainMap | None:
+    """What is in the map that the parameters name, if they do."""
+    if not params.sample.map:
+        return None
+    found = read_grain_map(params.sample.map, params.sample.map_orientations)
+    if found.oddities and params.sample.map_voxel_given:
+        log.info(f"{found.name}: {'; '.join(found.oddities)}")
+    return found
+
+
+def _inputs(params: SimulationParams) -> dict[str, Any]:
+    """For the truth's attributes: the files that the parameters name, and hashes of what was in them."""
+    given = {"sample.map": params.sample.map, **{f"phase.cif of {one.name}": one.cif for one in params.phase}}
+    read = {key: digest_of(_read_of(text)) for key, text in given.items() if text}
+    return {"simulated_from": read} if read else {}
+
+
+def _read_of(text: str) -> str:
+    """The file that is hashed for an input: of an output folder its map."""
+    return str(Path(text) / VOLUME) if Path(text).is_dir() else text
 
 
 def _stored_dark(simulation: Simulation) -> AnyArray:

@@ -40,7 +40,7 @@ def stage_hashes(recipe: Recipe, scan: Scan, segment_images: SegmentImages) -> d
     }
     for key, stage in READ_BY.items():
         texts = _texts(recipe.model_dump(), key.split("."))
-        digests = [_digest(path) for path in texts if path not in PATHS[key]]
+        digests = [digest_of(path) for path in texts if path not in PATHS[key]]
         sections[stage] |= {key: digests} if any(digests) else {}
     hashes: dict[str, str] = {}
     before = f"{version('friedel')} {scan.fingerprint} {scan.shape}"
@@ -61,7 +61,7 @@ def _texts(values: Any, path: list[str]) -> Iterator[str]:
         yield values
 
 
-def _digest(path: str) -> str:
+def digest_of(path: str) -> str:
     """Of a file's content; nothing where there is none, which is for those to say who want to read it."""
     try:
         with Path(path.partition("::")[0]).open("rb") as file:

@@ -12,6 +12,8 @@ from friedel.kernels.simulate.spot_images import add_spots
 from friedel.model.arrays import AnyArray, Floats, Image, Indices, Mask
 from friedel.model.scan import Box
 from friedel.model.setup import Setup
+from friedel.simulator.absorption import paths_through_voxels
+from friedel.simulator.cells import Specimen
 from friedel.simulator.diffract import Diffraction
 from friedel.simulator.params import SimulationParams
 
@@ -89,8 +91,10 @@ class Camera:
         return raw
 
 
-def make_camera(params: SimulationParams, setup: Setup, rng: np.random.Generator) -> Camera:
-    """The images and numbers that all frames share."""
+def make_camera(
+    params: SimulationParams, setup: Setup, rng: np.random.Generator, specimen: Specimen | None = None
+) -> Camera:
+    """The images and numbers that all frames share. A `specimen` from a map absorbs as its voxels lie."""
     rows, cols = np.mgrid[: params.rows, : params.cols].astype(np.float64)
     light, camera = params.light, params.camera
     distance = np.hypot(cols - params.centre[0], rows - params.centre[1])
@@ -101,6 +105,10 @@ def make_camera(params: SimulationParams, setup: Setup, rng: np.random.Generator
     lit = np.argwhere(profile > INSIDE) if light.beam_counts > 0 else np.zeros((0, 2))
     box = _bounding_box(lit) if len(lit) else None
     tiles = _tiles(params)
+    if box and specimen is not None and params.sample.map:
+        path_um = paths_through_voxels(specimen, setup, params, box)
+    else:
+        path_um = _paths(setup, params, position[box.slices] if box else position[:0, :0])
     gains = 1 + camera.tile_gain_spread * rng.uniform(-1, 1, tiles.max() + 1)
     offsets = camera.tile_offset_spread * rng.uniform(-1, 1, tiles.max() + 1)
     if tiles.max() == 0:
@@ -113,7 +121,7 @@ def make_camera(params: SimulationParams, setup: Setup, rng: np.random.Generator
         (light.beam_counts * profile).astype(np.float32),
         box,
         margins if box else (),
-        _paths(setup, params, position[box.slices] if box else position[:0, :0]),
+        path_um,
         (camera.gain * gains[tiles]).astype(np.float32),
         (camera.offset + pattern + offsets[tiles]).astype(np.float32),
         _light_curve(params, rng),

@@ -9,12 +9,13 @@ from friedel.kernels import bragg
 from friedel.kernels.simulate.spot_images import SPOT, ProjectionModel, extents
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.crystal import Phase
+from friedel.model.leaning_axis import beam_direction, leaning, predict
 from friedel.model.motion import shift_px
 from friedel.model.reflections import Reflections
 from friedel.model.setup import Setup
 from friedel.model.stream import Executor
+from friedel.simulator.cells import Specimen
 from friedel.simulator.params import SimulationParams
-from friedel.simulator.sample import Specimen
 
 NEAR_AXIS = 0.03
 """Spots with |sin eta| below this are left out: they never really pass through the diffraction condition."""
@@ -53,14 +54,15 @@ def diffract(
     executor: Executor,
 ) -> Diffraction:
     """All spots that fall on the detector during the scan. `taps` are those of the point spread."""
-    detector = setup.detector
+    leant = leaning(setup, params.lean_deg)  # all that follows is in the frame of the axis
+    detector, lean = leant.detector, leant.axis.lean_rad
     plane = bragg.detector_frame(detector.origin_um, detector.u_um, detector.v_um)
-    model = ProjectionModel(specimen.position_um, specimen.strain, plane, taps)
+    model = ProjectionModel(specimen.position_um, specimen.rotation, plane, taps, beam_direction(lean))
     d_min = setup.beam.wavelength / (2 * np.sin(_largest_two_theta(params, setup) / 2))
     listed = [phase.reflections(d_min) for phase in phases]
     scale = params.light.spot_counts * (params.voxel_um / params.pixel_um) ** 3 / _strongest(phases, listed, setup)
     rays = [
-        _Rays(params, setup, phase, reflections, plane, scale)
+        _Rays(params, leant, phase, reflections, plane, scale)
         for phase, reflections in zip(phases, listed, strict=True)
     ]
     parts = [_of_grain(rays[kind], specimen, grain) for grain, kind in enumerate(specimen.grains.phase)]
@@ -114,12 +116,12 @@ def _of_grain(rays: _Rays, specimen: Specimen, grain: int) -> tuple[AnyArray, In
     """Records of one grain's spots, their hkl (n,3), and row, col of the centre (n,2)."""
     params, wavelength, sign = rays.params, rays.setup.beam.wavelength, rays.setup.axis.sign
     UB = specimen.grains.U[grain] @ rays.phase.B
-    found = bragg.predict(
-        rays.reflections.hkl @ UB.T, specimen.grains.position_um[grain], wavelength, rays.plane
-    ).only(NEAR_AXIS)
+    lean = rays.setup.axis.lean_rad
+    g, place = rays.reflections.hkl @ UB.T, specimen.grains.position_um[grain]
+    found = predict(g, place, wavelength, rays.plane, lean).only(NEAR_AXIS)
     f_squared = rays.reflections.f_squared[found.reflection] / rays.phase.cell_volume**2
     factor = bragg.lorentz(found.two_theta, found.eta) * bragg.polarisation(found.two_theta, found.eta)
-    omega_rate, k_rate = strain_rates(found, specimen.bend[grain], wavelength)
+    omega_rate, k_rate = rotation_rates(found, wavelength, lean)
     spots = np.zeros(len(found.omega), dtype=SPOT)
     spots["first"], spots["stop"] = specimen.pointer[grain], specimen.pointer[grain + 1]
     spots["omega"], spots["omega_rate"] = found.omega, omega_rate
@@ -135,18 +137,21 @@ def _of_grain(rays: _Rays, specimen: Specimen, grain: int) -> tuple[AnyArray, In
     return spots, rays.reflections.hkl[found.reflection], place
 
 
-def strain_rates(found: bragg.BraggSpots, bend: Floats, wavelength: float) -> tuple[Floats, Floats]:
-    """How omega (n) and k (n,3) change when the lattice turns by `bend` (rad, sample frame), to first order.
+def rotation_rates(found: bragg.BraggSpots, wavelength: float, lean_rad: float = 0.0) -> tuple[Floats, Floats]:
+    """How omega (n,3) and k (n,3,3) change when the lattice turns about x, y, z of the sample frame, per rad.
 
-    From Bragg's law, `d(g_lab,x) = 0`: `dw = (Rz dg)_x / g_lab,y` with `dg = bend x g`.
+    From Bragg's law, `d(beam . g_lab) = 0`: `dw = (beam . Rz dg) / (beam_x g_lab,y)` with `dg = axis x g`; row i of
+    k's is about axis i.
     """
     c, s = np.cos(found.omega), np.sin(found.omega)
-    g = (found.k - np.array([1.0, 0.0, 0.0])) / wavelength
-    turned = np.column_stack([c * bend[0] - s * bend[1], s * bend[0] + c * bend[1], np.full(len(c), bend[2])])
-    dg = np.cross(turned, g)
-    omega_rate = dg[:, 0] / g[:, 1]
-    about_z = np.column_stack([-g[:, 1], g[:, 0], np.zeros(len(g))])
-    return omega_rate, wavelength * (omega_rate[:, None] * about_z + dg)
+    zero, one = np.zeros(len(c)), np.ones(len(c))
+    axes = np.stack([np.stack(axis, axis=-1) for axis in ((c, s, zero), (-s, c, zero), (zero, zero, one))], axis=1)
+    beam = beam_direction(lean_rad)
+    g = (found.k - beam) / wavelength
+    dg = np.cross(axes, g[:, None, :])
+    omega_rate = (dg[:, :, 0] + beam[2] / beam[0] * dg[:, :, 2]) / g[:, 1, None]
+    about_z = np.column_stack([-g[:, 1], g[:, 0], zero])
+    return omega_rate, wavelength * (omega_rate[:, :, None] * about_z[:, None, :] + dg)
 
 
 def _largest_two_theta(params: SimulationParams, setup: Setup) -> float:

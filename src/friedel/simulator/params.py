@@ -53,6 +53,32 @@ class SpecimenParams(Params):
         0.0, "Part of the grains whose lattice rotation is not even but a step in the middle.", ge=0, le=1
     )
     absorption_per_um: float = parameter(0.0006, "Linear absorption of the direct beam.", unit="1/um", ge=0)
+    map: str = parameter("", "A grain map, or an output folder, whose grains are taken instead of grown ones.")
+    map_fit: Literal["whole", "cut", "scale"] = parameter(
+        "whole", "The sample is as large as the map; or the map is cut, or scaled, to the sample's size."
+    )
+    map_voxel_um: float | Vector = parameter(
+        0.0, "Edge of the map's voxels, or edges along x, y, z; 0 = as the file says.", unit="um"
+    )
+    map_crop: tuple[int, int, int, int, int, int] = parameter(
+        (0, 0, 0, 0, 0, 0), "Voxels of the map [x0, y0, z0, x1, y1, z1) that are taken; zeros = all."
+    )
+    map_orientations: Literal["voxel", "grain", "random"] = parameter(
+        "voxel", "Each voxel stands as the map says, or as its grain does on average; or grains by chance."
+    )
+    map_min_voxels: int = parameter(1, "Grains of the map with fewer of the sample's voxels are air.", ge=1)
+
+    @model_validator(mode="after")
+    def _edges(self) -> Self:
+        edges = self.map_voxel_um if isinstance(self.map_voxel_um, tuple) else (self.map_voxel_um,)
+        if min(edges) < 0 or (any(edges) and not all(edges)):
+            raise ValueError("map_voxel_um must be positive, or 0 for what the file says")
+        return self
+
+    @property
+    def map_voxel_given(self) -> bool:
+        """Whether the map's voxel is not as its file says."""
+        return self.map_voxel_um not in (0.0, (0.0, 0.0, 0.0))
 
     @property
     def extent_um(self) -> Vector:
@@ -138,6 +164,13 @@ class SimulationParams(Params):
     )
     energy_keV: float = parameter(40.0, "Photon energy.", unit="keV", gt=0)
     rotation: Literal["+z", "-z"] = parameter("+z", "Sense of the rotation stage about z (up); -z is clockwise.")
+    lean_deg: float = parameter(
+        0.0,
+        "How far the top of the axis leans downstream; the detector is told by the beam.",
+        unit="deg",
+        ge=-5,
+        le=5,
+    )
     distance_um: float = parameter(3094.0, "From the rotation axis to the detector.", unit="um", gt=0)
     pixel_um: float = parameter(3.5, "Edge of a pixel.", unit="um", gt=0)
     centre_px: tuple[float, float] | None = parameter(

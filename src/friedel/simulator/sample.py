@@ -2,8 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -11,7 +9,8 @@ from scipy.spatial import cKDTree
 from friedel.errors import SetupError
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.crystal import Phase
-from friedel.model.grains import GrainTable, GrainVolume, Status
+from friedel.simulator.cells import Bends, Cells, Specimen, VoxelGrid, specimen_of
+from friedel.simulator.map_orientations import centred
 from friedel.simulator.params import SimulationParams, SpecimenParams
 
 MOST_VOXELS = 1_000_000_000
@@ -27,36 +26,32 @@ TWIN_PLANES = {"cubic F": (1, 1, 1), "cubic I": (2, 1, 1), "hexagonal P": (1, 0,
 """K1 by crystal system and centring, (1,1,1) for others: a twin is its grain turned by 180° about the normal."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Specimen:
-    """Grains by voxels: those of grain i are [pointer[i], pointer[i+1]).
+def make_specimen(
+    params: SimulationParams,
+    phases: Sequence[Phase],
+    rng: np.random.Generator,
+    measured: tuple[Cells, VoxelGrid] | None = None,
+) -> Specimen:
+    """Grow the grains, or take `measured` ones, and twin and bend them as the parameters say.
 
-    `position_um` float32 (n,3) in the sample frame; `strain` float32 (n) runs from about -0.5 to 0.5 along the
-    grain's lattice gradient, or jumps from one to the other between two sub-grains. The rotation vector (rad,
-    sample frame) is `bend` (grains, 3) per unit of it.
+    Raises `SetupError` when the sample has fewer voxels than grains.
     """
-
-    grains: GrainTable
-    volume: GrainVolume
-    pointer: Indices
-    position_um: AnyArray
-    strain: AnyArray
-    bend: Floats
-
-
-class _Cells(NamedTuple):
-    """The sample's voxels: centres `points` (n,3) in um, places `where` (n,3) as x, y, z, grain `label` (n); and
-    the grains: orientation `U` (g,3,3) and phase `kind` (g)."""
-
-    points: Floats
-    where: Indices
-    label: Indices
-    U: Floats
-    kind: Indices
+    sample = params.sample
+    cells, grid = _grow(params, rng) if measured is None else measured
+    if sample.twin_fraction > 0:
+        cells = _twin(cells, phases, sample.twin_fraction, rng)
+        if cells.rotation is not None:
+            U, rotation = centred(cells.U, cells.label, cells.rotation)
+            cells = cells._replace(U=U, rotation=rotation)
+    directions = random_rotations(len(cells.U), rng)
+    turn, stepped = np.radians(sample.gradient_deg) * directions[:, 1], np.zeros(len(cells.U), dtype=bool)
+    if sample.sub_grain_fraction > 0:
+        stepped[rng.permutation(len(stepped))[: round(sample.sub_grain_fraction * len(stepped))]] = True
+    return specimen_of(cells, phases, grid, Bends(turn, directions[:, 0], stepped))
 
 
-def make_specimen(params: SimulationParams, phases: Sequence[Phase], rng: np.random.Generator) -> Specimen:
-    """Grow the grains. Raises `SetupError` when the sample has fewer voxels than grains."""
+def _grow(params: SimulationParams, rng: np.random.Generator) -> tuple[Cells, VoxelGrid]:
+    """Laguerre cells in the sample's shape."""
     sample, voxel = params.sample, params.voxel_um
     inside, corner = _inside(sample, voxel)
     where = np.argwhere(inside)
@@ -67,11 +62,9 @@ def make_specimen(params: SimulationParams, phases: Sequence[Phase], rng: np.ran
     _, label = np.unique(label, return_inverse=True)
     count = int(label.max()) + 1
     weights = np.array([phase.fraction for phase in params.phase])
-    kind = rng.choice(len(phases), size=count, p=weights / weights.sum())
-    cells = _Cells(points, where, label, random_rotations(count, rng), kind)
-    if sample.twin_fraction > 0:
-        cells = _twin(cells, phases, sample.twin_fraction, rng)
-    return _specimen(cells, phases, params, (inside.shape, corner), rng)
+    kind = rng.choice(len(weights), size=count, p=weights / weights.sum())
+    cells = Cells(points, where, label, random_rotations(count, rng), kind)
+    return cells, VoxelGrid(inside.shape, corner, voxel)
 
 
 def random_rotations(count: int, rng: np.random.Generator) -> Floats:
@@ -143,9 +136,9 @@ def _wavy(points: Floats, amplitude: float, length: float, rng: np.random.Genera
     return moved
 
 
-def _twin(cells: _Cells, phases: Sequence[Phase], fraction: float, rng: np.random.Generator) -> _Cells:
+def _twin(cells: Cells, phases: Sequence[Phase], fraction: float, rng: np.random.Generator) -> Cells:
     """Cut a lamella along the twin plane through some of the grains and give it the twin's orientation."""
-    points, _, label, U, kind = cells
+    points, label, U, kind = cells.points, cells.label, cells.U, cells.kind
     label = label.copy()
     new_U, new_kind = list(U), list(kind)
     for grain in rng.permutation(len(U))[: round(fraction * len(U))]:
@@ -164,60 +157,3 @@ def _twin(cells: _Cells, phases: Sequence[Phase], fraction: float, rng: np.rando
         new_U.append((2 * np.outer(normal, normal) - np.eye(3)) @ U[grain])
         new_kind.append(kind[grain])
     return cells._replace(label=label, U=np.array(new_U), kind=np.array(new_kind))
-
-
-def _specimen(
-    cells: _Cells,
-    phases: Sequence[Phase],
-    params: SimulationParams,
-    grid: tuple[tuple[int, ...], Floats],
-    rng: np.random.Generator,
-) -> Specimen:
-    """Sort the voxels by grain and measure the grains; `grid` is the volume's shape (x, y, z) and lower corner."""
-    points, where, label, U, _ = cells
-    counts, corner = grid
-    n = len(U)
-    order = np.argsort(label, kind="stable")
-    pointer = np.searchsorted(label[order], np.arange(n + 1))
-    position = points[order]
-    centre = np.add.reduceat(position, pointer[:-1], axis=0) / np.diff(pointer)[:, None]
-    away = position - np.repeat(centre, np.diff(pointer), axis=0)
-    directions = random_rotations(n, rng)
-    strain = np.einsum("ij,ij->i", away, np.repeat(directions[:, 0], np.diff(pointer), axis=0))
-    length = np.maximum.reduceat(strain, pointer[:-1]) - np.minimum.reduceat(strain, pointer[:-1])
-    strain /= np.repeat(np.maximum(length, params.voxel_um), np.diff(pointer))
-    if params.sample.sub_grain_fraction > 0:
-        parted = rng.permutation(n) < round(params.sample.sub_grain_fraction * n)
-        strain = np.where(np.repeat(parted, np.diff(pointer)), np.copysign(0.5, strain), strain)
-    grain_id = np.zeros(counts, dtype=np.int32)
-    grain_id[tuple(where.T)] = label + 1
-    grain_id = np.ascontiguousarray(grain_id.transpose(2, 1, 0))
-    solid = grain_id > 0
-    table = _grain_table(cells, phases, centre, np.diff(pointer) * params.voxel_um**3)
-    status = np.where(solid, Status.MEASURED, Status.EMPTY).astype(np.uint8)
-    bend = np.radians(params.sample.gradient_deg) * directions[:, 1]
-    turned = np.full((*counts, 3), np.nan, dtype=np.float32)
-    turned[tuple(where[order].T)] = np.degrees(strain[:, None] * np.repeat(bend, np.diff(pointer), axis=0))
-    rotation = np.ascontiguousarray(turned.transpose(2, 1, 0, 3))
-    volume = GrainVolume(grain_id, status, solid.astype(np.float32), corner, params.voxel_um, rotation)
-    return Specimen(table, volume, pointer, position.astype(np.float32), strain.astype(np.float32), bend)
-
-
-def _grain_table(cells: _Cells, phases: Sequence[Phase], centre: Floats, volume_um3: Floats) -> GrainTable:
-    """The true grains, without their blobs."""
-    n = len(cells.U)
-    B = np.array([phase.B for phase in phases])
-    return GrainTable(
-        U=cells.U,
-        UBI=np.linalg.inv(cells.U @ B[cells.kind]),
-        position_um=centre,
-        completeness=np.ones(n),
-        phase=np.asarray(cells.kind, dtype=np.int64),
-        blob_pointer=np.zeros(n + 1, dtype=np.int64),
-        blobs=np.zeros(0, dtype=np.int64),
-        shared=np.zeros(0, dtype=bool),
-        orientation_error_deg=np.zeros(n),
-        position_error_um=np.zeros(n),
-        volume_um3=volume_um3,
-        phases=tuple(phase.name for phase in phases),
-    )

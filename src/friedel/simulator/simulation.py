@@ -9,14 +9,17 @@ import numpy as np
 from friedel.errors import SetupError
 from friedel.model.arrays import AnyArray, Frames
 from friedel.model.crystal import Phase
+from friedel.model.grain_map import GrainMap
 from friedel.model.scan import Box, Scan
 from friedel.model.setup import Axis, Beam, Detector, SampleShape, Setup
 from friedel.model.stream import Executor, Serial
 from friedel.model.truth import Truth
+from friedel.simulator.cells import Specimen
 from friedel.simulator.detector import Camera, expected_frames, make_camera
 from friedel.simulator.diffract import Diffraction, diffract
+from friedel.simulator.measured import measured_cells
 from friedel.simulator.params import SimulatedPhase, SimulationParams
-from friedel.simulator.sample import Specimen, make_specimen
+from friedel.simulator.sample import make_specimen
 from friedel.simulator.truth import make_truth
 
 PIECE_BYTES = 48 * 2**20
@@ -112,10 +115,12 @@ class Simulation:
         """Sections that a recipe for this scan needs: `setup`, `phase`, and in `scan` what a file may not tell."""
         params = self.params
         sample = params.sample
-        if sample.shape == "cylinder":
-            shape: dict[str, Any] = {"radius_um": sample.radius_um, "height_um": sample.height_um}
+        if sample.map and params.light.beam_counts > 0 and sample.absorption_per_um > 0:
+            shape: dict[str, Any] = {"mask": "absorption"}  # a map need not fill the shape about it
+        elif sample.shape == "cylinder":
+            shape = {"shape": "cylinder", "radius_um": sample.radius_um, "height_um": sample.height_um}
         else:
-            shape = {"size_um": list(sample.size_um)}
+            shape = {"shape": "box", "size_um": list(sample.size_um)}
         detector: dict[str, Any] = {
             "distance_um": params.distance_um,
             "pixel_um": params.pixel_um,
@@ -131,7 +136,7 @@ class Simulation:
                 "energy_keV": params.energy_keV,
                 "rotation": params.rotation,
                 "detector": detector,
-                "sample": {"shape": sample.shape, **shape},
+                "sample": shape,
             },
             "phase": [_recipe_phase(phase) for phase in self.phases],
         }
@@ -143,12 +148,17 @@ class Simulation:
 
 
 def simulate(
-    params: SimulationParams, *, executor: Executor | None = None, phases: Sequence[Phase] | None = None
+    params: SimulationParams,
+    *,
+    executor: Executor | None = None,
+    phases: Sequence[Phase] | None = None,
+    grain_map: GrainMap | None = None,
 ) -> Simulation:
     """Grow grains, let them diffract, and work out the truth; frames follow when they are asked for.
 
-    `phases` stand in for `params.phase` where those come from files (their fractions still count).
-    Raises `SetupError` for what cannot be.
+    `phases` stand in for `params.phase` where those come from files (their fractions still count). `grain_map` is
+    what is in the file `params.sample.map`: its grains are taken then, and the parameters get the size that they
+    give the sample. Raises `SetupError` for what cannot be.
     """
     executor = executor or Serial()
     crystals = tuple(phases) if phases is not None else tuple(_phase(entry) for entry in params.phase)
@@ -161,9 +171,16 @@ def simulate(
                 rule="must be known: intensities follow from them",
                 way_out="give atoms or a cif",
             )
+    rng = np.random.default_rng([params.seed, 101])
+    measured = None
+    if params.sample.map:
+        if grain_map is None:
+            raise SetupError("sample.map", rule="must be read before", way_out="give grain_map to simulate()")
+        cells, grid, params = measured_cells(params, grain_map, crystals, rng)
+        measured = cells, grid
     setup = make_setup(params)
-    specimen = make_specimen(params, crystals, np.random.default_rng([params.seed, 101]))
-    camera = make_camera(params, setup, np.random.default_rng([params.seed, 102]))
+    specimen = make_specimen(params, crystals, rng, measured)
+    camera = make_camera(params, setup, np.random.default_rng([params.seed, 102]), specimen)
     diffraction = diffract(params, setup, crystals, specimen, camera.taps, executor=executor)
     truth = make_truth(diffraction, specimen, camera, executor)
     dark = np.stack([camera.dark(frame) for frame in range(params.camera.dark_frames)])

@@ -22,10 +22,10 @@ from friedel.model.blobs import BlobTable, Flag, Voxels
 from friedel.model.grains import GrainTable
 from friedel.model.stream import Executor
 from friedel.model.truth import Truth
+from friedel.simulator.cells import Specimen
 from friedel.simulator.detector import Camera
 from friedel.simulator.diffract import Diffraction
 from friedel.simulator.params import SimulationParams
-from friedel.simulator.sample import Specimen
 
 PEAK_SHARE = 0.1
 NOISE_SHARE = 2.0

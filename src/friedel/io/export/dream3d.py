@@ -14,8 +14,9 @@ import numpy as np
 
 from friedel.io.export.vtkhdf import check_grains
 from friedel.io.h5_output import h5_output
-from friedel.model.arrays import AnyArray, Floats
+from friedel.model.arrays import AnyArray
 from friedel.model.crystal import Phase
+from friedel.model.crystal_frames import turned_to_a
 from friedel.model.grains import GrainTable, GrainVolume
 from friedel.model.lattice_bends import bend_layers
 from friedel.model.orientation import bunge_angles, quaternions
@@ -45,7 +46,7 @@ def export_dream3d(path: str | Path, volume: GrainVolume, grains: GrainTable, ph
     check_grains(volume, grains, phases)
     U = grains.U
     if len(grains):
-        U = U @ np.array([_to_their_crystal(phase) for phase in phases])[grains.phase]
+        U = U @ np.array([turned_to_a(phase.B) for phase in phases])[grains.phase]
     angles, q = bunge_angles(U).astype("f4"), quaternions(U)
     quats = np.concatenate([-q[:, 1:], q[:, :1]], axis=1).astype("f4")
     kind = np.asarray(grains.phase, dtype="i4") + 1
@@ -173,14 +174,6 @@ def _describe(dataset: h5py.Dataset, kind: str, size: tuple[int, ...], parts: in
     axes = ",".join(f"{axis}={n}" for axis, n in zip("xyz", size, strict=False))
     dataset.attrs["Tuple Axis Dimensions"] = np.bytes_(axes)
     dataset.attrs["TupleDimensions"] = np.array(size, dtype="u8")
-
-
-def _to_their_crystal(phase: Phase) -> Floats:
-    """Turns vectors of a crystal frame whose x lies along a (in the plane normal to c) into the frame of our B."""
-    a = np.linalg.inv(phase.B)[0]
-    angle = np.arctan2(a[1], a[0])
-    cosine, sine = np.cos(angle), np.sin(angle)
-    return np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
 
 
 def _with_none(values: AnyArray) -> AnyArray:

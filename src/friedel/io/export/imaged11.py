@@ -13,6 +13,7 @@ from friedel.model.arrays import AnyArray, Floats
 from friedel.model.blobs import COLUMNS, BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable
+from friedel.model.leaning_axis import leaning
 from friedel.model.setup import Setup
 
 _SQUARE = 1e-9
@@ -66,10 +67,11 @@ def export_parameters(path: str | Path, setup: Setup, phase: Phase | None = None
     and columns are not at right angles.
     """
     values: dict[str, float | int | str] = {
-        **_detector(setup),
+        **_detector(leaning(setup, 0.0)),
         "wavelength": float(setup.beam.wavelength),
         "omegasign": float(setup.axis.sign),
-        **dict.fromkeys(("chi", "wedge", "t_x", "t_y", "t_z", "fit_tolerance"), 0.0),
+        "wedge": -setup.axis.lean_deg or 0.0,
+        **dict.fromkeys(("chi", "t_x", "t_y", "t_z", "fit_tolerance"), 0.0),
     }
     if phase is not None:
         values |= dict(zip(_CELL, map(float, phase.lattice), strict=True))

@@ -1,8 +1,8 @@
 """Spots as images: every voxel of a grain thrown onto the detector along its own diffracted beam.
 
 A voxel's own orientation differs a little from its grain's; frame, direction and place are linear in that
-difference (`strain`, a number per voxel, about -0.5 to 0.5). Mosaicity spreads each voxel over the rotation as a
-Gaussian cut at `CUT` standard deviations, so that no intensity is lost. Frames are counted along the recorded
+difference (`rotation`, a rotation vector per voxel). Mosaicity spreads each voxel over the rotation as a Gaussian
+cut at `CUT` standard deviations, so that no intensity is lost. Frames are counted along the recorded
 rotation, edges on integers: frame f covers [f, f+1).
 """
 
@@ -16,6 +16,8 @@ from friedel.kernels.compiled import njit
 
 CUT = 3.0
 """Standard deviations of the mosaic spread that are drawn."""
+TURN = 1e-3
+"""Rotation (rad) by which the slopes of a voxel's place are taken."""
 STEPS = 2048
 """Entries of the table of the cut Gaussian's integral; read with linear interpolation it errs by less than 1e-6."""
 SPOT = np.dtype(
@@ -23,29 +25,35 @@ SPOT = np.dtype(
         ("first", np.int64),
         ("stop", np.int64),
         ("omega", np.float64),
-        ("omega_rate", np.float64),
+        ("omega_rate", np.float64, (3,)),
         ("frame", np.float64),
-        ("frame_rate", np.float64),
+        ("frame_rate", np.float64, (3,)),
         ("spread", np.float64),
         ("counts", np.float64),
         ("k", np.float64, (3,)),
-        ("k_rate", np.float64, (3,)),
+        ("k_rate", np.float64, (3, 3)),
         ("moved", np.float64, (3,)),
     ]
 )
-"""A spot to draw: its grain's voxels [first, stop); angle (rad, of the equations) and frame at zero strain, and
-their change per unit of strain; spread in frames; counts per voxel; beam direction and its change; how far the
-sample has moved in the lab (um)."""
+"""A spot to draw: its grain's voxels [first, stop); angle (rad, of the equations) and frame of its grain's own
+orientation, and their change with rotations about x, y, z of the sample frame (per rad); spread in frames; counts
+per voxel; beam direction and its change (row i with the rotation about axis i); how far the sample has moved in
+the lab (um)."""
+
+
+ALONG_X = np.array([1.0, 0.0, 0.0])
 
 
 class ProjectionModel(NamedTuple):
-    """What all spots share: voxels `position` float32 (n,3) in um and `strain` float32 (n); the detector's
-    `plane` (see `bragg.detector_frame`); `taps` float32 of the point spread (odd number, sum 1)."""
+    """What all spots share: voxels `position` float32 (n,3) in um and `rotation` float32 (n,3) in rad, how the
+    lattice is turned against the grain's (sample frame); the detector's `plane` (see `bragg.detector_frame`);
+    `taps` float32 of the point spread (odd number, sum 1); `beam` (3) the direction of the direct beam."""
 
     position: Any
-    strain: Any
+    rotation: Any
     plane: Any
     taps: Any
+    beam: Any = ALONG_X
 
 
 def _cut_gaussian() -> Any:
@@ -58,52 +66,64 @@ _INTEGRAL = _cut_gaussian()
 
 
 @njit(cache=True, nogil=True)
-def _place(spot: Any, corner: int, strain: float, plane: Any, direct: bool, out: Any) -> None:
-    """Where light from the axis (corner 0) or 1 um along x, y, z from it (1, 2, 3) falls: out = row, col."""
+def _place(spot: Any, corner: int, about: int, turn: float, model: ProjectionModel, direct: bool, out: Any) -> None:
+    """Where light from the axis (corner 0) or 1 um along x, y, z from it (1, 2, 3) falls: out = row, col.
+
+    The lattice is turned by `turn` (rad) about axis `about`.
+    """
     c, s = math.cos(spot.omega), math.sin(spot.omega)
     x = c if corner == 1 else (-s if corner == 2 else 0.0)
     y = s if corner == 1 else (c if corner == 2 else 0.0)
     z = 1.0 if corner == 3 else 0.0
-    turn = spot.omega_rate * strain
-    x, y = x - turn * y + spot.moved[0], y + turn * x + spot.moved[1]
+    later = spot.omega_rate[about] * turn
+    x, y = x - later * y + spot.moved[0], y + later * x + spot.moved[1]
     z += spot.moved[2]
     if direct:
-        met = meet_plane(x, y, z, 1.0, 0.0, 0.0, plane, out)
+        beam = model.beam
+        met = meet_plane(x, y, z, beam[0], beam[1], beam[2], model.plane, out)
     else:
-        kx = spot.k[0] + strain * spot.k_rate[0]
-        ky = spot.k[1] + strain * spot.k_rate[1]
-        kz = spot.k[2] + strain * spot.k_rate[2]
-        met = meet_plane(x, y, z, kx, ky, kz, plane, out)
+        kx = spot.k[0] + turn * spot.k_rate[about, 0]
+        ky = spot.k[1] + turn * spot.k_rate[about, 1]
+        kz = spot.k[2] + turn * spot.k_rate[about, 2]
+        met = meet_plane(x, y, z, kx, ky, kz, model.plane, out)
     if not met:
         out[:] = np.nan
 
 
 @njit(cache=True, nogil=True)
-def voxel_to_pixel(spot: Any, plane: Any, direct: bool, out: Any) -> None:
-    """How a voxel's place depends on its position p and strain s: out (2,2,4), axis row or col.
+def voxel_to_pixel(spot: Any, model: ProjectionModel, direct: bool, out: Any) -> None:
+    """How a voxel's place depends on its position p and rotation r: out (2,4,4), axis row or col.
 
-    `place = out[axis,0,0] + out[axis,0,1:] @ p + s * (out[axis,1,0] + out[axis,1,1:] @ p)`, exact in p, linear in
-    s (for a tenth of a degree it errs by less than 0.01 px). Light goes along the diffracted beam, or along x
-    (`direct`).
+    `place = out[axis,0,0] + out[axis,0,1:] @ p + sum over i of r[i] * (out[axis,1+i,0] + out[axis,1+i,1:] @ p)`,
+    exact in p, linear in r (for a tenth of a degree it errs by less than 0.01 px). Light goes along the diffracted
+    beam, or the direct one (`direct`).
     """
-    hit = np.empty((3, 4, 2))
+    still, less, more = np.empty(2), np.empty(2), np.empty(2)
     for corner in range(4):
-        for side in range(3):
-            _place(spot, corner, 0.5 * (side - 1), plane, direct, hit[side, corner])
-    for axis in range(2):
-        for corner in range(4):
-            base = hit[1, corner, axis]
-            slope = hit[2, corner, axis] - hit[0, corner, axis]
-            if corner > 0:
-                base -= hit[1, 0, axis]
-                slope -= hit[2, 0, axis] - hit[0, 0, axis]
-            out[axis, 0, corner], out[axis, 1, corner] = base, slope
+        _place(spot, corner, 0, 0.0, model, direct, still)
+        out[:, 0, corner] = still
+        for about in range(3):
+            _place(spot, corner, about, -TURN, model, direct, less)
+            _place(spot, corner, about, TURN, model, direct, more)
+            out[:, 1 + about, corner] = (more - less) / (2.0 * TURN)
+    for corner in range(1, 4):
+        out[:, :, corner] -= out[:, :, 0]
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _apply(m: Any, x: float, y: float, z: float, s: float) -> float:
-    still = m[0, 0] + m[0, 1] * x + m[0, 2] * y + m[0, 3] * z
-    return float(still + s * (m[1, 0] + m[1, 1] * x + m[1, 2] * y + m[1, 3] * z))
+def _apply(m: Any, x: float, y: float, z: float, r: Any) -> float:
+    place = m[0, 0] + m[0, 1] * x + m[0, 2] * y + m[0, 3] * z
+    for about in range(3):
+        slope = m[1 + about]
+        place += r[about] * (slope[0] + slope[1] * x + slope[2] * y + slope[3] * z)
+    return float(place)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _frame(spot: Any, r: Any) -> float:
+    """When a voxel turned by r flashes."""
+    rate = spot.frame_rate
+    return float(spot.frame + rate[0] * r[0] + rate[1] * r[1] + rate[2] * r[2])
 
 
 @njit(cache=True, nogil=True)
@@ -113,27 +133,25 @@ def extents(spots: Any, model: ProjectionModel, direct: bool, out: Any) -> None:
     The reach of the point spread is part of them. A spot that misses the plane gets zeros.
     """
     reach = len(model.taps) // 2
-    m = np.empty((2, 2, 4))
+    m = np.empty((2, 4, 4))
     for i in range(len(spots)):
         spot = spots[i]
-        voxel_to_pixel(spot, model.plane, direct, m)
+        voxel_to_pixel(spot, model, direct, m)
         rows, cols = m[0], m[1]
-        row0 = col0 = strain0 = np.inf
-        row1 = col1 = strain1 = -np.inf
+        row0 = col0 = end0 = np.inf
+        row1 = col1 = end1 = -np.inf
         for voxel in range(spot.first, spot.stop):
             x, y, z = model.position[voxel, 0], model.position[voxel, 1], model.position[voxel, 2]
-            s = model.strain[voxel]
-            row, col = _apply(rows, x, y, z, s), _apply(cols, x, y, z, s)
+            r = model.rotation[voxel]
+            row, col, frame = _apply(rows, x, y, z, r), _apply(cols, x, y, z, r), _frame(spot, r)
             row0, row1 = min(row0, row), max(row1, row)
             col0, col1 = min(col0, col), max(col1, col)
-            strain0, strain1 = min(strain0, s), max(strain1, s)
+            end0, end1 = min(end0, frame), max(end1, frame)
         out[i] = 0
         if not (math.isfinite(row0) and math.isfinite(col0) and math.isfinite(m.sum())):
             continue
-        end0 = spot.frame + spot.frame_rate * strain0
-        end1 = spot.frame + spot.frame_rate * strain1
-        out[i, 0] = math.floor(min(end0, end1) - CUT * spot.spread)
-        out[i, 1] = math.floor(max(end0, end1) + CUT * spot.spread) + 1
+        out[i, 0] = math.floor(end0 - CUT * spot.spread)
+        out[i, 1] = math.floor(end1 + CUT * spot.spread) + 1
         out[i, 2], out[i, 3] = math.floor(row0) - reach, math.floor(row1) + 2 + reach
         out[i, 4], out[i, 5] = math.floor(col0) - reach, math.floor(col1) + 2 + reach
 
@@ -145,22 +163,22 @@ def draw(spot: Any, model: ProjectionModel, direct: bool, corner: Any, image: An
     What falls outside the image is left out; a frame's content does not depend on which others are drawn.
     """
     frames, rows, cols = image.shape
-    m = np.empty((2, 2, 4))
-    voxel_to_pixel(spot, model.plane, direct, m)
+    m = np.empty((2, 4, 4))
+    voxel_to_pixel(spot, model, direct, m)
     m_row, m_col = m[0], m[1]
     spread = max(spot.spread, 1e-9)
     per_frame = STEPS / (2.0 * CUT * spread)
     for voxel in range(spot.first, spot.stop):
-        s = model.strain[voxel]
+        r = model.rotation[voxel]
         # in frames of the scan, not of the image: rounding must not depend on where a scan is cut
-        centre = spot.frame + spot.frame_rate * s
+        centre = _frame(spot, r)
         start = centre - CUT * spread
         first, last = math.floor(start), math.floor(centre + CUT * spread)
         if last < corner[0] or first >= corner[0] + frames:
             continue
         x, y, z = model.position[voxel, 0], model.position[voxel, 1], model.position[voxel, 2]
-        at_row = _apply(m_row, x, y, z, s) - corner[1]
-        at_col = _apply(m_col, x, y, z, s) - corner[2]
+        at_row = _apply(m_row, x, y, z, r) - corner[1]
+        at_col = _apply(m_col, x, y, z, r) - corner[2]
         row, col = math.floor(at_row), math.floor(at_col)
         if row < 0 or col < 0 or row >= rows - 1 or col >= cols - 1:
             continue
