@@ -1,6 +1,6 @@
 """Shapes on regular grids in the sample frame: one grain's, and the sample's."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from friedel.errors import FriedelError
 from friedel.model.arrays import AnyArray, Floats, Indices, Mask
 from friedel.model.setup import Setup
+from friedel.model.shares import SpotShares
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ class GrainShape:
     (x,y,z). The grain is where the density reaches `threshold`. `residual` is what its projections leave
     unexplained (root mean square over root mean square of the measured ones; 1 = nothing explained);
     `projections_used` were reconstructed from, `blobs` (their rows in the blob table) with weights `blob_weight`
-    (0 to 1) and `blob_residual` each.
+    (0 to 1) and `blob_residual` each. `shares` are the parts of blobs among these that are not the grain's alone,
+    or that no one had listed for it.
     """
 
     grain: int
@@ -68,6 +70,7 @@ class GrainShape:
     blobs: AnyArray
     blob_weight: Floats
     blob_residual: Floats
+    shares: SpotShares = field(default_factory=SpotShares.none)
 
     def __post_init__(self) -> None:
         if self.density.ndim != 3:

@@ -7,11 +7,11 @@ from scipy import ndimage
 
 from friedel.model.arrays import AnyArray, Floats, Indices, Mask
 from friedel.model.blobs import BlobTable, Flag
-from friedel.model.grains import GrainTable
-from friedel.model.shapes import GrainShape, Grid, SampleMask
+from friedel.model.shapes import GrainShape, Grid
+from friedel.reconstruct.inputs import SharedInputs
 from friedel.reconstruct.params import ReconstructParams
-from friedel.reconstruct.projections import BlobsByFrame, Projections, extents, make_voxel_box, project_blobs
-from friedel.reconstruct.rays import DiffractionModel, Rays, sample_directions
+from friedel.reconstruct.projections import Projections, VoxelBox, extents, make_voxel_box, project_blobs
+from friedel.reconstruct.rays import Rays, sample_directions
 from friedel.reconstruct.sirt import SirtSolver, visual_hull
 
 FLAG_WEIGHTS: tuple[tuple[Flag, float], ...] = (
@@ -43,20 +43,11 @@ MASS_SPREAD = 0.35
 TUNING = 2.0
 """Spots whose residual is more than this many times the median's lose weight."""
 LEVELS = np.linspace(0.2, 0.8, 25)
+SMOOTH_VOXELS = 0.6
+"""Standard deviation: on a scan of 200 small grains (6 voxels in radius) a map has 12 % fewer wrong voxels and half
+as many that are contested; .4 and .8 give less, and 1 rounds the grains' corners off."""
 SMOOTH = 5
 """Levels that are averaged before the best threshold is read."""
-
-
-class SharedInputs(NamedTuple):
-    """What all grains share."""
-
-    blobs: BlobTable
-    grains: GrainTable
-    diffraction: DiffractionModel
-    blobs_by_frame: BlobsByFrame
-    grid: Grid
-    params: ReconstructParams
-    mask: SampleMask | None
 
 
 def reconstruct_grain(inputs: SharedInputs, grain: int) -> GrainShape:
@@ -72,6 +63,14 @@ def reconstruct_grain(inputs: SharedInputs, grain: int) -> GrainShape:
     reach = np.minimum(np.quantile(each, REACH_QUANTILE, axis=0), LONGEST * np.median(each, axis=0))
     box = make_voxel_box(centre, reach + params.margin_px * grid.voxel_um, grid)
     spots = project_blobs(rays, inputs.blobs_by_frame, inputs.diffraction.plane, centre, box, grid)
+    return shape_from(inputs, grain, spots, rays, weight, box)
+
+
+def shape_from(
+    inputs: SharedInputs, grain: int, spots: Projections, rays: Rays, weight: Floats, box: VoxelBox
+) -> GrainShape:
+    """The shape of one grain from projections of it, in a box; an empty density where they do not agree."""
+    params, grid, centre = inputs.params, inputs.grid, inputs.grains.position_um[grain]
     support = _support(inputs, box.start, tuple(box.size.tolist()), centre, box.radius)
     measured, doubt = _normalised(spots, rays.strength)
     weight = weight * doubt
@@ -117,13 +116,18 @@ def _choose_spots(rays: Rays, blobs: BlobTable, most: int) -> tuple[Rays, Floats
     for flag, left in FLAG_WEIGHTS:
         trust = np.where(flags & flag, trust * left, trust)
     bright = blobs["sum_intensity"][rays.blob] / np.sqrt(np.maximum(blobs["Number_of_pixels"][rays.blob], 1))
+    chosen = best_by_trust(rays, trust, bright, most)
+    return rays.take(chosen), trust[chosen] / max(trust[chosen].max(initial=0.0), 1e-9)
+
+
+def best_by_trust(rays: Rays, trust: Floats, bright: Floats, most: int) -> Indices:
+    """Rows of the most trusted spots, of these of the bright ones, of these of those that look from all sides."""
     order = np.lexsort((rays.blob, -bright, -trust))
     sure = np.count_nonzero(trust >= SURE)
     if sure >= ENOUGH:
         order = order[:sure]
     order = order[: max(CHOICE, most)]
-    chosen = np.sort(order[_spread(sample_directions(rays.take(order)), most)])
-    return rays.take(chosen), trust[chosen] / max(trust[chosen].max(initial=0.0), 1e-9)
+    return np.sort(order[_spread(sample_directions(rays.take(order)), most)])
 
 
 def _spread(directions: Floats, most: int) -> Indices:
@@ -199,7 +203,14 @@ def fit_density(
     measured, weight, _ = _reweigh(model, measured, weight, pixels * footprint)
     pixels = pixels * weight[:, None, None].astype(np.float32)
     x = solver.iterate(x, measured, pixels, params.iterations - first)
+    x = smoothed(x, support)
     return _threshold(solver, x, measured, pixels, weight)
+
+
+def smoothed(x: AnyArray, support: Mask) -> AnyArray:
+    """A density [x,y,z] smoothed a little, within the support: noise makes ragged boundaries."""
+    blurred = ndimage.gaussian_filter(x, SMOOTH_VOXELS, mode="constant", truncate=3.0)
+    return np.asarray(blurred * support, dtype=np.float32)
 
 
 def _footprint(solver: SirtSolver, x: AnyArray, margin: int) -> AnyArray:

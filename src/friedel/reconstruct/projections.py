@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from friedel.kernels.reconstruct import spot_projections
-from friedel.model.arrays import AnyArray, Floats, Indices
+from friedel.model.arrays import AnyArray, Floats, Indices, Mask
 from friedel.model.blobs import BlobTable
 from friedel.model.shapes import Grid
 from friedel.reconstruct.rays import Rays
@@ -94,10 +94,35 @@ def make_voxel_box(centre_um: Floats, reach_um: Floats, grid: Grid) -> VoxelBox:
     return VoxelBox(start, stop - start, float(reach_um[0] / grid.voxel_um))
 
 
-def project_blobs(
-    rays: Rays, blobs_by_frame: BlobsByFrame, plane: Floats, centre_um: Floats, box: VoxelBox, grid: Grid
-) -> Projections:
-    """The grain's blobs on the ideal detector."""
+class Layout(NamedTuple):
+    """Ideal detectors of a grain's spots: `size` (2,) pixels u, v; the grain's centre falls on `anchor` (n,2) there
+    and on `centre` (n,2) row, col of the real one; `jacobian` (n,2,2) how row and col change with u and v; `slope`
+    (n,2,2), `offset` (n,2) of the projector."""
+
+    size: tuple[int, int]
+    anchor: Floats
+    centre: Floats
+    jacobian: Floats
+    slope: Floats
+    offset: Floats
+
+    @property
+    def to_ideal(self) -> Floats:
+        """u, v from (row, col, 1): (n,2,3)."""
+        back = np.linalg.inv(self.jacobian)
+        return np.concatenate(
+            [back, (self.anchor - np.einsum("nij,nj->ni", back, self.centre))[:, :, None]], axis=2
+        )
+
+    def windows(self) -> tuple[Indices, tuple[int, int]]:
+        """First row and col (n,2) of the window that each ideal detector needs of the real one, and their size."""
+        reach = np.abs(self.jacobian).max(axis=0, initial=0.0) @ (0.5 * np.array(self.size) + 1.0)
+        half = np.ceil(reach).astype(np.int64) + 1
+        return np.rint(self.centre).astype(np.int64) - half, (int(2 * half[0] + 1), int(2 * half[1] + 1))
+
+
+def lay_out(rays: Rays, plane: Floats, centre_um: Floats, box: VoxelBox, grid: Grid) -> Layout:
+    """Ideal detectors that hold all of a box, for spots whose rays start at a grain's centre."""
     voxel = grid.voxel_um
     slope = ideal_slopes(rays)
     jacobian = to_detector(rays, plane) * voxel
@@ -112,12 +137,17 @@ def project_blobs(
     first_um = grid.corner_um(box.start) + 0.5 * voxel - centre_um
     offset = np.einsum("nij,j->ni", slope, first_um[:2] / voxel) + anchor
     offset[:, 1] += first_um[2] / voxel
-    size = (2 * half_u + 1, 2 * half_v + 1)
-    reach = np.abs(jacobian).max(axis=0) @ np.array([half_u + 1.5, half_v + 1.5])
-    half_window = np.ceil(reach).astype(np.int64) + 1
-    corner = near.astype(np.int64) - half_window
-    window = (len(rays.blob), *(2 * half_window + 1))
-    images, known = np.zeros(window, dtype=np.float32), np.ones(window, dtype=np.bool_)
+    return Layout((2 * half_u + 1, 2 * half_v + 1), anchor, centre, jacobian, slope, offset)
+
+
+def project_blobs(
+    rays: Rays, blobs_by_frame: BlobsByFrame, plane: Floats, centre_um: Floats, box: VoxelBox, grid: Grid
+) -> Projections:
+    """The grain's blobs on the ideal detector."""
+    layout = lay_out(rays, plane, centre_um, box, grid)
+    corner, window = layout.windows()
+    images = np.zeros((len(rays.blob), *window), dtype=np.float32)
+    known = np.ones(images.shape, dtype=np.bool_)
     spot_projections.sum_over_frames(
         rays.blob,
         corner,
@@ -139,9 +169,16 @@ def project_blobs(
         blobs_by_frame.voxels,
         known,
     )
-    affine = np.concatenate([jacobian, (centre - corner)[:, :, None]], axis=2)
-    affine[:, :, 2] -= np.einsum("nij,nj->ni", jacobian, anchor)
+    image, weight = on_ideal_detector(layout, corner, images, known)
+    return Projections(image, weight, layout.slope, layout.offset)
+
+
+def on_ideal_detector(layout: Layout, corner: Indices, images: AnyArray, known: Mask) -> tuple[AnyArray, AnyArray]:
+    """Windows [n,row,col] read at the pixels of ideal detectors: image and weight float32 (n,u,v)."""
+    jacobian = layout.jacobian
+    affine = np.concatenate([jacobian, (layout.centre - corner)[:, :, None]], axis=2)
+    affine[:, :, 2] -= np.einsum("nij,nj->ni", jacobian, layout.anchor)
     samples = max(1, int(np.ceil(np.linalg.norm(jacobian, axis=1).max() - 0.01)))
-    image, weight = (np.empty((len(rays.blob), *size), dtype=np.float32) for _ in range(2))
+    image, weight = (np.empty((len(images), *layout.size), dtype=np.float32) for _ in range(2))
     spot_projections.resample(images, known, affine, samples, image, weight)
-    return Projections(image, weight, slope, offset)
+    return image, weight

@@ -1,0 +1,167 @@
+"""Every spot used: shapes say where a grain's light lies, blobs are divided by that, the parts give shapes again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from friedel.kernels.reconstruct import spot_projections
+from friedel.kernels.reconstruct.footprints import light_in_windows
+from friedel.model.arrays import Floats, Indices, Mask
+from friedel.model.blobs import Flag
+from friedel.model.shapes import GrainShape
+from friedel.model.shares import SpotShares
+from friedel.model.stream import Executor, Watcher, watched
+from friedel.reconstruct.footprints import Footprints, footprints_of
+from friedel.reconstruct.grain import FLAG_WEIGHTS, best_by_trust, shape_from
+from friedel.reconstruct.inputs import SharedInputs
+from friedel.reconstruct.parting import divide_blobs, find_meetings
+from friedel.reconstruct.projections import Layout, Projections, VoxelBox, lay_out, on_ideal_detector
+
+LEAST_COVERAGE = 0.5
+"""A spot of which less lies in blobs is no projection of its grain."""
+MISFIT = 0.5
+"""Blobs that footprints leave so much of unexplained count half."""
+LEAST_TRUST = 0.05
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DividedScan:
+    """All parts of blobs, sorted by predicted spot, and what is known of the spots (s) that they make up.
+
+    Those of spot s are `shares` rows `pointer[s]:pointer[s+1]`. `coverage` (s) the part of its light in blobs,
+    `trust` (s) how far that is a projection of its grain alone, `blob` (s) the one with most of it (-1: none),
+    `counts` (s); `divided` (s) whether others have a part in its blobs, or nobody listed them for the grain.
+    """
+
+    footprints: Footprints
+    shares: SpotShares
+    pointer: Indices
+    blob: Indices
+    coverage: Floats
+    counts: Floats
+    trust: Floats
+    divided: Mask
+
+
+def divide_scan(inputs: SharedInputs, shapes: Sequence[GrainShape], executor: Executor) -> DividedScan | None:
+    """All blobs divided between the spots that the shapes predict; None without any shape."""
+    parts = [part for part in executor.map(lambda shape: footprints_of(inputs, shape), shapes) if part is not None]
+    if not parts:
+        return None
+    footprints = Footprints.together(parts)
+    shares, spots = divide_blobs(inputs, footprints, find_meetings(inputs.blobs_by_frame, footprints.box), executor)
+    order = np.lexsort((-shares.counts, spots))
+    return describe(inputs, footprints, shares.take(order), spots[order])
+
+
+def describe(inputs: SharedInputs, footprints: Footprints, shares: SpotShares, spots: Indices) -> DividedScan:
+    """What is known of each predicted spot from its parts, sorted by spot, those with most counts first."""
+    n, blobs = len(footprints), inputs.blobs
+    pointer = np.searchsorted(spots, np.arange(n + 1)).astype(np.int64)
+    some = pointer[1:] > pointer[:-1]
+    blob = np.full(n, -1, dtype=np.int64)
+    blob[some] = shares.blob[pointer[:-1][some]]
+    counts = np.bincount(spots, shares.counts, n)
+    of_voxel = np.repeat(np.arange(len(shares)), np.diff(shares.voxel_pointer))
+    own = shares.voxel_counts.astype(np.float64)
+    pure = np.bincount(of_voxel, own**2 / inputs.blobs_by_frame.intensity[shares.voxel], len(shares))
+    purity = np.bincount(spots, pure, n) / np.maximum(counts, 1e-30)
+    misfit = np.bincount(spots, shares.residual * shares.counts, n) / np.maximum(counts, 1e-30)
+    coverage = np.bincount(spots, shares.coverage, n)
+    trust = purity * np.minimum(coverage, 1.0)
+    for flag, left in FLAG_WEIGHTS:
+        if flag is not Flag.TOUCHES:
+            trust[some] *= np.where(blobs.columns["flags"][blob[some]] & flag, left, 1.0)
+    listed = _listed(inputs, shares)
+    divided = np.bincount(spots, (shares.part < 1.0 - 1e-6) | ~listed, n) > 0
+    trust = np.where(divided, trust / (1.0 + (misfit / MISFIT) ** 4), trust)
+    return DividedScan(footprints, shares, pointer, blob, coverage, counts, trust, divided)
+
+
+def _listed(inputs: SharedInputs, shares: SpotShares) -> Mask:
+    """Whether the grain of each part lists its blob."""
+    grains = inputs.grains
+    owner = np.repeat(np.arange(len(grains)), np.diff(grains.blob_pointer))
+    many = len(inputs.blobs.reason) + 1
+    return np.isin(shares.grain * many + shares.blob, owner * many + grains.blobs)
+
+
+def reconstruct_again(
+    inputs: SharedInputs, shapes: Sequence[GrainShape], executor: Executor, watcher: Watcher | None = None
+) -> list[GrainShape]:
+    """The shapes from all spots, those in divided blobs too; grains that have none of these stay as they are."""
+    scan = divide_scan(inputs, shapes, executor)
+    if scan is None:
+        return list(shapes)
+    edges = np.searchsorted(scan.footprints.grain, np.arange(len(inputs.grains) + 1))
+
+    def work(shape: GrainShape) -> GrainShape:
+        return _again(inputs, scan, shape, np.arange(edges[shape.grain], edges[shape.grain + 1]))
+
+    return list(watched(watcher, "all spots", executor.map(work, shapes), len(shapes), "grains"))
+
+
+def _again(inputs: SharedInputs, scan: DividedScan, shape: GrainShape, spots: Indices) -> GrainShape:
+    """One shape from the spots (rows) of its grain."""
+    use = (scan.coverage[spots] >= LEAST_COVERAGE) & (scan.trust[spots] >= LEAST_TRUST)
+    spots = spots[use]
+    if not scan.divided[spots].any() or len(spots) < inputs.params.fewest_projections:
+        return shape
+    rays = scan.footprints.rays.take(spots)._replace(blob=scan.blob[spots])
+    trust, counts = scan.trust[spots], scan.counts[spots]
+    extent = np.sqrt(np.maximum(scan.footprints.size[spots].prod(axis=1), 1))
+    chosen = best_by_trust(rays, trust, counts / extent, inputs.params.projections)
+    rays, spots = rays.take(chosen), spots[chosen]
+    weight = trust[chosen] / trust[chosen].max()
+    box = _box_around(inputs, shape)
+    layout = lay_out(rays, inputs.diffraction.plane, inputs.grains.position_um[shape.grain], box, inputs.grid)
+    projections = project_shares(inputs, scan, spots, layout)
+    again = shape_from(inputs, shape.grain, projections, rays, weight, box)
+    if not again.density.size:
+        return shape
+    rows = np.concatenate([np.arange(scan.pointer[s], scan.pointer[s + 1]) for s in spots[scan.divided[spots]]])
+    return replace(again, shares=scan.shares.take(rows)) if len(rows) else again
+
+
+def _box_around(inputs: SharedInputs, shape: GrainShape) -> VoxelBox:
+    """Voxels around a shape, as far as it may grow."""
+    grid, margin = inputs.grid, int(np.ceil(inputs.params.margin_px)) + 1
+    at = np.argwhere(shape.inside)[:, ::-1] + grid.index(shape.origin_um)
+    start, stop = at.min(axis=0) - margin, at.max(axis=0) + 1 + margin
+    middle = inputs.grains.position_um[shape.grain] / grid.voxel_um - np.array(grid.phase)
+    radius = float(np.hypot(*(at[:, :2] + 0.5 - middle[:2]).T).max()) + margin
+    off = np.ceil(np.abs(0.5 * (start + stop) - middle)).astype(np.int64)
+    return VoxelBox(start - off, stop - start + 2 * off, radius)
+
+
+def project_shares(inputs: SharedInputs, scan: DividedScan, spots: Indices, layout: Layout) -> Projections:
+    """The parts of spots (n) on ideal detectors; pixels are known by as much as the light in them is theirs."""
+    by_frame = inputs.blobs_by_frame
+    corner, window = layout.windows()
+    images, every = (np.zeros((len(spots), *window), dtype=np.float32) for _ in range(2))
+    shares = scan.shares
+    rows = np.concatenate([np.arange(scan.pointer[s], scan.pointer[s + 1]) for s in spots])
+    sizes = np.array([
+        shares.voxel_pointer[scan.pointer[s + 1]] - shares.voxel_pointer[scan.pointer[s]] for s in spots
+    ])  # fmt: skip
+    mine = shares.take(rows)
+    pointer = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    row, col = by_frame.voxels[1][mine.voxel], by_frame.voxels[2][mine.voxel]
+    spot_projections.sum_over_frames(np.arange(len(spots)), corner, pointer, row, col, mine.voxel_counts, images)
+    boxes = np.column_stack([
+        scan.footprints.box[spots, :2], *(corner[:, i] + k * window[i] for i in (0, 1) for k in (0, 1))
+    ])  # fmt: skip
+    near = find_meetings(inputs.blobs_by_frame, boxes)
+    met = near.blob[np.argsort(near.spot, kind="stable")]
+    met_pointer = np.concatenate([[0], np.cumsum(np.bincount(near.spot, minlength=len(spots)))]).astype(np.int64)
+    light_in_windows(
+        np.arange(len(spots)), corner, scan.footprints.omega[spots], by_frame.turn, met, met_pointer,
+        by_frame.pointer, by_frame.voxels, by_frame.intensity, every,
+    )  # fmt: skip
+    known = np.ones(images.shape, dtype=np.bool_)
+    spot_projections.mark_outside(corner, *by_frame.detector, known)
+    share = np.where(every > 0, np.minimum(images / np.maximum(every, 1e-30), 1.0), 1.0).astype(np.float32)
+    image, weight = on_ideal_detector(layout, corner, images, known)
+    sure, _ = on_ideal_detector(layout, corner, share, known)
+    return Projections(image, weight * sure**2, layout.slope, layout.offset)
