@@ -1,4 +1,4 @@
-"""Every spot used: shapes say where a grain's light lies, blobs are divided by that, the parts give shapes again."""
+"""Every spot used: shapes say where grains' light lies, blobs are divided by that, the parts give shapes again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -10,7 +10,7 @@ from scipy import ndimage
 from friedel.kernels.reconstruct.footprints import REACH
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.blobs import BlobTable
-from friedel.model.shapes import GrainShape, Grid
+from friedel.model.shapes import GrainShape
 from friedel.reconstruct.inputs import SharedInputs
 from friedel.reconstruct.projections import VoxelBox, lay_out
 from friedel.reconstruct.rays import Rays, sines_of_eta

@@ -1,8 +1,8 @@
 """Blobs divided between the grains that predict spots there, by non-negative least squares of footprints.
 
-The amplitude of each footprint is held near what the grain's other spots say (a weak prior), so that spots which lie
-on each other exactly, as twins' do, are divided by the grains' volumes. Least squares without negative parts: C. L.
-Lawson and R. J. Hanson, Solving Least Squares Problems (1974), chapter 23.
+The amplitude of each footprint is held near what the grain's other spots say (a weak prior), so that spots which
+lie on each other exactly, as twins' do, are divided by the grains' volumes. Least squares without negative parts:
+C. L. Lawson and R. J. Hanson, Solving Least Squares Problems (1974), chapter 23.
 """
 
 from collections.abc import Iterator
@@ -107,7 +107,7 @@ def divide_blob(
 
 
 def solve(gram: Floats, right: Floats, expected: Floats) -> Floats:
-    """Amplitudes (k) of footprints, from their products (k,k) and those with the counts (k), and what is expected."""
+    """Amplitudes (k) of footprints, from their products (k,k), those with the counts (k), and what is expected."""
     own = np.diag(gram)
     amplitude = expected.copy()
     non_negative_solution(gram + np.diag(PRIOR * own), right + PRIOR * own * expected, ROUNDS, amplitude)

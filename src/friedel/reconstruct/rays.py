@@ -80,7 +80,8 @@ class DiffractionModel:
     def every_ray(self, grains: GrainTable, grain: int) -> Rays:
         """The rays of all spots that a grain can have on the detector, whether a blob was found there or not.
 
-        Their `blob` is -1 and their `omega_offset` NaN. Not those that hardly pass through the diffraction condition.
+        Their `blob` is -1 and their `omega_offset` NaN. Not those that hardly pass through the diffraction
+        condition.
         """
         kind = int(grains.phase[grain])
         listed = self.reflections[kind]
