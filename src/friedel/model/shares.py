@@ -21,6 +21,7 @@ MEANINGS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "counts": ("counts", "counts of this part"),
         "part": ("", "these counts over those of the blob"),
         "coverage": ("", "part of the spot's predicted light that falls into voxels of this blob"),
+        "trust": ("", "how far the spot is a projection of its grain alone, 0 to 1"),
         "residual": ("", "root mean square of what all footprints leave of the blob, over that of the blob"),
     }
 )
@@ -45,6 +46,7 @@ class SpotShares:
     counts: Floats
     part: Floats
     coverage: Floats
+    trust: Floats
     residual: Floats
     voxel_pointer: Indices
     voxel: Indices
@@ -65,7 +67,7 @@ class SpotShares:
         """No shares."""
         whole, real = np.zeros(0, dtype=np.int64), np.zeros(0)
         return cls(
-            whole, whole, np.zeros((0, 3), dtype=np.int64), real, real, real, real, real, real, real,
+            whole, whole, np.zeros((0, 3), dtype=np.int64), *[real] * 8,
             np.zeros(1, dtype=np.int64), whole, np.zeros(0, dtype=np.float32),
         )  # fmt: skip
 
@@ -81,6 +83,12 @@ class SpotShares:
         }
         sizes = np.concatenate([np.diff(part.voxel_pointer) for part in parts])
         return cls(**columns, voxel_pointer=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))
+
+    @property
+    def spot(self) -> Indices:
+        """The number of the spot (n) that each is a part of: those of one grain, hkl and frame are of one."""
+        names = np.column_stack([self.grain, self.hkl, self.frame])
+        return np.asarray(np.unique(names, axis=0, return_inverse=True)[1].ravel(), dtype=np.int64)
 
     def take(self, which: AnyArray) -> Self:
         """Some of them, by row."""

@@ -76,6 +76,7 @@ def describe(inputs: SharedInputs, footprints: Footprints, shares: SpotShares, s
     listed = _listed(inputs, shares)
     divided = np.bincount(spots, (shares.part < 1.0 - 1e-6) | ~listed, n) > 0
     trust = np.where(divided, trust / (1.0 + (misfit / MISFIT) ** 4), trust)
+    shares = replace(shares, trust=trust[spots])
     return DividedScan(footprints, shares, pointer, blob, coverage, counts, trust, divided)
 
 
@@ -106,7 +107,12 @@ def _again(inputs: SharedInputs, scan: DividedScan, shape: GrainShape, spots: In
     """One shape from the spots (rows) of its grain."""
     use = (scan.coverage[spots] >= LEAST_COVERAGE) & (scan.trust[spots] >= LEAST_TRUST)
     spots = spots[use]
-    if not scan.divided[spots].any() or len(spots) < inputs.params.fewest_projections:
+    if not scan.divided[spots].any():
+        return shape
+    of_others = spots[scan.divided[spots]]
+    rows = np.concatenate([np.arange(scan.pointer[s], scan.pointer[s + 1]) for s in of_others])
+    shape = replace(shape, shares=scan.shares.take(rows))
+    if len(spots) < inputs.params.fewest_projections:
         return shape
     rays = scan.footprints.rays.take(spots)._replace(blob=scan.blob[spots])
     trust, counts = scan.trust[spots], scan.counts[spots]
@@ -118,10 +124,7 @@ def _again(inputs: SharedInputs, scan: DividedScan, shape: GrainShape, spots: In
     layout = lay_out(rays, inputs.diffraction.plane, inputs.grains.position_um[shape.grain], box, inputs.grid)
     projections = project_shares(inputs, scan, spots, layout)
     again = shape_from(inputs, shape.grain, projections, rays, weight, box)
-    if not again.density.size:
-        return shape
-    rows = np.concatenate([np.arange(scan.pointer[s], scan.pointer[s + 1]) for s in spots[scan.divided[spots]]])
-    return replace(again, shares=scan.shares.take(rows)) if len(rows) else again
+    return replace(again, shares=shape.shares) if again.density.size else shape
 
 
 def _box_around(inputs: SharedInputs, shape: GrainShape) -> VoxelBox:

@@ -157,6 +157,7 @@ def _shares(
         every[mine],
         every[mine] / whole,
         coverage[mine],
+        np.ones(len(mine)),
         np.full(len(mine), misfit),
         np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
         start + np.nonzero(lit[mine])[1].astype(np.int64),
