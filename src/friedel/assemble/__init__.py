@@ -19,8 +19,8 @@ __all__ = ["AssembleParams", "absorption_mask", "assemble", "beam_attenuation"]
 LEAST = 0.25
 """A gap goes to the grain with the largest density there from this part of its threshold, else to the nearest."""
 NEARLY = 0.85
-"""Which of two densities over threshold is larger leaves a doubt where they are as near as this: in a simulated scan
-of 200 small grains 29 % of the voxels are wrong from .9 on, 7 % from .8, 1 % from .7, and fewer below."""
+"""Which of two densities over threshold is larger leaves a doubt where they are as near as this: in a simulated
+scan of 200 small grains 29 % of such voxels are wrong from .9 on, 7 % from .8, 1 % from .7, and fewer below."""
 
 
 def assemble(

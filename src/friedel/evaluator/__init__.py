@@ -53,8 +53,8 @@ def evaluate(
     """Compare what a run produced with the truth, part by part, as plain values for JSON.
 
     A part that the result or the truth does not have is left out. `phases` give the symmetry for misorientations;
-    without them it is the lattice's. `shares` are the parts of blobs that are spots of their own. Raises `InputError` when the two are of different scans, and for pairs
-    without the blobs that they are made of.
+    without them it is the lattice's. `shares` are the parts of blobs that are spots of their own. Raises
+    `InputError` when the two are of different scans, and for pairs without the blobs that they are made of.
     """
     parts: dict[str, Any] = {}
     shared = overlaps(blobs, truth.blobs) if blobs is not None else None

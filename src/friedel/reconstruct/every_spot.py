@@ -23,6 +23,7 @@ LEAST_COVERAGE = 0.5
 MISFIT = 0.5
 """Blobs that footprints leave so much of unexplained count half."""
 LEAST_TRUST = 0.05
+LEVELS_OF_TRUST = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,8 +117,12 @@ def _again(inputs: SharedInputs, scan: DividedScan, shape: GrainShape, spots: In
         return shape
     rays = scan.footprints.rays.take(spots)._replace(blob=scan.blob[spots])
     trust, counts = scan.trust[spots], scan.counts[spots]
-    extent = np.sqrt(np.maximum(scan.footprints.size[spots].prod(axis=1), 1))
-    chosen = best_by_trust(rays, trust, counts / extent, inputs.params.projections)
+    lit = scan.shares.voxel_pointer[scan.pointer]
+    bright = counts / np.sqrt(np.maximum(lit[spots + 1] - lit[spots], 1))
+    # of spots that are trusted about as much the bright ones are better
+    chosen = best_by_trust(
+        rays, np.ceil(trust * LEVELS_OF_TRUST) / LEVELS_OF_TRUST, bright, inputs.params.projections
+    )
     rays, spots = rays.take(chosen), spots[chosen]
     weight = trust[chosen] / trust[chosen].max()
     box = _box_around(inputs, shape)
