@@ -13,7 +13,7 @@ from friedel.model.shapes import GrainShape
 from friedel.model.shares import SpotShares
 from friedel.model.stream import Executor, Watcher, watched
 from friedel.reconstruct.footprints import Footprints, footprints_of
-from friedel.reconstruct.grain import FLAG_WEIGHTS, best_by_trust, shape_from
+from friedel.reconstruct.grain import FLAG_WEIGHTS, SHARED_WEIGHT, best_by_trust, shape_from
 from friedel.reconstruct.inputs import SharedInputs
 from friedel.reconstruct.parting import divide_blobs, find_meetings
 from friedel.reconstruct.projections import Layout, Projections, VoxelBox, lay_out, on_ideal_detector
@@ -74,19 +74,28 @@ def describe(inputs: SharedInputs, footprints: Footprints, shares: SpotShares, s
     for flag, left in FLAG_WEIGHTS:
         if flag is not Flag.TOUCHES:
             trust[some] *= np.where(blobs.columns["flags"][blob[some]] & flag, left, 1.0)
-    listed = _listed(inputs, shares)
+    listed, shared = _listed(inputs, shares)
+    with_unseen = np.bincount(spots, shared & (_grains_in_blob(shares) == 1), n) > 0
+    trust[with_unseen] *= SHARED_WEIGHT
     divided = np.bincount(spots, (shares.part < 1.0 - 1e-6) | ~listed, n) > 0
     trust = np.where(divided, trust / (1.0 + (misfit / MISFIT) ** 4), trust)
     shares = replace(shares, trust=trust[spots])
     return DividedScan(footprints, shares, pointer, blob, coverage, counts, trust, divided)
 
 
-def _listed(inputs: SharedInputs, shares: SpotShares) -> Mask:
-    """Whether the grain of each part lists its blob."""
+def _grains_in_blob(shares: SpotShares) -> Indices:
+    """How many grains have a part in the blob of each part."""
+    both = np.unique(np.column_stack([shares.blob, shares.grain]), axis=0)[:, 0]
+    return np.bincount(both)[shares.blob] if len(shares) else np.zeros(0, dtype=np.int64)
+
+
+def _listed(inputs: SharedInputs, shares: SpotShares) -> tuple[Mask, Mask]:
+    """Whether the grain of each part lists its blob, and lists it as shared with another one."""
     grains = inputs.grains
     owner = np.repeat(np.arange(len(grains)), np.diff(grains.blob_pointer))
     many = len(inputs.blobs.reason) + 1
-    return np.isin(shares.grain * many + shares.blob, owner * many + grains.blobs)
+    mine, listed = shares.grain * many + shares.blob, owner * many + grains.blobs
+    return np.isin(mine, listed), np.isin(mine, listed[np.asarray(grains.shared, dtype=bool)])
 
 
 def reconstruct_again(
@@ -120,9 +129,8 @@ def _again(inputs: SharedInputs, scan: DividedScan, shape: GrainShape, spots: In
     lit = scan.shares.voxel_pointer[scan.pointer]
     bright = counts / np.sqrt(np.maximum(lit[spots + 1] - lit[spots], 1))
     # of spots that are trusted about as much the bright ones are better
-    chosen = best_by_trust(
-        rays, np.ceil(trust * LEVELS_OF_TRUST) / LEVELS_OF_TRUST, bright, inputs.params.projections
-    )
+    level = np.ceil(trust * LEVELS_OF_TRUST) / LEVELS_OF_TRUST
+    chosen = best_by_trust(rays, level, bright, inputs.params.projections)
     rays, spots = rays.take(chosen), spots[chosen]
     weight = trust[chosen] / trust[chosen].max()
     box = _box_around(inputs, shape)

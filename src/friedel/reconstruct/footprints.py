@@ -91,7 +91,8 @@ def footprints_of(inputs: SharedInputs, shape: GrainShape) -> Footprints | None:
     box = _box_of(inputs, shape, solid.shape)
     layout = lay_out(rays, diffraction.plane, inputs.grains.position_um[shape.grain], box, grid)
     solver = SirtSolver(layout.slope, layout.offset, solid > 0, (len(rays.row), *layout.size))
-    images = ndimage.gaussian_filter(solver.forward(solid), (0.0, BLUR_PX, BLUR_PX), mode="constant", truncate=3.0)
+    blur = BLUR_PX * inputs.pixel_um / grid.voxel_um
+    images = ndimage.gaussian_filter(solver.forward(solid), (0.0, blur, blur), mode="constant", truncate=3.0)
     parts, sizes, inverse, places = [], [], layout.to_ideal, []
     for n, image in enumerate(images):
         lit = np.argwhere(image > FAINT * image.max())

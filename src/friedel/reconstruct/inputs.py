@@ -20,3 +20,8 @@ class SharedInputs(NamedTuple):
     grid: Grid
     params: ReconstructParams
     mask: SampleMask | None
+
+    @property
+    def pixel_um(self) -> float:
+        """Edge of a pixel."""
+        return Grid.of(self.diffraction.setup).voxel_um
