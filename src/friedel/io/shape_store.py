@@ -12,7 +12,7 @@ from friedel.io.h5_output import h5_output
 from friedel.io.hdf5_file import opened
 from friedel.model.arrays import AnyArray
 from friedel.model.shapes import GrainShape
-from friedel.model.shares import MEANINGS, SpotShares
+from friedel.model.shares import MEANINGS, WHOLE, SpotShares
 
 _PER_GRAIN = {"grain": np.int64, "threshold": np.float64, "residual": np.float64, "projections_used": np.int64}
 _PER_BLOB = {"blobs": np.int64, "blob_weight": np.float64, "blob_residual": np.float64}
@@ -63,9 +63,8 @@ def _write_shares(file: Any, shares: SpotShares) -> None:
 
 def _read_shares(group: Any) -> SpotShares:
     """The parts of blobs. Raises `KeyError` or `FriedelError`."""
-    whole = ("grain", "blob", "hkl")
     columns = {
-        name: read_column(group, name, "i8" if name in whole else "f8", (3,) if name == "hkl" else ())
+        name: read_column(group, name, "i8" if name in WHOLE else "f8", (3,) if name == "hkl" else ())
         for name in MEANINGS
     }
     columns |= {name: read_column(group, name, "i8", ()) for name in ("voxel_pointer", "voxel")}

@@ -26,6 +26,8 @@ MEANINGS: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 """Unit and meaning of each column."""
+WHOLE = ("grain", "blob", "hkl")
+"""Columns of whole numbers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,10 +68,9 @@ class SpotShares:
     def none(cls) -> Self:
         """No shares."""
         whole, real = np.zeros(0, dtype=np.int64), np.zeros(0)
-        return cls(
-            whole, whole, np.zeros((0, 3), dtype=np.int64), *[real] * 8,
-            np.zeros(1, dtype=np.int64), whole, np.zeros(0, dtype=np.float32),
-        )  # fmt: skip
+        columns: dict[str, AnyArray] = {name: whole if name in WHOLE else real for name in MEANINGS}
+        columns |= {"hkl": np.zeros((0, 3), dtype=np.int64), "voxel_pointer": np.zeros(1, dtype=np.int64)}
+        return cls(**columns, voxel=whole, voxel_counts=np.zeros(0, dtype=np.float32))
 
     @classmethod
     def together(cls, parts: Sequence[Self]) -> Self:

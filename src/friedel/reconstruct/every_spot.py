@@ -7,7 +7,7 @@ import numpy as np
 
 from friedel.kernels.reconstruct import spot_projections
 from friedel.kernels.reconstruct.footprints import light_in_windows
-from friedel.model.arrays import Floats, Indices, Mask
+from friedel.model.arrays import AnyArray, Floats, Indices, Mask
 from friedel.model.blobs import Flag
 from friedel.model.shapes import GrainShape
 from friedel.model.shares import SpotShares
@@ -60,16 +60,20 @@ def describe(inputs: SharedInputs, footprints: Footprints, shares: SpotShares, s
     """What is known of each predicted spot from its parts, sorted by spot, those with most counts first."""
     n, blobs = len(footprints), inputs.blobs
     pointer = np.searchsorted(spots, np.arange(n + 1)).astype(np.int64)
+
+    def summed(values: AnyArray, weights: AnyArray, length: int) -> Floats:
+        return np.asarray(np.bincount(values, weights, length), dtype=np.float64)
+
     some = pointer[1:] > pointer[:-1]
     blob = np.full(n, -1, dtype=np.int64)
     blob[some] = shares.blob[pointer[:-1][some]]
-    counts = np.bincount(spots, shares.counts, n)
+    counts = summed(spots, shares.counts, n)
     of_voxel = np.repeat(np.arange(len(shares)), np.diff(shares.voxel_pointer))
     own = shares.voxel_counts.astype(np.float64)
-    pure = np.bincount(of_voxel, own**2 / inputs.blobs_by_frame.intensity[shares.voxel], len(shares))
-    purity = np.bincount(spots, pure, n) / np.maximum(counts, 1e-30)
-    misfit = np.bincount(spots, shares.residual * shares.counts, n) / np.maximum(counts, 1e-30)
-    coverage = np.bincount(spots, shares.coverage, n)
+    pure = summed(of_voxel, own**2 / inputs.blobs_by_frame.intensity[shares.voxel], len(shares))
+    purity = summed(spots, pure, n) / np.maximum(counts, 1e-30)
+    misfit = summed(spots, shares.residual * shares.counts, n) / np.maximum(counts, 1e-30)
+    coverage = summed(spots, shares.coverage, n)
     trust = purity * np.minimum(coverage, 1.0)
     for flag, left in FLAG_WEIGHTS:
         if flag is not Flag.TOUCHES:

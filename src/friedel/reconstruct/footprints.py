@@ -64,7 +64,7 @@ class Footprints:
     def together(cls, parts: Sequence["Footprints"]) -> "Footprints":
         """Those of several grains as one table."""
         sizes = np.concatenate([np.zeros(0, np.int64), *(np.diff(part.pointer) for part in parts)])
-        rays = Rays(*(np.concatenate([part.rays[i] for part in parts]) for i in range(len(Rays._fields))))  # type: ignore[arg-type]
+        rays = Rays(*(np.concatenate([part.rays[i] for part in parts]) for i in range(len(Rays._fields))))
         names = ("grain", "counts", "omega", "box", "images", "size", "inverse")
         columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
         return cls(rays=rays, pointer=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), **columns)

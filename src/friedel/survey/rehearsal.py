@@ -28,7 +28,7 @@ from friedel.model.setup import SampleShape, Setup
 from friedel.model.shapes import GrainShape, Grid
 from friedel.model.stream import Executor
 from friedel.recipe import Recipe
-from friedel.reconstruct.grain import fit_density
+from friedel.reconstruct.grain import SMOOTH_PX, fit_density
 from friedel.reconstruct.projections import Projections
 from friedel.reconstruct.sirt import SirtSolver
 from friedel.survey.content import Content
@@ -40,6 +40,9 @@ SPOT_PX, SPOT_DEG, MISSING, WRONG = 0.3, 0.03, 0.1, 0.1
 """How exact the made-up spots are, how many are missing, and how many belong to nothing."""
 GROWTH = 0.35
 """The time for pairs and grains grows with this power more than the number of spots (measured: 0.2 to 0.5)."""
+WITH_PARTS = 3.0
+"""Time for the shapes with those from divided blobs, over that of the first shapes alone: 2.5 to 3 for 60 to 200
+grains in 256 x 256 pixels."""
 CALIBRATION = 4.0
 """Calibration takes as long as so many searches for pairs (measured: 3.5 to 4.5 for 30,000 spots)."""
 BEFORE_FIT = 1.6
@@ -221,9 +224,9 @@ def _shape_s(
     cylinder = np.ascontiguousarray(support)
 
     def one(_: int) -> None:
-        fit_density(spots, spots.image.copy(), np.ones(views), cylinder, params)
+        fit_density(spots, spots.image.copy(), np.ones(views), cylinder, params, SMOOTH_PX)
 
-    return seconds_of(lambda: list(executor.map(one, range(executor.threads))), times=2) / executor.threads
+    return WITH_PARTS * seconds_of(lambda: list(executor.map(one, range(executor.threads))), 2) / executor.threads
 
 
 def _map_s(recipe: Recipe, phases: tuple[Phase, ...], rng: np.random.Generator, radius: float) -> float:
