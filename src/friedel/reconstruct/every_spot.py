@@ -16,7 +16,7 @@ from friedel.reconstruct.footprints import Footprints, footprints_of
 from friedel.reconstruct.grain import FLAG_WEIGHTS, SHARED_WEIGHT, best_by_trust, shape_from
 from friedel.reconstruct.inputs import SharedInputs
 from friedel.reconstruct.parting import divide_blobs, find_meetings
-from friedel.reconstruct.projections import Layout, Projections, VoxelBox, lay_out, on_ideal_detector
+from friedel.reconstruct.projections import IdealDetectors, Projections, VoxelBox, lay_out, on_ideal_detector
 
 LEAST_COVERAGE = 0.5
 """A spot of which less lies in blobs is no projection of its grain."""
@@ -155,7 +155,7 @@ def _box_around(inputs: SharedInputs, shape: GrainShape) -> VoxelBox:
     return VoxelBox(start - off, stop - start + 2 * off, radius)
 
 
-def project_shares(inputs: SharedInputs, scan: DividedScan, spots: Indices, layout: Layout) -> Projections:
+def project_shares(inputs: SharedInputs, scan: DividedScan, spots: Indices, layout: IdealDetectors) -> Projections:
     """The parts of spots (n) on ideal detectors; pixels are known by as much as the light in them is theirs."""
     by_frame = inputs.blobs_by_frame
     corner, window = layout.windows()

@@ -94,7 +94,7 @@ def make_voxel_box(centre_um: Floats, reach_um: Floats, grid: Grid) -> VoxelBox:
     return VoxelBox(start, stop - start, float(reach_um[0] / grid.voxel_um))
 
 
-class Layout(NamedTuple):
+class IdealDetectors(NamedTuple):
     """Ideal detectors of a grain's spots: `size` (2,) pixels u, v; the grain's centre falls on `anchor` (n,2) there
     and on `centre` (n,2) row, col of the real one; `jacobian` (n,2,2) how row and col change with u and v; `slope`
     (n,2,2), `offset` (n,2) of the projector."""
@@ -121,7 +121,7 @@ class Layout(NamedTuple):
         return np.rint(self.centre).astype(np.int64) - half, (int(2 * half[0] + 1), int(2 * half[1] + 1))
 
 
-def lay_out(rays: Rays, plane: Floats, centre_um: Floats, box: VoxelBox, grid: Grid) -> Layout:
+def lay_out(rays: Rays, plane: Floats, centre_um: Floats, box: VoxelBox, grid: Grid) -> IdealDetectors:
     """Ideal detectors that hold all of a box, for spots whose rays start at a grain's centre."""
     voxel = grid.voxel_um
     slope = ideal_slopes(rays)
@@ -137,7 +137,7 @@ def lay_out(rays: Rays, plane: Floats, centre_um: Floats, box: VoxelBox, grid: G
     first_um = grid.corner_um(box.start) + 0.5 * voxel - centre_um
     offset = np.einsum("nij,j->ni", slope, first_um[:2] / voxel) + anchor
     offset[:, 1] += first_um[2] / voxel
-    return Layout((2 * half_u + 1, 2 * half_v + 1), anchor, centre, jacobian, slope, offset)
+    return IdealDetectors((2 * half_u + 1, 2 * half_v + 1), anchor, centre, jacobian, slope, offset)
 
 
 def project_blobs(
@@ -173,7 +173,9 @@ def project_blobs(
     return Projections(image, weight, layout.slope, layout.offset)
 
 
-def on_ideal_detector(layout: Layout, corner: Indices, images: AnyArray, known: Mask) -> tuple[AnyArray, AnyArray]:
+def on_ideal_detector(
+    layout: IdealDetectors, corner: Indices, images: AnyArray, known: Mask
+) -> tuple[AnyArray, AnyArray]:
     """Windows [n,row,col] read at the pixels of ideal detectors: image and weight float32 (n,u,v)."""
     jacobian = layout.jacobian
     affine = np.concatenate([jacobian, (layout.centre - corner)[:, :, None]], axis=2)
