@@ -280,7 +280,7 @@ TWINS = (
         "reconstruct.footprints.boxes_that_meet",
     ),
     Twin(
-        "scipy.optimize.nnls",
+        "tests.oracles_footprints.amplitudes",
         "unit/test_footprints.py::test_amplitudes_are_those_of_scipys_non_negative_least_squares",
         "reconstruct.footprints.add_normal_equations reconstruct.footprints.non_negative_solution",
     ),
