@@ -32,7 +32,8 @@ NEARLY, MARGIN = 0.5, 3
 
 
 class GrainSpots(NamedTuple):
-    """A grain's spots: rays, projections, which (n) tell omega, what its density is fitted to; its UB and centre."""
+    """A grain's spots: rays, projections, which (n) tell omega, what its density is fitted to; its UB and
+    centre."""
 
     rays: Rays
     spots: Projections

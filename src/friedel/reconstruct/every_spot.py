@@ -39,9 +39,9 @@ class DividedScan:
     """All parts of blobs, sorted by predicted spot, and what is known of the spots (s) that they make up.
 
     Those of spot s are `shares` rows `pointer[s]:pointer[s+1]`. `coverage` (s) the part of its light in blobs, 1 of
-    what is alone in blobs that the grain lists; `trust` (s) how far that is a projection of its grain alone;
-    `blob` (s) the one with most of it (-1: none), `counts` (s); `divided` (s) whether others have a part in its blobs, or nobody listed them for the grain;
-    `whole` (s) whether its blobs are nearly all its own.
+    what is alone in blobs that the grain lists; `trust` (s) how far that is a projection of its grain alone; `blob`
+    (s) the one with most of it (-1: none); `counts` (s); `divided` (s) whether others have a part in its blobs, or
+    nobody listed them for the grain; `whole` (s) whether its blobs are nearly all its own.
     """
 
     footprints: Footprints
