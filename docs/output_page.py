@@ -13,6 +13,7 @@ from friedel.model.blobs import COLUMNS, FLAG_MEANINGS, TRUTH_COLUMNS, Column, R
 from friedel.model.description import BOUNDARY_COLUMNS, GRAIN_COLUMNS
 from friedel.model.grains import Status
 from friedel.model.pairs import ACROSS_COLUMNS, PAIR_COLUMNS, RESIDUAL_COLUMNS
+from friedel.model.shares import MEANINGS, WHOLE
 
 
 class Dataset(NamedTuple):
@@ -152,6 +153,21 @@ def _shapes() -> list[Dataset]:
     ]
 
 
+def _shares() -> list[Dataset]:
+    each = "parts"
+    return [
+        *(
+            Dataset(
+                f"shares/{name}", "i8" if name in WHOLE else "f8", f"{each}, 3" if name == "hkl" else each, *about
+            )
+            for name, about in MEANINGS.items()
+        ),
+        Dataset("shares/voxel_pointer", "i8", f"{each}+1", "", "pointer into `voxel`, `voxel_counts`"),
+        Dataset("shares/voxel", "i8", "voxels of parts", "", "row in `/voxels` of `blobs.h5`"),
+        Dataset("shares/voxel_counts", "f4", "voxels of parts", "counts", "what of its counts is of this part"),
+    ]
+
+
 def _bent() -> list[Dataset]:
     when = "where a grain is known to bend"
     return [
@@ -260,7 +276,7 @@ FILES: Mapping[str, File] = {
     ),
     "shapes.h5": File(
         "What each grain looks like before they compete for the voxels of the map.",
-        tuple(_shapes()),
+        (*_shapes(), *_shares()),
         {"shapes@voxel_um": "edge of a voxel"},
     ),
     "volume.h5": File(

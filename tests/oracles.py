@@ -311,6 +311,31 @@ TWINS = (
         "reconstruct.spot_projections.resample",
     ),
     Twin(
+        "tests.oracles_footprints.light_at",
+        "unit/test_footprints.py::test_a_footprint_is_the_image_between_pixels_times_the_frames_part",
+        "reconstruct.footprints.footprints_at",
+    ),
+    Twin(
+        "tests.oracles_footprints.boxes_meet",
+        "unit/test_footprints.py::test_boxes_meet_as_by_comparing_all",
+        "reconstruct.footprints.boxes_that_meet",
+    ),
+    Twin(
+        "tests.oracles_footprints.amplitudes",
+        "unit/test_footprints.py::test_amplitudes_are_those_of_scipys_non_negative_least_squares",
+        "reconstruct.footprints.add_normal_equations reconstruct.footprints.non_negative_solution",
+    ),
+    Twin(
+        "",
+        "unit/test_footprints.py::test_counts_go_by_footprints_and_what_none_explains_is_nobodys",
+        "reconstruct.footprints.part_intensity",
+    ),
+    Twin(
+        "",
+        "unit/test_footprints.py::test_all_light_in_a_spots_frames_is_summed",
+        "reconstruct.footprints.light_in_windows",
+    ),
+    Twin(
         "tests.oracles_physics.image_by_hand",
         "unit/test_simulator_spot_images.py::test_a_spot_is_its_voxels_each_by_its_own_braggs_law",
         "simulate.spot_images.extents",

@@ -121,7 +121,7 @@ def test_on_a_straight_detector_projections_are_the_blobs_pixels(plain):
     grid = Grid.of(plain.setup)
     centre = truth.grains.position_um[0]
     reach = extents(rays, truth.blobs, diffraction.plane).max(axis=0)
-    spots, _ = project_blobs(
+    spots = project_blobs(
         rays, BlobsByFrame(truth.blobs), diffraction.plane, centre, make_voxel_box(centre, reach, grid), grid
     )
     for n, blob in enumerate(rays.blob):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from friedel.errors import InputError
-from friedel.evaluator.blobs import evaluate_blobs
+from friedel.evaluator.blobs import evaluate_blobs, recall_with_parts
 from friedel.evaluator.grains import GrainMatching, evaluate_assignment, evaluate_grains, match_grains
 from friedel.evaluator.links import rings_of_spots
 from friedel.evaluator.orientations import evaluate_orientations
@@ -20,6 +20,7 @@ from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable, GrainVolume
 from friedel.model.pairs import PairTable
+from friedel.model.shares import SpotShares
 from friedel.model.truth import Truth
 
 __all__ = [
@@ -47,18 +48,21 @@ def evaluate(
     pairs: PairTable | None = None,
     grains: GrainTable | None = None,
     volume: GrainVolume | None = None,
+    shares: SpotShares | None = None,
     phases: Sequence[Phase] = (),
 ) -> dict[str, Any]:
     """Compare what a run produced with the truth, part by part, as plain values for JSON.
 
     A part that the result or the truth does not have is left out. `phases` give the symmetry for misorientations;
-    without them it is the lattice's. Raises `InputError` when the two are of different scans, and for pairs
-    without the blobs that they are made of.
+    without them it is the lattice's. `shares` are the parts of blobs that are spots of their own. Raises
+    `InputError` when the two are of different scans, and for pairs without the blobs that they are made of.
     """
     parts: dict[str, Any] = {}
     shared = overlaps(blobs, truth.blobs) if blobs is not None else None
     if blobs is not None:
         parts["blobs"] = evaluate_blobs(blobs, truth.blobs, shared)
+        if shares is not None:
+            parts["blobs"]["recall_with_parts"] = recall_with_parts(blobs, truth.blobs, shares)
     if pairs is not None and "grain" in truth.blobs.extra:
         if blobs is None:
             raise InputError("pairs", rule="can only be judged with the blobs that they are made of")

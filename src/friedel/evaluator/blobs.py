@@ -19,9 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from friedel.evaluator.overlap import Matching, Overlaps, match_one_to_one, overlaps
+from friedel.evaluator.overlap import Matching, Overlaps, match_one_to_one, overlaps, overlaps_with_parts
 from friedel.model.arrays import AnyArray, Indices
 from friedel.model.blobs import BlobTable
+from friedel.model.shares import SpotShares
 
 IOU_LEVELS = (0.25, 0.5, 0.75)
 SNR_EDGES = (0.0, 3.0, 5.0, 10.0, 20.0, 50.0, np.inf)
@@ -53,6 +54,12 @@ def evaluate_blobs(result: BlobTable, truth: BlobTable, shared: Overlaps | None 
         **_recalls(found, truth),
         **_errors(good, result, truth),
     }
+
+
+def recall_with_parts(result: BlobTable, truth: BlobTable, shares: SpotShares) -> dict[str, float]:
+    """Part of the true spots that kept blobs, or parts of blobs that the grains told apart, show at each IoU."""
+    matching = match_one_to_one(overlaps_with_parts(result, truth, shares), min(IOU_LEVELS))
+    return {f"{level:g}": _ratio(len(matching.above(level)), len(truth)) for level in IOU_LEVELS}
 
 
 def _scores(matching: Matching, spots: int, blobs: int) -> dict[str, dict[str, float]]:

@@ -7,6 +7,10 @@ import numpy as np
 from friedel.errors import InputError
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.blobs import BlobTable
+from friedel.model.shares import SpotShares
+
+EDGE = 0.1
+"""A spot ends where it falls below this part of its brightest voxel."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,8 +63,32 @@ def overlaps(result: BlobTable, truth: BlobTable) -> Overlaps:
             rule=f"must be of one scan; the truth has (frames, rows, cols) = {truth.shape}",
             got=result.shape,
         )
-    truth_key, truth_owner, truth_size = _voxels(truth)
-    result_key, result_owner, result_size = _voxels(result)
+    return _joined(_voxels(result), _voxels(truth))
+
+
+def overlaps_with_parts(result: BlobTable, truth: BlobTable, shares: SpotShares) -> Overlaps:
+    """As `overlaps`, with spots that are parts of blobs as further results after the kept blobs.
+
+    A spot is where it has a tenth of its brightest voxel, as truths are.
+    """
+    key, owner, size = _voxels(result)
+    spot = np.repeat(shares.spot, np.diff(shares.voxel_pointer))
+    peak = np.zeros(int(spot.max(initial=-1)) + 1)
+    np.maximum.at(peak, spot, shares.voxel_counts)
+    lit = shares.voxel_counts >= EDGE * peak[spot]
+    of_part = _keys(result, shares.voxel[lit])
+    sizes = np.bincount(spot[lit], minlength=len(peak)).astype(np.int64)
+    together = np.concatenate([key, of_part]), np.concatenate([owner, len(size) + spot[lit]])
+    return _joined((*together, np.concatenate([size, sizes])), _voxels(truth))
+
+
+Owned = tuple[AnyArray, AnyArray, AnyArray]
+"""Number of each voxel in the scan, its owner, and each owner's size."""
+
+
+def _joined(result: Owned, truth: Owned) -> Overlaps:
+    """The voxels that two tables share."""
+    (result_key, result_owner, result_size), (truth_key, truth_owner, truth_size) = result, truth
     order = np.argsort(result_key)
     result_key, result_owner = result_key[order], result_owner[order]
     first = np.searchsorted(result_key, truth_key, side="left")
@@ -95,15 +123,20 @@ def match_one_to_one(pairs: Overlaps, least_iou: float) -> Matching:
     return Matching(pairs.truth[chosen], pairs.result[chosen], iou[chosen])
 
 
-def _voxels(table: BlobTable) -> tuple[AnyArray, AnyArray, AnyArray]:
+def _voxels(table: BlobTable) -> Owned:
     """Number of each voxel in the scan and its owner, over kept blobs, and each blob's size."""
-    _, rows, cols = table.shape
     pointer = table.voxels.pointer[: len(table) + 1].astype(np.int64)
-    kept = slice(int(pointer[0]), int(pointer[-1]))
-    key = table.voxels.frame[kept].astype(np.int64)
-    key *= rows
-    key += table.voxels.row[kept]
-    key *= cols
-    key += table.voxels.col[kept]
+    key = _keys(table, slice(int(pointer[0]), int(pointer[-1])))
     size = np.diff(pointer)
     return key, np.repeat(np.arange(len(size)), size), size
+
+
+def _keys(table: BlobTable, which: AnyArray | slice) -> AnyArray:
+    """Numbers in the scan of some of a table's voxels."""
+    _, rows, cols = table.shape
+    key = table.voxels.frame[which].astype(np.int64)
+    key *= rows
+    key += table.voxels.row[which]
+    key *= cols
+    key += table.voxels.col[which]
+    return key

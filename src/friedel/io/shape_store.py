@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from friedel.errors import FriedelError, InputError
-from friedel.io.columns import check_pointer, read_column
+from friedel.io.columns import check_pointer, check_range, read_column
 from friedel.io.h5_output import h5_output
 from friedel.io.hdf5_file import opened
 from friedel.model.arrays import AnyArray
 from friedel.model.shapes import GrainShape
+from friedel.model.shares import MEANINGS, WHOLE, SpotShares
 
 _PER_GRAIN = {
     "grain": np.int64, "threshold": np.float64, "residual": np.float64, "projections_used": np.int64,
@@ -21,7 +22,7 @@ _PER_BLOB = {"blobs": np.int64, "blob_weight": np.float64, "blob_residual": np.f
 
 
 def write_shapes(path: str | Path, shapes: Sequence[GrainShape]) -> None:
-    """Write the shapes: /shapes with one row a grain; densities (flattened [z,y,x]) and blobs by pointer.
+    """Write /shapes with one row a grain, densities (flattened [z,y,x]) and blobs by pointer; and /shares.
 
     Raises `OutputError` when the disk cannot take it.
     """
@@ -38,6 +39,7 @@ def write_shapes(path: str | Path, shapes: Sequence[GrainShape]) -> None:
         _ragged(group, "rotation_deg", turned, np.float32, compression="gzip", compression_opts=1, shuffle=True)
         for name, kind in _PER_BLOB.items():
             _ragged(group, name, [np.asarray(getattr(shape, name), kind) for shape in shapes], kind)
+        _write_shares(output.file, SpotShares.together([shape.shares for shape in shapes]))
         group.attrs["voxel_um"] = shapes[0].voxel_um if shapes else 1.0
 
 
@@ -46,7 +48,38 @@ def read_shapes(path: str | Path) -> list[GrainShape]:
     with opened(path, InputError, rule="holds no shapes of grains") as file:
         whole = _columns(file["shapes"])
         voxel = float(file["shapes"].attrs["voxel_um"])
-        return [_shape(whole, i, voxel) for i in range(len(whole["grain"]))]
+        shares = _read_shares(file["shares"]) if "shares" in file else SpotShares.none()
+        first, last = (np.searchsorted(shares.grain, whole["grain"], side) for side in ("left", "right"))
+        parts = [shares.take(np.arange(a, b)) for a, b in zip(first, last, strict=True)]
+        return [_shape(whole, i, voxel, parts[i]) for i in range(len(whole["grain"]))]
+
+
+def _write_shares(file: Any, shares: SpotShares) -> None:
+    """Put /shares into an open file: a dataset a column, and the voxels by pointer."""
+    group = file.create_group("shares")
+    for name, (unit, meaning) in MEANINGS.items():
+        dataset = group.create_dataset(name, data=getattr(shares, name))
+        dataset.attrs["units"], dataset.attrs["meaning"] = unit, meaning
+    packed = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if len(shares.voxel) else {}
+    group.create_dataset("voxel_pointer", data=shares.voxel_pointer)
+    group.create_dataset("voxel", data=shares.voxel, **packed)
+    group.create_dataset("voxel_counts", data=shares.voxel_counts, **packed).attrs["units"] = "counts"
+
+
+def _read_shares(group: Any) -> SpotShares:
+    """The parts of blobs. Raises `KeyError` or `FriedelError`."""
+    columns = {
+        name: read_column(group, name, "i8" if name in WHOLE else "f8", (3,) if name == "hkl" else ())
+        for name in MEANINGS
+    }
+    columns |= {name: read_column(group, name, "i8", ()) for name in ("voxel_pointer", "voxel")}
+    columns["voxel_counts"] = read_column(group, "voxel_counts", "f4", ())
+    check_pointer(columns["voxel_pointer"], len(columns["grain"]), len(columns["voxel"]), "shares/voxel_pointer")
+    if (np.diff(columns["grain"]) < 0).any():
+        raise FriedelError("shares/grain", rule="must be in ascending order")
+    for name in ("grain", "blob", "voxel"):
+        check_range(columns[name], 0, np.iinfo(np.int64).max, f"shares/{name}")
+    return SpotShares(**columns)
 
 
 def _columns(group: Any) -> dict[str, AnyArray]:
@@ -83,7 +116,7 @@ def _part(whole: Mapping[str, Any], name: str, row: int) -> AnyArray:
     return np.asarray(whole[name][pointer[row] : pointer[row + 1]])
 
 
-def _shape(whole: Mapping[str, Any], row: int, voxel_um: float) -> GrainShape:
+def _shape(whole: Mapping[str, Any], row: int, voxel_um: float, shares: SpotShares) -> GrainShape:
     turned = _part(whole, "rotation_deg", row)
     size = tuple(whole["size"][row].tolist()) if turned.size else (0, 0, 0)
     return GrainShape(
@@ -100,4 +133,5 @@ def _shape(whole: Mapping[str, Any], row: int, voxel_um: float) -> GrainShape:
         rotation_deg=turned.reshape(*size, 3),
         bend_explained=float(whole["bend_explained"][row]),
         bend_null=float(whole["bend_null"][row]),
+        shares=shares,
     )

@@ -8,6 +8,7 @@ import numpy as np
 from friedel.errors import FriedelError
 from friedel.model.arrays import AnyArray, Floats, Indices, Mask
 from friedel.model.setup import Setup
+from friedel.model.shares import SpotShares
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ class GrainShape:
     (x,y,z). The grain is where the density reaches `threshold`. `residual` is what its projections leave
     unexplained (root mean square over root mean square of the measured ones; 1 = nothing explained);
     `projections_used` were reconstructed from, `blobs` (their rows in the blob table) with weights `blob_weight`
-    (0 to 1) and `blob_residual` each.
+    (0 to 1) and `blob_residual` each. `shares` are the parts of blobs among these that are not the grain's alone,
+    or that no one had listed for it.
 
     `rotation_deg` float32 [z,y,x,3], on the same voxels, is how the lattice is turned against the grain's U: a
     rotation vector in the sample frame (outside the grain that of its nearest voxel); empty where the spots do not
@@ -76,6 +78,7 @@ class GrainShape:
     rotation_deg: AnyArray = field(default_factory=lambda: np.zeros((0, 0, 0, 3), np.float32))
     bend_explained: float = np.nan
     bend_null: float = np.nan
+    shares: SpotShares = field(default_factory=SpotShares.none)
 
     def __post_init__(self) -> None:
         if self.density.ndim != 3:

@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from friedel.kernels import bragg
+from friedel.model.arrays import Floats
 from friedel.model.blobs import BlobTable
 from friedel.model.motion import shift_px
 from friedel.model.setup import Setup
@@ -16,10 +19,17 @@ def of_still_sample(blobs: BlobTable, setup: Setup) -> BlobTable:
     """
     if setup.motion is None:
         return blobs
-    columns, detector = blobs.columns, setup.detector
+    columns = blobs.columns
     omega = setup.lab_omega_rad(columns["omega"])
-    moved = setup.motion.displacement_um(columns["frame"], omega)
-    ray = detector.position_um(columns["sc"], columns["fc"])
-    plane = bragg.detector_frame(detector.origin_um, detector.u_um, detector.v_um)
-    row, col = shift_px(moved, ray, plane).T
+    row, col = moved_px(setup, columns["frame"], omega, columns["sc"], columns["fc"]).T
     return replace(blobs, columns={**columns, "sc": columns["sc"] - row, "fc": columns["fc"] - col})
+
+
+def moved_px(setup: Setup, frame: Floats, omega_rad: Floats, row: Floats, col: Floats) -> Floats:
+    """How far (row, col) spots are from where they were without the sample's motion: (n,2)."""
+    if setup.motion is None:
+        return np.zeros((len(frame), 2))
+    detector = setup.detector
+    moved = setup.motion.displacement_um(frame, omega_rad)
+    plane = bragg.detector_frame(detector.origin_um, detector.u_um, detector.v_um)
+    return shift_px(moved, detector.position_um(row, col), plane)

@@ -8,6 +8,7 @@ from friedel.model.grains import GrainTable
 from friedel.model.setup import Setup
 from friedel.model.shapes import GrainShape, Grid, SampleMask
 from friedel.model.stream import Executor, Serial, Watcher, watched
+from friedel.reconstruct.every_spot import reconstruct_again
 from friedel.reconstruct.grain import reconstruct_grain
 from friedel.reconstruct.params import ReconstructParams
 from friedel.reconstruct.projections import BlobsByFrame
@@ -43,5 +44,7 @@ def reconstruct(
     inputs = SharedInputs(
         blobs, grains, DiffractionModel(setup, phases, blobs.shape), BlobsByFrame(blobs), grid, params, mask
     )
-    shapes = (executor or Serial()).map(lambda grain: reconstruct_grain(inputs, grain), range(len(grains)))
-    return list(watched(watcher, "shapes", shapes, len(grains), "grains"))
+    executor = executor or Serial()
+    work = executor.map(lambda grain: reconstruct_grain(inputs, grain, bent=False), range(len(grains)))
+    shapes = list(watched(watcher, "shapes", work, len(grains), "grains"))
+    return reconstruct_again(inputs, shapes, executor, watcher)

@@ -10,8 +10,8 @@ from friedel.model.arrays import AnyArray, Floats, Indices, Mask
 from friedel.reconstruct.bent_rays import OmegaImages, turn_rates
 from friedel.reconstruct.density import Data, Fitted, fit_density
 from friedel.reconstruct.lattice_field import EXPLAINED, FOLDS, BentVoxels, Fit, SpotViews, fit_field
-from friedel.reconstruct.projections import Projections, Windows
-from friedel.reconstruct.rays import Rays
+from friedel.reconstruct.projections import Projections
+from friedel.reconstruct.rays import Rays, sines_of_eta
 from friedel.reconstruct.shared_inputs import SharedInputs
 from friedel.reconstruct.sirt import BentSolver
 from friedel.reconstruct.voxel_field import fit_voxels
@@ -31,12 +31,12 @@ NEARLY, MARGIN = 0.5, 3
 
 
 class GrainSpots(NamedTuple):
-    """A grain's spots: rays, projections and where they were read, what its density is fitted to; its UB and
+    """A grain's spots: rays, projections, which (n) tell omega, what its density is fitted to; its UB and
     centre."""
 
     rays: Rays
     spots: Projections
-    windows: Windows
+    whole: Mask
     data: Data
     UB: Floats
     centre_um: Floats
@@ -59,7 +59,7 @@ def see_bend(grain: GrainSpots, inputs: SharedInputs, straight: Fitted, seed: in
 
     `seed` is that of the shuffled frames.
     """
-    reader = OmegaImages(grain.rays, inputs.blobs, inputs.blobs_by_frame, grain.windows, inputs.diffraction.setup)
+    reader = OmegaImages(grain.rays, inputs.blobs, inputs.diffraction.setup, grain.spots)
     views = _views(grain, inputs, straight, reader)
     long = (reader.frames > 1) & (views.weight.sum(axis=(1, 2)) > 0)
     voxels = int(np.count_nonzero(_inside(straight)))
@@ -70,7 +70,7 @@ def see_bend(grain: GrainSpots, inputs: SharedInputs, straight: Fitted, seed: in
     @cache
     def shuffled() -> list[AnyArray]:
         rng = np.random.default_rng(seed)
-        return [reader.read(grain.spots, rng)[asked] for _ in range(SHUFFLES)]
+        return [reader.read(rng)[asked] for _ in range(SHUFFLES)]
 
     fit = fit_field(_voxels(straight), views.take(asked), shuffled)
     if not (fit.explained >= EXPLAINED and fit.explained >= fit.null + OVER_NULL):
@@ -106,13 +106,12 @@ def _views(grain: GrainSpots, inputs: SharedInputs, fitted: Fitted, reader: Omeg
     matrix = np.zeros((len(rays.k), 2, 7))
     matrix[:, :, :2], matrix[:, 1, 2], matrix[:, :, 3] = spots.slope, 1.0, spots.offset
     matrix[:, :, 4:] = np.where(rates.known[:, None, None], rates.place / inputs.grid.voxel_um, 0.0)
-    sin_eta = np.abs(rays.k[:, 1]) / np.hypot(rays.k[:, 1], rays.k[:, 2])
     light = spots.image * spots.known
     mass = np.maximum(light.sum(axis=(1, 2)), 1e-30)
-    trust = np.where(rates.known, fitted.weight * sin_eta**2, 0.0) / mass
+    trust = np.where(rates.known & grain.whole, fitted.weight * sines_of_eta(rays) ** 2, 0.0) / mass
     omega_rates = np.where(rates.known[:, None], rates.omega, 0.0)
     weight = light * trust[:, None, None].astype(np.float32)
-    return SpotViews(matrix, omega_rates, reader.read(spots), weight, _folds(rays.hkl))
+    return SpotViews(matrix, omega_rates, reader.read(), weight, _folds(rays.hkl))
 
 
 def _folds(hkl: Indices) -> Indices:
@@ -160,4 +159,4 @@ def _own_beams(data: Data, straight: Fitted, inputs: SharedInputs, views: SpotVi
         return BentSolver(views.matrix, turn, support, pixels)
 
     near = ndimage.binary_dilation(straight.density >= NEARLY * straight.threshold, iterations=MARGIN)
-    return fit_density(data._replace(support=data.support & near), inputs.params, solver_on)
+    return fit_density(data._replace(support=data.support & near), inputs.params, solver_on, inputs.smooth)

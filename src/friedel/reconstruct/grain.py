@@ -1,5 +1,7 @@
 """One grain: choose its spots, reconstruct its density, and see whether its lattice bends."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from friedel.model.arrays import AnyArray, Floats, Indices, Mask
@@ -7,7 +9,7 @@ from friedel.model.blobs import BlobTable, Flag
 from friedel.model.shapes import GrainShape, Grid
 from friedel.reconstruct.bent_grain import NO_BEND, GrainSpots, see_bend
 from friedel.reconstruct.density import MASS_SPREAD, Data, fit_density
-from friedel.reconstruct.projections import Projections, extents, make_voxel_box, project_blobs
+from friedel.reconstruct.projections import Projections, VoxelBox, extents, make_voxel_box, project_blobs
 from friedel.reconstruct.rays import Rays, sample_directions
 from friedel.reconstruct.shared_inputs import SharedInputs
 from friedel.reconstruct.sirt import SirtSolver
@@ -36,8 +38,9 @@ MAX_OFFSET_RAD = np.radians(1.0)
 """A spot is not this grain's when the grain's centre falls so far outside its blob's box."""
 
 
-def reconstruct_grain(inputs: SharedInputs, grain: int) -> GrainShape:
-    """The shape of one grain; an empty density where it has too few spots."""
+def reconstruct_grain(inputs: SharedInputs, grain: int, bent: bool) -> GrainShape:
+    """The shape of one grain from its blobs, and how it is bent, where that is asked; an empty density where it has
+    too few spots."""
     params, grid = inputs.params, inputs.grid
     rays = inputs.diffraction.rays(inputs.grains, grain, inputs.blobs)
     rays = rays.take(_as_predicted(rays, inputs.blobs))
@@ -48,18 +51,41 @@ def reconstruct_grain(inputs: SharedInputs, grain: int) -> GrainShape:
     each = extents(rays, inputs.blobs, inputs.diffraction.plane)
     reach = np.minimum(np.quantile(each, REACH_QUANTILE, axis=0), LONGEST * np.median(each, axis=0))
     box = make_voxel_box(centre, reach + params.margin_px * grid.voxel_um, grid)
-    spots, windows = project_blobs(rays, inputs.blobs_by_frame, inputs.diffraction.plane, centre, box, grid)
+    spots = project_blobs(rays, inputs.blobs_by_frame, inputs.diffraction.plane, centre, box, grid)
+    every = np.ones(len(weight), dtype=bool)
+    return shape_from(inputs, grain, Seen(rays, spots, weight, box, every), bent)
+
+
+class Seen(NamedTuple):
+    """What is seen of a grain: rays and projections of its spots, their weights (n), the box that it is in, and
+    which spots (n) tell omega."""
+
+    rays: Rays
+    spots: Projections
+    weight: Floats
+    box: VoxelBox
+    whole: Mask
+
+
+def shape_from(inputs: SharedInputs, grain: int, seen: Seen, bent: bool) -> GrainShape:
+    """The shape of one grain, and how it is bent, where that is asked; an empty density where the projections do
+    not agree."""
+    params, grid, centre = inputs.params, inputs.grid, inputs.grains.position_um[grain]
+    rays, spots, weight, box, whole = seen
     support = _support(inputs, box.start, tuple(box.size.tolist()), centre, box.radius)
     measured, doubt = _normalised(spots, rays.strength)
     data = Data(measured, spots.known, weight * doubt, support)
-    straight = fit_density(data, params, lambda part: SirtSolver(spots.slope, spots.offset, part, measured.shape))
+
+    def solver_on(part: Mask) -> SirtSolver:
+        return SirtSolver(spots.slope, spots.offset, part, measured.shape)
+
+    straight = fit_density(data, params, solver_on, inputs.smooth)
     if straight is None:
         return _empty_shape(grain, grid)
     UB = inputs.grains.U[grain] @ inputs.diffraction.phases[int(inputs.grains.phase[grain])].B
-    spots_of_grain = GrainSpots(rays, spots, windows, data, UB, centre)
-    fitted, bend = (
-        see_bend(spots_of_grain, inputs, straight, grain) if params.bent == "auto" else (straight, NO_BEND)
-    )
+    fitted, bend = straight, NO_BEND
+    if bent and params.bent == "auto":
+        fitted, bend = see_bend(GrainSpots(rays, spots, whole, data, UB, centre), inputs, straight, grain)
     density, threshold, residual, weight, blob_residual = fitted
     keep = np.argwhere(density > 0.05)
     low, high = (keep.min(axis=0), keep.max(axis=0) + 1) if len(keep) else (np.zeros(3, int), np.ones(3, int))
@@ -107,13 +133,18 @@ def _choose_spots(rays: Rays, blobs: BlobTable, most: int) -> tuple[Rays, Floats
     for flag, left in FLAG_WEIGHTS:
         trust = np.where(flags & flag, trust * left, trust)
     bright = blobs["sum_intensity"][rays.blob] / np.sqrt(np.maximum(blobs["Number_of_pixels"][rays.blob], 1))
+    chosen = best_by_trust(rays, trust, bright, most)
+    return rays.take(chosen), trust[chosen] / max(trust[chosen].max(initial=0.0), 1e-9)
+
+
+def best_by_trust(rays: Rays, trust: Floats, bright: Floats, most: int) -> Indices:
+    """Rows of the most trusted spots, of these of the bright ones, of these of those that look from all sides."""
     order = np.lexsort((rays.blob, -bright, -trust))
     sure = np.count_nonzero(trust >= SURE)
     if sure >= ENOUGH:
         order = order[:sure]
     order = order[: max(CHOICE, most)]
-    chosen = np.sort(order[_spread(sample_directions(rays.take(order)), most)])
-    return rays.take(chosen), trust[chosen] / max(trust[chosen].max(initial=0.0), 1e-9)
+    return np.sort(order[_spread(sample_directions(rays.take(order)), most)])
 
 
 def _spread(directions: Floats, most: int) -> Indices:

@@ -41,16 +41,6 @@ class VoxelBox(NamedTuple):
     radius: float
 
 
-class Projections(NamedTuple):
-    """`image` float32 (n,u,v) and `known` float32 (n,u,v) 0 or 1; `slope` (n,2,2), `offset` (n,2) as the projector
-    takes them (kernels.reconstruct.projectors), for voxels of the box."""
-
-    image: AnyArray
-    known: AnyArray
-    slope: Floats
-    offset: Floats
-
-
 def ideal_slopes(rays: Rays) -> Floats:
     """How y' and z' on the ideal plane change with x and y of the sample frame: (n,2,2)."""
     c, s = np.cos(rays.omega), np.sin(rays.omega)
@@ -94,8 +84,36 @@ def make_voxel_box(centre_um: Floats, reach_um: Floats, grid: Grid) -> VoxelBox:
     return VoxelBox(start, stop - start, float(reach_um[0] / grid.voxel_um))
 
 
+class SpotLight(NamedTuple):
+    """The voxels of a grain's spots (n): those of spot n have numbers from `pointer[rows[n]]` to
+    `pointer[rows[n] + 1]` in `voxels` (frame, row, col) and `intensity`, and lie in `frames` (n) frames from
+    `first` (n), unwrapped, on."""
+
+    rows: Indices
+    pointer: Indices
+    voxels: tuple[AnyArray, ...]
+    intensity: AnyArray
+    first: Indices
+    frames: Indices
+
+    def images(self, windows: "Windows") -> AnyArray:
+        """Sums over frames in windows: float32 (n,row,col)."""
+        images = np.zeros(windows.shape, dtype=np.float32)
+        _, row, col = self.voxels
+        spot_projections.sum_over_frames(self.rows, windows.corner, self.pointer, row, col, self.intensity, images)
+        return images
+
+
+def light_of_blobs(rays: Rays, blobs_by_frame: BlobsByFrame) -> SpotLight:
+    """Each spot's light is that of its blob."""
+    first, stop = blobs_by_frame.box[rays.blob, :2].T
+    return SpotLight(
+        rays.blob, blobs_by_frame.pointer, blobs_by_frame.voxels, blobs_by_frame.intensity, first, stop - first
+    )
+
+
 class Windows(NamedTuple):
-    """Where a grain's blobs are read: windows of the detector with first pixel `corner` (n,2) and `shape` (n, rows,
+    """Where a grain's spots are read: windows of the detector with first pixel `corner` (n,2) and `shape` (n, rows,
     cols), and the ideal pixels (u, v) in them by `affine` (n,2,3), `size` of them, each the mean of `samples`
     squared readings. `known` bool (n,row,col) are pixels that no other blob owns."""
 
@@ -113,16 +131,58 @@ class Windows(NamedTuple):
         return image, weight
 
 
-def project_blobs(
-    rays: Rays, blobs_by_frame: BlobsByFrame, plane: Floats, centre_um: Floats, box: VoxelBox, grid: Grid
-) -> tuple[Projections, Windows]:
-    """The grain's blobs on the ideal detector, and where they were read."""
+class IdealDetectors(NamedTuple):
+    """Ideal detectors of a grain's spots: `size` (2,) pixels u, v; the grain's centre falls on `anchor` (n,2) there
+    and on `centre` (n,2) row, col of the real one; `jacobian` (n,2,2) how row and col change with u and v; `slope`
+    (n,2,2), `offset` (n,2) of the projector (kernels.reconstruct.projectors), for voxels of the box."""
+
+    size: tuple[int, int]
+    anchor: Floats
+    centre: Floats
+    jacobian: Floats
+    slope: Floats
+    offset: Floats
+
+    @property
+    def to_ideal(self) -> Floats:
+        """u, v from (row, col, 1): (n,2,3)."""
+        back = np.linalg.inv(self.jacobian)
+        return np.concatenate(
+            [back, (self.anchor - np.einsum("nij,nj->ni", back, self.centre))[:, :, None]], axis=2
+        )
+
+    def windows(self, detector: tuple[int, ...]) -> Windows:
+        """The windows that they need of a detector (rows, cols); all pixels on it are known."""
+        reach = np.abs(self.jacobian).max(axis=0, initial=0.0) @ (0.5 * np.array(self.size) + 1.0)
+        half_window = np.ceil(reach).astype(np.int64) + 1
+        corner = np.rint(self.centre).astype(np.int64) - half_window
+        affine = np.concatenate([self.jacobian, (self.centre - corner)[:, :, None]], axis=2)
+        affine[:, :, 2] -= np.einsum("nij,nj->ni", self.jacobian, self.anchor)
+        samples = max(1, int(np.ceil(np.linalg.norm(self.jacobian, axis=1).max(initial=0.0) - 0.01)))
+        known = np.ones((len(self.centre), *(2 * half_window + 1).tolist()), dtype=np.bool_)
+        spot_projections.mark_outside(corner, *detector, known)
+        return Windows(corner, known.shape, affine, self.size, samples, known)
+
+
+class Projections(NamedTuple):
+    """`image` float32 (n,u,v) and `known` float32 (n,u,v) 0 to 1; `slope` (n,2,2), `offset` (n,2) as the projector
+    takes them; the `light` that they are of, and the `windows` that it was read in."""
+
+    image: AnyArray
+    known: AnyArray
+    slope: Floats
+    offset: Floats
+    light: SpotLight
+    windows: Windows
+
+
+def lay_out(rays: Rays, plane: Floats, centre_um: Floats, box: VoxelBox, grid: Grid) -> IdealDetectors:
+    """Ideal detectors that hold all of a box, for spots whose rays start at a grain's centre."""
     jacobian = to_detector(rays, plane) * grid.voxel_um
     slope = ideal_slopes(rays)
     half_u = int(np.ceil(box.radius + 2))
-    half_v = int(
-        np.ceil(0.5 * box.size[2] + box.radius * float(np.abs(np.linalg.norm(slope[:, 1], axis=1)).max()) + 2)
-    )
+    lean = float(np.abs(np.linalg.norm(slope[:, 1], axis=1)).max(initial=0.0))
+    half_v = int(np.ceil(0.5 * box.size[2] + box.radius * lean + 2))
     near = np.column_stack([np.rint(rays.row), np.rint(rays.col)])
     centre = np.column_stack([rays.row, rays.col])
     # the pixel next to the centre falls on a pixel of the ideal detector
@@ -131,30 +191,19 @@ def project_blobs(
     first_um = grid.corner_um(box.start) + 0.5 * grid.voxel_um - centre_um
     offset = np.einsum("nij,j->ni", slope, first_um[:2] / grid.voxel_um) + anchor
     offset[:, 1] += first_um[2] / grid.voxel_um
-    reach = np.abs(jacobian).max(axis=0) @ np.array([half_u + 1.5, half_v + 1.5])
-    half_window = np.ceil(reach).astype(np.int64) + 1
-    corner = near.astype(np.int64) - half_window
-    affine = np.concatenate([jacobian, (centre - corner)[:, :, None]], axis=2)
-    affine[:, :, 2] -= np.einsum("nij,nj->ni", jacobian, anchor)
-    samples = max(1, int(np.ceil(np.linalg.norm(jacobian, axis=1).max() - 0.01)))
-    shape = (len(rays.blob), *(2 * half_window + 1).tolist())
-    known = _known(rays, blobs_by_frame, corner, shape)
-    windows = Windows(corner, shape, affine, (2 * half_u + 1, 2 * half_v + 1), samples, known)
-    images = np.zeros(shape, dtype=np.float32)
-    _, row, col = blobs_by_frame.voxels
-    spot_projections.sum_over_frames(
-        rays.blob, corner, blobs_by_frame.pointer, row, col, blobs_by_frame.intensity, images
-    )
-    image, weight = windows.read(images)
-    return Projections(image, weight, slope, offset), windows
+    return IdealDetectors((2 * half_u + 1, 2 * half_v + 1), anchor, centre, jacobian, slope, offset)
 
 
-def _known(rays: Rays, blobs_by_frame: BlobsByFrame, corner: Indices, shape: tuple[int, ...]) -> AnyArray:
-    """Pixels of windows that are on the detector and that no other blob claimed in the blob's frames."""
-    known = np.ones(shape, dtype=np.bool_)
-    spot_projections.mark_outside(corner, *blobs_by_frame.detector, known)
+def project_blobs(
+    rays: Rays, blobs_by_frame: BlobsByFrame, plane: Floats, centre_um: Floats, box: VoxelBox, grid: Grid
+) -> Projections:
+    """The grain's blobs on the ideal detector; pixels that no other blob claimed in the blob's frames are known."""
+    layout = lay_out(rays, plane, centre_um, box, grid)
+    windows = layout.windows(blobs_by_frame.detector)
     spot_projections.claimed_by_others(
-        rays.blob, corner, blobs_by_frame.box, blobs_by_frame.order, blobs_by_frame.longest, blobs_by_frame.turn,
-        blobs_by_frame.pointer, blobs_by_frame.voxels, known,
+        rays.blob, windows.corner, blobs_by_frame.box, blobs_by_frame.order, blobs_by_frame.longest,
+        blobs_by_frame.turn, blobs_by_frame.pointer, blobs_by_frame.voxels, windows.known,
     )  # fmt: skip
-    return known
+    light = light_of_blobs(rays, blobs_by_frame)
+    image, weight = windows.read(light.images(windows))
+    return Projections(image, weight, layout.slope, layout.offset, light, windows)

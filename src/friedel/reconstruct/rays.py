@@ -16,6 +16,8 @@ from friedel.model.setup import Setup
 OMEGA_SCALE_RAD = np.radians(0.3)
 PLACE_SCALE_PX = 3.0
 """What counts as equally far when a blob has to find its reflection."""
+LEAST_SIN_ETA = 0.05
+"""Spots nearer to the axis are so long in omega that nothing is predicted of them."""
 
 
 class Rays(NamedTuple):
@@ -78,6 +80,26 @@ class DiffractionModel:
         rays = Rays(rows[of], shared[of], hkl[of], found.omega, found.k, row, col, strength, omega_offset)
         return rays.take(strength > 0)
 
+    def every_ray(self, grains: GrainTable, grain: int) -> Rays:
+        """The rays of all spots that a grain can have on the detector, whether a blob was found there or not.
+
+        Their `blob` is -1 and their `omega_offset` NaN. Not those that hardly pass through the diffraction
+        condition.
+        """
+        kind = int(grains.phase[grain])
+        listed = self.reflections[kind]
+        g = listed.hkl @ (grains.U[grain] @ self.phases[kind].B).T
+        found = bragg.predict(g, grains.position_um[grain], self.setup.beam.wavelength, self.plane)
+        found = found.only(LEAST_SIN_ETA)
+        strength = listed.f_squared[found.reflection] * bragg.lorentz(found.two_theta, found.eta)
+        strength = strength * bragg.polarisation(found.two_theta, found.eta)
+        n = len(strength)
+        rays = Rays(
+            np.full(n, -1, dtype=np.int64), np.zeros(n, dtype=bool), listed.hkl[found.reflection],
+            found.omega, found.k, found.row, found.col, strength, np.full(n, np.nan),
+        )  # fmt: skip
+        return rays.take(strength > 0)
+
     def _predict(
         self, grains: GrainTable, grain: int, hkl: Indices, omega: Floats
     ) -> tuple[bragg.BraggSpots, Indices]:
@@ -101,6 +123,11 @@ class DiffractionModel:
         down = (found.row[None, :] - place[:, :1]) / PLACE_SCALE_PX
         right = (found.col[None, :] - place[:, 1:]) / PLACE_SCALE_PX
         return np.asarray(hkl[found.reflection[(turn**2 + down**2 + right**2).argmin(axis=1)]])
+
+
+def sines_of_eta(rays: Rays) -> Floats:
+    """|sin eta| (n) of each ray."""
+    return np.asarray(np.abs(rays.k[:, 1]) / np.maximum(np.hypot(rays.k[:, 1], rays.k[:, 2]), 1e-12))
 
 
 def sample_directions(rays: Rays) -> Floats:

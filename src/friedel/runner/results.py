@@ -22,17 +22,20 @@ from friedel.model.arrays import AnyArray
 from friedel.model.blob_labels import blob_labels
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable, GrainVolume
+from friedel.model.shares import SpotShares
 from friedel.model.stream import Watcher
 from friedel.model.truth import Truth
-from friedel.output_folder.files import BLOBS, GRAINS, PAIRS, RECIPE, VOLUME
+from friedel.output_folder.files import BLOBS, GRAINS, PAIRS, RECIPE, SHAPES, VOLUME
 from friedel.output_folder.reader import OutputFolder
 
 
 def judge(out: Path, truth: Truth) -> dict[str, Any]:
     """All parts of a run against the truth."""
     folder = OutputFolder(out, checked=True)
+    shapes = folder.undamaged(folder.shapes, SHAPES)
     return evaluate(
         truth,
+        shares=None if shapes is None else SpotShares.together([shape.shares for shape in shapes]),
         blobs=folder.needed(folder.blobs, BLOBS),
         pairs=folder.undamaged(folder.pairs, PAIRS),
         grains=folder.undamaged(folder.grains, GRAINS),

@@ -28,7 +28,7 @@ from friedel.model.setup import SampleShape, Setup
 from friedel.model.shapes import GrainShape, Grid
 from friedel.model.stream import Executor
 from friedel.recipe import Recipe
-from friedel.reconstruct.density import Data, fit_density
+from friedel.reconstruct.density import SMOOTH_PX, Data, fit_density
 from friedel.reconstruct.sirt import SirtSolver
 from friedel.survey.content import Content
 
@@ -229,7 +229,7 @@ def _shape_s(
     data = Data(image / np.float32(image.sum() / views), known, np.ones(views), cylinder)
 
     def one(_: int) -> None:
-        fit_density(data, params, lambda part: SirtSolver(slope, offset, part, size))
+        fit_density(data, params, lambda part: SirtSolver(slope, offset, part, size), SMOOTH_PX)
 
     return seconds_of(lambda: list(executor.map(one, range(executor.threads))), times=2) / executor.threads * larger
 

@@ -1,0 +1,169 @@
+"""Footprints: what every spot of a grain should look like in (row, col, omega), from its reconstructed shape."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from friedel.kernels.reconstruct.footprints import REACH
+from friedel.model.arrays import AnyArray, Floats, Indices
+from friedel.model.blobs import BlobTable
+from friedel.model.shapes import GrainShape
+from friedel.model.still_sample import moved_px
+from friedel.reconstruct.projections import IdealDetectors, VoxelBox, lay_out
+from friedel.reconstruct.rays import Rays, sines_of_eta
+from friedel.reconstruct.shared_inputs import SharedInputs
+from friedel.reconstruct.sirt import SirtSolver
+from friedel.reconstruct.strengths import CUT
+
+BLUR_PX = 0.8
+"""Standard deviation of the point spread that is taken where nobody has measured it: that of fibre-coupled cameras
+is 0.6 to 1 px, and footprints half as wide or twice part the same blobs to a few percent."""
+LEAST_WIDTH = 0.1
+"""Frames: no spot is taken to be shorter (standard deviation)."""
+GOOD = 0.5
+"""Spots of this part of a grain's largest weight tell how bright and how long its spots are."""
+FAINT = 0.02
+"""Pixels of a footprint below this part of its brightest are cut off."""
+LEAST_COUNTS = 0.25
+"""Spots of less than this part of the counts of the grain's faintest good one are not looked for."""
+
+
+class Brightness(NamedTuple):
+    """`counts` of a spot of strength 1, and `spread_rad`, the standard deviation in omega at eta = 90 deg."""
+
+    counts: float
+    spread_rad: float
+    faintest: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Footprints:
+    """Predicted spots (s), grain by grain.
+
+    `grain` (s), `hkl` (s,3), `counts` (s) expected, `omega` (s,2) middle and standard deviation in frames, `box`
+    (s,6) start and stop of frames, rows, cols; `rays` of all of them. The part of the light that falls into each
+    pixel: `images[pointer[s]:pointer[s+1]]` as [u,v] of `size` (s,2), read at `inverse` (s,2,3) @ (row, col, 1).
+    """
+
+    grain: Indices
+    rays: Rays
+    counts: Floats
+    omega: Floats
+    box: Indices
+    images: AnyArray
+    pointer: Indices
+    size: Indices
+    inverse: Floats
+
+    def __len__(self) -> int:
+        return len(self.grain)
+
+    @classmethod
+    def together(cls, parts: Sequence["Footprints"]) -> "Footprints":
+        """Those of several grains as one table."""
+        sizes = np.concatenate([np.zeros(0, np.int64), *(np.diff(part.pointer) for part in parts)])
+        rays = Rays(*(np.concatenate([part.rays[i] for part in parts]) for i in range(len(Rays._fields))))
+        names = ("grain", "counts", "omega", "box", "images", "size", "inverse")
+        columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+        return cls(rays=rays, pointer=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), **columns)
+
+
+def footprints_of(inputs: SharedInputs, shape: GrainShape) -> Footprints | None:
+    """What all spots of a grain should look like; None of one without a shape, or whose brightness nobody knows."""
+    if not shape.density.size or not shape.inside.any():
+        return None
+    known = brightness(inputs, shape)
+    if known is None:
+        return None
+    blobs, diffraction, grid = inputs.blobs, inputs.diffraction, inputs.grid
+    rays = diffraction.every_ray(inputs.grains, shape.grain)
+    counts = known.counts * rays.strength
+    omega = _in_frames(inputs, rays, known.spread_rad)
+    moved = moved_px(diffraction.setup, omega[:, 0], rays.omega, rays.row, rays.col)
+    rays = rays._replace(row=rays.row + moved[:, 0], col=rays.col + moved[:, 1])
+    rows, cols = blobs.shape[1:]
+    frames = blobs.shape[0]
+    there = (rays.row > -0.5) & (rays.row < rows - 0.5) & (rays.col > -0.5) & (rays.col < cols - 0.5)
+    there &= counts > LEAST_COUNTS * known.faintest
+    there &= (omega[:, 0] > -0.5) & (omega[:, 0] < frames - 0.5)
+    rays, counts, omega = rays.take(there), counts[there], omega[there]
+    solid = solid_part(shape)
+    box = _box_of(inputs, shape, solid.shape)
+    layout = lay_out(rays, diffraction.plane, inputs.grains.position_um[shape.grain], box, grid)
+    solver = SirtSolver(layout.slope, layout.offset, solid > 0, (len(rays.row), *layout.size))
+    blur = BLUR_PX * inputs.pixel
+    images = ndimage.gaussian_filter(solver.forward(solid), (0.0, blur, blur), mode="constant", truncate=3.0)
+    first, last = omega[:, 0] - REACH * omega[:, 1], omega[:, 0] + REACH * omega[:, 1]
+    parts, size, inverse, place = _cut(images, layout)
+    return Footprints(
+        np.full(len(counts), shape.grain, dtype=np.int64), rays, counts, omega,
+        np.column_stack([np.floor(first), np.ceil(last) + 1, place]).astype(np.int64),
+        np.concatenate([np.zeros(0, np.float32), *parts]), np.cumsum([0, *(len(part) for part in parts)]),
+        size, inverse,
+    )  # fmt: skip
+
+
+def _cut(images: AnyArray, layout: IdealDetectors) -> tuple[list[AnyArray], Indices, Floats, Indices]:
+    """The lit part of each image [u,v] as light in a pixel of the detector, its size (n,2), how it is read, and
+    start and stop of its rows and cols (n,4)."""
+    parts, sizes, inverse, places = [], [], layout.to_ideal, []
+    for n, image in enumerate(images):
+        lit = np.argwhere(image > FAINT * image.max())
+        low, high = np.maximum(lit.min(axis=0) - 1, 0), lit.max(axis=0) + 2
+        cut = image[low[0] : high[0], low[1] : high[1]]
+        # pixels of the real detector are as many to one of the ideal one as the Jacobian says
+        parts.append((cut / cut.sum() / abs(np.linalg.det(layout.jacobian[n]))).astype(np.float32).ravel())
+        sizes.append(cut.shape)
+        inverse[n, :, 2] -= low
+        corners = np.array([(a, b) for a in (low[0], high[0]) for b in (low[1], high[1])]) - layout.anchor[n]
+        at = layout.centre[n] + corners @ layout.jacobian[n].T
+        (top, left), (bottom, right) = np.floor(at.min(axis=0)), np.ceil(at.max(axis=0)) + 1
+        places.append((top, bottom, left, right))
+    return parts, np.array(sizes, np.int64).reshape(-1, 2), inverse, np.array(places, np.int64).reshape(-1, 4)
+
+
+def solid_part(shape: GrainShape) -> AnyArray:
+    """Density float32 [x,y,z] of the grain and the voxels around it: what lies farther off is no part of it."""
+    near = ndimage.binary_dilation(shape.inside, np.ones((3, 3, 3), dtype=bool))
+    return np.ascontiguousarray(np.where(near, np.minimum(shape.density, 1.5), 0.0).transpose(2, 1, 0), np.float32)
+
+
+def _box_of(inputs: SharedInputs, shape: GrainShape, size: tuple[int, ...]) -> VoxelBox:
+    start = inputs.grid.index(shape.origin_um)
+    half = 0.5 * np.array(size)
+    middle = inputs.grains.position_um[shape.grain] / inputs.grid.voxel_um - np.array(inputs.grid.phase)
+    off = np.abs(start + half - middle)
+    return VoxelBox(
+        start, np.array(size) + 2 * np.ceil(off).astype(np.int64), float(np.hypot(*(half + off)[:2]) + 2)
+    )
+
+
+def brightness(inputs: SharedInputs, shape: GrainShape) -> Brightness | None:
+    """How bright and long a grain's spots are, from those that fit its shape; None where there is none."""
+    blobs = inputs.blobs
+    best = shape.blob_weight >= GOOD * shape.blob_weight.max(initial=0.0)
+    rays = inputs.diffraction.rays(inputs.grains, shape.grain, blobs)
+    use = np.isin(rays.blob, shape.blobs[best & (shape.blob_weight > 0)])
+    use &= ~rays.shared & ((blobs["flags"][rays.blob] & CUT) == 0)
+    rays = rays.take(use)
+    if not len(rays.blob):
+        return None
+    counts = blobs["sum_intensity"][rays.blob]
+    step = abs(blobs.omega_step_deg)
+    square = np.maximum(blobs["sigo"][rays.blob] ** 2 - step**2 / 12.0, (LEAST_WIDTH * step) ** 2)
+    spread = np.radians(np.median(np.sqrt(square) * sines_of_eta(rays)))
+    return Brightness(float(np.median(counts / rays.strength)), float(spread), float(counts.min()))
+
+
+def _in_frames(inputs: SharedInputs, rays: Rays, spread_rad: float) -> Floats:
+    """Middle and standard deviation (n,2) of spots in frames; the middle within the first turn of the scan."""
+    blobs: BlobTable = inputs.blobs
+    stage_deg = np.degrees(rays.omega) * inputs.diffraction.setup.axis.sign
+    turned = (stage_deg - blobs.omega_start_deg) * np.sign(blobs.omega_step_deg)
+    step = abs(blobs.omega_step_deg)
+    middle = np.mod(turned, 360.0) / step - 0.5
+    width = np.degrees(spread_rad) / sines_of_eta(rays) / step
+    return np.column_stack([middle, np.maximum(width, LEAST_WIDTH)])
