@@ -19,6 +19,9 @@ from friedel.model.setup import Setup
 CUT = Flag.EDGE | Flag.EXCLUDED | Flag.SCAN_END
 CUT_ERROR = 0.5
 """A cut blob's centroid errs by about this many of its own standard deviations."""
+WIDEST_CUT = 0.9
+"""It is one spot: not wider than this part of the whole blobs. Wider ones are spots that ran together at an edge, and
+would be taken for whatever is looked for there."""
 LEAST_CUTS = 3
 
 
@@ -124,7 +127,7 @@ def make_observations(blobs: BlobTable, setup: Setup, phases: Sequence[Phase], p
     omega = _within_a_turn(setup.lab_omega_rad(blobs["omega"]))
     centroid = np.column_stack([omega, blobs["sc"], blobs["fc"]])
     width = np.column_stack([np.radians(blobs["sigo"]), blobs["sigs"], blobs["sigf"]])
-    cut = ((blobs["flags"] & CUT) != 0)[:, None]
+    cut_error = _errors_of_cut(width, (blobs["flags"] & CUT) != 0)
     frames, rows, cols = blobs.shape
     window = Window(
         float(rows),
@@ -142,12 +145,18 @@ def make_observations(blobs: BlobTable, setup: Setup, phases: Sequence[Phase], p
         float(np.mean([np.linalg.norm(detector.u_um), np.linalg.norm(detector.v_um)])),
         window,
         blobs,
-        make_blob_lookup(centroid, cut * CUT_ERROR * width, rows, cols),
+        make_blob_lookup(centroid, cut_error, rows, cols),
         make_blob_lookup(centroid, width, rows, cols),
         error,
         error,
         tuple(list_reflections(phase, setup, blobs.shape) for phase in phases),
     )
+
+
+def _errors_of_cut(width: Floats, cut: Mask) -> Floats:
+    """By how much the centroids (n,3) of blobs that are `cut` (n) may err, from how wide blobs are; 0 for others."""
+    most = np.quantile(width[~cut], WIDEST_CUT, axis=0) if (~cut).any() else np.full(3, np.inf)
+    return np.asarray(cut[:, None] * CUT_ERROR * np.minimum(width, most))
 
 
 def make_lines(observations: Observations, pairs: PairTable) -> PairLines:
