@@ -115,24 +115,10 @@ def _made(scan_state: ScanState, start: int, stop: int, held: SubVolume | None, 
     parts = []
     if start < first:
         parts.append(scan_state.block(start, first, executor))
-    parts.append(_part(held.block, first - held.start, last - held.start))
+    parts.append(held.block.part(first, last))
     if last < stop:
         parts.append(scan_state.block(last, stop, executor))
     return _joined(start, parts)
-
-
-def _part(block: CleanBlock, first: int, last: int) -> CleanBlock:
-    size = block.frames[0].size
-
-    def within(places: AnyArray) -> AnyArray:
-        low, high = np.searchsorted(places, [first * size, last * size])
-        found: AnyArray = places[low:high] - first * size
-        return found
-
-    return CleanBlock(
-        block.start + first, block.frames[first:last], within(block.saturated), block.replaced[first:last],
-        within(block.invalid),
-    )  # fmt: skip
 
 
 def _joined(start: int, parts: list[CleanBlock]) -> CleanBlock:

@@ -181,7 +181,7 @@ def crystals_of(observations: Observations, grains: RefinedGrains, rows: Indices
     here = first[grains.grain] + 2 * grains.reflection + grains.solution
     blob_of_spot[here] = grains.blob
     clean = np.zeros(len(spots), dtype=bool)
-    whole = observations.lookup.extra_error[grains.blob].max(axis=1, initial=0.0) == 0
+    whole = observations.whole[grains.blob]
     saturated = (observations.blobs["flags"][grains.blob] & int(Flag.SATURATED)) != 0
     clean[here] = whole & ~saturated & ~grains.shared & ~grains.overlapped
     found = []

@@ -292,7 +292,7 @@ def measure(
     centroid = observations.lookup.centroid[blob]
     counted = spots.state == EXPECTED
     log_volume = np.log(counts_of(observations, blob) / spots.strength[has])
-    whole = (observations.lookup.extra_error[blob].max(axis=1) == 0) & ~shared
+    whole = observations.whole[blob] & ~shared
     whole &= in_use(observations, grains.phase[grain], spots.reflection[has])
     return replace(
         grains,

@@ -161,7 +161,7 @@ def _volumes(observations: Observations, grains: RefinedGrains) -> Floats:
     """
     n = len(grains)
     blob = grains.blob
-    whole = (observations.lookup.extra_error[blob].max(axis=1, initial=0.0) == 0) & ~grains.shared
+    whole = observations.whole[blob] & ~grains.shared
     width = np.sqrt(observations.blobs["sigs"][blob] * observations.blobs["sigf"][blob])
     balls = np.full(n, np.nan)
     for i in range(n):

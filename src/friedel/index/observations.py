@@ -17,8 +17,12 @@ from friedel.model.pairs import PairTable
 from friedel.model.setup import Setup
 
 CUT = Flag.EDGE | Flag.EXCLUDED | Flag.SCAN_END
-CUT_ERROR = 0.5
-"""A cut blob's centroid errs by about this many of its own standard deviations."""
+CUT_ERROR, BESIDE_ERROR = 0.5, 0.2
+"""A cut blob's centroid errs by about so many of its own standard deviations where the cut is, and across; one that
+touches another, with which it shares what lies between them, by as many as across."""
+WIDEST = 0.9
+"""Either is one spot: not wider than this part of the other blobs. Wider ones are spots that ran together, and would be
+taken for whatever is looked for there."""
 LEAST_CUTS = 3
 
 
@@ -26,7 +30,8 @@ LEAST_CUTS = 3
 class Observations:
     """Blobs, the instrument that saw them, and the reflections of each phase.
 
-    `lookup` finds blobs by where they are, and knows by how much more those may err that are cut; in
+    Blobs that are `whole` (n) are not cut. `lookup` finds blobs by where they are, and knows by how much more those
+    may err that are cut, or touch others; in
     `overlap_lookup` every blob may err by as much as it is wide: for spots that overlap another's in one blob.
     Errors (3,) are those of one blob in omega |sin eta| (rad), row (px) and col (px): within `search_error` spots
     look for blobs, by `fit_error`, which may be much less, centroids really scatter. `plane` is the detector as
@@ -39,6 +44,7 @@ class Observations:
     pixel_um: float
     window: Window
     blobs: BlobTable
+    whole: Mask
     lookup: BlobLookup
     overlap_lookup: BlobLookup
     search_error: Floats
@@ -124,7 +130,9 @@ def make_observations(blobs: BlobTable, setup: Setup, phases: Sequence[Phase], p
     omega = _within_a_turn(setup.lab_omega_rad(blobs["omega"]))
     centroid = np.column_stack([omega, blobs["sc"], blobs["fc"]])
     width = np.column_stack([np.radians(blobs["sigo"]), blobs["sigs"], blobs["sigf"]])
-    cut = ((blobs["flags"] & CUT) != 0)[:, None]
+    cut = np.asarray((blobs["flags"] & CUT) != 0)
+    sine = _sin_eta(setup, blobs)
+    extra_error = _centroid_errors(blobs, width * np.column_stack([sine, np.ones((len(blobs), 2))]), cut)
     frames, rows, cols = blobs.shape
     window = Window(
         float(rows),
@@ -142,12 +150,39 @@ def make_observations(blobs: BlobTable, setup: Setup, phases: Sequence[Phase], p
         float(np.mean([np.linalg.norm(detector.u_um), np.linalg.norm(detector.v_um)])),
         window,
         blobs,
-        make_blob_lookup(centroid, cut * CUT_ERROR * width, rows, cols),
+        ~cut,
+        make_blob_lookup(centroid, extra_error, rows, cols),
         make_blob_lookup(centroid, width, rows, cols),
         error,
         error,
         tuple(list_reflections(phase, setup, blobs.shape) for phase in phases),
     )
+
+
+def _sin_eta(setup: Setup, blobs: BlobTable) -> Floats:
+    """|sin eta| (n) of blobs, seen from the axis."""
+    _, y, z = setup.detector.position_um(blobs["sc"], blobs["fc"]).T
+    return np.asarray(np.abs(y) / np.maximum(np.hypot(y, z), 1e-9))
+
+
+def _centroid_errors(blobs: BlobTable, width: Floats, cut: Mask) -> Floats:
+    """By how much the centroids (n,3) of blobs that are `cut` (n) or touch others err more than those of the rest.
+
+    `width` (n,3) are standard deviations of omega times |sin eta| (rad), row and col (px).
+    """
+    flags, (_, rows, cols) = blobs["flags"], blobs.shape
+    unsure = cut | ((flags & Flag.TOUCHES) != 0)
+    excluded = (flags & Flag.EXCLUDED) != 0
+    along = np.column_stack(
+        [
+            (flags & Flag.SCAN_END) != 0,
+            excluded | (blobs["row_start"] == 0) | (blobs["row_stop"] == rows),
+            excluded | (blobs["col_start"] == 0) | (blobs["col_stop"] == cols),
+        ]
+    )
+    part = unsure[:, None] * np.where(cut[:, None] & along, CUT_ERROR, BESIDE_ERROR)
+    most = np.quantile(width[~unsure], WIDEST, axis=0) if not unsure.all() else np.full(3, np.inf)
+    return np.asarray(part * np.minimum(width, most))
 
 
 def make_lines(observations: Observations, pairs: PairTable) -> PairLines:

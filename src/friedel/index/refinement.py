@@ -88,15 +88,15 @@ def refine(observations: Observations, grains: RefinedGrains) -> RefinedGrains:
 
 
 def _measured_errors(observations: Observations, grains: RefinedGrains) -> tuple[Floats, Floats]:
-    """Robust standard deviation of the residuals of whole blobs, each axis; as before where there are few.
+    """Robust standard deviation of the residuals of whole blobs alone, each axis; as before where there are few.
 
     As blobs are searched for, which is not taken too small, and as they are weighted in a fit.
     """
-    whole = observations.lookup.extra_error[grains.blob].max(axis=1, initial=0.0) == 0
-    whole &= ~grains.overlapped
-    if whole.sum() < 5 * LEAST_SPOTS:
+    alone = observations.lookup.extra_error[grains.blob].max(axis=1, initial=0.0) == 0
+    alone &= ~grains.overlapped
+    if alone.sum() < 5 * LEAST_SPOTS:
         return observations.search_error, observations.fit_error
-    scatter = NORMAL * np.median(np.abs(grains.residual[whole]), axis=0)
+    scatter = NORMAL * np.median(np.abs(grains.residual[alone]), axis=0)
     unit = np.array([np.radians(abs(observations.blobs.omega_step_deg)), 1.0, 1.0])
     floor = np.array([FLOOR_STEPS, FLOOR_PX, FLOOR_PX])
     return np.maximum(scatter, floor * unit), np.maximum(scatter, LEAST_ERROR * unit)

@@ -49,7 +49,7 @@ def candidates_of_single_spots(
     taken = np.zeros(len(blobs), dtype=bool)
     for candidate in found:
         take_blobs(search, candidate, taken)
-    whole = search.observations.lookup.extra_error.max(axis=1) == 0
+    whole = search.observations.whole
     free = np.flatnonzero(~taken & whole & ~_of_other_rings(search, found))
     seeds = free[np.argsort(-blobs["sum_intensity"][free], kind="stable")][:MOST_SEEDS]
     if not len(seeds):

@@ -22,7 +22,7 @@ def with_fitted_strengths(observations: Observations, grains: RefinedGrains) -> 
         return observations, grains
     phase_of_spot = grains.phase[grains.grain]
     counts = _bare_counts(observations, grains)
-    whole = (observations.lookup.extra_error[grains.blob].max(axis=1) == 0) & ~grains.shared
+    whole = observations.whole[grains.blob] & ~grains.shared
     found = list(observations.reflections)
     for row in unknown:
         mine = whole & (phase_of_spot == row)

@@ -35,6 +35,22 @@ class CleanBlock:
         """One past the last frame."""
         return self.start + len(self.frames)
 
+    def part(self, first: int, last: int) -> "CleanBlock":
+        """Frames [first, last) of the scan, as far as they are in the block."""
+        low, high = max(first - self.start, 0), min(last, self.stop) - self.start
+        if (low, high) == (0, len(self.frames)):
+            return self
+        size = self.frames.shape[1] * self.frames.shape[2]
+
+        def within(places: Indices) -> Indices:
+            begin, end = np.searchsorted(places, [low * size, high * size])
+            return np.asarray(places[begin:end] - low * size)
+
+        return CleanBlock(
+            self.start + low, self.frames[low:high], within(self.saturated), self.replaced[low:high],
+            within(self.invalid),
+        )  # fmt: skip
+
 
 class Executor(Protocol):
     """Runs independent pieces of work; results come back in the order of the items."""

@@ -44,7 +44,7 @@ def measure_baseline(scan: Scan, params: PreprocessParams, executor: Executor | 
     warnings = [*scan.warnings, _dead_warning(scan, first.dead), _turn_warning(scan, params)]
     look = first.with_params(params)
     warnings += [*look.warnings, *look.of_light]
-    cleaner = FrameCleaner.of(look.scan, params, look.baseline)
+    cleaner = FrameCleaner.of(look.scan, params.replaced(average=1), look.baseline)
     frames = _usable(cleaner, look.probe)
     scale, offset, coarse = _fixed_point(cleaner, look.probe.noise, frames)
     warnings.append(coarse)
@@ -52,7 +52,7 @@ def measure_baseline(scan: Scan, params: PreprocessParams, executor: Executor | 
     cleaner = replace(cleaner, baseline=baseline)
     sigma, image = _noise(cleaner.subtracting(median_background(cleaner, frames, executor)), frames, executor)
     window = min(2 * params.half_window + 1, scan.shape[0]) if params.background == "moving_median" else 0
-    factor = _window_factor(_LOST[params.despeckle], len(frames), window)
+    factor = _window_factor(_LOST[params.despeckle], len(frames), window) / math.sqrt(params.average)
     image = image * np.float32(factor)
     return replace(baseline, sigma=float(sigma) * factor, sigma_image=image, warnings=tuple(filter(None, warnings)))
 

@@ -15,6 +15,7 @@ from friedel.model.stream import CleanBlock, Executor, Serial
 from friedel.preprocess.frame_buffer import NO_PIXELS, expand, saturation_of
 from friedel.preprocess.params import PreprocessParams
 from friedel.preprocess.raw_frames import Gains, PixelConstants, RawFrames, for_kernels, without
+from friedel.preprocess.running_mean import averaged
 from friedel.preprocess.stream import block_frames
 
 Backgrounds = Callable[[int], Image | None]
@@ -88,15 +89,17 @@ class FrameCleaner:
 
     @property
     def quantum(self) -> float | None:
-        """Clean values and backgrounds are multiples of it, in counts; None in float32."""
-        return None if self.fixed_point is None else 0.5 / self.baseline.scale
+        """Clean values and backgrounds are multiples of it, in counts; None in float32, and for means."""
+        return None if self.fixed_point is None or self.params.average > 1 else 0.5 / self.baseline.scale
 
     @property
     def value_step(self) -> float | None:
         """What most clean values are multiples of, in counts: a count of the camera, a fixed-point unit if larger.
 
-        None where there is no such step: float32 arithmetic on frames that are not whole numbers.
+        None where there is no such step: float32 arithmetic on frames that are not whole numbers, and means.
         """
+        if self.params.average > 1:
+            return None
         counts = 1.0 if self.scan.frames.dtype.kind in "iu" else 0.0
         unit = 0.0 if self.fixed_point is None else 1.0 / self.baseline.scale
         return max(counts, unit) or None
@@ -134,6 +137,9 @@ class FrameCleaner:
 
     def clean(self, frame: int | RawFrame, crop: Crop = WHOLE) -> Image:
         """A clean frame in counts [row, col]; 0 at masked pixels, NaN where there is no number."""
+        if self.params.average > 1:
+            number = frame.number if isinstance(frame, RawFrame) else frame
+            return np.ascontiguousarray(self.block(number, number + 1).frames[0][crop])
         raw, constants = self._cut(frame, crop)
         out = np.empty(raw.image.shape, np.float32)
         self._clean_into(raw, constants, crop, out)
@@ -144,6 +150,13 @@ class FrameCleaner:
 
         Those that were not recorded are empty.
         """
+        half = self.params.average // 2
+        first, last = max(start - half, 0), min(stop + half, self.scan.shape[0])
+        plain = self._block(first, last, executor)
+        return averaged(start, stop, [plain], half, self.scan.gaps, executor) if half else plain
+
+    def _block(self, start: int, stop: int, executor: Executor | None) -> CleanBlock:
+        """The same before the running mean."""
         _, rows, cols = self.scan.shape
         out = np.empty((stop - start, rows, cols), np.float32)
         missing = {frame for first, last in self.scan.gaps for frame in range(max(first, start), min(last, stop))}

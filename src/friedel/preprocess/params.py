@@ -51,6 +51,13 @@ class PreprocessParams(Params):
     despeckle: Literal[1, 3, 5, 7] = parameter(
         3, "Edge of the square of the median filter on every frame; 1 is off.", unit="px"
     )
+    average: int = parameter(
+        1,
+        "A clean frame is the mean of so many around it (odd): where spots last longer, that is less noise.",
+        unit="frames",
+        ge=1,
+        le=199,
+    )
     arithmetic: Literal["fixed", "float32"] = parameter(
         "fixed", "16-bit fixed point (fast), or float32 as a reference (twice the memory, three times the time)."
     )
@@ -63,6 +70,8 @@ class PreprocessParams(Params):
                 f"half_step must be at most half_window, or frames would not be in the window of their own "
                 f"background (half_step {self.half_step}, half_window {self.half_window})"
             )
+        if self.average % 2 == 0:
+            raise ValueError(f"average must be odd, as many frames before as after, got {self.average}")
         if isinstance(self.margin, int) and self.margin < 1:
             raise ValueError(f"margin must be at least 1 px wide, got {self.margin}")
         return self

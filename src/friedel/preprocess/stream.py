@@ -15,6 +15,7 @@ from friedel.model.stream import CleanBlock, Executor, PreprocessObserver, Seria
 from friedel.preprocess.frame_buffer import Batch, FrameBuffer, expand, halves_per_value
 from friedel.preprocess.params import PreprocessParams
 from friedel.preprocess.raw_frames import NO_BEAM, without
+from friedel.preprocess.running_mean import running_mean
 from friedel.preprocess.schedule import Group, Schedule
 
 _BLOCK_BYTES = 256 << 20
@@ -35,7 +36,7 @@ def clean_blocks(
     executor: Executor | None = None,
     observer: PreprocessObserver | None = None,
 ) -> Iterator[CleanBlock]:
-    """Clean frames of a scan, in order, in small blocks: dark, gain, moving median, despeckling.
+    """Clean frames of a scan, in order, in small blocks: dark, gain, moving median, despeckling, running mean.
 
     `windows_per_block` backgrounds are made at a time: more cost memory (`buffer_bytes`) and save time; the result
     is the same. Each frame is read once; with `wrap`, `half_window` frames at either end are read again. A frame
@@ -51,7 +52,8 @@ def clean_blocks(
     schedule.warn()
     scan = without(scan, baseline.dead)
     buffer = FrameBuffer.of(scan, params, baseline, schedule, schedule.slots(windows_per_block))
-    return _stream(buffer, params, baseline, windows_per_block, executor or Serial(), observer)
+    blocks = _stream(buffer, params, baseline, windows_per_block, executor or Serial(), observer)
+    return running_mean(blocks, params.average, scan.gaps, executor)
 
 
 def buffer_bytes(
@@ -66,6 +68,8 @@ def buffer_bytes(
     )  # the 1 is room for `used`
     backgrounds = 4 * max(min(windows_per_block, schedule.backgrounds), 1) + 8
     blocks = 4 * _BUFFERS * block_frames(rows * cols)
+    if params.average > 1:  # what waits for the frames after it, copied once to be put together
+        blocks += 8 * (params.average + 2 * block_frames(rows * cols))
     reading = BATCH * 4 * threads
     return pixels * (buffer + backgrounds + blocks + reading + 16)
 

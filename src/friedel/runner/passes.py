@@ -238,8 +238,9 @@ def _background_writer(job: Job, baseline: Baseline) -> BackgroundWriter:
 
 
 def _clean_store(job: Job, baseline: Baseline) -> CleanStore:
-    # a median of an even number of values may lie between two fixed-point steps
-    quantum = 0.5 / baseline.scale if job.recipe.preprocess.arithmetic == "fixed" else None
+    # a median of an even number of values may lie between two fixed-point steps, a mean anywhere
+    whole = job.recipe.preprocess.arithmetic == "fixed" and job.recipe.preprocess.average == 1
+    quantum = 0.5 / baseline.scale if whole else None
     return CleanStore(job.out / CLEAN, job.scan.shape, quantum=quantum)
 
 

@@ -32,7 +32,7 @@ def measure_spots(
 
     The background of all of them is their own median, which is enough to see spots.
     """
-    cleaner = FrameCleaner.of(scan, params, baseline)
+    cleaner = FrameCleaner.of(scan, params.replaced(average=1), baseline)
     frames = list(executor.map(cleaner.raw, baseline.probe_frames))
     cleaner = cleaner.subtracting(median_background(cleaner, frames, executor))
     keep = ~cleaner.scan.mask
