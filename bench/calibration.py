@@ -60,12 +60,12 @@ def segmented(folder: Path, seed: int) -> Blobs:
     return Blobs(read_blobs(out), recipe.setup.setup(), tuple(one.phase() for one in recipe.phase))
 
 
-def wrong(setup: Setup, seed: int) -> Setup:
-    """A recipe's set-up as somebody measured it with a ruler."""
+def wrong(setup: Setup, seed: int, edge: int = EDGE) -> Setup:
+    """A recipe's set-up as somebody measured it with a ruler; `edge` is the detector's, in pixels."""
     rng = np.random.default_rng([seed, 2])
     true = detector_parameters(setup.detector)
     aside, away = rng.uniform(*OFF_PX) * rng.choice([-1, 1]), rng.uniform(*OFF_PART) * rng.choice([-1, 1])
-    centre = (true.centre_px + aside, (EDGE - 1) / 2)
+    centre = (true.centre_px + aside, (edge - 1) / 2)
     return replace(setup, detector=Detector.from_distance(true.distance_um * (1 + away), true.pixel_um, centre))
 
 

@@ -79,6 +79,7 @@ def _blobs() -> list[Dataset]:
 def _grains() -> list[Dataset]:
     each, entry, maybe = "grains", "entries", "empty where indexing did not tell"
     bends = "empty before there is a map"
+    turned = "that of its rotation about x, y, z"
     alike = "empty unless the lattice is more symmetric than the crystal"
     return [
         Dataset("grains/grain_id", "i8", each, "", "number of the grain, as in the map"),
@@ -91,9 +92,12 @@ def _grains() -> list[Dataset]:
         Dataset("grains/null_completeness", "f8", each, "", "mean completeness of crystals by chance", maybe),
         Dataset("grains/null_limit", "f8", each, "", "completeness that chance does not reach", maybe),
         Dataset("grains/orientation_error_deg", "f8", each, "deg", "standard deviation of the orientation"),
+        Dataset("grains/orientation_error_xyz_deg", "f8", f"{each}, 3", "deg", f"{turned}, sample frame", maybe),
         Dataset("grains/position_error_um", "f8", each, "um", "standard deviation of the position"),
+        Dataset("grains/position_error_xyz_um", "f8", f"{each}, 3", "um", "that along x, y, z", maybe),
         Dataset("grains/volume_um3", "f8", each, "um^3", "volume in the map; before, by its spots' light"),
         Dataset("grains/strain", "f8", f"{each}, 6", "", "xx yy zz yz xz xy, sample frame", "empty if off"),
+        Dataset("grains/strain_error", "f8", f"{each}, 6", "", "standard deviations of those", "empty if off"),
         Dataset("grains/alternative_log_odds", "f8", each, "", "ln odds of how it stands in its lattice", alike),
         Dataset("grains/ambiguous", "?", each, "", "whether intensities do not tell how it stands", alike),
         Dataset("grains/twin_fraction", "f8", each, "", "part that stands the other way", alike),
@@ -285,6 +289,9 @@ FILES: Mapping[str, File] = {
             Dataset("VTKHDF/CellData/grain_id", "i4", "z, y, x", "", "number of the grain, 0 for none"),
             Dataset("VTKHDF/CellData/status", "u1", "z, y, x", "", f"how it is known: {STATUSES}"),
             Dataset("VTKHDF/CellData/density", "f4", "z, y, x", "", "density of that grain, about 1 inside it"),
+            Dataset(
+                "VTKHDF/CellData/confidence", "f4", "z, y, x", "", "how likely that grain is the right one, 0 to 1"
+            ),
             *_bent(),
         ),
         {

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from friedel.calibrator import CalibrationRequest, choose_setup, same_geometry
-from friedel.calibrator.clusters import cluster_sums, left_out_variance
 from friedel.calibrator.decision import STAYS, is_clear_gain, is_shown
 from friedel.calibrator.from_pairs import CalibrateParams, fit_to_pairs
 from friedel.calibrator.from_spots import fit_to_spots
 from friedel.calibrator.geometry import detector_parameters, moved
 from friedel.calibrator.sense import choose_sense
 from friedel.errors import FriedelWarning
+from friedel.model.clusters import cluster_sums, left_out_variance
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable
 from friedel.model.setup import Axis, Beam, Detector, SampleShape, Setup

@@ -110,6 +110,23 @@ def test_the_point_spread_is_a_convolution():
     assert point_spread(0.0).tolist() == [1.0]
 
 
+@pytest.mark.parametrize(("sigma", "tail"), [(0.8, 0.6), (0.8, 1.2), (0.0, 1.5), (0.3, 3.0)])
+def test_a_tail_of_the_point_spread_is_an_exponential_to_one_side_and_keeps_the_mean(sigma, tail):
+    taps = point_spread(sigma, tail).astype(float)
+    place = np.arange(len(taps)) - len(taps) // 2
+    assert taps.sum() == pytest.approx(1.0, abs=1e-6)
+    assert taps @ place == pytest.approx(0.0, abs=0.01)
+    third = taps @ place**3
+    assert third == pytest.approx(2 * tail**3, rel=0.2)  # of an exponential; a Gaussian adds nothing
+    far = taps[place > 3 * sigma + tail][:4]
+    np.testing.assert_allclose(np.diff(np.log(far)), -1 / tail, rtol=0.1)
+
+
+def test_without_a_tail_the_point_spread_is_the_gaussian_to_the_last_bit():
+    gauss = np.exp(-0.5 * (np.arange(-3, 4) / 0.8) ** 2)
+    np.testing.assert_array_equal(point_spread(0.8, 0.0), (gauss / gauss.sum()).astype(np.float32))
+
+
 def test_frames_are_the_sum_of_their_spots():
     position, rotation, g = grain()
     spots, _ = records(position, g, 0.1)

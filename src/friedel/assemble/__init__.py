@@ -2,10 +2,13 @@
 
 import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy import ndimage
 
+from friedel.assemble.boundary_places import MapLayers
+from friedel.assemble.confidence import confidence_of
 from friedel.assemble.params import AssembleParams
 from friedel.assemble.sample import absorption_mask, beam_attenuation, convex_hull_mask, shape_mask
 from friedel.errors import FriedelError, FriedelWarning
@@ -16,7 +19,7 @@ from friedel.model.setup import SampleShape
 from friedel.model.shapes import GrainShape, SampleMask
 from friedel.model.stream import Watcher, watched
 
-__all__ = ["AssembleParams", "absorption_mask", "assemble", "beam_attenuation"]
+__all__ = ["AssembleParams", "absorption_mask", "assemble", "assemble_with_lead", "beam_attenuation"]
 
 LEAST = 0.25
 """A gap goes to the grain with the largest density there from this part of its threshold, else to the nearest."""
@@ -38,8 +41,24 @@ def assemble(
     nearest grain and is `DILATED`, where grains measure most of the sample or `fill` says so. The sample is `mask`
     where it is given (from the recipe, then from absorption), else the convex hull of the measured voxels; never
     more than the cylinder or box in `sample`. Ties go to the smaller grain number, whatever the order of the
-    shapes.
+    shapes. Each voxel gets a confidence (`confidence.py`).
     """
+    volume, lead = assemble_with_lead(shapes, grains, params, sample=sample, mask=mask, watcher=watcher)
+    layers = MapLayers(volume.grain_id, volume.status, lead)
+    return replace(volume, confidence=confidence_of(layers, shapes, len(grains)))
+
+
+def assemble_with_lead(
+    shapes: Sequence[GrainShape],
+    grains: GrainTable,
+    params: AssembleParams,
+    *,
+    sample: SampleShape,
+    mask: SampleMask | None = None,
+    watcher: Watcher | None = None,
+) -> tuple[GrainVolume, AnyArray]:
+    """As `assemble`, without confidences; and by how much of a threshold, float32 [z,y,x], each voxel's grain is
+    ahead of the next one there: what confidences are made of."""
     real = sorted((shape for shape in shapes if shape.density.size), key=lambda shape: shape.grain)
     if real and max(shape.grain for shape in real) >= len(grains):
         raise FriedelError("grain shapes", rule="must be of the grain table", got=real[-1].grain)
@@ -56,10 +75,11 @@ def assemble(
     grain_id = np.where(measured, owner, 0).astype(np.int32)
     if measured.any() and _fills(params, inside, measured):
         _fill(grain_id, status, inside, best, owner, params.fill_um / voxel, rotation)
+    lead = np.where(grain_id == owner, best - second, np.float32(0.0))
     density[grain_id == 0] = 0.0
     if rotation is not None:
         rotation[grain_id == 0] = np.nan
-    return GrainVolume(grain_id, status, density, origin, voxel, rotation)
+    return GrainVolume(grain_id, status, density, origin, voxel, rotation), lead
 
 
 def _extent(

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial import cKDTree
 
-from friedel.calibrator.clusters import COMMON_PX
 from friedel.calibrator.evidence import Change, Evidence
 from friedel.calibrator.geometry import STEPS, detector_parameters, moved
 from friedel.calibrator.params import CalibrateParams
@@ -32,6 +31,7 @@ from friedel.match import (
 )
 from friedel.model.arrays import Floats, Indices, Mask
 from friedel.model.blobs import BlobTable
+from friedel.model.clusters import COMMON_PX
 from friedel.model.crystal import Phase
 from friedel.model.families import phase_rings
 from friedel.model.setup import Setup

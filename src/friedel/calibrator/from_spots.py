@@ -10,18 +10,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from friedel.calibrator.clusters import COMMON_PX, LEAST_CLUSTERS, left_out_variance
 from friedel.calibrator.evidence import Change, Evidence
 from friedel.calibrator.geometry import NUDGE, STEPS, detector_parameters, moved
 from friedel.model.arrays import Floats, Indices, Mask
 from friedel.model.blobs import BlobTable
+from friedel.model.clusters import COMMON_PX, LEAST_CLUSTERS, left_out_variance
 from friedel.model.crystal import Phase
 from friedel.model.families import beam_hit_px
 from friedel.model.grains import GrainTable
 from friedel.model.leaning_axis import nearest_flash, places
 from friedel.model.setup import Detector, Setup
 from friedel.model.stream import Watcher, counted
-from friedel.model.uncertainty import blob_uncertainty
+from friedel.model.uncertainty import alike_by_threshold, blob_uncertainty, shift_of_threshold
 
 GRAIN_NUDGE = np.array([1e-4, 1e-4, 1e-4, 0.5, 0.5, 0.5])
 ROUNDS = 6
@@ -64,12 +64,13 @@ def fit_to_spots(
         return Evidence(setup, "too few assigned spots", (UNKNOWN,))
     free = np.ones(len(STEPS), dtype=bool)
     with counted(watcher, "calibration", 4, "fits") as one_more:
-        step, error, before, after = _fit(spots, grains, setup, free)
+        cut = _cut_off(spots, blobs)
+        step, error, before, after = _fit(spots, grains, setup, free, cut)
         sure = error  # of the whole: that a tilt stays does not make the others any surer
         one_more()
         while weak := [i for i in range(2, 5) if free[i] and not abs(step[i]) >= LEAST_SIGMA * error[i]]:
             free[min(weak, key=lambda i: abs(step[i]) / error[i])] = False
-            step, error, _, after = _fit(spots, grains, setup, free)
+            step, error, _, after = _fit(spots, grains, setup, free, cut)
             one_more()
     error = np.maximum(error, sure)
     refined = replace(setup, detector=moved(setup.detector, step))
@@ -114,8 +115,13 @@ def thinned(spots: Assigned) -> Assigned:
     return Assigned(*(getattr(spots, name)[::every] for name in names)) if every > 1 else spots
 
 
-def _fit(spots: Assigned, grains: GrainTable, setup: Setup, free: Mask) -> tuple[Floats, Floats, Floats, Floats]:
-    """Step and error of the detector (5), medians of the residuals (3) before and after."""
+def _fit(
+    spots: Assigned, grains: GrainTable, setup: Setup, free: Mask, cut: Floats
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Step and error of the detector (5), medians of the residuals (3) before and after.
+
+    `cut` (n,3) is how residuals change with what thresholds cut off.
+    """
     U, position = np.array(grains.U, dtype=float), np.array(grains.position_um, dtype=float)
     wavelength, lean = setup.beam.wavelength, setup.axis.lean_rad
     step, error = np.zeros(len(STEPS)), np.zeros(len(STEPS))
@@ -137,7 +143,8 @@ def _fit(spots: Assigned, grains: GrainTable, setup: Setup, free: Mask) -> tuple
         shared, own = shared * weight[..., None], own * weight[..., None]
         change, mine, error = solve(spots.grain, len(U), off * weight, shared, own, free)
         slip, _, _ = solve(spots.grain, len(U), _outwards(spots, setup) * weight, shared, own, free)
-        error = np.hypot(error, slip)
+        lost, _, by_chance = solve(spots.grain, len(U), cut * weight, shared, own, free)
+        error = np.sqrt(error**2 + slip**2 + np.maximum(lost**2 - by_chance**2, 0.0))
         step = step + change
         U, position = nudged(U, position, mine)
     return step, error, before, after
@@ -148,6 +155,13 @@ def _outwards(spots: Assigned, setup: Setup) -> Floats:
     row, col = beam_hit_px(setup.detector) or (0.0, 0.0)
     away = np.column_stack([np.zeros(len(spots.row)), spots.row - row, spots.col - col])
     return np.asarray(-COMMON_PX * away / np.maximum(np.linalg.norm(away, axis=1), 1e-9)[:, None])
+
+
+def _cut_off(spots: Assigned, blobs: BlobTable) -> Floats:
+    """How far thresholds have moved the residuals (n,3) in row and col."""
+    shift = shift_of_threshold(blobs)[spots.blob]
+    shift[:, 0] = 0.0  # the detector's place is not told by angles
+    return -alike_by_threshold(shift)
 
 
 def derivatives(

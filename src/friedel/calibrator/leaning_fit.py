@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from friedel.calibrator.clusters import LEAST_CLUSTERS
 from friedel.calibrator.evidence import Change, Evidence
 from friedel.calibrator.from_spots import (
     CLIP,
@@ -20,6 +19,7 @@ from friedel.calibrator.from_spots import (
 from friedel.calibrator.geometry import NUDGE, STEPS, detector_parameters, moved
 from friedel.model.arrays import Floats, Mask
 from friedel.model.blobs import BlobTable
+from friedel.model.clusters import LEAST_CLUSTERS
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable
 from friedel.model.leaning_axis import leaning

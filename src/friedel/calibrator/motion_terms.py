@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from friedel.calibrator.clusters import left_out_variance
 from friedel.model.arrays import Floats, Indices
+from friedel.model.clusters import left_out_variance
 from friedel.model.motion import JUMPS, TERMS
 
 SHOWN = 5.0

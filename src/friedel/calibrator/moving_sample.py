@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from friedel.calibrator.clusters import LEAST_CLUSTERS
 from friedel.calibrator.evidence import Change, Evidence
 from friedel.calibrator.from_spots import CLIP, LEAST_SPOTS, Assigned, assigned_spots, derivatives, nudged, thinned
 from friedel.calibrator.from_spots import predicted_spots as predict
@@ -27,6 +26,7 @@ from friedel.calibrator.motion_terms import (
 from friedel.kernels import bragg
 from friedel.model.arrays import Floats
 from friedel.model.blobs import BlobTable
+from friedel.model.clusters import LEAST_CLUSTERS
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable
 from friedel.model.motion import JUMPS, TERMS, Motion, basis, directions_of, shift_px

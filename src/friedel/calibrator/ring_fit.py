@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from friedel.calibrator.clusters import COMMON_PX, cluster_sums, left_out_variance
 from friedel.calibrator.geometry import NUDGE, STEPS, moved
 from friedel.model.arrays import Floats, Indices
 from friedel.model.blobs import BlobTable
+from friedel.model.clusters import COMMON_PX, cluster_sums, left_out_variance
 from friedel.model.setup import Detector
+from friedel.model.uncertainty import alike_by_threshold, shift_of_threshold
 
 FREE = 2
 """What pairs move of `geometry.STEPS`: across and distance. Tilts about x and y leave them as they are (what these
@@ -44,9 +45,9 @@ def fit_rings(
 
     `candidates` are rows (n,2) of the blobs and how likely (n) each is a true pair, `start` (5) is a step.
     """
-    places = [np.asarray(blobs[name], dtype=np.float64)[candidates[0]] for name in ("sc", "fc")]
+    places = np.stack([np.asarray(blobs[name], dtype=np.float64)[candidates[0]] for name in ("sc", "fc")])
 
-    def lines(step: Floats) -> Floats:
+    def lines(step: Floats, places: Floats = places) -> Floats:
         position = moved(detector, step).position_um(*places)
         a, b = position[:, 0], position[:, 1]
         return np.stack([a[:, 0] + b[:, 0], a[:, 1] + b[:, 1], a[:, 2] - b[:, 2]])
@@ -59,8 +60,14 @@ def fit_rings(
     x, y, z = lines(step)
     tilts = TILT_DEG * _derivatives(two_theta, step, len(STEPS))[:, FREE:]
     outwards = 2.0 * COMMON_PX * np.linalg.norm(detector.u_um) * x / (x**2 + y**2 + z**2)
-    unseen = np.column_stack([tilts, outwards])
-    spots = WeightedPairs(two_theta(step), candidates[1], np.arctan2(-y, z), _derivatives(two_theta, step, FREE))
+    angle = two_theta(step)
+    shift = alike_by_threshold(shift_of_threshold(blobs)[candidates[0].ravel(), 1:]).reshape(
+        *candidates[0].shape, 2
+    )
+    x_cut, y_cut, z_cut = lines(step, places + np.moveaxis(shift, -1, 0))
+    cut = np.arctan2(np.hypot(y_cut, z_cut), x_cut) - angle
+    unseen = np.column_stack([tilts, outwards, cut])
+    spots = WeightedPairs(angle, candidates[1], np.arctan2(-y, z), _derivatives(two_theta, step, FREE))
     return RingFit(step, _error(spots, rings, width, unseen))
 
 

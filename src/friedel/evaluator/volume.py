@@ -6,6 +6,8 @@ those with which they share most voxels (one to one, IoU of at least a quarter).
 - `voxel_accuracy`: voxels that are right over the truth's voxels of some grain; `voxel_agreement`: over the union
   of both maps' voxels.
 - `dice` of a true grain: twice the shared voxels over the voxels of both; 0 for one that was not found.
+- `wrong`: by status, the part of the result's voxels whose grain is another one in the truth; `confidence`: what
+  was said of them and what is right (`confidence.py`).
 - `boundary_px`: distance from faces between true grains to the nearest face between two grains of the result, and
   the other way round, in voxels of the truth; the surface of the sample is not a boundary.
 
@@ -18,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
+from friedel.evaluator.confidence import evaluate_confidence
 from friedel.evaluator.grains import GrainMatching
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.grains import GrainVolume
@@ -48,6 +51,7 @@ def evaluate_volume(
         "voxel_accuracy": agreed / solid if solid else 1.0,
         "voxel_agreement": agreed / union if union else 1.0,
         **_dice(table, name, right),
+        **evaluate_confidence(result, truth, name),
     }
     distances = boundary_distances(true, name[found])
     if len(distances):

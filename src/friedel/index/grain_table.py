@@ -1,6 +1,6 @@
 """Refined grains as a GrainTable: uncertainties, volumes, strain, and notes where something is odd.
 
-Uncertainties come from the covariance of the fit; volumes from integrated intensities (Lauridsen et al., J. Appl.
+Volumes from integrated intensities (Lauridsen et al., J. Appl.
 Cryst. 34 (2001) 744); strain from all spots of a grain (Oddershede et al., J. Appl. Cryst. 43 (2010) 539). What a
 threshold adds to the error of a position is ours.
 """
@@ -18,6 +18,7 @@ from friedel.index.alternatives import (
 )
 from friedel.index.assignment import LEAST_SPOTS, RefinedGrains, fit_arrays
 from friedel.index.disagreement import notes_about_intensities
+from friedel.index.grain_errors import errors_of_grains
 from friedel.index.null import Null
 from friedel.index.observations import Observations
 from friedel.index.params import IndexParams
@@ -25,12 +26,8 @@ from friedel.index.tolerances import IndexTolerances
 from friedel.kernels.index.fit_grain import normal_equations
 from friedel.model.arrays import Floats, Indices
 from friedel.model.grains import GrainTable
-from friedel.model.uncertainty import cut_level
 
 STRAIN_ROUNDS = 3
-CUT_SHIFT = 0.07
-"""Shift of a grain's centre over cut level times width: 0.064 to 0.087 (root mean square) in simulated scans of
-Al, Ti, both, and harsh noise, where the level is 0.08 to 0.26."""
 OFF_RINGS = 0.005
 """Rings that are larger by this part are worth a word: calibration is usually ten times better."""
 MIRROR_SUSPECT = 0.4
@@ -50,7 +47,7 @@ def make_grain_table(
     grains = without_dark_spots(observations, grains)
     n = len(grains)
     expected = np.maximum(grains.expected, 1)
-    errors = _uncertainties(observations, grains)
+    errors = errors_of_grains(observations, grains, strain=params.strain)
     Bs = np.array([observations.reflections[phase].B for phase in grains.phase]).reshape(n, 3, 3)
     strain = _strains(observations, grains) if params.strain else None
     stretched = grains.U @ Bs if strain is None else _stretched(strain, grains.U @ Bs)
@@ -68,8 +65,8 @@ def make_grain_table(
         blob_pointer=pointer,
         blobs=grains.blob,
         shared=grains.shared,
-        orientation_error_deg=errors[:, 0],
-        position_error_um=errors[:, 1],
+        orientation_error_deg=np.linalg.norm(errors.orientation_deg, axis=1),
+        position_error_um=np.linalg.norm(errors.position_um, axis=1),
         volume_um3=_volumes(observations, grains),
         phases=tuple(reflections.phase.name for reflections in observations.reflections),
         hkl=hkl,
@@ -78,6 +75,9 @@ def make_grain_table(
         null_completeness=np.array([null.levels[phase].mean for phase in grains.phase]),
         null_limit=limits / expected,
         strain=np.zeros((0, 6)) if strain is None else strain,
+        orientation_error_xyz_deg=errors.orientation_deg,
+        position_error_xyz_um=errors.position_um,
+        strain_error=errors.strain,
         **_alternatives(observations, standing),
         notes=(
             *notes,
@@ -97,61 +97,6 @@ def _alternatives(observations: Observations, standing: Standing) -> dict[str, A
         "twin_fraction": standing.twin_fraction,
         "twin_fraction_error": standing.twin_error,
     }
-
-
-def _uncertainties(observations: Observations, grains: RefinedGrains) -> Floats:
-    """Standard errors (n,2) of the orientation (deg) and of the position (um), from the fit and what scatters.
-
-    No grain's spots are taken to scatter less than the median grain's: few may fit well by luck. On top of that
-    comes what all spots of a grain have in common, which neither scatters nor averages out.
-    """
-    parts = np.array([_uncertainty(observations, grains, i) for i in range(len(grains))]).reshape(-1, 3)
-    usual = np.nanmedian(parts[:, 2]) if np.isfinite(parts[:, 2]).any() else 1.0
-    errors = parts[:, :2] * np.sqrt(np.maximum(parts[:, 2:], usual))
-    errors[:, 1] = np.hypot(errors[:, 1], np.sqrt(3.0) * _common_um(observations, grains))
-    return np.asarray(errors, dtype=np.float64)
-
-
-def _common_um(observations: Observations, grains: RefinedGrains) -> Floats:
-    """By how much the grains (n) are off along each axis because blobs end at a threshold.
-
-    Where a grain is thin its light is lost, in every view: the larger the part, and the wider the grain, the more.
-    """
-    width = np.sqrt(observations.blobs["sigs"] * observations.blobs["sigf"])
-    lost = cut_level(observations.blobs) * width
-    out = np.zeros(len(grains))
-    for i in range(len(grains)):
-        mine = grains.blob[(grains.grain == i) & ~grains.shared]
-        if len(mine):
-            out[i] = CUT_SHIFT * float(np.median(lost[mine])) * observations.pixel_um
-    return out
-
-
-def _uncertainty(observations: Observations, grains: RefinedGrains, i: int) -> tuple[float, float, float]:
-    """Orientation (deg), position (um) at the errors assumed; the residuals against those (reduced chi square)."""
-    hkl, centroid, errors = fit_arrays(observations, grains, i)
-    if len(hkl) < LEAST_SPOTS:
-        return np.nan, np.nan, np.nan
-    A, b = np.zeros((6, 6)), np.zeros(6)
-    B = observations.reflections[grains.phase[i]].B
-    total = normal_equations(
-        grains.U[i],
-        B,
-        grains.position[i],
-        hkl,
-        centroid,
-        errors,
-        observations.wavelength,
-        observations.plane,
-        A,
-        b,
-    )
-    covariance = np.linalg.pinv(A)
-    return (
-        float(np.degrees(np.sqrt(np.trace(covariance[:3, :3])))),
-        float(np.sqrt(np.trace(covariance[3:, 3:]))),
-        float(total / (3 * len(hkl) - 6)),
-    )
 
 
 def _volumes(observations: Observations, grains: RefinedGrains) -> Floats:

@@ -25,6 +25,8 @@ _UNITS = {
     "position_um": "um",
     "orientation_error_deg": "deg",
     "position_error_um": "um",
+    "orientation_error_xyz_deg": "deg",
+    "position_error_xyz_um": "um",
     "volume_um3": "um^3",
     "orientation_spread_deg": "deg",
 }
@@ -49,6 +51,9 @@ _ARRAYS: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "null_completeness": ("f8", ()),
     "null_limit": ("f8", ()),
     "strain": ("f8", (6,)),
+    "orientation_error_xyz_deg": ("f8", (3,)),
+    "position_error_xyz_um": ("f8", (3,)),
+    "strain_error": ("f8", (6,)),
     "alternative_log_odds": ("f8", ()),
     "ambiguous": ("?", ()),
     "twin_fraction": ("f8", ()),
@@ -65,6 +70,7 @@ _OF_THE_MAP = ("orientation_spread_deg", "bend_explained", "bend_null", "sub_gra
 _MAY_BE_EMPTY = (
     *_OF_THE_MAP,
     *("hkl", "residuals", "expected", "null_completeness", "null_limit", "strain"),
+    *("orientation_error_xyz_deg", "position_error_xyz_um", "strain_error"),
     *("alternative_log_odds", "ambiguous", "twin_fraction", "twin_fraction_error"),
 )
 _VECTORS = {

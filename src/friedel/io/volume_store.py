@@ -17,6 +17,14 @@ from friedel.model.grains import GrainVolume, Status
 from friedel.model.lattice_bends import bend_layers
 
 LAYERS = {"grain_id": np.int32, "status": np.uint8, "density": np.float32}
+LATER = {"confidence": np.float32}
+"""Layers that a file may not have."""
+
+
+def layers_of(volume: GrainVolume) -> dict[str, AnyArray]:
+    """All layers [z,y,x] of a map, as they are stored; without those about lattice rotations."""
+    known = {name: kind for name, kind in LATER.items() if getattr(volume, name) is not None}
+    return {name: np.asarray(getattr(volume, name), dtype=kind) for name, kind in (LAYERS | known).items()}
 
 
 def write_volume(
@@ -60,9 +68,7 @@ def write_volume_group(file: h5py.Group, volume: GrainVolume) -> None:
     group.attrs["Spacing"] = np.full(3, volume.voxel_um, dtype=np.float64)
     group.attrs["Direction"] = np.eye(3, dtype=np.float64).ravel()
     cells = group.create_group("CellData")
-    for name, dtype in LAYERS.items():
-        _write_layer(cells, name, np.asarray(getattr(volume, name), dtype=dtype))
-    for name, layer in bend_layers(volume).items():
+    for name, layer in (layers_of(volume) | bend_layers(volume)).items():
         _write_layer(cells, name, layer)
 
 
@@ -72,7 +78,8 @@ def read_volume_group(group: h5py.Group) -> GrainVolume:
     Raises `KeyError` for a layer that is missing, `FriedelError` for one of another type or that cannot be.
     """
     cells = group["CellData"]
-    layers = {name: read_column(cells, name, np.dtype(dtype).str) for name, dtype in LAYERS.items()}
+    kinds = LAYERS | {name: kind for name, kind in LATER.items() if name in cells}
+    layers = {name: read_column(cells, name, np.dtype(dtype).str) for name, dtype in kinds.items()}
     rotation = read_column(cells, "rotation_deg", "f4") if "rotation_deg" in cells else None
     origin, spacing = (
         checked(np.asarray(group.attrs[name]), f"attribute {name}", "f8") for name in ("Origin", "Spacing")
@@ -83,6 +90,8 @@ def read_volume_group(group: h5py.Group) -> GrainVolume:
         raise FriedelError("grain_id", rule="must be [z,y,x]", got=f"shape {layers['grain_id'].shape}")
     check_range(layers["grain_id"], 0, np.iinfo(np.int32).max, "grain_id")
     check_range(layers["status"], 0, len(Status), "status")
+    if "confidence" in layers and not ((layers["confidence"] >= 0) & (layers["confidence"] <= 1)).all():
+        raise FriedelError("confidence", rule="must lie in 0..1")
     return GrainVolume(**layers, origin_um=origin, voxel_um=float(spacing[0]), rotation_deg=rotation)
 
 

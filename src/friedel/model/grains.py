@@ -43,6 +43,11 @@ OF_EACH = (
 """Fields with one number a grain, some of them empty where nobody knows."""
 NINE = tuple(f"{i}{j}" for i in range(3) for j in range(3))
 """Endings of the columns of a 3 x 3 matrix."""
+COMPONENTS = {
+    **dict.fromkeys(("orientation_error_xyz_deg", "position_error_xyz_um"), ("x", "y", "z")),
+    **dict.fromkeys(("strain", "strain_error"), ("xx", "yy", "zz", "yz", "xz", "xy")),
+}
+"""Fields with a vector for each grain, that may be empty, and the endings of its columns."""
 _OF_ALL = ("blob_pointer", "phases", "notes")
 OF_EACH_BLOB = ("blobs", "shared", "hkl", "residuals")
 """Fields with one row for every blob of every grain."""
@@ -60,8 +65,12 @@ class GrainTable(RowTable):
     predicted minus measured omega * |sin eta| (deg), row, col (px). Per grain: `expected` (n) spots on the
     detector, `null_completeness` (n) what the same search reaches by chance on average and `null_limit` (n)
     the completeness that chance does not reach, `strain` (n,6) xx yy zz yz xz xy in the sample
-    frame. Where the lattice is more symmetric than the crystal (else NaN, or empty): `alternative_log_odds` (n) how
-    much likelier (natural logarithm) the spots' intensities are than those of the best other way to stand in the
+    frame. Standard deviations of components: `orientation_error_xyz_deg` (n,3) of a rotation about x, y, z of the
+    sample frame, `position_error_xyz_um` (n,3), `strain_error` (n,6); those without `xyz` are the roots of the sums
+    of their squares.
+
+    Where the lattice is more symmetric than the crystal (else NaN, or empty): `alternative_log_odds` (n) how much
+    likelier (natural logarithm) the spots' intensities are than those of the best other way to stand in the
     same lattice, `ambiguous` (n) whether they do not tell the two apart, `twin_fraction` (n) the part of the grain
     that may stand that other way, with its standard error `twin_fraction_error` (n).
 
@@ -89,6 +98,9 @@ class GrainTable(RowTable):
     null_completeness: Floats = field(default_factory=lambda: np.zeros(0))
     null_limit: Floats = field(default_factory=lambda: np.zeros(0))
     strain: Floats = field(default_factory=lambda: np.zeros((0, 6)))
+    orientation_error_xyz_deg: Floats = field(default_factory=lambda: np.zeros((0, 3)))
+    position_error_xyz_um: Floats = field(default_factory=lambda: np.zeros((0, 3)))
+    strain_error: Floats = field(default_factory=lambda: np.zeros((0, 6)))
     alternative_log_odds: Floats = field(default_factory=lambda: np.zeros(0))
     ambiguous: AnyArray = field(default_factory=lambda: np.zeros(0, dtype=bool))
     twin_fraction: Floats = field(default_factory=lambda: np.zeros(0))
@@ -110,7 +122,9 @@ class GrainTable(RowTable):
             raise FriedelError(
                 "grain table blob_pointer", rule=f"must have {n + 1} entries", got=len(self.blob_pointer)
             )
-        for name, shape in (("hkl", (len(self.blobs), 3)), ("residuals", (len(self.blobs), 3)), ("strain", (n, 6))):
+        shapes = {name: (len(self.blobs), 3) for name in ("hkl", "residuals")}
+        shapes |= {name: (n, len(endings)) for name, endings in COMPONENTS.items()}
+        for name, shape in shapes.items():
             got = getattr(self, name).shape
             if got != shape and got[0]:
                 raise FriedelError(f"grain table {name}", rule=f"must be empty or have shape {shape}", got=got)
@@ -150,8 +164,9 @@ class GrainTable(RowTable):
         names = ("phi1_deg", "Phi_deg", "phi2_deg")
         values |= dict(zip(names, np.degrees(bunge_angles(self.U)).T, strict=True))
         values |= spread("UBI", self.UBI.reshape(n, 9), NINE)
-        if len(self.strain) == n:
-            values |= spread("strain", self.strain, ("xx", "yy", "zz", "yz", "xz", "xy"))
+        for name, endings in COMPONENTS.items():
+            if len(column := getattr(self, name)) == n:
+                values |= spread(name.replace("_xyz", ""), column, endings)
         return values
 
     @property
@@ -173,6 +188,8 @@ class GrainVolume:
     [z,y,x] holds `Status` codes, `density` float32 [z,y,x] the reconstructed density. `rotation_deg` float32
     [z,y,x,3] is how the lattice of each voxel is turned against its grain's `U`: a rotation vector in the sample
     frame (the voxel's orientation is exp(rotation) U), nan where nobody knows; None where it is known of no voxel.
+    `confidence` float32 [z,y,x], 0 to 1, is how likely the voxel's grain is the right one, 0 where there is none;
+    None where nobody asked.
     """
 
     grain_id: AnyArray
@@ -181,12 +198,14 @@ class GrainVolume:
     origin_um: Floats
     voxel_um: float
     rotation_deg: AnyArray | None = None
+    confidence: AnyArray | None = None
 
     def __post_init__(self) -> None:
         if self.rotation_deg is not None and self.rotation_deg.shape != (*self.grain_id.shape, 3):
             rule = f"must have shape {(*self.grain_id.shape, 3)}"
             raise FriedelError("grain volume rotation_deg", rule=rule, got=self.rotation_deg.shape)
-        if not self.grain_id.shape == self.status.shape == self.density.shape:
+        layers = [self.status, self.density, *([] if self.confidence is None else [self.confidence])]
+        if any(layer.shape != self.grain_id.shape for layer in layers):
             raise FriedelError("grain volume", rule="layers must have one shape", got=self.grain_id.shape)
         if not self.voxel_um > 0:
             raise FriedelError("voxel_um", rule="must be positive", got=self.voxel_um)

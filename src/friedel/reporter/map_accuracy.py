@@ -3,9 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from friedel.model.grains import Status
 from friedel.reporter.panel import Panel, Table, Verdict
+from friedel.reporter.svg_figure import BLUE, SOFT, SvgFigure
 
 Rows = tuple[tuple[str, ...], ...]
+STATUSES = [kind.name.lower() for kind in Status if kind is not Status.EMPTY]
+MOST_OFF = 0.02
+"""Distance of what is right from what is said, on average, that is still good."""
 
 
 def map_truth_panels(evaluation: Mapping[str, Any]) -> list[Panel]:
@@ -17,6 +22,8 @@ def map_truth_panels(evaluation: Mapping[str, Any]) -> list[Panel]:
         panels.append(_grains(evaluation["grains"]))
     if "volume" in evaluation:
         panels.append(_volume(evaluation["volume"]))
+        if evaluation["volume"].get("confidence", {}).get("bins"):
+            panels.append(_confidence(evaluation["volume"]["confidence"]))
     return panels
 
 
@@ -61,8 +68,31 @@ def _volume(volume: Mapping[str, Any]) -> Panel:
     rows += _shown(boundary, (("mean", "boundary off by, mean", "{:.3f} px"), ("p95", "95 %", "{:.3f} px")))
     rows += _spread(volume, "voxel_orientation_deg", "voxels' orientation", "°")
     rows += _spread(volume, "grain_orientation_deg", "with one orientation a grain", "°")
+    rows += _shown(volume.get("wrong", {}), tuple((kind, f"{kind} voxels, wrong", "{:.2%}") for kind in STATUSES))
+    rows += _shown(volume.get("confidence", {}), (("error", "confidence off by, mean", "{:.4f}"),))
     good = float(volume.get("voxel_agreement", 0)) >= 0.9
     return _panel("Map", "Voxel by voxel. Dice is 1 where a grain has exactly its true voxels.", rows, good)
+
+
+def _confidence(confidence: Mapping[str, Any]) -> Panel:
+    bins = confidence["bins"]
+    said, right = ([float(one[key]) for one in bins] for key in ("said", "right"))
+    with SvgFigure(360, 300) as sheet:
+        axes = sheet.axes()[0]
+        axes.plot([0, 1], [0, 1], color=SOFT, lw=1)
+        axes.plot(said, right, "o-", color=BLUE)
+        axes.set_xlim(0, 1.03)
+        axes.set_ylim(0, 1.03)
+        axes.set_xlabel("confidence that the map says")
+        axes.set_ylabel("part that is right")
+    return Panel(
+        "How sure voxels are",
+        "Voxels by their confidence: what the map said, and how many are right; off by "
+        f"{float(confidence['error']):.4f} on average. Good: on the line. Below it the map is too sure.",
+        sheet.picture,
+        span=2,
+        verdict="good" if float(confidence["error"]) <= MOST_OFF else "watch",
+    )
 
 
 def _shown(values: Mapping[str, Any], names: tuple[tuple[str, str, str], ...]) -> Rows:

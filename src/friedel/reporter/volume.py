@@ -1,5 +1,7 @@
 """Panels about the map: in three dimensions, in slices, and what is known about its voxels."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
@@ -15,6 +17,9 @@ from friedel.reporter.picture import Picture
 from friedel.reporter.svg_figure import INK, SOFT, SvgFigure, short
 
 LINES = "#12161d"
+SURE = (0.5, 0.8, 0.95)
+SURE_COLOURS = ("#b4423c", "#e0a04c", "#8fb7c9", "#2f6f8f")
+"""Confidences below, between and above `SURE`: they differ in lightness too."""
 
 
 def coverage(volume: GrainVolume) -> dict[Status, float]:
@@ -80,9 +85,10 @@ def slice_panels(inputs: ReportInputs, grains: GrainTable, volume: GrainVolume) 
     keyed = has_key(inputs.phases) and bool(len(grains))
     known = coverage(volume)
     orientation = draw_slices(volume, np.vstack([np.zeros(3), colours])[volume.grain_id], inputs if keyed else None)
-    status = draw_slices(volume, by_status[volume.status], None, legend=known)
+    named = [(STATUS_COLOURS[one], f"{one.name.lower()}\n{100 * share:.1f} %") for one, share in known.items()]
+    status = draw_slices(volume, by_status[volume.status], None, legend=named)
     open_share = 1.0 - known[Status.MEASURED]
-    return [
+    panels = [
         Panel(
             "Slices through the middle",
             "The voxels as they are, "
@@ -101,6 +107,26 @@ def slice_panels(inputs: ReportInputs, grains: GrainTable, volume: GrainVolume) 
             verdict="good" if open_share < 0.1 else "watch",
         ),
     ]
+    return panels if volume.confidence is None else [*panels, _confidence_panel(volume, volume.confidence)]
+
+
+def _confidence_panel(volume: GrainVolume, confidence: AnyArray) -> Panel:
+    """Slices by how likely each voxel's grain is the right one."""
+    here = volume.grain_id > 0
+    kind = np.searchsorted(SURE, confidence, side="right")
+    share = np.bincount(kind[here], minlength=len(SURE) + 1) / max(np.count_nonzero(here), 1)
+    ends = ["0", *(f"{one:g}" for one in SURE), "1"]
+    named = [
+        (colour, f"{low} to {high}\n{100 * part:.1f} %")
+        for colour, low, high, part in zip(SURE_COLOURS, ends[:-1], ends[1:], share, strict=True)
+    ]
+    mean = float(confidence[here].mean()) if here.any() else 0.0
+    return Panel(
+        "How sure, voxel by voxel",
+        f"The same slices by confidence: how likely the voxel's grain is the right one, {mean:.3f} on average. Of "
+        "voxels with .9, nine in ten are right. Good: thin seams along boundaries. Bad: wide patches.",
+        draw_slices(volume, np.array([_rgb(one) for one in SURE_COLOURS])[kind], None, legend=named[::-1]),
+    )
 
 
 def _rgb(colour: str) -> AnyArray:
@@ -108,9 +134,12 @@ def _rgb(colour: str) -> AnyArray:
 
 
 def draw_slices(
-    volume: GrainVolume, colour: AnyArray, keyed: ReportInputs | None, legend: dict[Status, float] | None = None
+    volume: GrainVolume,
+    colour: AnyArray,
+    keyed: ReportInputs | None,
+    legend: Sequence[tuple[str, str]] = (),
 ) -> Picture:
-    """x-y, x-z and y-z through the middle, to one scale."""
+    """x-y, x-z and y-z through the middle, to one scale; `legend` are colours and what they mean."""
     depth, rows, cols = volume.grain_id.shape
     cuts = (
         ("x", "y", (depth // 2, slice(None), slice(None))),
@@ -143,8 +172,8 @@ def draw_slices(
             draw_keys(parts[3], keyed.phases)
         if legend:
             parts[3].set_box_aspect(1)
-            handles = [Patch(color=STATUS_COLOURS[status]) for status in legend]
-            names = [f"{status.name.lower()}\n{100 * share:.1f} %" for status, share in legend.items()]
+            handles = [Patch(color=one) for one, _ in legend]
+            names = [text for _, text in legend]
             parts[3].legend(handles, names, loc="center", borderpad=0, labelspacing=1.2, handlelength=1)
     return sheet.picture
 

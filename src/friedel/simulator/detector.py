@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import erf
+from scipy.stats import exponnorm
 
 from friedel.kernels.simulate.random_numbers import expose
 from friedel.kernels.simulate.spot_images import add_spots
@@ -21,6 +22,10 @@ FRAME, DARK = 1, 2
 """Kinds of exposure: each has random numbers of its own."""
 INSIDE = 0.01
 """Part of the beam's full level that still counts as the direct beam."""
+TAIL_LENGTHS = 6
+"""How much of an exponential tail is drawn, in its lengths."""
+SUBDIVISION, CENTRINGS, SHARPEST_PX = 20, 4, 0.2
+"""Parts of a pixel that a tail is summed over, how often its mean is set right, its least sigma."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,7 +132,7 @@ def make_camera(
         _light_curve(params, rng),
         hot,
         camera.hot_counts * rng.exponential(size=len(hot)),
-        point_spread(camera.point_spread_px),
+        point_spread(camera.point_spread_px, camera.tail_px),
     )
 
 
@@ -150,12 +155,32 @@ def expected_frames(
     return out
 
 
-def point_spread(sigma_px: float) -> Image:
-    """Gaussian taps (odd number, sum 1), cut at three standard deviations."""
+def point_spread(sigma_px: float, tail_px: float = 0.0) -> Image:
+    """Gaussian taps (odd number, sum 1), cut at three standard deviations; with a tail, at six of its lengths.
+
+    The tail is an exponential towards higher numbers, as charge that is read out late or light in a tilted
+    scintillator makes it, and the Gaussian moves back by its length: the mean stays at the middle, since where a
+    detector is is told by its pictures. What a threshold cuts off the tail moves centroids.
+    """
     reach = math.ceil(3 * sigma_px)
+    if tail_px > 0:
+        return _tailed(sigma_px, tail_px, reach + math.ceil(TAIL_LENGTHS * tail_px))
     x = np.arange(-reach, reach + 1)
     taps = np.exp(-0.5 * (x / sigma_px) ** 2) if reach else np.ones(1)
     return np.asarray(taps / taps.sum(), dtype=np.float32)
+
+
+def _tailed(sigma_px: float, tail_px: float, reach: int) -> Image:
+    """Taps of a Gaussian convolved with an exponential, summed over pixels, their mean at the middle."""
+    count, spread = (2 * reach + 1) * SUBDIVISION, max(sigma_px, SHARPEST_PX)
+    x = (np.arange(count) - (count - 1) / 2) / SUBDIVISION
+    taps, start = np.ones(1), -tail_px
+    for _ in range(CENTRINGS):
+        density = exponnorm.pdf(x, tail_px / spread, loc=start, scale=spread)
+        taps = density.reshape(-1, SUBDIVISION).sum(axis=1)
+        taps /= taps.sum()
+        start -= float(taps @ np.arange(-reach, reach + 1))  # whole pixels move the mean of what is sharp
+    return np.asarray(taps, dtype=np.float32)
 
 
 def _half_width_um(setup: Setup) -> float:

@@ -114,6 +114,13 @@ class CameraParams(Params):
     """The detector as it is."""
 
     point_spread_px: float = parameter(0.8, "Standard deviation of the point spread.", unit="px", ge=0, le=10)
+    tail_px: float = parameter(
+        0.0,
+        "Length of an exponential tail of the point spread towards higher rows and columns; its mean stays.",
+        unit="px",
+        ge=0,
+        le=10,
+    )
     gain: float = parameter(1.0, "Counts per photon.", gt=0)
     read_noise: float = parameter(3.0, "Standard deviation without light.", unit="counts", ge=0)
     offset: float = parameter(100.0, "Counts without light.", unit="counts", ge=0)

@@ -115,6 +115,8 @@ def _write_cells(
     _write_array(group, "FeatureIds", volume.grain_id.astype("i4"), size)
     _write_array(group, "Status", volume.status.astype("i4"), size)
     _write_array(group, "Density", volume.density.astype("f4"), size)
+    if volume.confidence is not None:
+        _write_array(group, "Confidence", volume.confidence.astype("f4"), size)
     for title, name in (
         ("KernelAverageMisorientations", "kam_deg"),
         ("FeatureReferenceMisorientations", "grod_deg"),

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from friedel.io.atomic import atomic
 from friedel.io.export.vtkhdf import coloured_layers
-from friedel.io.volume_store import LAYERS, write_volume
+from friedel.io.volume_store import layers_of, write_volume
 from friedel.model.arrays import AnyArray
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable, GrainVolume
@@ -32,7 +32,7 @@ def export_xdmf(
     extra = coloured_layers(volume, grains, phases, axis)
     write_volume(heavy, volume, extra=extra)
     layers = {
-        **{name: getattr(volume, name).astype(kind) for name, kind in LAYERS.items()},
+        **layers_of(volume),
         **bend_layers(volume),
         **extra,
     }

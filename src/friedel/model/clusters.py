@@ -5,9 +5,9 @@ import numpy as np
 from friedel.model.arrays import Floats, Indices
 
 LEAST_CLUSTERS = 2
-COMMON_PX = 0.01
-"""Prior: how far outwards, seen from the beam, all centroids may lie alike (one standard deviation). Thresholds and
-bent lattices do that, and no cluster shows it; simulated scans have 0.009 px (`bench.calibration`)."""
+COMMON_PX = 0.003
+"""Prior: how far outwards, seen from the beam, all centroids may lie alike (one standard deviation) besides what
+thresholds do (`uncertainty.alike_by_threshold`), which no cluster shows."""
 
 
 def cluster_sums(values: Floats, labels: Indices) -> Floats:
