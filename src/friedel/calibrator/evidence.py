@@ -21,7 +21,7 @@ class Change:
     @property
     def line(self) -> str:
         """As printed."""
-        digits = 4 if self.unit in ("px", "deg") else 2
+        digits = 4 if self.unit in ("px", "deg", "keV") else 2
         before, after, sure = (f"{x:.{digits}f}" for x in (self.before, self.after, self.uncertainty))
         return f"{self.name} {before} -> {after} +- {sure} {self.unit}"
 

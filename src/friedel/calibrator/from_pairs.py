@@ -38,8 +38,8 @@ GRID_DEG = 0.06
 """How sharp rings are on the coarse grid; its steps are about as large."""
 UNKNOWN = (
     "left alone, since pairs do not tell: tilts (grains do), the height of the centre along the axis (it moves the "
-    "whole map), the sense of the rotation, and flips; the scale is the lattice's: distance and energy are "
-    "not checked against it"
+    "whole map), the sense of the rotation, and flips; the scale is the lattice's, and grains tell whether "
+    "the energy goes with it"
 )
 
 

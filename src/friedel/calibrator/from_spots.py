@@ -34,7 +34,7 @@ LEAST_SIGMA = 3.0
 """A tilt changes only when the spots show it with so many standard deviations."""
 UNKNOWN = (
     "left alone, since spots do not tell: the height of the centre along the axis, and flips; "
-    "the scale is the lattice's"
+    "energy and lattice are looked at on their own"
 )
 
 

@@ -6,17 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from friedel.calibrator.evidence import Change, Evidence
-from friedel.calibrator.from_spots import (
-    CLIP,
-    LEAST_SPOTS,
-    assigned_spots,
-    derivatives,
-    nudged,
-    residuals_of,
-    solve,
-    thinned,
-)
+from friedel.calibrator.from_spots import LEAST_SPOTS, assigned_spots, residuals_of, thinned
 from friedel.calibrator.geometry import NUDGE, STEPS, detector_parameters, moved
+from friedel.calibrator.shared_fit import SharedFit, fit_shared, weakest_tilt
 from friedel.model.arrays import Floats, Mask
 from friedel.model.blobs import BlobTable
 from friedel.model.clusters import LEAST_CLUSTERS
@@ -26,12 +18,10 @@ from friedel.model.leaning_axis import leaning
 from friedel.model.setup import MOST_LEAN_DEG, Setup
 from friedel.model.stream import Watcher, counted
 
-ROUNDS = 5
 SHOWN = 5.0
 """The lean is taken where the spots show it with so many standard deviations."""
 LEAST_DEG = 0.005
 """Less is not worth a change: a tenth of the narrowest frames."""
-LEAST_TILT_SIGMA = 3.0
 LEAN = len(STEPS)
 """Place of the lean (deg) behind the detector's numbers."""
 NUDGES = np.append(NUDGE, 0.02)
@@ -59,32 +49,18 @@ def fit_lean(
         there = at(step)
         return residuals_of(spots, U, position, wavelength, there.detector, there.axis.lean_rad)
 
-    def fitted(free: Mask) -> tuple[Floats, Floats, Floats, Floats]:
-        U, position = np.array(grains.U, dtype=float), np.array(grains.position_um, dtype=float)
-        step, error, before = np.zeros(len(NUDGES)), np.zeros(len(NUDGES)), np.zeros(3)
-        for number in range(ROUNDS):
-            off = residuals(step, U, position)
-            after = np.median(np.abs(off), axis=0)
-            before = before if number else after
-            weight = _weight(off, after)
-            shared, own = derivatives(residuals, step, U, position, free, NUDGES)
-            shared, own = shared * weight[..., None], own * weight[..., None]
-            change, mine, error = solve(spots.grain, len(U), off * weight, shared, own, free)
-            step = step + change
-            U, position = nudged(U, position, mine)
-        return step, error, before, np.median(np.abs(residuals(step, U, position)), axis=0)
+    def fitted(free: Mask) -> SharedFit:
+        return fit_shared(spots, grains, residuals, NUDGES, free)
 
     free = np.ones(len(NUDGES), dtype=bool)
     with counted(watcher, "axis", 4, "fits") as one_more:
-        step, error, before, after = fitted(free)
+        fit = first = fitted(free)
         one_more()
-        while _is_shown(step, error):
-            weak = [i for i in (2, 3, 4) if free[i] and not abs(step[i]) >= LEAST_TILT_SIGMA * error[i]]
-            if not weak:
-                break
-            free[min(weak, key=lambda i: abs(step[i]) / error[i])] = False
-            step, error, _, after = fitted(free)
+        while _is_shown(fit.step, fit.error) and (weak := weakest_tilt(fit, free)) is not None:
+            free[weak] = False
+            fit = fitted(free)
             one_more()
+    step, error, before, after = fit.step, fit.error, first.before, fit.after
     told = f"{given + step[LEAN]:+.4f} +- {error[LEAN]:.4f} deg, {len(spots.grain)} spots"
     if not _is_shown(step, error):
         text = STRAIGHT if not given else "no other lean of the axis is shown by five standard deviations"
@@ -102,13 +78,6 @@ def fit_lean(
 
 def _is_shown(step: Floats, error: Floats) -> bool:
     return bool(abs(step[LEAN]) >= max(SHOWN * error[LEAN], LEAST_DEG))
-
-
-def _weight(off: Floats, median: Floats) -> Floats:
-    """One over the standard deviation, less for what sticks out (Huber), 0 for what is far off."""
-    deviation = np.maximum(median / 0.6745, [1e-5, 1e-4, 1e-4])
-    z = np.abs(off) / deviation
-    return np.asarray(np.sqrt(np.minimum(1.0, CLIP / np.maximum(z, 1e-12))) * (z < 10 * CLIP) / deviation)
 
 
 def _changes(setup: Setup, refined: Setup, error: Floats, free: Mask) -> tuple[Change, ...]:

@@ -19,6 +19,7 @@ REMATCHED = " Pairs were matched again with it: those of this report are these."
 TOLD_BY = {
     "pairs": "from the pairs",
     "spots": "from all spots of the grains",
+    "scale": "the energy that goes with the lattice, and the detector, from all spots of the grains",
     "axis": "the axis and the detector against it, from all spots of the grains",
 }
 

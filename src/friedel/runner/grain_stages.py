@@ -11,7 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from friedel.assemble import assemble
-from friedel.calibrator import CalibrationRequest, choose_lean, choose_motion, choose_setup, same_geometry
+from friedel.calibrator import (
+    CalibrationRequest,
+    choose_lean,
+    choose_motion,
+    choose_scale,
+    choose_setup,
+    same_geometry,
+)
 from friedel.calibrator.sense import MIRRORED
 from friedel.describe import describe as describe_map
 from friedel.errors import FriedelWarning, RecipeError
@@ -178,7 +185,9 @@ def _index(inputs: StageInputs) -> Done:
         inputs.blobs, inputs.request, setup=matched, grains=grains_with(matched), index=grains_with
     )
     _log_calibration(decision.lines)
-    leans = choose_lean(inputs.blobs, inputs.request, decision.setup, grains_with)
+    scale = choose_scale(inputs.blobs, inputs.request, decision.setup, grains_with)
+    _log_calibration(scale.lines)
+    leans = choose_lean(inputs.blobs, inputs.request, scale.setup, grains_with)
     _log_calibration(leans.lines)
     moving = choose_motion(inputs.blobs, inputs.request, leans.setup, grains_with)
     _log_calibration(moving.lines)
@@ -196,7 +205,7 @@ def _index(inputs: StageInputs) -> Done:
     counts |= {"explained_blobs": share.blobs, "explained_light": share.light}
     _tell(grains, pairs, share)
     measured = {
-        "calibration": [*decision.records, *leans.records],
+        "calibration": [*decision.records, *scale.records, *leans.records],
         "motion": moving.records[0],
         **_strengths(inputs, grains, setup),
     }

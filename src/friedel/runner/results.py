@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from friedel.calibrator import CalibrationRequest, Decision, choose_setup, fit_lean, fit_motion
+from friedel.calibrator import CalibrationRequest, Decision, choose_setup, fit_lean, fit_motion, fit_scale
 from friedel.errors import RecipeError
 from friedel.evaluator import evaluate
 from friedel.io.export import (
@@ -61,9 +61,10 @@ def calibrated(out: Path, watcher: Watcher | None = None) -> Decision:
     if grains is None or not len(grains) or setup is None:
         return decision
     found = folder.needed(folder.found_blobs, BLOBS)
+    scale = fit_scale(found, grains, setup, phases, watcher=watcher).lines("energy and lattice")
     leans = fit_lean(found, grains, setup, phases, watcher=watcher).lines("lean of the axis")
     moving = fit_motion(found, grains, setup, phases, watcher=watcher).lines("motion of the sample")
-    return replace(decision, lines=(*decision.lines, *leans, *moving))
+    return replace(decision, lines=(*decision.lines, *scale, *leans, *moving))
 
 
 def export_results(out: Path, format_name: str, target: Path) -> Path:
