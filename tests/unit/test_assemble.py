@@ -8,7 +8,7 @@ import pytest
 
 from friedel.assemble import AssembleParams, absorption_mask, assemble, beam_attenuation
 from friedel.assemble.sample import convex_hull_mask, shape_mask
-from friedel.errors import FriedelError, InputError
+from friedel.errors import FriedelError, FriedelWarning, InputError
 from friedel.model import traceability
 from friedel.model.grains import GrainTable, Status
 from friedel.model.pairs import PAIR_COLUMNS, PairTable
@@ -121,6 +121,18 @@ def test_gaps_are_filled_no_farther_than_asked():
     assert volume.grain_id.tolist() == [[[1, 1, 1, 1, 0, 0, 0, 0, 0]]]
 
 
+@pytest.mark.parametrize(("low", "side"), [(0.0, "above"), (-10.0, "below"), (-5.0, "")])
+def test_a_sample_that_ends_where_grains_go_on_is_said_and_where(low, side):
+    tower = shape_of(0, np.full((10, 2, 2), 0.9), origin=(-1.0, -1.0, low))
+    sample = SampleShape("cylinder", (10.0, 10.0, 12.0))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        together(tower, sample=sample, fill="none")
+    told = [str(one.message) for one in caught]
+    assert len(told) == bool(side)
+    assert all(f"most of it {side}" in one and "40 %" in one and "centre_px" in one for one in told)
+
+
 def test_nothing_lies_outside_the_mask_or_the_recipes_sample():
     density = np.ones((4, 6, 6), np.float32)
     mask = SampleMask(np.ones((4, 6, 6), bool), np.array([-3.0, -3.0, -2.0]), 1.0)
@@ -129,7 +141,8 @@ def test_nothing_lies_outside_the_mask_or_the_recipes_sample():
     assert (volume.grain_id[:, :, :3] == 0).all()
     assert (volume.grain_id[:, :, 3:] == 1).all()
     cylinder = SampleShape("cylinder", (4.0, 4.0, 2.0))
-    volume = together(shape_of(0, density, origin=(-3, -3, -2)), sample=cylinder)
+    with pytest.warns(FriedelWarning, match="beside, and is cut off"):
+        volume = together(shape_of(0, density, origin=(-3, -3, -2)), sample=cylinder)
     assert volume.grain_id.shape == (2, 4, 4)
     np.testing.assert_allclose(volume.origin_um, [-2, -2, -1])
     assert np.count_nonzero(volume.grain_id) == 24

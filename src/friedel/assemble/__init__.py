@@ -21,6 +21,8 @@ from friedel.model.stream import Watcher, watched
 
 __all__ = ["AssembleParams", "absorption_mask", "assemble", "assemble_with_lead", "beam_attenuation"]
 
+MOST_CUT = 0.05
+"""Of what grains measure, outside of the sample: shapes err by less."""
 LEAST = 0.25
 """A gap goes to the grain with the largest density there from this part of its threshold, else to the nearest."""
 
@@ -65,6 +67,7 @@ def assemble_with_lead(
     origin, size, voxel = _extent(real, shapes, sample, mask)
     told = watched(watcher, "map", real, len(real), "grains")
     best, second, owner, density, rotation = _largest_densities(told, origin, size, voxel)
+    _tell_of_cut(real, sample)
     bound = shape_mask(sample, origin, size, voxel)
     if mask is not None:
         bound &= mask.on(origin, size, voxel)
@@ -138,6 +141,31 @@ def _largest_densities(
             rotation[put] = np.where(wins[..., None], turned, rotation[put])
         best[put] = np.where(wins, value, best[put])
     return best, second, owner, density, rotation
+
+
+def _tell_of_cut(real: Sequence[GrainShape], sample: SampleShape) -> None:
+    """Say when the recipe's sample ends where grains go on."""
+    if sample.kind not in ("cylinder", "box"):
+        return
+    whole, cut = 0, {"above": 0, "below": 0, "beside": 0}
+    for shape in real:
+        z = shape.origin_um[2] + (np.arange(shape.density.shape[0]) + 0.5) * shape.voxel_um
+        half = 0.5 * sample.size_um[2]
+        inside = shape.inside
+        kept = inside & shape_mask(sample, shape.origin_um, shape.density.shape, shape.voxel_um)
+        lost = {"above": np.count_nonzero(inside[z > half]), "below": np.count_nonzero(inside[z < -half])}
+        lost["beside"] = np.count_nonzero(inside) - np.count_nonzero(kept) - sum(lost.values())
+        whole += int(np.count_nonzero(inside))
+        cut = {side: cut[side] + int(lost[side]) for side in cut}
+    share = sum(cut.values()) / max(whole, 1)
+    if share > MOST_CUT:
+        side = max(cut, key=lambda one: cut[one])
+        text = (
+            f"assemble: {100 * share:.0f} % of what grains measure lies outside of the recipe's sample, most of "
+            f"it {side}, and is cut off: see to setup.sample"
+            + (" or the row of centre_px" if side != "beside" else "")
+        )
+        warnings.warn(text, FriedelWarning, stacklevel=4)
 
 
 def _fills(params: AssembleParams, inside: Mask, measured: Mask) -> bool:

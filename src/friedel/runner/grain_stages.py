@@ -46,7 +46,7 @@ from friedel.reconstruct import fit_strengths, reconstruct
 from friedel.runner.compiling import compiling
 from friedel.runner.job import Job
 from friedel.runner.progress import log, warnings_kept
-from friedel.runner.specimen import sample_in_beam, sample_mask
+from friedel.runner.specimen import height_doubt, sample_in_beam, sample_mask
 
 Counts = dict[str, Any]
 
@@ -130,8 +130,13 @@ class StageInputs:
         """A sample whose outline is still to be seen in the direct beam lies in the beam: as large as its box."""
         if setup.sample.kind != "absorption":
             return setup
+        return replace(setup, sample=sample_in_beam(setup, self.beam))
+
+    @property
+    def beam(self) -> Sequence[int] | None:
+        """The direct beam's box as it was measured: col0, row0, col1, row1."""
         preprocess = self.record().stages.get("preprocess")
-        return replace(setup, sample=sample_in_beam(setup, preprocess.measured.get("beam") if preprocess else None))
+        return preprocess.measured.get("beam") if preprocess else None
 
 
 def run_stage(name: str, inputs: StageInputs) -> StageRecord:
@@ -157,6 +162,8 @@ def _match(inputs: StageInputs) -> Done:
     decision = choose_setup(inputs.blobs, replace(inputs.request, given=inputs.within_beam(given)))
     decision = replace(decision, setup=replace(decision.setup, sample=given.sample))
     _log_calibration(decision.lines)
+    if doubt := height_doubt(decision.setup, inputs.beam):
+        warnings.warn(f"match: {doubt}", FriedelWarning, stacklevel=2)
     pairs = inputs.match(decision.setup)
     log.info(pairs.message)
     setup = setup_record(decision.setup)

@@ -13,6 +13,8 @@ from friedel.model.shapes import SampleMask
 from friedel.preprocess import measure_baseline
 from friedel.runner.job import Job
 
+DARK_PX = 4.0
+"""A sample's end in the dark by less than this is a matter of the beam's edge."""
 UNSURE_PX = 5.0
 """How far the centre may be off before it is calibrated, besides the margin of the beam's box."""
 MOST_ANGLES = 720
@@ -47,6 +49,32 @@ def sample_in_beam(setup: Setup, beam: Sequence[int] | None) -> SampleShape:
     )
     reach = np.abs(corners[:, 1:]).max(axis=0) + UNSURE_PX * float(np.linalg.norm(setup.detector.u_um))
     return SampleShape("cylinder", (2.0 * float(reach[0]), 2.0 * float(reach[0]), 2.0 * float(reach[1])))
+
+
+def height_doubt(setup: Setup, beam: Sequence[int] | None) -> str:
+    """What is odd about the height of the recipe's sample in the direct beam's box (col0, row0, col1, row1): empty
+    where it fits, or where nobody can tell.
+
+    A sample that ends inside the lit part at one side and outside of it at the other is not where the recipe says.
+    """
+    if setup.sample.kind not in ("cylinder", "box") or beam is None or len(beam) != 4:
+        return ""
+    edges = np.array([float(beam[1]), float(beam[3])]) - 0.5
+    middle = np.full(2, 0.5 * (beam[0] + beam[2]) - 0.5)
+    low, high = np.sort(setup.detector.position_um(edges, middle)[:, 2])
+    half = 0.5 * setup.sample.size_um[2]
+    pixel = float(np.linalg.norm(setup.detector.v_um))
+    below, above = (low + half) / pixel, (half - high) / pixel  # dark parts of the sample, negative: lit and empty
+    dark, empty = max(below, above), -min(below, above)
+    if dark < DARK_PX or empty < DARK_PX:
+        return ""
+    rows = 0.5 * (below - above)
+    return (
+        f"the sample of the recipe reaches {dark:.0f} px out of the direct beam at its "
+        f"{'lower' if below > above else 'upper'} end and leaves {empty:.0f} px of it empty at the other: "
+        f"the middle of the beam is {abs(rows):.0f} px {'above' if rows > 0 else 'below'} the sample's. Nothing "
+        "else tells the height: see to setup.detector.centre_px (row) or the sample's size, else the map is cut there"
+    )
 
 
 def _from_absorption(job: Job, setup: Setup) -> SampleMask:
