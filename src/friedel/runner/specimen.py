@@ -73,7 +73,7 @@ def height_doubt(setup: Setup, beam: Sequence[int] | None) -> str:
         f"the sample of the recipe reaches {dark:.0f} px out of the direct beam at its "
         f"{'lower' if below > above else 'upper'} end and leaves {empty:.0f} px of it empty at the other: "
         f"the middle of the beam is {abs(rows):.0f} px {'above' if rows > 0 else 'below'} the sample's. Nothing "
-        "else tells the height: see to setup.detector.centre_px (row) or the sample's size, else the map is cut there"
+        "else tells the height: see to setup.detector.centre_px (row) or the sample's size, or the map is cut"
     )
 
 
