@@ -1,9 +1,11 @@
 """Odd scans and wrong numbers through the command line: a map of what is there, or none and the reason."""
 
+import json
+
 import pytest
 
 import friedel
-from friedel.io.store import read_blobs, read_grains, read_pairs, read_volume
+from friedel.io.store import read_attributes, read_blobs, read_grains, read_pairs, read_volume
 from friedel.model.blobs import Flag
 from friedel.recipe import load_recipe
 from tests.unit.test_cif import cif
@@ -50,6 +52,25 @@ def judged(recipe, out):
 
 def all_there(grains):
     return grains["found"] == grains["truth"] and grains["false"] == grains["duplicate"] == 0
+
+
+def test_an_axis_that_leans_is_found_and_the_map_is_that_of_a_straight_one(simulated, tmp_path, command):
+    recipe, out = simulated("lean_deg=-0.4"), tmp_path / "out"
+    code, *_ = command("run", recipe, "-o", out, "--to", "assemble", *AS_GIVEN[:4])
+    assert code == 0
+    looks = json.loads((out / "run.json").read_text())["stages"]["index"]["measured"]["calibration"]
+    lean = next(look for look in looks if look["by"] == "axis")["quantities"][0]
+    assert lean["name"] == "axis lean"
+    assert lean["after"] == pytest.approx(-0.4, abs=0.02)
+    assert read_attributes(out / "grains.h5")["setup"]["lean_deg"] == pytest.approx(-0.4, abs=0.02)
+    grains, volume = judged(recipe, out)
+    assert all_there(grains)
+    assert grains["misorientation_deg"]["median"] < 0.03
+    assert volume["voxel_agreement"] > 0.9
+    # blobs stay as they were found, and what is exported says the lean
+    friedel.export(out, "imaged11")
+    written = dict(line.split(None, 1) for line in (out / "grains.par").read_text().splitlines() if line)
+    assert float(written["wedge"]) == pytest.approx(0.4, abs=0.02)
 
 
 def test_one_grain_alone_is_a_map(simulated, tmp_path, command):

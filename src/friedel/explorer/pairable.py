@@ -23,7 +23,9 @@ from friedel.explorer.resegmenter import Resegmenter
 from friedel.match import MatchParams, match
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
+from friedel.model.leaning_axis import of_straight_axis
 from friedel.model.setup import Setup
+from friedel.model.still_sample import of_still_sample
 from friedel.output_folder.reader import OutputFolder
 from friedel.recipe import Recipe
 from friedel.runner.executors import give_way
@@ -95,6 +97,7 @@ class PairCounter:
 
     def count(self, blobs: BlobTable) -> PairCount:
         """Pairs among the kept blobs, half a turn apart and across the beam."""
+        blobs = of_straight_axis(of_still_sample(blobs, self.setup), self.setup)
         with warnings_heard():
             pairs = match(blobs, self.setup, self.phases, self.params, seed=self.seed)
         return PairCount(pairs.pairs_of_both_kinds, pairs.null_pairs + pairs.across.null_pairs, len(blobs))

@@ -159,7 +159,8 @@ def run_stage(name: str, inputs: StageInputs) -> StageRecord:
 def _match(inputs: StageInputs) -> Done:
     job = inputs.job
     given = inputs.request.given
-    decision = choose_setup(inputs.blobs, replace(inputs.request, given=inputs.within_beam(given)))
+    # pairs know no lean: where the recipe gives one, they are those of a straight axis
+    decision = choose_setup(inputs.still_blobs(given), replace(inputs.request, given=inputs.within_beam(given)))
     decision = replace(decision, setup=replace(decision.setup, sample=given.sample))
     _log_calibration(decision.lines)
     if doubt := height_doubt(decision.setup, inputs.beam):
