@@ -12,7 +12,7 @@ import numpy as np
 
 from friedel.index.candidates import Candidate, CandidateSearch
 from friedel.index.null import Null, accept_beyond_chance, take_blobs, with_luckiest, without_grains
-from friedel.index.turned_seeds import Planes, best_of_turns
+from friedel.index.turned_seeds import Planes, best_of_turns, how_wide
 from friedel.kernels.index.blob_lookup import blob_choices, predict_spots
 from friedel.kernels.index.turned_seeds import places_of_spot
 from friedel.model.arrays import Floats, Indices, Mask
@@ -21,9 +21,6 @@ from friedel.model.stream import Executor, Watcher, watched
 
 MOST_SEEDS, NULL_SEEDS = 64, 16
 """Spots that are tried, and spots of the null."""
-WIDEST, BY_CHANCE = 3.0, 0.08
-"""The coarse look is so many times wider than a seed's first look, less where a spot would then be there by chance
-more often than this."""
 NEIGHBOURS, NEAR = 4, 2.0
 """Blobs near a spot, within twice the tolerance, that are taken for its own or its parts."""
 KEPT = 6
@@ -54,7 +51,7 @@ def candidates_of_single_spots(
     seeds = free[np.argsort(-blobs["sum_intensity"][free], kind="stable")][:MOST_SEEDS]
     if not len(seeds):
         return found, null
-    wider = _how_wide(search)
+    wider = how_wide(search)
     null = _with_null(search, null, half, wider, min(NULL_SEEDS, len(seeds)), executor)
     batches = [seeds[start : start + BATCH] for start in range(0, len(seeds), BATCH)]
     for batch in watched(watcher, "grains without pairs", batches, len(batches), "batches"):
@@ -82,16 +79,6 @@ def _of_other_rings(search: CandidateSearch, found: Sequence[Candidate]) -> Mask
         blob_choices(place, state, tuple(observations.lookup), observations.search_error, reach, near, square)
         marked[near[near >= 0]] = True
     return marked
-
-
-def _how_wide(search: CandidateSearch) -> float:
-    """How much wider a coarse look may be: spots must not be there by chance too often."""
-    observations = search.observations
-    _, rows, cols = observations.blobs.shape
-    reach = search.params.tolerance * search.widest * observations.search_error
-    sweep = abs(float(observations.window.sweep))
-    part = 4.0 / 3.0 * np.pi * float(np.prod(reach)) / (sweep * rows * cols) * len(observations.blobs)
-    return float(np.clip((BY_CHANCE / max(part, 1e-12)) ** (1 / 3), 1.0, WIDEST))
 
 
 def _with_null(

@@ -1,7 +1,6 @@
-"""Grains with few pairs: seeds of one pair across the beam, turned about its plane's normal until its spots are
-there.
+"""Grains with few pairs: seeds of one pair, turned about its plane's normal until its spots are there.
 
-They are looked for among what the grains that many pairs suggest have left, and have to beat the same search where
+A pair across the beam gives the place; of one half a turn apart the places on its line are tried. They are looked for among what the grains that many pairs suggest have left, and have to beat the same search where
 there is nothing: angles scrambled, the stage turned the other way.
 """
 
@@ -14,11 +13,18 @@ from friedel.index.candidates import Candidate, CandidateSearch
 from friedel.index.null import Null, accept_beyond_chance, take_blobs, with_luckiest, without_grains
 from friedel.index.phase_reflections import PhaseReflections
 from friedel.kernels.index.turned_seeds import best_turns
-from friedel.model.arrays import Floats, Indices
+from friedel.model.arrays import Floats, Indices, Mask
 from friedel.model.stream import Executor, Watcher, watched
 
 MOST_SEEDS, NULL_SEEDS = 400, 64
-"""Pairs whose turn is looked for, and pairs of the null."""
+"""Pairs across the beam whose turn is looked for, and pairs of the null."""
+MOST_LINES, NULL_LINES = 160, 24
+"""The same of pairs half a turn apart, of which the place on the line is not known either."""
+IN_VAIN = 64
+"""After so many of them without a grain the others are left alone: what is left of a scan are pairs by chance."""
+WIDEST, BY_CHANCE = 3.0, 0.08
+"""Where the place is not known either, the coarse look is so many times wider than a seed's first look, less where a
+spot would then be there by chance more often than this."""
 KEPT = 2
 """Best turns of a seed that are fitted."""
 STEP_DEG = 0.5
@@ -40,32 +46,46 @@ def candidates_by_turning(
     executor: Executor,
     watcher: Watcher | None = None,
 ) -> tuple[list[Candidate], Null]:
-    """The candidates, with more that single pairs across the beam gave; and the null of both searches together."""
+    """The candidates, with more that single pairs gave; and the null of both searches together."""
     found, lines = list(accepted), search.lines
     taken = np.zeros(len(search.observations.blobs), dtype=bool)
     for candidate in found:
         take_blobs(search, candidate, taken)
-    seeds = np.flatnonzero(~lines.half_turn & ~taken[lines.blob].any(axis=1))
-    if not len(seeds):
+    free = ~taken[lines.blob].any(axis=1)
+    kinds = [(~lines.half_turn, MOST_SEEDS, NULL_SEEDS), (lines.half_turn, MOST_LINES, NULL_LINES)]
+    kinds = [kind for kind in kinds if (free & kind[0]).any()]
+    if not kinds:
         return found, null
-    bright = search.observations.blobs["sum_intensity"][lines.blob[seeds]].sum(axis=1)
-    seeds = seeds[np.argsort(-bright, kind="stable")][:MOST_SEEDS]
-    null = _with_null_of_turns(search, null, executor)
-    batches = [seeds[start : start + BATCH] for start in range(0, len(seeds), BATCH)]
-    for batch in watched(watcher, "grains with few pairs", batches, len(batches), "batches"):
-        left = batch[~taken[lines.blob[batch]].any(axis=1)]
-        for candidate in sorted(_turned(search, left, executor), key=lambda c: -c.counts(taken)[1]):
-            accept_beyond_chance(search, null, candidate, found, taken)
+    null = _with_null_of_turns(search, null, [(kind, most) for kind, _, most in kinds], executor)
+    for kind, most, _ in kinds:
+        seeds, in_vain = _brightest(search, np.flatnonzero(free & kind), most), 0
+        batches = [seeds[start : start + BATCH] for start in range(0, len(seeds), BATCH)]
+        for batch in watched(watcher, "grains with few pairs", batches, len(batches), "batches"):
+            left = batch[~taken[lines.blob[batch]].any(axis=1)]
+            before = len(found)
+            for candidate in sorted(_turned(search, left, executor), key=lambda c: -c.counts(taken)[1]):
+                accept_beyond_chance(search, null, candidate, found, taken)
+            in_vain = 0 if len(found) > before else in_vain + len(left)
+            if in_vain >= IN_VAIN and lines.half_turn[seeds[0]]:
+                break
     return found, null
 
 
-def _with_null_of_turns(search: CandidateSearch, null: Null, executor: Executor) -> Null:
-    """What the same search reaches where there are no grains."""
+def _brightest(search: CandidateSearch, seeds: Indices, most: int) -> Indices:
+    bright = search.observations.blobs["sum_intensity"][search.lines.blob[seeds]].sum(axis=1)
+    return seeds[np.argsort(-bright, kind="stable")][:most]
+
+
+def _with_null_of_turns(
+    search: CandidateSearch, null: Null, kinds: Sequence[tuple[Mask, int]], executor: Executor
+) -> Null:
+    """What the same search reaches where there are no grains; `kinds` are pairs (mask) and how many of them."""
     found: list[Candidate] = []
     for one in without_grains(search, np.random.default_rng(NULL_SEED)):
-        seeds = np.flatnonzero(~one.lines.half_turn)
-        seeds = seeds[:: max(len(seeds) // NULL_SEEDS, 1)][:NULL_SEEDS]
-        found += _turned(one, seeds, executor, least=0.0)
+        for kind, most in kinds:
+            seeds = np.flatnonzero(kind)
+            seeds = seeds[:: max(len(seeds) // most, 1)][:most]
+            found += _turned(one, seeds, executor, least=0.0)
     return with_luckiest(null, found, len(search.observations.blobs))
 
 
@@ -89,10 +109,42 @@ def _of_seed(search: CandidateSearch, seed: int, least: float) -> list[Candidate
         rows = rows[reflections.unique[rows]]
         if not len(rows):
             continue
-        places, g = np.tile(lines.point[seed], (len(rows), 1)), np.tile(lines.g[seed], (len(rows), 1))
-        turns = best_of_turns(search, phase, Planes(rows, places, g), kept=KEPT)
-        found += [search.fitted(phase, turn.U, turn.place) for turn in turns if turn.score > least]
+        wider = how_wide(search) if lines.half_turn[seed] else 1.0
+        places = _places(search, seed, wider)
+        g = np.tile(lines.g[seed], (len(rows) * len(places), 1))
+        planes = Planes(np.repeat(rows, len(places)), np.tile(places, (len(rows), 1)), g)
+        turns = best_of_turns(search, phase, planes, kept=KEPT, wider=wider)
+        found += [search.fitted(phase, turn.U, turn.place, wider) for turn in turns if turn.score > least]
     return found
+
+
+def how_wide(search: CandidateSearch) -> float:
+    """How much wider a coarse look may be: spots must not be there by chance too often."""
+    observations = search.observations
+    _, rows, cols = observations.blobs.shape
+    reach = search.params.tolerance * search.widest * observations.search_error
+    sweep = abs(float(observations.window.sweep))
+    part = 4.0 / 3.0 * np.pi * float(np.prod(reach)) / (sweep * rows * cols) * len(observations.blobs)
+    return float(np.clip((BY_CHANCE / max(part, 1e-12)) ** (1 / 3), 1.0, WIDEST))
+
+
+def _places(search: CandidateSearch, seed: int, wider: float) -> Floats:
+    """Where the grain of a pair may be (n,3), um: one place, or along its line as far as that is in the sample."""
+    lines, half = search.lines, search.half_sample
+    if not lines.half_turn[seed]:
+        return lines.point[seed][None]
+    observations = search.observations
+    reach = search.params.tolerance * search.widest * float(observations.search_error[1:].max())
+    spacing = wider * reach * observations.pixel_um
+    point, along = lines.point[seed], lines.direction[seed]
+    count = int(np.ceil(float(np.linalg.norm(half)) / spacing))
+    places = point + spacing * np.arange(-count, count + 1)[:, None] * along
+    inside = np.abs(places[:, 2]) <= half[2] + spacing
+    if observations.setup.sample.kind == "box":
+        inside &= (np.abs(places[:, :2]) <= half[:2] + spacing).all(axis=1)
+    else:
+        inside &= np.hypot(places[:, 0], places[:, 1]) <= half[0] + spacing
+    return np.asarray(places[inside] if inside.any() else point[None])
 
 
 class Planes(NamedTuple):
