@@ -12,6 +12,7 @@ from friedel.errors import FriedelWarning, SetupError
 from friedel.index import IndexParams, index
 from friedel.io.setup_record import setup_record, setup_with
 from friedel.match import match
+from friedel.model.blobs import Flag
 from friedel.model.crystal import Phase
 from friedel.model.families import used_reflections
 from friedel.model.motion import TERMS, Motion
@@ -113,6 +114,21 @@ def test_no_motion_is_invented_for_a_detector_that_is_off(seed):
     blobs, grains, _ = moved_spots(SETUP, AL, HKL, still, seed=seed)
     off = Detector.from_distance(3100.0, 3.5, (256.2, 255.5), tilt_deg=(0.2, 0.3, -0.2))
     assert fit_motion(blobs, grains, replace(SETUP, detector=off), (AL,)).setup.motion is None
+
+
+@pytest.mark.parametrize("seed", [7, 8, 9])
+def test_a_stray_spot_that_comes_before_all_others_makes_no_jump(seed):
+    blobs, grains, _ = moved_spots(SETUP, AL, HKL, drift, seed=seed)
+    early = np.flatnonzero(blobs["frame"] < 0.05 * SHAPE[0])
+    stray = early[blobs["frame"][early] > 0.025 * SHAPE[0]][0]
+    columns = {name: blobs.columns[name].copy() for name in ("sc", "fc", "flags")}
+    columns["flags"][np.setdiff1d(early, stray)] |= int(Flag.SCAN_END)
+    for name in ("sc", "fc"):
+        columns[name][stray] += 8.0
+    found = fit_motion(replace(blobs, columns={**blobs.columns, **columns}), grains, SETUP, (AL,))
+    assert found.setup.motion is not None
+    assert not any(name.startswith("jump") for name in found.setup.motion.terms)
+    assert off_um(found.setup.motion, drift)[0] < 0.1 * PIXEL
 
 
 def test_how_sure_a_motion_is_holds():

@@ -7,7 +7,7 @@ import numpy as np
 
 from friedel.model.arrays import Floats, Indices
 from friedel.model.clusters import left_out_variance
-from friedel.model.motion import JUMPS, TERMS
+from friedel.model.motion import JUMPS, OFFSETS, SHAPES, TERM, TERMS
 
 SHOWN = 5.0
 """A term is taken when the spots show it with so many standard deviations."""
@@ -18,12 +18,22 @@ LEAST_PX = 0.1
 """Less than this on the detector, from one end of the scan to the other, is not worth a change."""
 BINS, FINER = 96, 48
 LEAST_PART = 0.02
-"""No jump is looked for in this part of the scan at either end."""
+"""No jump is looked for in this part of the scan, and of its spots, at either end."""
 RIDGE = 1e-9
 """So much of themselves holds columns apart that say the same."""
 MOST_SEARCHED = 8
 """So many terms, or fewer, are also tried in place of each other."""
 LEAST_STEP = 1.0
+LEAST_LEFT = 0.02
+"""Of a residual that its own spot is to blame for no more than this part is taken to be left."""
+
+
+WAYS = tuple(
+    tuple(f"{shape} {direction}" for direction in directions) + offsets
+    for shape in SHAPES
+    for directions, offsets in ((("x", "y", "z"), OFFSETS), (("stage x", "stage y", "z"), ()))
+)
+"""Sets of terms that one cause moves together: the stage in the lab, or the sample on its holder."""
 
 
 class Columns(NamedTuple):
@@ -89,12 +99,13 @@ def eliminate_grains(columns: Columns) -> Eliminated:
 
 def choose_terms(free: Eliminated, frames: int, reach_px: Floats) -> Choice:
     """The terms that are shown, their values and errors; `reach_px` (terms) is what one um of each does at most."""
-    edges = frames * np.linspace(LEAST_PART, 1.0 - LEAST_PART, BINS)
+    edges = _edges(free, frames)
     taken, at = _taken_by_gain(_grams(free, edges))
     jump_frame = 0.0
     if _jumps(taken):
         width = edges[1] - edges[0]
-        finer = np.linspace(max(edges[at] - width, 1.0), min(edges[at] + width, frames - 1.0), 2 * FINER + 1)
+        ends = max(edges[at] - width, edges[0]), min(edges[at] + width, edges[-1])
+        finer = np.linspace(*ends, 2 * FINER + 1)
         jump_frame = float(np.ceil(finer[_best_frame(_grams(free, finer), taken)]))
     while True:
         values, error = _fit(free, taken, jump_frame)
@@ -111,14 +122,28 @@ def choose_terms(free: Eliminated, frames: int, reach_px: Floats) -> Choice:
 
 
 def left_with_all_terms(free: Eliminated, frames: int) -> Floats:
-    """The weighted residuals (n,3) that grains, tilts and all terms together leave: noise."""
-    edges = frames * np.linspace(LEAST_PART, 1.0 - LEAST_PART, BINS)
+    """The weighted residuals (n,3) that grains, tilts and all terms together leave: noise.
+
+    Each as if its own spot had been left out: what a stray one bends to itself (a jump that it alone comes before)
+    does not make it fit.
+    """
+    edges = _edges(free, frames)
     grams = _grams(free, edges)
     jump_frame = float(np.ceil(edges[_best_frame(grams, list(range(len(TERMS))))]))
     wanted = np.concatenate([free.columns.with_jump(jump_frame), free.columns.tilts], axis=-1)
     wanted = _without_grains(free, wanted)
-    flat, off = wanted.reshape(-1, wanted.shape[-1]), free.static[..., -1]
-    return np.asarray(off - (flat @ np.linalg.lstsq(flat, off.ravel(), rcond=None)[0]).reshape(off.shape))
+    left, singular, _ = np.linalg.svd(wanted.reshape(-1, wanted.shape[-1]), full_matrices=False)
+    left = left[:, singular > RIDGE * singular.max(initial=0.0)]
+    off = free.static[..., -1]
+    noise = off - (left @ (left.T @ off.ravel())).reshape(off.shape)
+    own = (left**2).sum(axis=1).reshape(off.shape) + (free.basis**2).sum(axis=-1)
+    return np.asarray(noise / np.maximum(1.0 - own, LEAST_LEFT))
+
+
+def _edges(free: Eliminated, frames: int) -> Floats:
+    """Where jumps are looked for, in frames: with spots enough on either side, or a stray one makes a jump."""
+    first, last = np.quantile(free.columns.time, [LEAST_PART, 1.0 - LEAST_PART])
+    return np.linspace(max(LEAST_PART * frames, first), min((1.0 - LEAST_PART) * frames, last), BINS)
 
 
 def _without_grains(free: Eliminated, columns: Floats) -> Floats:
@@ -169,11 +194,12 @@ def _sum(values: Floats, index: Indices, size: int) -> Floats:
 def _taken_by_gain(grams: Floats) -> tuple[list[int], int]:
     """The terms with which least is left, `CLEARLY` counted for each, and at which of the edges the jump is.
 
-    In a turn terms are much alike, grains moving along, so one may stand for another. From none and from all of
-    them the search goes by single steps, each the best there is: a term is taken in, left out, or takes another's
-    place.
+    In a turn terms are much alike, grains moving along, so one may stand for another, and two for two. From none,
+    from all, and from each of `WAYS` to move the search goes by single steps, each the best there is: a term is
+    taken in, left out, or takes another's place.
     """
-    searched = [_search(grams, start) for start in ([], list(range(len(TERMS))))]
+    starts = [[], list(range(len(TERMS))), *([TERM[name] for name in way] for way in WAYS)]
+    searched = [_search(grams, start) for start in starts]
     return min(searched, key=lambda found: _cost(grams[found[1]], found[0]))
 
 

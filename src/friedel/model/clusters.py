@@ -8,6 +8,8 @@ LEAST_CLUSTERS = 2
 COMMON_PX = 0.003
 """Prior: how far outwards, seen from the beam, all centroids may lie alike (one standard deviation) besides what
 thresholds do (`uncertainty.alike_by_threshold`), which no cluster shows."""
+SINGULAR = 1e-14
+"""Smallest over largest curvature, from which on a fit has no answer."""
 
 
 def cluster_sums(values: Floats, labels: Indices) -> Floats:
@@ -27,7 +29,10 @@ def left_out_variance(score: Floats, curvature: Floats) -> Floats:
     """
     clusters, free = score.shape
     left = curvature.sum(axis=0) - curvature
-    if clusters < LEAST_CLUSTERS or not np.isfinite(left).all() or np.linalg.eigvalsh(left).min() <= 0:
+    if clusters < LEAST_CLUSTERS or not np.isfinite(left).all():
+        return np.full((free, free), np.inf)
+    size = np.linalg.eigvalsh(left)
+    if (size.min(axis=1) <= SINGULAR * size.max(axis=1)).any():
         return np.full((free, free), np.inf)
     try:
         moved = np.linalg.solve(left, score[..., None])[..., 0]
