@@ -1,5 +1,7 @@
 """ImageD11 reads our grains and our geometry, and we read its parameters."""
 
+import json
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -241,3 +243,65 @@ def test_a_file_without_a_cell_says_so(tmp_path):
 def test_a_geometry_that_cannot_be_taken_over_is_refused(tmp_path, changes, rule):
     with pytest.raises(InputError, match=rule):
         import_parameters(par_file(tmp_path, **changes))
+
+
+# --- pars.json
+
+
+def written_by_imaged11(folder):
+    """A geometry and two crystals, as ImageD11's own classes save them."""
+    from ImageD11.parameters import AnalysisSchema, parameters
+
+    geometry = {"distance": 5000.0, "y_center": 100.0, "z_center": 120.0, "y_size": 7.0, "z_size": 7.0}
+    geometry |= {"wavelength": 0.31, "tilt_x": 0.001, "tilt_y": 0.0, "tilt_z": 0.0, "o11": -1, "o12": 0, "o21": 0}
+    geometry |= {"o22": -1, "omegasign": 1.0, "wedge": 0.0, "chi": 0.0}
+    (folder / "pars").mkdir()
+    parameters(**geometry).saveparameters(str(folder / "pars" / "geometry.par"))
+    cells = {"Al": [4.05] * 3 + [90] * 3 + [225], "Ti": [2.95, 2.95, 4.68, 90, 90, 120, 194]}
+    names = (
+        "cell__a",
+        "cell__b",
+        "cell__c",
+        "cell_alpha",
+        "cell_beta",
+        "cell_gamma",
+        "cell_lattice_[P,A,B,C,I,F,R]",
+    )
+    for name, cell in cells.items():
+        parameters(**dict(zip(names, cell, strict=True))).saveparameters(str(folder / f"{name}.par"))
+    entries = {"geometry": {"file": "pars/geometry.par"}, "phases": {n: {"file": f"{n}.par"} for n in cells}}
+    (folder / "pars.json").write_text(json.dumps(entries))
+    return AnalysisSchema(str(folder / "pars.json"))
+
+
+def test_a_pars_json_gives_the_geometry_and_all_crystals(tmp_path):
+    theirs = written_by_imaged11(tmp_path)
+    ours = import_parameters(tmp_path / "pars.json")
+    row, col = pixels()
+    np.testing.assert_allclose(
+        ours_um(ours, row, col), theirs_um(theirs.geometry_pars_obj.parameters, row, col), atol=1e-9
+    )
+    assert [phase["name"] for phase in ours.phase] == ["Al", "Ti"] == list(theirs.phase_pars_obj_dict)
+    for phase in ours.phase:
+        values = theirs.phase_pars_obj_dict[phase["name"]].parameters
+        assert phase["lattice"] == [values[f"cell_{name}"] for name in ("_a", "_b", "_c", "alpha", "beta", "gamma")]
+    assert [phase["spacegroup"] for phase in ours.phase] == ["F m -3 m", "P 63/m m c"]
+    assert not any("no cell" in note for note in ours.notes)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("{", "JSON"),
+        ("{}", "geometry"),
+        ('{"geometry": {"file": "none.par"}}', "none.par"),
+        ('{"geometry": {"file": "pars/geometry.par"}, "phases": [1]}', "phases"),
+        ('{"geometry": {"file": "pars/geometry.par"}, "phases": {"Fe": {}}}', "Fe"),
+        ('{"geometry": {"file": "pars/geometry.par"}, "phases": {"Fe": {"file": "pars/geometry.par"}}}', "cell"),
+    ],
+)
+def test_a_broken_pars_json_is_refused_with_what_is_wrong(tmp_path, text, what):
+    written_by_imaged11(tmp_path)
+    (tmp_path / "pars.json").write_text(text)
+    with pytest.raises(InputError, match=what):
+        import_parameters(tmp_path / "pars.json")

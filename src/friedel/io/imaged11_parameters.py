@@ -125,6 +125,14 @@ def _detector(
     return {"origin_um": origin.tolist(), "u_um": u.tolist(), "v_um": v.tolist()}
 
 
+def read_par_phase(path: Path, notes: list[str]) -> dict[str, Any] | None:
+    """The crystal of a `.par` that may hold nothing else, None where it gives no cell; what was assumed goes to
+    `notes`. Raises `InputError`."""
+    if not path.is_file():
+        raise InputError(str(path), rule="no such file")
+    return _phase(path, _values(path), notes)
+
+
 def _phase(path: Path, values: Mapping[str, str], notes: list[str]) -> dict[str, Any] | None:
     if not all(name in values for name in CELL):
         notes.append("the file gives no cell: add a [[phase]]")

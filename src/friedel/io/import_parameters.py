@@ -8,6 +8,7 @@ from typing import Any
 from friedel.errors import InputError
 from friedel.io.esrf_parameters import read_esrf
 from friedel.io.foreign import parsing
+from friedel.io.imaged11_analysis import read_analysis
 from friedel.io.imaged11_parameters import read_par
 
 
@@ -26,7 +27,7 @@ class ImportedParameters:
 
 
 def import_parameters(path: str | Path) -> ImportedParameters:
-    """Read ImageD11's `.par` or the ESRF DCT code's `parameters.h5`, told apart by their contents.
+    """Read ImageD11's `.par` or `pars.json`, or the ESRF DCT code's `parameters.h5`, told apart by their contents.
 
     Raises `InputError` for other files, for what is missing, and for a geometry that cannot be expressed here: a
     wedge or chi, an axis that is not along z, a beam that is not along x.
@@ -43,4 +44,6 @@ def import_parameters(path: str | Path) -> ImportedParameters:
         raise InputError(
             str(where), rule="is a MATLAB file", way_out="save it as parameters.h5 with the ESRF DCT code"
         )
+    if start.lstrip().startswith(b"{"):
+        return ImportedParameters(**read_analysis(where))
     return ImportedParameters(**read_par(where))
