@@ -13,7 +13,7 @@ from friedel.model.blobs import BlobTable
 from friedel.model.shapes import GrainShape
 from friedel.model.still_sample import moved_px
 from friedel.reconstruct.projections import IdealDetectors, VoxelBox, lay_out
-from friedel.reconstruct.rays import Rays, sines_of_eta
+from friedel.reconstruct.rays import Rays, frames_of, sines_of_eta
 from friedel.reconstruct.shared_inputs import SharedInputs
 from friedel.reconstruct.sirt import SirtSolver
 from friedel.reconstruct.strengths import CUT
@@ -79,7 +79,7 @@ def footprints_of(inputs: SharedInputs, shape: GrainShape) -> Footprints | None:
     if known is None:
         return None
     blobs, diffraction, grid = inputs.blobs, inputs.diffraction, inputs.grid
-    rays = diffraction.every_ray(inputs.grains, shape.grain)
+    rays = diffraction.every_ray(inputs.grains, shape.grain, blobs)
     counts = known.counts * rays.strength
     omega = _in_frames(inputs, rays, known.spread_rad)
     moved = moved_px(diffraction.setup, omega[:, 0], rays.omega, rays.row, rays.col)
@@ -161,9 +161,7 @@ def brightness(inputs: SharedInputs, shape: GrainShape) -> Brightness | None:
 def _in_frames(inputs: SharedInputs, rays: Rays, spread_rad: float) -> Floats:
     """Middle and standard deviation (n,2) of spots in frames; the middle within the first turn of the scan."""
     blobs: BlobTable = inputs.blobs
-    stage_deg = np.degrees(rays.omega) * inputs.diffraction.setup.axis.sign
-    turned = (stage_deg - blobs.omega_start_deg) * np.sign(blobs.omega_step_deg)
     step = abs(blobs.omega_step_deg)
-    middle = np.mod(turned, 360.0) / step - 0.5
+    middle = frames_of(rays.omega - rays.omega_offset, inputs.diffraction.setup, blobs)
     width = np.degrees(spread_rad) / sines_of_eta(rays) / step
     return np.column_stack([middle, np.maximum(width, LEAST_WIDTH)])

@@ -11,7 +11,9 @@ from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.families import farthest_two_theta_rad
 from friedel.model.grains import GrainTable
+from friedel.model.leaning_axis import nearest_flash, places
 from friedel.model.setup import Setup
+from friedel.model.still_sample import moved_px
 
 OMEGA_SCALE_RAD = np.radians(0.3)
 PLACE_SCALE_PX = 3.0
@@ -80,10 +82,11 @@ class DiffractionModel:
         rays = Rays(rows[of], shared[of], hkl[of], found.omega, found.k, row, col, strength, omega_offset)
         return rays.take(strength > 0)
 
-    def every_ray(self, grains: GrainTable, grain: int) -> Rays:
+    def every_ray(self, grains: GrainTable, grain: int, blobs: BlobTable) -> Rays:
         """The rays of all spots that a grain can have on the detector, whether a blob was found there or not.
 
-        Their `blob` is -1 and their `omega_offset` NaN. Not those that hardly pass through the diffraction
+        Their `blob` is -1; `row` and `col` are where they are on the frames as the sample stood there, and
+        `omega_offset` is what a leaning axis makes of omega. Not those that hardly pass through the diffraction
         condition.
         """
         kind = int(grains.phase[grain])
@@ -94,11 +97,24 @@ class DiffractionModel:
         strength = listed.f_squared[found.reflection] * bragg.lorentz(found.two_theta, found.eta)
         strength = strength * bragg.polarisation(found.two_theta, found.eta)
         n = len(strength)
+        seen, row, col = self._as_recorded(found, g[found.reflection], grains.position_um[grain], blobs)
         rays = Rays(
             np.full(n, -1, dtype=np.int64), np.zeros(n, dtype=bool), listed.hkl[found.reflection],
-            found.omega, found.k, found.row, found.col, strength, np.full(n, np.nan),
+            found.omega, found.k, row, col, strength, wrapped(found.omega - seen),
         )  # fmt: skip
         return rays.take(strength > 0)
+
+    def _as_recorded(
+        self, found: bragg.BraggSpots, g: Floats, position_um: Floats, blobs: BlobTable
+    ) -> tuple[Floats, Floats, Floats]:
+        """Omega (rad), row, col (n) of spots about an axis that leans, of a sample that moved; g (n,3)."""
+        setup, omega, row, col = self.setup, found.omega, found.row, found.col
+        if setup.axis.lean_rad:
+            flash = nearest_flash(g, omega, setup.beam.wavelength, setup.axis.lean_rad)
+            omega = flash.omega
+            row, col = places(np.broadcast_to(position_um, (len(omega), 3)), flash, setup.detector).T
+        shift = moved_px(setup, frames_of(omega, setup, blobs), omega, row, col)
+        return omega, row + shift[:, 0], col + shift[:, 1]
 
     def _predict(
         self, grains: GrainTable, grain: int, hkl: Indices, omega: Floats
@@ -123,6 +139,14 @@ class DiffractionModel:
         down = (found.row[None, :] - place[:, :1]) / PLACE_SCALE_PX
         right = (found.col[None, :] - place[:, 1:]) / PLACE_SCALE_PX
         return np.asarray(hkl[found.reflection[(turn**2 + down**2 + right**2).argmin(axis=1)]])
+
+
+def frames_of(omega: Floats, setup: Setup, blobs: BlobTable) -> Floats:
+    """In which frame of a scan an angle (n) of the lab (rad) is, counted from the middle of the first; within the
+    first turn."""
+    stage_deg = np.degrees(omega) * setup.axis.sign
+    turned = (stage_deg - blobs.omega_start_deg) * np.sign(blobs.omega_step_deg)
+    return np.asarray(np.mod(turned, 360.0) / abs(blobs.omega_step_deg) - 0.5)
 
 
 def sines_of_eta(rays: Rays) -> Floats:
