@@ -123,7 +123,7 @@ def _distance(sure: Mask) -> Floats:
     """From each voxel to the nearest that is sure, at most `REACH`."""
     if not sure.any():
         return np.full(sure.shape, float(REACH))
-    return np.minimum(ndimage.distance_transform_edt(~sure), REACH)
+    return np.asarray(np.minimum(ndimage.distance_transform_edt(~sure), REACH), dtype=np.float64)
 
 
 def _boxes_of(label: AnyArray, asked: Mask) -> list[tuple[int, tuple[slice, ...]]]:

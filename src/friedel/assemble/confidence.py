@@ -81,7 +81,7 @@ def shape_quality(shapes: Sequence[GrainShape], grains: int) -> ShapeQuality:
     rim, radius, projections = (np.full(grains + 1, np.nan) for _ in range(3))
     for shape in shapes:
         if shape.density.size:
-            size = np.cbrt(0.75 / np.pi * max(np.count_nonzero(shape.inside), 1))
+            size = np.cbrt(0.75 / np.pi * max(int(np.count_nonzero(shape.inside)), 1))
             rim[shape.grain + 1] = shape.residual**2 * size
             radius[shape.grain + 1] = size
             projections[shape.grain + 1] = max(shape.projections_used, 1)

@@ -24,7 +24,7 @@ from friedel.model.uncertainty import TAIL, cut_level, shift_of_threshold
 FITTED, WITH_STRAIN = 6, 12
 LEAST_PLANES = 2.0
 """Planes over numbers to be fitted, from which on a grain's own planes say how alike their spots err."""
-PARTS = slice(0, 3), slice(3, 6), slice(6, 12)
+PARTS = (0, 3), (3, 6), (6, 12)
 """Turns, lengths, strains."""
 CLEARLY = 2.0
 """Standard deviations that a shift of all grains alike has to be beyond chance."""
@@ -112,10 +112,11 @@ def _common(fits: _Fit, lost: Floats) -> Floats:
     shift, noise = fits.shift[known], fits.unclear[known]
     mean = shift.mean(axis=0)
     share = lost**2 / (lost[known] ** 2).mean()
-    for part in PARTS:
-        if part.start < out.shape[1]:
+    for first, stop in PARTS:
+        if first < len(mean):
+            part = slice(first, stop)
             apart = ((shift - mean)[:, part] ** 2 - noise[:, part]).sum() / max(len(shift) - 1, 1)
-            out[:, part] = (share * max(float(apart), 0.0) / (part.stop - part.start))[:, None]
+            out[:, part] = (share * max(float(apart), 0.0) / (stop - first))[:, None]
     return np.asarray(out + TAIL**2 * np.maximum(mean**2 - CLEARLY**2 * noise.mean(axis=0) / len(shift), 0.0))
 
 

@@ -114,7 +114,7 @@ def _confidence_panel(volume: GrainVolume, confidence: AnyArray) -> Panel:
     """Slices by how likely each voxel's grain is the right one."""
     here = volume.grain_id > 0
     kind = np.searchsorted(SURE, confidence, side="right")
-    share = np.bincount(kind[here], minlength=len(SURE) + 1) / max(np.count_nonzero(here), 1)
+    share = np.bincount(kind[here], minlength=len(SURE) + 1) / max(int(np.count_nonzero(here)), 1)
     ends = ["0", *(f"{one:g}" for one in SURE), "1"]
     named = [
         (colour, f"{low} to {high}\n{100 * part:.1f} %")

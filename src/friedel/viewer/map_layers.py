@@ -13,7 +13,7 @@ from friedel.model.ipf_key import AXES, IPFKey, in_sector, make_ipf_key, stereog
 from friedel.output_folder.reader import OutputFolder
 from friedel.viewer.grain_facts import GrainFacts, hexes, listed
 
-LAYERS = ("grain_id", "status", "density")
+LAYERS = ("grain_id", "status", "density", "confidence")
 MOST_STEP = 16
 
 
@@ -26,9 +26,15 @@ def map_of(results: OutputFolder) -> GrainVolume:
 
 
 def layer(volume: GrainVolume, name: str, step: int = 1) -> ScaledArray:
-    """Every `step`-th voxel [z,y,x] of a layer, in as few bytes as hold it."""
+    """Every `step`-th voxel [z,y,x] of a layer, in as few bytes as hold it.
+
+    Raises `FriedelError` for one that the map does not have.
+    """
     every = slice(None, None, step)
-    values: AnyArray = getattr(volume, name)[every, every, every]
+    whole: AnyArray | None = getattr(volume, name)
+    if whole is None:
+        raise FriedelError(name, rule="is not in this map", way_out="run the stage assemble again")
+    values = whole[every, every, every]
     about = {
         "layer": name,
         "step": step,
@@ -60,6 +66,7 @@ def voxel_facts(facts: GrainFacts, x: int, y: int, z: int) -> dict[str, Any]:
         "grain": grain,
         "status": Status(int(volume.status[z, y, x])).name.lower(),
         "density": float(volume.density[z, y, x]),
+        "confidence": None if volume.confidence is None else float(volume.confidence[z, y, x]),
         "position_um": listed(volume.origin_um + (np.array([x, y, z]) + 0.5) * volume.voxel_um),
         "blobs": blobs,
         "pairs": listed(facts.pairs_of(grain)) if known else [],
