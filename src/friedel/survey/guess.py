@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from friedel.preprocess.probe_frames import PROBE_FRAMES
 from friedel.preprocess.stream import CORRUPT_SHARE
 from friedel.recipe import Recipe, build_recipe
 from friedel.segment import SegmentParams
-from friedel.survey.spots import SpotBrightness, measure_spots
+from friedel.survey.spots import SpotBrightness, measure_spots, spots_last
 
 LEAST_SIGMAS, MOST_SIGMAS = 8.0, 26.0
 """Between these multiples of the noise lies the seed threshold. White noise reaches 8 in none of 1e10 voxels after
@@ -40,6 +41,10 @@ part bright ones and keep faint ones. A grain's projection bulges, so a fall to 
 border: two equal spots show it from 1.3 of their widths at half maximum on. Noise does not make it: a saddle lies
 above the seed threshold T, so the fall is two thirds of T or more, 5 sigma at least."""
 SMALLEST, LARGEST = [2, 2, 1], [300, 300, 100]
+SMOOTH_SADDLE = 0.85
+"""The same where clean frames are means: spots that last long are smooth, and their neighbours overlap more."""
+LONGEST = 30.0
+"""Spots may last so many of the standard deviations that they usually have: those near the rotation axis do."""
 
 Values = dict[str, dict[str, Any]]
 Found = dict[str, tuple[Any, str]]
@@ -60,11 +65,13 @@ def guess(values: Mapping[str, Any], executor: Executor) -> tuple[Recipe, dict[s
         if baseline.beam is None and text.startswith("preprocess.normalise"):
             continue  # the recipe will say "none"
         warnings.warn(text, FriedelWarning, stacklevel=2)
+    given, baseline, lasting = _averaged(given, scan, baseline, "average" in values.get("preprocess", {}), executor)
     guesses, notes = _from_scan(scan), _scan_notes(scan)
     scale = RAW_SHARE[3] / RAW_SHARE[given.preprocess.despeckle]  # the multiples of the noise are for 3 × 3
     spots = measure_spots(scan, given.preprocess, baseline, GROW_SIGMAS * scale * baseline.sigma, executor)
     unit = _unit(values.get("segment", {}))
-    for part in (fitted, _levels(baseline, given), _thresholds(baseline, given, spots, scale, unit)):
+    of_spots = _thresholds(baseline, given, spots, scale, unit) | _lengths(given, lasting, scan.shape[0])
+    for part in (fitted, _levels(baseline, given), of_spots):
         for key, (value, note) in part.items():
             section, name = key.split(".")
             guesses.setdefault(section, {})[name] = value
@@ -129,6 +136,35 @@ def _fitted(recipe: Recipe, scan: Scan, given: Mapping[str, Any]) -> tuple[Recip
         "preprocess.half_step": (half_step, "A tenth of the window, as usual."),
     }
     return recipe.model_copy(update={"preprocess": fitted}), found
+
+
+def _averaged(
+    recipe: Recipe, scan: Scan, baseline: Baseline, chosen: bool, executor: Executor
+) -> tuple[Recipe, Baseline, float]:
+    """With clean frames averaged over about a standard deviation of how long spots last, unless the user has
+    `chosen`; the noise that this leaves; and how long they last."""
+    lasting = spots_last(scan, recipe.preprocess, baseline, executor)
+    average = 2 * int(min(lasting, scan.shape[0] / 20, 99) / 2) + 1
+    if chosen or average == 1:
+        return recipe, baseline, lasting
+    less = 1.0 / math.sqrt(average)
+    baseline = replace(baseline, sigma=baseline.sigma * less, sigma_image=baseline.sigma_image * np.float32(less))
+    preprocess = recipe.preprocess.replaced(average=average)
+    return recipe.model_copy(update={"preprocess": preprocess}), baseline, lasting
+
+
+def _lengths(recipe: Recipe, lasting: float, frames: int) -> Found:
+    """What depends on how long spots last; nothing where they are as short as usual."""
+    average = recipe.preprocess.average
+    if average == 1:
+        return {}
+    longest = min(max(LARGEST[2], math.ceil(LONGEST * lasting)), max(frames // 2, LARGEST[2]))
+    note = f"Pixels of spots are bright for {2 * lasting:.2g} frames"
+    return {
+        "preprocess.average": (average, f"{note}: means of {average} have less noise and the same light."),
+        "segment.max_size": ([*LARGEST[:2], longest], f"{note}, longer near the rotation axis."),
+        "segment.saddle": (SMOOTH_SADDLE, f"{note}, which makes them smooth: a small dent parts two."),
+    }
 
 
 def _refusals(scan: Scan, baseline: Baseline) -> Iterator[str]:
