@@ -247,7 +247,7 @@ TWINS = (
     Twin(
         "tests.oracles_fit.normal_matrices",
         "unit/test_fit_grain.py::test_normal_equations_equal_those_of_central_differences",
-        "index.fit_grain.normal_equations",
+        "index.fit_grain.normal_equations index.fit_grain.spot_jacobian",
     ),
     Twin(
         "tests.oracles_fit.fitted",
