@@ -86,7 +86,9 @@ def _fallen_to_half(cleaner: FrameCleaner, watched: Sequence[tuple[int, Mask, Fl
             later = number + step
             if later < frames and not any(first <= later < last for first, last in cleaner.scan.gaps):
                 own += float(np.square(values, dtype=np.float64).sum())
-                common += float(np.multiply(values, np.nan_to_num(cleaner.clean(later)[bright])).sum(dtype=np.float64))
+                common += float(
+                    np.multiply(values, np.nan_to_num(cleaner.clean(later)[bright])).sum(dtype=np.float64)
+                )
         alike = common / own if own else 0.0
         if alike < HALF:
             part = (alike_before - HALF) / (alike_before - alike)
