@@ -21,8 +21,8 @@ CUT_ERROR, BESIDE_ERROR = 0.5, 0.2
 """A cut blob's centroid errs by about so many of its own standard deviations where the cut is, and across; one that
 touches another, with which it shares what lies between them, by as many as across."""
 WIDEST = 0.9
-"""Either is one spot: not wider than this part of the other blobs. Wider ones are spots that ran together, and would be
-taken for whatever is looked for there."""
+"""Either is one spot: not wider than this part of the other blobs. Wider ones are spots that ran together, and
+would be taken for whatever is looked for there."""
 LEAST_CUTS = 3
 
 
