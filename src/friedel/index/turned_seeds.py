@@ -1,7 +1,7 @@
 """Grains with few pairs: seeds of one pair, turned about its plane's normal until its spots are there.
 
-A pair across the beam gives the place; of one half a turn apart the places on its line are tried. They are looked for
-among what the grains that many pairs suggest have left, and have to beat the same search where there is nothing:
+A pair across the beam gives the place; of one half a turn apart the places on its line are tried. They are looked
+for among what the grains that many pairs suggest have left, and have to beat the same search where there is nothing:
 angles scrambled, the stage turned the other way.
 """
 
@@ -24,7 +24,7 @@ MOST_LINES, NULL_LINES = 160, 24
 IN_VAIN = 64
 """After so many of them without a grain the others are left alone: what is left are pairs by chance."""
 WIDEST, BY_CHANCE = 3.0, 0.08
-"""Where the place is not known either, the coarse look is so many times wider than a seed's first look, less where a
+"""Where the place is not known either, a coarse look is so many times wider than a seed's first look, less where a
 spot would then be there by chance more often than this."""
 KEPT = 2
 """Best turns of a seed that are fitted."""
