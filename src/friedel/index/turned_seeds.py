@@ -1,7 +1,7 @@
 """Grains with few pairs: seeds of one pair, turned about its plane's normal until its spots are there.
 
 A pair across the beam gives the place; of one half a turn apart the places on its line are tried. They are looked
-for among what the grains that many pairs suggest have left, and have to beat the same search where there is nothing:
+for among what the grains that many pairs suggest have left, and have to beat the same search where nothing is:
 angles scrambled, the stage turned the other way.
 """
 
