@@ -130,11 +130,8 @@ def main() -> int:
     found = {}
     for sign in (1, -1):
         setup = replace(given, axis=Axis(sign * given.axis.sign))
-        request = CalibrationRequest(setup, (QUARTZ,), "on")
-        decision = choose_setup(blobs, request)
-        setup = decision.setup
-        print(*decision.lines, sep="\n")
         pairs, grains = search(blobs, setup)
+        request = CalibrationRequest(setup, (QUARTZ,), "on")
         for _ in range(ROUNDS if len(grains) else 0):
             decision = choose_setup(blobs, request, setup=setup, grains=grains)
             setup = decision.setup

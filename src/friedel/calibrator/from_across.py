@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial import cKDTree
 
-from friedel.calibrator.clusters import COMMON_PX
 from friedel.calibrator.evidence import Change, Evidence
 from friedel.calibrator.geometry import STEPS, detector_parameters, moved
 from friedel.calibrator.params import CalibrateParams
@@ -32,6 +31,7 @@ from friedel.match import (
 )
 from friedel.model.arrays import Floats, Indices, Mask
 from friedel.model.blobs import BlobTable
+from friedel.model.clusters import COMMON_PX
 from friedel.model.crystal import Phase
 from friedel.model.families import phase_rings
 from friedel.model.setup import Setup
@@ -50,8 +50,6 @@ LEAST_PAIRS = 20
 SETTLED, CENTRE_ROUNDS = 4, 40
 """Rounds of the last fits; that of the centre goes on slowly, since it chooses anew which points belong
 together."""
-PAIRS_A_GRAIN = 10.0
-"""So many meet in one grain: their depths are one."""
 NUDGE = 1e-4
 """Of the distance, for a derivative."""
 LEFT_ALONE = (
@@ -93,9 +91,7 @@ def fit_to_pairs_across(
     found = search.pairs(step)
     if len(found.points) < LEAST_PAIRS:
         return Evidence(setup, "too few pairs across the beam to calibrate with", (LEFT_ALONE,))
-    step[1], distance_error = min(
-        search.settled_distance(found, step), search.centred_distance(found, step), key=lambda one: one[1]
-    )
+    step[1], distance_error = search.settled_distance(found, step)
     found = search.pairs(step)
     step[0], centre_error = search.centre(found)
     return search.evidence(step, np.array([centre_error, distance_error]), watcher)
@@ -199,19 +195,6 @@ class _Search:
             step[1] -= float((weight * slope * off).sum()) / curvature
             error = float(np.sqrt(self._clustered(found, weight * slope * off))) / curvature
         return float(step[1]), float(np.hypot(error, self._common_um(found)))
-
-    def centred_distance(self, found: _Found, start: Floats) -> tuple[float, float]:
-        """The change of distance (um) with which rays meet as often before the axis as behind it, and its error.
-
-        With a small sample far from the detector this says more: rays that a wrong distance moves along the beam
-        hardly miss each other.
-        """
-        beam = found.along[:, [1, 0, 2]] * np.array([1.0, -1.0, 0.0])
-        depth = (found.points * beam).sum(axis=1) / np.linalg.norm(beam, axis=1)
-        middle = float(np.median(depth))
-        spread = 1.4826 * float(np.median(np.abs(depth - middle)))
-        error = 1.2533 * spread * np.sqrt(PAIRS_A_GRAIN / len(depth))
-        return float(start[1]) - middle, float(np.hypot(error, self._common_um(found)))
 
     def _common_um(self, found: _Found) -> float:
         """By how much (um) the distance errs when all spots lie a little farther from the beam."""
