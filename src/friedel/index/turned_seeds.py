@@ -133,7 +133,7 @@ def _places(search: CandidateSearch, seed: int, wider: float) -> Floats:
     """Where the grain of a pair may be (n,3), um: one place, or along its line as far as that is in the sample."""
     lines, half = search.lines, search.half_sample
     if not lines.half_turn[seed]:
-        return lines.point[seed][None]
+        return np.asarray(lines.point[seed][None])
     observations = search.observations
     reach = search.params.tolerance * search.widest * float(observations.search_error[1:].max())
     spacing = wider * reach * observations.pixel_um
