@@ -40,6 +40,7 @@ def odd_scan(kind, tiles=(), frames=Broken, count=60):
         {"background": "none", "arithmetic": "float32", "despeckle": 1},
         {"despeckle": 5, "normalise": "none"},
         {"wrap": True, "normalise": "beam"},
+        {"average": 5},
     ],
     ids=str,
 )

@@ -12,7 +12,7 @@ from friedel.model.stream import Serial
 from friedel.preprocess import PreprocessParams, measure_baseline
 from friedel.recipe import build_recipe
 from friedel.survey import guess, inspect_scan, measure_content, measure_speed
-from friedel.survey.spots import measure_spots
+from friedel.survey.spots import measure_spots, spots_last
 
 SHAPE = (80, 64, 72)
 
@@ -164,6 +164,34 @@ def test_spots_are_seen_with_their_maxima_and_the_beam_is_not():
     assert 5 <= len(spots.maxima) <= 40
     assert 880 < np.median(spots.maxima) < 930
     assert 0 < spots.bright_fraction.max() < 0.03
+
+
+def lasting(sigma: float) -> np.ndarray:
+    """The same noise and beam; spots whose pixels rise and fall over frames with a standard deviation `sigma`."""
+    random = np.random.default_rng(4)
+    values = frames(0.0).astype(np.float64)
+    number = np.arange(SHAPE[0])
+    for _ in range(24):
+        row, col, middle = random.integers(2, 14), random.integers(2, 60), random.uniform(0, SHAPE[0])
+        profile = np.exp(-0.5 * ((number - middle) / sigma) ** 2)
+        values[:, row : row + 5, col : col + 6] += 900 * profile[:, None, None]
+    return values.round().astype(np.uint16)
+
+
+@pytest.mark.parametrize("sigma", [0.5, 2.5])
+def test_how_long_spots_last_is_seen(sigma):
+    scan, params = scan_of(lasting(sigma)), PreprocessParams(half_window=20, half_step=4)
+    found = spots_last(scan, params, measure_baseline(scan, params, Serial()), Serial())
+    assert found == pytest.approx(sigma, rel=0.4)
+
+
+def test_frames_are_averaged_where_spots_last_and_only_there(saved):
+    recipe, notes = guess(values_for(saved(lasting(2.5))), Serial())
+    assert (recipe.preprocess.average, recipe.segment.saddle) == (3, 0.85)
+    assert "less noise" in notes["preprocess.average"]
+    recipe, notes = guess(values_for(saved(frames())), Serial())
+    assert (recipe.preprocess.average, recipe.segment.saddle) == (1, 0.6)
+    assert "preprocess.average" not in notes
 
 
 def test_the_speed_is_that_of_the_whole_frame():

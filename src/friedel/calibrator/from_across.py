@@ -39,9 +39,8 @@ from friedel.model.stream import Watcher, watched
 
 BRIGHTEST, ASKED = 6_000, 600
 """So many blobs take part in the search for the distance; so many of them look for partners."""
-WIDEST_STEP, FINEST_STEP = 0.0025, 0.0002
-"""Of the grid of distances, as a part of the distance. Between them it is as wide as untuned blobs make the peak:
-the farther away the detector, and the larger the rings, the sharper."""
+DISTANCE_STEP = 0.0025
+"""Of the distance, as a part of it: as wide as untuned blobs make the peak."""
 FINER = (0.5, 0.25, 0.125)
 CENTRE_STEP_PX, CENTRE_FINE_PX = 0.5, 0.1
 NEAR_PX = 2.0
@@ -123,10 +122,9 @@ class _Search:
 
     def distance(self, watcher: Watcher | None) -> float | None:
         """The change of distance (um) with most pairs, on ever finer grids; None where there is no peak."""
-        width = self._peak_width()
-        reach = int(np.ceil(self.params.distance_range / width))
+        reach = int(np.ceil(self.params.distance_range / DISTANCE_STEP))
         asked = np.sort(self.rng.permutation(np.flatnonzero(self.bright))[:ASKED])
-        grid = width * np.arange(-reach, reach + 1)
+        grid = DISTANCE_STEP * np.arange(-reach, reach + 1)
         scores = [self._score(part, asked) for part in watched(watcher, "distance", grid, len(grid), "distances")]
         best = int(np.argmax(scores))
         usual = float(np.median(scores))
@@ -134,21 +132,9 @@ class _Search:
             return None
         centre = float(grid[best])
         for fine in FINER:
-            trial = centre + fine * width * np.array([-1.0, 0.0, 1.0])
+            trial = centre + fine * DISTANCE_STEP * np.array([-1.0, 0.0, 1.0])
             centre = float(trial[int(np.argmax([self._score(part, asked) for part in trial]))])
         return centre * self.reference.distance_um
-
-    def _peak_width(self) -> float:
-        """By what part the distance may be off until a typical bright pair misses by a standard deviation.
-
-        Its two spots lie on opposite sides of a ring, whose diameter grows with the distance.
-        """
-        spots = self.measured(np.zeros(len(STEPS))).scaled(UNTUNED).only(np.flatnonzero(self.bright))
-        if not len(spots.omega):
-            return WIDEST_STEP
-        place = np.sqrt(0.5 * spots.spread[:, 1:3].sum(axis=1))
-        radius = np.hypot(spots.position[:, 1], spots.position[:, 2])
-        return float(np.clip(np.median(place / (np.sqrt(2.0) * radius)), FINEST_STEP, WIDEST_STEP))
 
     def _score(self, part: float, asked: Indices) -> float:
         """Pairs of some blobs, the nearer their rays pass each other the more they count."""

@@ -17,9 +17,9 @@ from friedel.model.pairs import PairTable
 from friedel.model.setup import Setup
 
 CUT = Flag.EDGE | Flag.EXCLUDED | Flag.SCAN_END
-CUT_ERROR, BESIDE_ERROR = 0.5, 0.2
-"""A cut blob's centroid errs by about so many of its own standard deviations where the cut is, and across; one that
-touches another, with which it shares what lies between them, by as many as across."""
+CUT_ERROR, ACROSS_ERROR, BESIDE_ERROR = 0.5, 0.2, 0.1
+"""A cut blob's centroid errs by about so many of its own standard deviations where the cut is, and across; and that of
+one that touches another, with which it shares what lies between them."""
 WIDEST = 0.9
 """Either is one spot: not wider than this part of the other blobs. Wider ones are spots that ran together, and
 would be taken for whatever is looked for there."""
@@ -180,7 +180,8 @@ def _centroid_errors(blobs: BlobTable, width: Floats, cut: Mask) -> Floats:
             excluded | (blobs["col_start"] == 0) | (blobs["col_stop"] == cols),
         ]
     )
-    part = unsure[:, None] * np.where(cut[:, None] & along, CUT_ERROR, BESIDE_ERROR)
+    part = np.where(unsure, BESIDE_ERROR, 0.0)[:, None]
+    part = np.where(cut[:, None], np.where(along, CUT_ERROR, ACROSS_ERROR), part)
     most = np.quantile(width[~unsure], WIDEST, axis=0) if not unsure.all() else np.full(3, np.inf)
     return np.asarray(part * np.minimum(width, most))
 

@@ -1,8 +1,8 @@
 """Grains with few pairs: seeds of one pair, turned about its plane's normal until its spots are there.
 
-A pair across the beam gives the place; of one half a turn apart the places on its line are tried. They are looked for
-among what the grains that many pairs suggest have left, and have to beat the same search where there is nothing: angles
-scrambled, the stage turned the other way.
+A pair across the beam gives the place; of one half a turn apart the places on its line are tried. They are looked
+for among what the grains that many pairs suggest have left, and have to beat the same search where nothing is:
+angles scrambled, the stage turned the other way.
 """
 
 from collections.abc import Sequence
@@ -22,9 +22,9 @@ MOST_SEEDS, NULL_SEEDS = 400, 64
 MOST_LINES, NULL_LINES = 160, 24
 """The same of pairs half a turn apart, of which the place on the line is not known either."""
 IN_VAIN = 64
-"""After so many of them without a grain the others are left alone: what is left of a scan are pairs by chance."""
+"""After so many of them without a grain the others are left alone: what is left are pairs by chance."""
 WIDEST, BY_CHANCE = 3.0, 0.08
-"""Where the place is not known either, the coarse look is so many times wider than a seed's first look, less where a
+"""Where the place is not known either, a coarse look is so many times wider than a seed's first look, less where a
 spot would then be there by chance more often than this."""
 KEPT = 2
 """Best turns of a seed that are fitted."""
@@ -133,7 +133,7 @@ def _places(search: CandidateSearch, seed: int, wider: float) -> Floats:
     """Where the grain of a pair may be (n,3), um: one place, or along its line as far as that is in the sample."""
     lines, half = search.lines, search.half_sample
     if not lines.half_turn[seed]:
-        return lines.point[seed][None]
+        return np.asarray(lines.point[seed][None])
     observations = search.observations
     reach = search.params.tolerance * search.widest * float(observations.search_error[1:].max())
     spacing = wider * reach * observations.pixel_um

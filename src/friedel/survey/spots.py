@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from friedel.model.arrays import Floats, Mask
+from friedel.model.arrays import Floats, Image, Mask
 from friedel.model.baseline import Baseline
 from friedel.model.scan import Scan
 from friedel.model.stream import Executor
@@ -77,7 +77,7 @@ def spots_last(scan: Scan, params: PreprocessParams, baseline: Baseline, executo
     return _fallen_to_half(cleaner, watched, scan.shape[0]) / HALF_AT if watched else 0.0
 
 
-def _fallen_to_half(cleaner: FrameCleaner, watched: Sequence[tuple[int, Mask, Floats]], frames: int) -> float:
+def _fallen_to_half(cleaner: FrameCleaner, watched: Sequence[tuple[int, Mask, Image]], frames: int) -> float:
     """After how many frames bright pixels (frame, mask, their values) have half in common with themselves."""
     before, alike_before, step = 0, 1.0, 1
     while True:
@@ -86,7 +86,9 @@ def _fallen_to_half(cleaner: FrameCleaner, watched: Sequence[tuple[int, Mask, Fl
             later = number + step
             if later < frames and not any(first <= later < last for first, last in cleaner.scan.gaps):
                 own += float(np.square(values, dtype=np.float64).sum())
-                common += float(np.multiply(values, np.nan_to_num(cleaner.clean(later)[bright])).sum(dtype=np.float64))
+                common += float(
+                    np.multiply(values, np.nan_to_num(cleaner.clean(later)[bright])).sum(dtype=np.float64)
+                )
         alike = common / own if own else 0.0
         if alike < HALF:
             part = (alike_before - HALF) / (alike_before - alike)
