@@ -121,7 +121,7 @@ def test_a_voxel_leads_to_its_grain_and_its_blobs(ask, facts):
     told = ask(f"voxel?x={x}&y={y}&z={z}").json()
     assert told["grain"] == 1
     assert told["blobs"] == facts.grain(1)["spots"]["blob"]
-    assert told["confidence"] == volume.confidence[z, y, x]
+    assert told["confidence"] is None
     assert told["position_um"] == pytest.approx(volume.origin_um + (np.array([x, y, z]) + 0.5) * volume.voxel_um)
     empty = ask("voxel?x=0&y=0&z=0").json()
     assert (empty["grain"], empty["blobs"], empty["status"]) == (-1, [], "empty")
@@ -130,15 +130,24 @@ def test_a_voxel_leads_to_its_grain_and_its_blobs(ask, facts):
 
 
 @pytest.mark.parametrize("step", [1, 2, 3])
-@pytest.mark.parametrize("name", ["grain_id", "status", "density", "confidence"])
+@pytest.mark.parametrize("name", ["grain_id", "status", "density"])
 def test_layers_are_the_map(ask, out, name, step):
     volume = read_volume(out / "volume.h5")
     values, about = array_of(ask(f"volume?layer={name}&step={step}"))
     expected = getattr(volume, name)[::step, ::step, ::step]
-    slack = about["scale"] / 2 + 1e-6 if name in ("density", "confidence") else 0
+    slack = about["scale"] / 2 if name == "density" else 0
     np.testing.assert_allclose(values * about["scale"] + about["offset"], expected, atol=slack)
     assert about["voxel_um"] == volume.voxel_um * step
     assert about["whole"] == list(volume.grain_id.shape)
+
+
+def test_confidence_is_a_layer_where_the_map_has_it(facts):
+    volume = facts.results.volume
+    with pytest.raises(FriedelError, match="is not in this map"):
+        layer(volume, "confidence")
+    said = np.linspace(0, 1, volume.grain_id.size, dtype=np.float32).reshape(volume.grain_id.shape)
+    found = layer(replace(volume, confidence=said), "confidence")
+    np.testing.assert_allclose(found.array * found.scale + found.offset, said, atol=0.003)
 
 
 def test_a_layer_takes_no_other_names_and_steps(ask):

@@ -38,16 +38,16 @@ class ErrorModel(NamedTuple):
     voxel, a contested and a dilated voxel loses all but 1/e of its chance.
     """
 
-    rim: float = 0.864
-    grid: float = 0.0986
-    contested: float = 1.23
-    dilated: float = 1.45
-    lead: float = 0.0242
-    stray: float = 0.00395
-    few: float = 2.12
-    far: float = 0.53
-    claimed: float = 0.663
-    unseen: float = 0.574
+    rim: float = 1.18
+    grid: float = 0.0001
+    contested: float = 1.12
+    dilated: float = 1.78
+    lead: float = 0.0205
+    stray: float = 0.0043
+    few: float = 2.95
+    far: float = 0.075
+    claimed: float = 1.35
+    unseen: float = 0.703
 
 
 MODEL = ErrorModel()

@@ -150,6 +150,8 @@ def _fit(observations: Observations, grains: RefinedGrains, i: int, moved: Float
     weight = 1.0 / (1.0 + square) / errors**2
     # weights fall as residuals grow: the fit gives way more easily than weighted squares would
     yields = (1.0 - square) / (1.0 + square) ** 2 / errors**2
+    if np.linalg.eigvalsh(np.einsum("sap,sa,saq->pq", slope, yields, slope)).min() <= 0:
+        yields = weight  # where most residuals are large there is no such way to give
     curvature = np.einsum("sap,sa,saq->spq", slope, yields, slope)
     score = np.einsum("sap,sa,sa->sp", slope, weight, off)
     covariance = np.linalg.pinv(curvature.sum(axis=0), hermitian=True)
