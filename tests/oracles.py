@@ -311,6 +311,11 @@ TWINS = (
         "reconstruct.spot_projections.resample",
     ),
     Twin(
+        "scipy.ndimage.gaussian_filter",
+        "unit/test_point_spread.py::test_a_point_spread_is_scipys_normal_filter",
+        "reconstruct.point_spread.spread_light",
+    ),
+    Twin(
         "tests.oracles_footprints.light_at",
         "unit/test_footprints.py::test_a_footprint_is_the_image_between_pixels_times_the_frames_part",
         "reconstruct.footprints.footprints_at",

@@ -247,7 +247,7 @@ def mapped():
     heard = Heard()
     shapes = reconstruct(*work, watcher=heard)
     volume = assemble(shapes, grains, AssembleParams(), sample=simulation.setup.sample, watcher=heard)
-    assert heard.whole == ["shapes", "all spots", "map"]  # whoever waits is told of every grain
+    assert heard.whole == ["point spread", "shapes", "all spots", "map"]  # whoever waits is told of every grain
     return simulation, grains, volume
 
 

@@ -66,7 +66,7 @@ def test_each_voxel_of_a_bent_grain_gets_its_orientation_and_the_map_is_no_worse
     assert scores["voxel_agreement"] >= without["voxel_agreement"] - 1e-3
     assert all(shape.bend_explained > 0.8 and shape.bend_null < 0.3 for shape in shapes)
     true = spread_of_grains(simulation.truth.volume, 3)
-    np.testing.assert_allclose(spread_of_grains(volume, 3), true, rtol=0.1)
+    np.testing.assert_allclose(spread_of_grains(volume, 3), true, rtol=0.12)
 
 
 def test_the_same_field_comes_out_again_and_none_where_nobody_asks(bent):

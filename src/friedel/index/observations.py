@@ -18,8 +18,8 @@ from friedel.model.setup import Setup
 
 CUT = Flag.EDGE | Flag.EXCLUDED | Flag.SCAN_END
 CUT_ERROR, ACROSS_ERROR, BESIDE_ERROR = 0.5, 0.2, 0.1
-"""A cut blob's centroid errs by about so many of its own standard deviations where the cut is, and across; and that of
-one that touches another, with which it shares what lies between them."""
+"""A cut blob's centroid errs by about so many of its own standard deviations where the cut is, and across; and
+that of one that touches another, with which it shares what lies between them."""
 WIDEST = 0.9
 """Either is one spot: not wider than this part of the other blobs. Wider ones are spots that ran together, and
 would be taken for whatever is looked for there."""

@@ -11,6 +11,7 @@ from friedel.model.stream import Executor, Serial, Watcher, watched
 from friedel.reconstruct.every_spot import reconstruct_again
 from friedel.reconstruct.grain import reconstruct_grain
 from friedel.reconstruct.params import ReconstructParams
+from friedel.reconstruct.point_spread import measure_point_spread
 from friedel.reconstruct.projections import BlobsByFrame
 from friedel.reconstruct.rays import DiffractionModel
 from friedel.reconstruct.shared_inputs import SharedInputs
@@ -45,6 +46,7 @@ def reconstruct(
         blobs, grains, DiffractionModel(setup, phases, blobs.shape), BlobsByFrame(blobs), grid, params, mask
     )
     executor = executor or Serial()
+    inputs = inputs._replace(point_spread_px=measure_point_spread(inputs, executor, watcher))
     work = executor.map(lambda grain: reconstruct_grain(inputs, grain, bent=False), range(len(grains)))
     shapes = list(watched(watcher, "shapes", work, len(grains), "grains"))
     return reconstruct_again(inputs, shapes, executor, watcher)

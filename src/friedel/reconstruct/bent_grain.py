@@ -156,7 +156,7 @@ def _own_beams(data: Data, straight: Fitted, inputs: SharedInputs, views: SpotVi
     pixels = data.measured.shape
 
     def solver_on(support: Mask) -> BentSolver:
-        return BentSolver(views.matrix, turn, support, pixels)
+        return BentSolver(views.matrix, turn, support, pixels, inputs.blur)
 
     near = ndimage.binary_dilation(straight.density >= NEARLY * straight.threshold, iterations=MARGIN)
-    return fit_density(data._replace(support=data.support & near), inputs.params, solver_on, inputs.smooth)
+    return fit_density(data._replace(support=data.support & near), inputs.params, solver_on)

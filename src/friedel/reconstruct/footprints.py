@@ -18,9 +18,6 @@ from friedel.reconstruct.shared_inputs import SharedInputs
 from friedel.reconstruct.sirt import SirtSolver
 from friedel.reconstruct.strengths import CUT
 
-BLUR_PX = 0.8
-"""Standard deviation of the point spread that is taken where nobody has measured it: that of fibre-coupled cameras
-is 0.6 to 1 px, and footprints half as wide or twice part the same blobs to a few percent."""
 LEAST_WIDTH = 0.1
 """Frames: no spot is taken to be shorter (standard deviation)."""
 GOOD = 0.5
@@ -93,9 +90,8 @@ def footprints_of(inputs: SharedInputs, shape: GrainShape) -> Footprints | None:
     solid = solid_part(shape)
     box = _box_of(inputs, shape, solid.shape)
     layout = lay_out(rays, diffraction.plane, inputs.grains.position_um[shape.grain], box, grid)
-    solver = SirtSolver(layout.slope, layout.offset, solid > 0, (len(rays.row), *layout.size))
-    blur = BLUR_PX * inputs.pixel
-    images = ndimage.gaussian_filter(solver.forward(solid), (0.0, blur, blur), mode="constant", truncate=3.0)
+    pixels = (len(rays.row), *layout.size)
+    images = SirtSolver(layout.slope, layout.offset, solid > 0, pixels, inputs.blur).forward(solid)
     first, last = omega[:, 0] - REACH * omega[:, 1], omega[:, 0] + REACH * omega[:, 1]
     parts, size, inverse, place = _cut(images, layout)
     return Footprints(

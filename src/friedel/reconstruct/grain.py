@@ -77,9 +77,9 @@ def shape_from(inputs: SharedInputs, grain: int, seen: Seen, bent: bool) -> Grai
     data = Data(measured, spots.known, weight * doubt, support)
 
     def solver_on(part: Mask) -> SirtSolver:
-        return SirtSolver(spots.slope, spots.offset, part, measured.shape)
+        return SirtSolver(spots.slope, spots.offset, part, measured.shape, inputs.blur)
 
-    straight = fit_density(data, params, solver_on, inputs.smooth)
+    straight = fit_density(data, params, solver_on)
     if straight is None:
         return _empty_shape(grain, grid)
     UB = inputs.grains.U[grain] @ inputs.diffraction.phases[int(inputs.grains.phase[grain])].B

@@ -5,14 +5,13 @@ from typing import NamedTuple
 from friedel.model.blobs import BlobTable
 from friedel.model.grains import GrainTable
 from friedel.model.shapes import Grid, SampleMask
-from friedel.reconstruct.density import SMOOTH_PX
 from friedel.reconstruct.params import ReconstructParams
 from friedel.reconstruct.projections import BlobsByFrame
 from friedel.reconstruct.rays import DiffractionModel
 
 
 class SharedInputs(NamedTuple):
-    """What all grains share."""
+    """What all grains share; `point_spread_px` is what a point becomes on the frames (standard deviation)."""
 
     blobs: BlobTable
     grains: GrainTable
@@ -21,13 +20,9 @@ class SharedInputs(NamedTuple):
     grid: Grid
     params: ReconstructParams
     mask: SampleMask | None
+    point_spread_px: float = 0.0
 
     @property
-    def pixel(self) -> float:
-        """Edge of a pixel, in voxels."""
-        return Grid.of(self.diffraction.setup).voxel_um / self.grid.voxel_um
-
-    @property
-    def smooth(self) -> float:
-        """Standard deviation of the smoothing of densities, in voxels."""
-        return SMOOTH_PX * self.pixel
+    def blur(self) -> float:
+        """Standard deviation of the point spread, in voxels."""
+        return self.point_spread_px * Grid.of(self.diffraction.setup).voxel_um / self.grid.voxel_um

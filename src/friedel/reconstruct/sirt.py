@@ -8,18 +8,26 @@ Pixels that are not known have no weight.
 import numpy as np
 
 from friedel.kernels.reconstruct.bent_projectors import back_bent, forward_bent
+from friedel.kernels.reconstruct.point_spread import spread_light
 from friedel.kernels.reconstruct.projectors import back_columns, forward_columns
 from friedel.model.arrays import AnyArray, Floats, Indices, Mask
 
+REACH = 3.0
+"""A point spread ends so many standard deviations from its middle."""
 LEAST = 0.05
 """Paths and sums of weights shorter than this (voxels) are not divided by."""
 
 
 class SirtSolver:
-    """The projector of one grain, limited to a support bool [x,y,z], and its rounds."""
+    """The projector of one grain, limited to a support bool [x,y,z], and its rounds.
 
-    def __init__(self, slope: Floats, offset: Floats, support: Mask, pixels: tuple[int, ...]) -> None:
-        self.slope, self.offset, self.pixels = slope, offset, pixels
+    `blur` is the standard deviation of the point spread that projections are seen with, in pixels.
+    """
+
+    def __init__(
+        self, slope: Floats, offset: Floats, support: Mask, pixels: tuple[int, ...], blur: float = 0.0
+    ) -> None:
+        self.slope, self.offset, self.pixels, self.blur = slope, offset, pixels, blur
         self.support = support
         self.spans = spans_of(support)
         self.paths = self.forward(support.astype(np.float32))
@@ -28,12 +36,12 @@ class SirtSolver:
         """Projections float32 (n,u,v) of a volume [x,y,z] that is zero outside the support."""
         out = np.zeros(self.pixels, dtype=np.float32)
         forward_columns(volume, self.spans, self.slope, self.offset, out)
-        return out
+        return blurred(out, self.blur)
 
     def back(self, images: AnyArray) -> AnyArray:
         """The transpose, within the support."""
         out = np.zeros(self.support.shape, dtype=np.float32)
-        back_columns(images, self.spans, self.slope, self.offset, out)
+        back_columns(blurred(images, self.blur), self.spans, self.slope, self.offset, out)
         out *= self.support
         return out
 
@@ -59,8 +67,10 @@ class BentSolver(SirtSolver):
     (rad).
     """
 
-    def __init__(self, matrix: Floats, turn: Floats, support: Mask, pixels: tuple[int, ...]) -> None:
-        self.matrix, self.pixels, self.support = matrix, pixels, support
+    def __init__(
+        self, matrix: Floats, turn: Floats, support: Mask, pixels: tuple[int, ...], blur: float = 0.0
+    ) -> None:
+        self.matrix, self.pixels, self.support, self.blur = matrix, pixels, support, blur
         self.place = np.argwhere(support).astype(np.float64)
         self.turn = turn[support]
         self.ones = np.ones((len(matrix), 1))
@@ -71,15 +81,26 @@ class BentSolver(SirtSolver):
         out = np.zeros(self.pixels, dtype=np.float32)
         values = volume[self.support].astype(np.float64)[:, None]
         forward_bent(self.place, self.turn, self.matrix, values, self.ones, out)
-        return out
+        return blurred(out, self.blur)
 
     def back(self, images: AnyArray) -> AnyArray:
         """The transpose, within the support."""
         values = np.zeros((len(self.place), 1))
-        back_bent(images, self.place, self.turn, self.matrix, self.ones, values)
+        back_bent(blurred(images, self.blur), self.place, self.turn, self.matrix, self.ones, values)
         out = np.zeros(self.support.shape, dtype=np.float32)
         out[self.support] = values[:, 0]
         return out
+
+
+def blurred(images: AnyArray, blur: float) -> AnyArray:
+    """Images float32 (n,u,v) with a normal point spread of that standard deviation (pixels); its own transpose."""
+    if blur <= 0:
+        return images
+    taps = np.exp(-0.5 * (np.arange(int(REACH * blur + 0.5) + 1) / blur) ** 2)
+    taps /= 2.0 * taps.sum() - taps[0]
+    out = np.empty(images.shape, dtype=np.float32)
+    spread_light(np.ascontiguousarray(images, dtype=np.float32), taps.astype(np.float32), out)
+    return out
 
 
 def spans_of(support: Mask) -> Indices:

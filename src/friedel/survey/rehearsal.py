@@ -28,7 +28,7 @@ from friedel.model.setup import SampleShape, Setup
 from friedel.model.shapes import GrainShape, Grid
 from friedel.model.stream import Executor
 from friedel.recipe import Recipe
-from friedel.reconstruct.density import SMOOTH_PX, Data, fit_density
+from friedel.reconstruct.density import Data, fit_density
 from friedel.reconstruct.sirt import SirtSolver
 from friedel.survey.content import Content
 
@@ -37,6 +37,8 @@ FEW_GRAINS, MORE_GRAINS = 4, 40
 chance), the rest grows with the spots."""
 SPOT_PX, SPOT_DEG, MISSING, WRONG = 0.3, 0.03, 0.1, 0.1
 """How exact the made-up spots are, how many are missing, and how many belong to nothing."""
+BLUR_PX = 0.7
+"""Point spread of the made-up shapes."""
 GROWTH = 0.35
 """The time for pairs and grains grows with this power more than the number of spots (measured: 0.2 to 0.5)."""
 CALIBRATION = 4.0
@@ -46,6 +48,9 @@ LARGEST = 32.0
 BEFORE_FIT = 1.6
 """A shape takes so many times its fit: blobs are summed over frames and parted from their neighbours before (1.4 to
 1.8 on simulated scans)."""
+WITH_PARTS = 3.0
+"""All of the shapes take so many times the first ones: blobs are parted and shapes made again (2.5 to 3.4 for 60 to
+350 grains in 256 x 256 pixels)."""
 MAP_EDGE, MAP_GRAINS = 64, 8
 """Of the made-up map, in voxels."""
 TYPICAL_EDGE_PX = 20.0
@@ -114,7 +119,7 @@ def rehearse(
     grains_s = chance_s + max(seconds_of(indexed(made.blobs)) - chance_s, 0.1 * chance_s) * more
     shape_s = _shape_s(radius_um / grid.voxel_um, made.spots_a_grain, recipe, rng, executor)
     map_s = _map_s(recipe, phases, rng, radius_um / grid.voxel_um) * volume / grid.voxel_um**3
-    return LaterStages(grains, pairs_s, grains_s, BEFORE_FIT * shape_s * grains, map_s)
+    return LaterStages(grains, pairs_s, grains_s, WITH_PARTS * BEFORE_FIT * shape_s * grains, map_s)
 
 
 def seconds_of(work: Callable[[], object], times: int = 1) -> float:
@@ -229,7 +234,7 @@ def _shape_s(
     data = Data(image / np.float32(image.sum() / views), known, np.ones(views), cylinder)
 
     def one(_: int) -> None:
-        fit_density(data, params, lambda part: SirtSolver(slope, offset, part, size), SMOOTH_PX)
+        fit_density(data, params, lambda part: SirtSolver(slope, offset, part, size, BLUR_PX))
 
     return seconds_of(lambda: list(executor.map(one, range(executor.threads))), times=2) / executor.threads * larger
 
