@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from friedel.index import IndexParams, index
-from friedel.index.observations import BESIDE_ERROR, CUT_ERROR, make_observations
+from friedel.index.observations import ACROSS_ERROR, BESIDE_ERROR, CUT_ERROR, make_observations
 from friedel.match import MatchParams, match
 from friedel.model.blobs import Flag
 from tests.oracles_match import is_true, spot_table
@@ -31,7 +31,7 @@ def test_a_blob_errs_most_along_the_axis_where_it_is_cut():
     blobs = widened(blobs, 5, flags=int(Flag.SCAN_END))
     seen = make_observations(blobs, SETUP, [AL], PARAMS)
     extra = seen.lookup.extra_error
-    np.testing.assert_allclose(extra[3, 1:], [CUT_ERROR * 4.0, BESIDE_ERROR * 5.0])
+    np.testing.assert_allclose(extra[3, 1:], [CUT_ERROR * 4.0, ACROSS_ERROR * 5.0])
     np.testing.assert_allclose(extra[4, 1:], [BESIDE_ERROR * 4.0, BESIDE_ERROR * 5.0])
     np.testing.assert_allclose(extra[5, 1:], [BESIDE_ERROR * 4.0, BESIDE_ERROR * 5.0])
     assert 0 < extra[5, 0] <= CUT_ERROR * np.radians(0.05)

@@ -26,6 +26,8 @@ IN_VAIN = 64
 WIDEST, BY_CHANCE = 3.0, 0.08
 """Where the place is not known either, a coarse look is so many times wider than a seed's first look, less where a
 spot would then be there by chance more often than this."""
+MOST_PLACES = 100
+"""On a line: where blobs are known so well that more would have to be tried, it is left alone."""
 KEPT = 2
 """Best turns of a seed that are fitted."""
 STEP_DEG = 0.5
@@ -112,6 +114,8 @@ def _of_seed(search: CandidateSearch, seed: int, least: float) -> list[Candidate
             continue
         wider = how_wide(search) if lines.half_turn[seed] else 1.0
         places = _places(search, seed, wider)
+        if len(places) > MOST_PLACES:
+            continue
         g = np.tile(lines.g[seed], (len(rows) * len(places), 1))
         planes = Planes(np.repeat(rows, len(places)), np.tile(places, (len(rows), 1)), g)
         turns = best_of_turns(search, phase, planes, kept=KEPT, wider=wider)

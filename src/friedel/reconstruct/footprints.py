@@ -11,7 +11,6 @@ from friedel.kernels.reconstruct.footprints import REACH
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.blobs import BlobTable
 from friedel.model.shapes import GrainShape
-from friedel.model.still_sample import moved_px
 from friedel.reconstruct.projections import IdealDetectors, VoxelBox, lay_out
 from friedel.reconstruct.rays import Rays, frames_of, sines_of_eta
 from friedel.reconstruct.shared_inputs import SharedInputs
@@ -79,8 +78,6 @@ def footprints_of(inputs: SharedInputs, shape: GrainShape) -> Footprints | None:
     rays = diffraction.every_ray(inputs.grains, shape.grain, blobs)
     counts = known.counts * rays.strength
     omega = _in_frames(inputs, rays, known.spread_rad)
-    moved = moved_px(diffraction.setup, omega[:, 0], rays.omega, rays.row, rays.col)
-    rays = rays._replace(row=rays.row + moved[:, 0], col=rays.col + moved[:, 1])
     rows, cols = blobs.shape[1:]
     frames = blobs.shape[0]
     there = (rays.row > -0.5) & (rays.row < rows - 0.5) & (rays.col > -0.5) & (rays.col < cols - 0.5)
