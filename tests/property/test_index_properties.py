@@ -132,7 +132,8 @@ def test_spots_at_random_angles_give_no_grain(seed, count):
     rng = np.random.default_rng(seed)
     other = replace(blobs, columns={**blobs.columns, "omega": rng.uniform(0, 360, len(blobs))})
     columns = {**pairs.columns, "omega": rng.uniform(0, 360, len(pairs))}
-    grains = index(other, replace(pairs, columns=columns), setup, [AL], IndexParams())
+    by_chance = replace(pairs, columns=columns, null_pairs=float(len(pairs)))
+    grains = index(other, by_chance, setup, [AL], IndexParams())
     assert len(grains) == 0
     assert grains.notes
 

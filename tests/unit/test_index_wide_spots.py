@@ -33,7 +33,7 @@ def test_a_blob_errs_most_along_the_axis_where_it_is_cut():
     extra = seen.lookup.extra_error
     np.testing.assert_allclose(extra[3, 1:], [CUT_ERROR * 4.0, ACROSS_ERROR * 5.0])
     np.testing.assert_allclose(extra[4, 1:], [BESIDE_ERROR * 4.0, BESIDE_ERROR * 5.0])
-    np.testing.assert_allclose(extra[5, 1:], [BESIDE_ERROR * 4.0, BESIDE_ERROR * 5.0])
+    np.testing.assert_allclose(extra[5, 1:], [ACROSS_ERROR * 4.0, ACROSS_ERROR * 5.0])
     assert 0 < extra[5, 0] <= CUT_ERROR * np.radians(0.05)
     assert not extra[6].any()
     assert [bool(one) for one in seen.whole[3:7]] == [False, True, False, True]

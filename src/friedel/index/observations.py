@@ -79,7 +79,8 @@ class PairLines:
     Of a pair across the beam, whose grain is where both rays meet, the line is through that point along the mean
     ray: where the grain would be if the point were off. `half_turn` (n) marks the others. `blob` (n,2) rows of the
     blob table, `g` (n,3) 1/Angstrom, `point` (n,3) um and unit `direction` (n,3) of the line; `two_theta`, `eta`
-    and `omega` (n) rad, of the first blob. Geometry of pairs: Ludwig et al., Rev. Sci. Instrum. 80 (2009) 033905.
+    and `omega` (n) rad, of the first blob. `by_chance` is how many of those half a turn apart chance makes.
+    Geometry of pairs: Ludwig et al., Rev. Sci. Instrum. 80 (2009) 033905.
     """
 
     blob: Indices
@@ -90,6 +91,7 @@ class PairLines:
     eta: Floats
     omega: Floats
     half_turn: Mask
+    by_chance: float = 0.0
 
     def __len__(self) -> int:
         return len(self.g)
@@ -199,7 +201,7 @@ def make_lines(observations: Observations, pairs: PairTable) -> PairLines:
     known = (rows < len(observations.blobs)).all(axis=1)
     return PairLines(
         rows[known], g[known], point[known], direction[known],
-        two_theta[known], eta[known], omega[known], half_turn[known],
+        two_theta[known], eta[known], omega[known], half_turn[known], float(pairs.null_pairs),
     )  # fmt: skip
 
 

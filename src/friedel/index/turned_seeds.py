@@ -19,9 +19,11 @@ from friedel.model.stream import Executor, Watcher, watched
 
 MOST_SEEDS, NULL_SEEDS = 400, 64
 """Pairs across the beam whose turn is looked for, and pairs of the null."""
-MOST_LINES, NULL_LINES = 160, 24
+MOST_LINES, NULL_LINES = 160, 12
 """The same of pairs half a turn apart, of which the place on the line is not known either."""
-IN_VAIN = 64
+OVER_CHANCE = 1.5
+"""They are tried where more of them are left than so many times what chance makes: each takes long."""
+IN_VAIN = 32
 """After so many of them without a grain the others are left alone: what is left are pairs by chance."""
 WIDEST, BY_CHANCE = 3.0, 0.08
 """Where the place is not known either, a coarse look is so many times wider than a seed's first look, less where a
@@ -55,8 +57,11 @@ def candidates_by_turning(
     for candidate in found:
         take_blobs(search, candidate, taken)
     free = ~taken[lines.blob].any(axis=1)
-    kinds = [(~lines.half_turn, MOST_SEEDS, NULL_SEEDS), (lines.half_turn, MOST_LINES, NULL_LINES)]
-    kinds = [kind for kind in kinds if (free & kind[0]).any()]
+    kinds = []
+    if (free & ~lines.half_turn).any():
+        kinds.append((~lines.half_turn, MOST_SEEDS, NULL_SEEDS))
+    if np.count_nonzero(free & lines.half_turn) > OVER_CHANCE * lines.by_chance:
+        kinds.append((lines.half_turn, MOST_LINES, NULL_LINES))
     if not kinds:
         return found, null
     null = _with_null_of_turns(search, null, [(kind, most) for kind, _, most in kinds], executor)
