@@ -38,16 +38,16 @@ class ErrorModel(NamedTuple):
     voxel, a contested and a dilated voxel loses all but 1/e of its chance.
     """
 
-    rim: float = 1.18
-    grid: float = 0.0001
-    contested: float = 1.12
-    dilated: float = 1.78
-    lead: float = 0.0205
-    stray: float = 0.0043
-    few: float = 2.95
-    far: float = 0.075
-    claimed: float = 1.35
-    unseen: float = 0.703
+    rim: float = 0.8064
+    grid: float = 0.08353
+    contested: float = 1.077
+    dilated: float = 1.582
+    lead: float = 0.0129
+    stray: float = 0.00557
+    few: float = 2.381
+    far: float = 0.2815
+    claimed: float = 2.78
+    unseen: float = 0.4488
 
 
 MODEL = ErrorModel()
