@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from friedel.calibrator import CalibrationRequest, choose_scale, fit_scale
+from friedel.calibrator import CalibrationRequest, choose_scale, fit_scale, same_geometry
 from friedel.errors import FriedelWarning
+from friedel.io.setup_record import setup_record, setup_with
 from friedel.model.crystal import Phase
 from friedel.model.setup import Beam
 from tests.unit.test_leaning_axis import scan, turned
@@ -87,3 +88,12 @@ def test_nothing_is_said_where_nothing_is_wrong(made):
         decision = choose_scale(blobs, CalibrationRequest(setup, phases, "auto"), setup, lambda _: grains)
     assert decision.setup is setup
     assert not decision.records
+
+
+def test_later_stages_go_on_with_the_energy_that_was_found(made):
+    setup, phases, blobs, grains = off_by(made, lattice=1.03)
+    found = fit_scale(blobs, grains, setup, phases).setup
+    back = setup_with(setup_record(found), setup, "grains.h5")
+    assert back.beam == found.beam
+    assert back.beam != setup.beam
+    assert same_geometry(back, found)
