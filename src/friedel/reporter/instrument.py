@@ -93,8 +93,8 @@ def _phases(phases: Sequence[Phase], strengths: Mapping[str, Any]) -> Panel:
         )
     return Panel(
         "[[phase]]",
-        "The lattice sets the scale: calibration moves the distance until the rings fit it, so that a lattice or "
-        "an energy that is a little off goes unseen.",
+        "The lattice sets the scale. Whether the energy goes with it, the spots of grains tell: where it does not, "
+        "Index says so, both ways.",
         table=Table(("", *(phase.name for phase in phases)), tuple(rows)),
         span=2 if len(phases) <= MOST_PHASES else 6,
     )
