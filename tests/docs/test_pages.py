@@ -18,9 +18,15 @@ def python_blocks(page: Path) -> str:
     return "\n".join(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
 
 
+@pytest.fixture(scope="module")
+def readers_folder(tmp_path_factory):
+    """Where somebody types what one page after the other shows; a run that is already there is not run again."""
+    return tmp_path_factory.mktemp("reader")
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if python_blocks(page)], ids=lambda page: page.stem)
-def test_python_blocks_of_a_page_run(page, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_python_blocks_of_a_page_run(page, readers_folder, monkeypatch):
+    monkeypatch.chdir(readers_folder)
     exec(compile(python_blocks(page), str(page), "exec"), {"__name__": "page"})
 
 

@@ -158,10 +158,10 @@ def test_grains_of_short_scans_are_found_and_none_is_false(turn, least):
 
 
 def test_a_scan_turned_the_other_way_has_no_grains_and_too_short_a_wedge_says_so():
-    blobs = spot_table(SETUP, [AL], 20, turn_deg=180.0)
+    blobs = spot_table(SETUP, [AL], 8, turn_deg=180.0)
     wrong = replace(SETUP, axis=Axis(-1))
     assert not len(index(blobs, match(blobs, wrong, [AL], MatchParams()), wrong, [AL], IndexParams()))
-    wedge = spot_table(SETUP, [AL], 20, turn_deg=20.0)
+    wedge = spot_table(SETUP, [AL], 8, turn_deg=20.0)
     none = index(wedge, match(wedge, SETUP, [AL], MatchParams()), SETUP, [AL], IndexParams())
     assert len(none) == 0
     assert none.notes[0].startswith("no ")

@@ -1,5 +1,7 @@
 """The detector's point spread: in the projector, and measured from the grains."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -35,6 +37,23 @@ def test_projecting_back_is_the_transpose_with_a_point_spread_too():
     assert np.vdot(solver.forward(volume), images) == pytest.approx(np.vdot(volume, solver.back(images)), rel=1e-4)
 
 
+@pytest.mark.parametrize("px", [0.0, 0.1, 0.3, 0.44, 0.8, 1.1, 1.4, 2.0])
+def test_few_point_spreads_are_tried_and_the_best_of_all_is_found(px, monkeypatch):
+    tried = []
+
+    def explained(inputs, grain, bent):
+        tried.append(inputs.point_spread_px)
+        return SimpleNamespace(residual=0.1 + 0.01 * grain + (inputs.point_spread_px - px) ** 2 / 9.0)
+
+    monkeypatch.setattr(point_spread, "reconstruct_grain", explained)
+    grains = SimpleNamespace(blob_pointer=np.array([0, 30, 50, 90]))
+    inputs = SimpleNamespace(grains=grains, _replace=lambda **values: SimpleNamespace(grains=grains, **values))
+    best = min(max(px, point_spread.TRIED_PX[0]), point_spread.TRIED_PX[-1])
+    found = point_spread.measure_point_spread(inputs, Serial()) / point_spread.KEPT
+    assert found == pytest.approx(best if best in (0.0, 1.5) else px, abs=0.12)
+    assert len(tried) == 3 * len(set(tried)) <= 3 * 5
+
+
 @pytest.fixture(scope="module", params=[0.3, 0.8])
 def scan(request):
     """A simulated scan of twelve grains, and what its detector makes of a point (px)."""
@@ -62,8 +81,9 @@ def test_the_point_spread_is_measured_from_the_spots(scan):
 def test_a_map_is_better_with_the_point_spread_than_without(scan, monkeypatch):
     px, simulation = scan
     grains, right, contested = with_hkl(simulation.truth), [], []
-    for tried in (point_spread.TRIED_PX, (0.0,)):
-        monkeypatch.setattr(point_spread, "TRIED_PX", tried)
+    for known in (True, False):
+        if not known:
+            monkeypatch.setattr("friedel.reconstruct.measure_point_spread", lambda *_: 0.0)
         shapes = reconstruct(
             simulation.truth.blobs, grains, simulation.setup, simulation.phases, ReconstructParams()
         )

@@ -25,6 +25,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter
 from PIL import Image as PillowImage
 
+from friedel.model.arrays import Floats, Indices
 from friedel.reporter.picture import Picture
 
 INK, SOFT, LINE, CARD = "#010101", "#020202", "#030303", "#040404"
@@ -164,16 +165,21 @@ def _png(figure: Figure, *, crop: bool) -> bytes:
 
 def _recolour(figure: Figure) -> None:
     """Put the colours of paper in place of the placeholders, in everything that is drawn."""
-    known = {to_rgb(placeholder): to_rgb(colour) for placeholder, colour in _ON_PAPER.items()}
-
+    known = {
+        _levels(np.array(to_rgb(placeholder))).item(): to_rgb(colour) for placeholder, colour in _ON_PAPER.items()
+    }
     for artist in figure.findobj():
         for name in next((names for kind, names in _COLOURED.items() if isinstance(artist, kind)), ()):
             rgba = to_rgba_array(getattr(artist, f"get_{name}")())
-            for placeholder, colour in known.items():
-                mine = np.isclose(rgba[:, :3], placeholder).all(axis=1)
-                if mine.any():
-                    rgba[mine, :3] = colour
-                    getattr(artist, f"set_{name}")(rgba if isinstance(artist, Collection) else tuple(rgba[0]))
+            levels = _levels(rgba[:, :3])
+            for placeholder in known.keys() & set(levels.tolist()):
+                rgba[levels == placeholder, :3] = known[placeholder]
+                getattr(artist, f"set_{name}")(rgba if isinstance(artist, Collection) else tuple(rgba[0]))
+
+
+def _levels(rgb: Floats) -> Indices:
+    """A colour (...,3) of 0..1 as one number, 0xRRGGBB."""
+    return np.asarray(np.rint(255 * rgb).astype(np.int64) @ np.array([1 << 16, 1 << 8, 1]))
 
 
 def _svg(figure: Figure, *, crop: bool) -> str:

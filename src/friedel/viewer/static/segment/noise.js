@@ -5,6 +5,8 @@ import * as state from "../lib/state.js";
 
 /** So many rows are kept: the pointer goes up and down. */
 const MOST_ROWS = 400;
+/** What did not come is asked for again, if it is still to be seen; the more often it failed the later. */
+const AGAIN_MS = { first: 300, longest: 5000 };
 
 export class NoiseRows {
   /** @param {() => void} onRow  one that was asked for is here */
@@ -15,6 +17,7 @@ export class NoiseRows {
     /** @type {Float32Array|null} of the row that was shown last: rows near each other differ little */
     this.last = null;
     this.of = "";
+    this.pause = AGAIN_MS.first;
     this.ask = api.newest((/** @type {{solution: string, of: string, row: number}} */ wanted) => this.#ask(wanted));
   }
 
@@ -41,12 +44,29 @@ export class NoiseRows {
   /** @param {{solution: string, of: string, row: number}} wanted */
   async #ask({ solution, of, row }) {
     if (this.rows.has(row)) return;
-    const { data } = await api.getArray("api/noise", { params: { solution, row } });
-    if (of !== this.of) return;
+    const data = await this.#rowOf(solution, row);
+    if (!data || of !== this.of) return;
     if (this.rows.size >= MOST_ROWS) this.rows.clear();
-    this.rows.set(row, /** @type {Float32Array} */ (data));
+    this.rows.set(row, data);
     state.counters.noise++;
     this.onRow();
+  }
+
+  /**
+   * Null where it did not come; then whoever draws is called a little later, and asks for what is to be seen then.
+   * @param {string} solution
+   * @param {number} row
+   */
+  async #rowOf(solution, row) {
+    try {
+      const { data } = await api.getArray("api/noise", { params: { solution, row } });
+      this.pause = AGAIN_MS.first;
+      return /** @type {Float32Array} */ (data);
+    } catch {
+      window.setTimeout(() => this.onRow(), this.pause);
+      this.pause = Math.min(2 * this.pause, AGAIN_MS.longest);
+      return null;
+    }
   }
 }
 

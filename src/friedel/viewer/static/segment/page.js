@@ -83,7 +83,7 @@ export class SegmentPage {
         if (state.get().selection.blob === blob.id) state.chooseBlob(blob.id, blob);
       },
     });
-    this.noise = new NoiseRows(() => this.drawLine());
+    this.noise = new NoiseRows(() => this.visible && this.drawLine());
     this.line = new LinePlot(layout.line, {
       onDrag: (name, counts) => this.threshold(name, counts / unitOf(state.get().segment, this.sigma())),
     });
