@@ -12,9 +12,11 @@ from friedel.errors import FriedelError, InputError
 from friedel.io.columns import check_pointer, check_range, checked, read_column, read_columns
 from friedel.io.h5_output import h5_output
 from friedel.io.hdf5_file import numbers, opened, texts
+from friedel.io.packed import write_packed
 from friedel.model.arrays import AnyArray
 from friedel.model.blobs import COLUMNS, FLAG_MEANINGS, TRUTH_COLUMNS, BlobTable, Column, Reason, Voxels
 from friedel.model.scan import Gaps
+from friedel.model.stream import Executor
 
 NO_BLOBS = "is not a table of blobs"
 _VOXEL_UNITS = {"blob_ptr": "", "frame": "frames", "row": "px", "col": "px", "intensity": "counts"}
@@ -22,14 +24,20 @@ _REASON_TYPE = f"S{max(len(reason.text) for reason in Reason)}"
 _BY_TEXT = {reason.text: int(reason) for reason in Reason}
 
 
-def write_blobs(path: str | Path, table: BlobTable, attributes: Mapping[str, Any] | None = None) -> None:
+def write_blobs(
+    path: str | Path,
+    table: BlobTable,
+    attributes: Mapping[str, Any] | None = None,
+    executor: Executor | None = None,
+) -> None:
     """Write `blobs.h5`: /peaks as ImageD11 reads them, /rejected with their reasons, /voxels by pointer.
 
     `attributes` go to the root of the file; mappings (the parameters) are stored as JSON. The bytes of every
-    dataset depend on the table alone. Raises `OutputError` when the disk cannot take it.
+    dataset depend on the table alone; the executor compresses them side by side. Raises `OutputError` when the disk
+    cannot take it.
     """
     with h5_output(path) as output:
-        write_blobs_group(output.file, table, attributes)
+        write_blobs_group(output.file, table, attributes, executor)
 
 
 def read_blobs(path: str | Path) -> BlobTable:
@@ -57,7 +65,12 @@ def read_attributes(path: str | Path) -> dict[str, Any]:
         return {name: _plain(value) for name, value in file.attrs.items()}
 
 
-def write_blobs_group(file: h5py.Group, table: BlobTable, attributes: Mapping[str, Any] | None = None) -> None:
+def write_blobs_group(
+    file: h5py.Group,
+    table: BlobTable,
+    attributes: Mapping[str, Any] | None = None,
+    executor: Executor | None = None,
+) -> None:
     """Put /peaks, /rejected and /voxels into an open file."""
     kept = len(table)
     columns = [*COLUMNS, *(_extra_column(name, values) for name, values in table.extra.items())]
@@ -75,7 +88,7 @@ def write_blobs_group(file: h5py.Group, table: BlobTable, attributes: Mapping[st
     voxels = file.create_group("voxels")
     for name, unit in _VOXEL_UNITS.items():
         array = getattr(table.voxels, "pointer" if name == "blob_ptr" else name)
-        voxels.create_dataset(name, data=array).attrs["units"] = unit
+        write_packed(voxels, name, array, executor).attrs["units"] = unit
     file.attrs["shape"] = np.asarray(table.shape, dtype=np.int64)
     file.attrs["omega_start_deg"] = float(table.omega_start_deg)
     file.attrs["omega_step_deg"] = float(table.omega_step_deg)

@@ -24,6 +24,7 @@ BITSHUFFLE = 32008
 _LZ4 = 2
 _HEADER = struct.Struct(">QI")
 _BLOCK = 8192  # bytes; bitshuffle's own default
+_GZIP_LEVEL = 1
 
 
 class DamagedChunkError(Exception):
@@ -73,6 +74,15 @@ def encode_bitshuffle(frame: AnyArray) -> bytes:
     if written < 0:
         raise DamagedChunkError(f"bitshuffle error {written}")
     return out.raw[: _HEADER.size + written]
+
+
+def encode_shuffled_gzip(values: AnyArray) -> bytes:
+    """Numbers as a shuffled deflate chunk, which HDF5 reads without a plugin. Others may work meanwhile."""
+    plain = np.ascontiguousarray(values)
+    planes = np.ascontiguousarray(plain.view(np.uint8).reshape(-1, plain.itemsize).T)
+    if imagecodecs.DEFLATE.available:
+        return bytes(imagecodecs.deflate_encode(planes, level=_GZIP_LEVEL))
+    return zlib.compress(planes, _GZIP_LEVEL)
 
 
 def _decode_plain(data: Bytes, out: AnyArray) -> None:

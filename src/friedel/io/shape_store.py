@@ -10,9 +10,11 @@ from friedel.errors import FriedelError, InputError
 from friedel.io.columns import check_pointer, check_range, read_column
 from friedel.io.h5_output import h5_output
 from friedel.io.hdf5_file import opened
+from friedel.io.packed import write_packed
 from friedel.model.arrays import AnyArray
 from friedel.model.shapes import GrainShape
 from friedel.model.shares import MEANINGS, WHOLE, SpotShares
+from friedel.model.stream import Executor
 
 _PER_GRAIN = {
     "grain": np.int64, "threshold": np.float64, "residual": np.float64, "projections_used": np.int64,
@@ -21,10 +23,10 @@ _PER_GRAIN = {
 _PER_BLOB = {"blobs": np.int64, "blob_weight": np.float64, "blob_residual": np.float64}
 
 
-def write_shapes(path: str | Path, shapes: Sequence[GrainShape]) -> None:
+def write_shapes(path: str | Path, shapes: Sequence[GrainShape], executor: Executor | None = None) -> None:
     """Write /shapes with one row a grain, densities (flattened [z,y,x]) and blobs by pointer; and /shares.
 
-    Raises `OutputError` when the disk cannot take it.
+    The executor compresses. Raises `OutputError` when the disk cannot take it.
     """
     with h5_output(path) as output:
         group = output.file.create_group("shapes")
@@ -34,12 +36,13 @@ def write_shapes(path: str | Path, shapes: Sequence[GrainShape]) -> None:
         origins = np.array([shape.origin_um for shape in shapes], np.float64).reshape(-1, 3)
         group.create_dataset("origin_um", data=origins).attrs["units"] = "um"
         density = [np.asarray(shape.density, np.float32).ravel() for shape in shapes]
-        _ragged(group, "density", density, np.float32, compression="gzip", compression_opts=1, shuffle=True)
+        write_packed(group, "density", _ragged(group, "density", density, np.float32), executor)
         turned = [np.asarray(shape.rotation_deg, np.float32).ravel() for shape in shapes]
-        _ragged(group, "rotation_deg", turned, np.float32, compression="gzip", compression_opts=1, shuffle=True)
+        write_packed(group, "rotation_deg", _ragged(group, "rotation_deg", turned, np.float32), executor)
         for name, kind in _PER_BLOB.items():
-            _ragged(group, name, [np.asarray(getattr(shape, name), kind) for shape in shapes], kind)
-        _write_shares(output.file, SpotShares.together([shape.shares for shape in shapes]))
+            parts = [np.asarray(getattr(shape, name), kind) for shape in shapes]
+            group.create_dataset(name, data=_ragged(group, name, parts, kind))
+        _write_shares(output.file, SpotShares.together([shape.shares for shape in shapes]), executor)
         group.attrs["voxel_um"] = shapes[0].voxel_um if shapes else 1.0
 
 
@@ -54,16 +57,15 @@ def read_shapes(path: str | Path) -> list[GrainShape]:
         return [_shape(whole, i, voxel, parts[i]) for i in range(len(whole["grain"]))]
 
 
-def _write_shares(file: Any, shares: SpotShares) -> None:
+def _write_shares(file: Any, shares: SpotShares, executor: Executor | None) -> None:
     """Put /shares into an open file: a dataset a column, and the voxels by pointer."""
     group = file.create_group("shares")
     for name, (unit, meaning) in MEANINGS.items():
         dataset = group.create_dataset(name, data=getattr(shares, name))
         dataset.attrs["units"], dataset.attrs["meaning"] = unit, meaning
-    packed = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if len(shares.voxel) else {}
     group.create_dataset("voxel_pointer", data=shares.voxel_pointer)
-    group.create_dataset("voxel", data=shares.voxel, **packed)
-    group.create_dataset("voxel_counts", data=shares.voxel_counts, **packed).attrs["units"] = "counts"
+    write_packed(group, "voxel", shares.voxel, executor)
+    write_packed(group, "voxel_counts", shares.voxel_counts, executor).attrs["units"] = "counts"
 
 
 def _read_shares(group: Any) -> SpotShares:
@@ -104,11 +106,11 @@ def _columns(group: Any) -> dict[str, AnyArray]:
     return whole
 
 
-def _ragged(group: Any, name: str, parts: list[AnyArray], kind: type, **options: Any) -> None:
-    joined = np.concatenate([np.empty(0, kind), *parts])
-    group.create_dataset(name, data=joined, **(options if joined.size else {}))
+def _ragged(group: Any, name: str, parts: list[AnyArray], kind: type) -> AnyArray:
+    """All parts in a row; where each begins is written."""
     pointer = np.cumsum([0, *(len(part) for part in parts)], dtype=np.int64)
     group.create_dataset(f"{name}_pointer", data=pointer)
+    return np.concatenate([np.empty(0, kind), *parts])
 
 
 def _part(whole: Mapping[str, Any], name: str, row: int) -> AnyArray:

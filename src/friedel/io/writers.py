@@ -186,7 +186,7 @@ class BackgroundWriter(_FrameFile):
         noise: Image | None = None,
         dead: Mask | None = None,
     ) -> None:
-        super().__init__(path, shape, "f4", compress=False)
+        super().__init__(path, shape, "f4", compress=True)
         self._noise, self._dead = noise, dead
         self._centres = np.zeros(shape[0], dtype=np.int64)
         self._gains = np.ones((frames, tiles), dtype=np.float32)

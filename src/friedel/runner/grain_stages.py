@@ -289,7 +289,7 @@ def _reconstruct(inputs: StageInputs) -> Done:
         executor=job.executor, mask=inputs.mask(setup), watcher=job.progress,
     )  # fmt: skip
     job.begin_output("reconstruct")
-    write_shapes(job.out / SHAPES, shapes)
+    write_shapes(job.out / SHAPES, shapes, job.executor)
     counts = {"shapes": sum(1 for shape in shapes if shape.density.size)}
     if job.recipe.reconstruct.bent == "off":
         return Done([SHAPES], counts)

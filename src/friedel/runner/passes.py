@@ -302,6 +302,7 @@ def _segment_record(job: Job, table: BlobTable, clock: Clock, warned: list[str])
             "recipe_preprocess": job.recipe.preprocess.model_dump(),
             "scan_fingerprint": job.scan.fingerprint,
         },
+        job.executor,
     )
     reasons = table.counts_by_reason()
     log.info(f"{len(table)} blobs, {len(table.reason) - len(table)} seeds rejected")

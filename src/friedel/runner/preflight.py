@@ -24,8 +24,11 @@ from friedel.runner.segment_images import SegmentImages, read_segment_images
 CLEAN_BYTES = 1.0
 """A clean int16 pixel after bitshuffle-LZ4 (measured: 0.7 to 1.1 on simulated scans)."""
 BLOB_SHARE = 0.002
-"""Part of the voxels that end up in blobs.h5, at 16 bytes each (simulated scans: 0.0005 to 0.002)."""
-BLOB_BYTES = 16
+"""Part of the voxels that end up in blobs.h5 (simulated scans: 0.0005 to 0.002)."""
+BLOB_BYTES = 2.5
+"""Of the file for each of them, table and all (simulated scans: 2.1 to 2.6)."""
+BACKGROUND_BYTES = 1.0
+"""Of a pixel of a background (simulated scans: 0.7 to 1.2)."""
 SHAPES = "reconstruct"
 
 
@@ -88,7 +91,9 @@ def disk_bytes(recipe: Recipe, scan: Scan, voxels: float | None = None) -> int:
     frames, rows, cols = scan.shape
     pixels = rows * cols
     backgrounds = -(-frames // recipe.preprocess.step) if recipe.preprocess.background != "none" else 0
-    disk = 4 * backgrounds * pixels + BLOB_BYTES * (BLOB_SHARE * frames * pixels if voxels is None else voxels)
+    disk = BACKGROUND_BYTES * backgrounds * pixels + BLOB_BYTES * (
+        BLOB_SHARE * frames * pixels if voxels is None else voxels
+    )
     if recipe.preprocess.keep_clean:
         disk += CLEAN_BYTES * frames * pixels
     return int(disk)
