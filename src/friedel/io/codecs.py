@@ -79,7 +79,7 @@ def encode_bitshuffle(frame: AnyArray) -> bytes:
 def encode_shuffled_gzip(values: AnyArray) -> bytes:
     """Numbers as a shuffled deflate chunk, which HDF5 reads without a plugin. Others may work meanwhile."""
     plain = np.ascontiguousarray(values)
-    planes = np.ascontiguousarray(plain.view(np.uint8).reshape(-1, plain.itemsize).T)
+    planes = plain.view(np.uint8).reshape(-1, plain.itemsize).T.tobytes()
     if imagecodecs.DEFLATE.available:
         return bytes(imagecodecs.deflate_encode(planes, level=_GZIP_LEVEL))
     return zlib.compress(planes, _GZIP_LEVEL)
