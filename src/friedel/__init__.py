@@ -28,6 +28,7 @@ _HOMES = {
         ),
         "friedel.commands",
     ),
+    **dict.fromkeys(("init_each", "run_each"), "friedel.many_scans"),
     "open_scan": "friedel.io",
     **dict.fromkeys(("read_blobs", "read_grains", "read_pairs", "read_volume"), "friedel.output_folder.tables"),
     "read_truth": "friedel.io.store",

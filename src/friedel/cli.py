@@ -108,8 +108,16 @@ def init(
     verbose: Verbose = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Look at a scan and write a commented recipe with guessed values."""
-    typer.echo(_commands().init(scan, out, settings=settings or (), verbosity=_verbosity(verbose, quiet)))
+    """Look at a scan and write a commented recipe with guessed values.
+
+    SCAN may also be the folder of a BLISS session: every scan in it gets a recipe, in the folder -o [.].
+    """
+    options: dict[str, Any] = {"settings": settings or (), "verbosity": _verbosity(verbose, quiet)}
+    if not _many().is_session(scan):
+        typer.echo(_commands().init(scan, out, **options))
+        return
+    folder = Path() if out == Path(RECIPE) else out
+    _tell_all(_many().init_each(scan, folder, told=_tell, **options), "recipe")
 
 
 @app.command()
@@ -122,9 +130,14 @@ def estimate(recipe: RecipeFile, settings: Settings = None, verbose: Verbose = 0
 
 @app.command()
 def run(
-    recipe: RecipeFile,
+    recipes: Annotated[
+        list[Path], typer.Argument(metavar="RECIPE...", help="Recipes, as `friedel init` writes them.")
+    ],
     *,
-    out: Annotated[str | None, typer.Option("-o", "--out", help="Output folder [RECIPE without .toml].")] = None,
+    out: Annotated[
+        str | None,
+        typer.Option("-o", "--out", help="Output folder [RECIPE without .toml]; of several, the one of all."),
+    ] = None,
     from_stage: Annotated[str | None, typer.Option("--from", metavar="STAGE", help="Do again from here.")] = None,
     to_stage: Annotated[str | None, typer.Option("--to", metavar="STAGE", help="Stop after this stage.")] = None,
     settings: Settings = None,
@@ -135,19 +148,20 @@ def run(
 ) -> None:
     """The main job: from raw frames to results; goes on where an earlier run stopped.
 
-    Stages: preprocess, segment, match, index, reconstruct, assemble.
+    Stages: preprocess, segment, match, index, reconstruct, assemble. Several recipes are run one after the other;
+    one that fails does not stop the others, and a table says at the end what became of each.
     """
-    folder = _commands().run(
-        recipe,
-        out,
-        from_stage=from_stage,
-        to_stage=to_stage,
-        settings=settings or (),
-        restart=restart,
-        report=report,
-        verbosity=_verbosity(verbose, quiet),
-    )
-    typer.echo(folder)
+    options: dict[str, Any] = {
+        "from_stage": from_stage,
+        "to_stage": to_stage,
+        "settings": settings or (),
+        "restart": restart,
+    }
+    options |= {"report": report, "verbosity": _verbosity(verbose, quiet)}
+    if len(recipes) == 1:
+        typer.echo(_commands().run(recipes[0], out, **options))
+        return
+    _tell_all(_many().run_each(recipes, out, told=_tell, **options), "folder")
 
 
 @app.command()
@@ -247,6 +261,30 @@ def _print_table(title: str, numbers: dict[str, Any]) -> None:
     Console(soft_wrap=True).print(table)
 
 
+def _tell(outcome: Any) -> None:
+    """Where the result of one of several scans lies, or why there is none."""
+    if outcome.error:
+        _failed(f"{outcome.name}: {outcome.error}", outcome.exit_code)
+    else:
+        typer.echo(outcome.path)
+
+
+def _tell_all(outcomes: list[Any], result: str) -> None:
+    """A table of what became of many scans; ends the command."""
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    counted = dict.fromkeys(name for outcome in outcomes for name in outcome.counts)
+    numbers = (Column(name, justify="right") for name in (*counted, "seconds"))
+    table = Table(Column(result, overflow="fold"), *numbers, "")
+    for one in outcomes:
+        counts = (f"{one.counts[name]:,}" if name in one.counts else "" for name in counted)
+        said = "failed" if one.error else "done"
+        table.add_row(os.path.relpath(one.path), *counts, f"{one.seconds:.1f}", said)
+    Console(soft_wrap=True, stderr=True).print(table)
+    raise typer.Exit(_many().exit_code(outcomes))
+
+
 def _short(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_short, value[:20])) + (" ..." if len(value) > 20 else "") if value else "none"
@@ -259,6 +297,14 @@ def _commands() -> Any:
     from friedel import commands
 
     return commands
+
+
+def _many() -> Any:
+    """The functions for many scans at a time."""
+    check_limit()
+    from friedel import many_scans
+
+    return many_scans
 
 
 def _verbosity(verbose: int, quiet: bool) -> int:

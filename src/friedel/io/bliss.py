@@ -61,6 +61,11 @@ def scan_of(file: h5py.File, path: str) -> h5py.Group | None:
     return file[first] if _SCAN.fullmatch(first) and "measurement" in _keys(file.get(first)) else None
 
 
+def has_turned(scan: h5py.Group, frames: int) -> bool:
+    """Whether a rotation motor moved while these frames were taken: others are alignments, or darks."""
+    return _angles(scan, frames) is not None
+
+
 def _angles(scan: h5py.Group, frames: int) -> Angles | None:
     """The rotation motor's array; nothing where no motor moved.
 
