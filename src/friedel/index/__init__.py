@@ -17,6 +17,7 @@ from friedel.index.single_seeds import candidates_of_single_spots
 from friedel.index.sub_grains import join_sub_grains
 from friedel.index.tolerances import measure_tolerances
 from friedel.index.turned_seeds import candidates_by_turning
+from friedel.index.unseen_areas import hide_unseen_areas
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable
@@ -61,8 +62,9 @@ def index(
         candidates, null = candidates_of_single_spots(search, null, candidates, executor, watcher)
     rounds = Rounds(tolerances, params, watcher)
     candidates, grains, observations = refine_with_parents(observations, candidates, rounds)
+    observations, grains, unseen = hide_unseen_areas(observations, grains, tolerances, params)
     grains, limits = keep_beyond_chance(observations, grains, candidates, null, rounds)
     if not len(grains):
         return no_grains(observations, params, [why_no_grains(len(lines), tried, null), *notes_about(tolerances)])
     grains, limits = join_sub_grains(observations, grains, limits, params)
-    return make_grain_table(observations, grains, null, limits, params, notes_about(tolerances))
+    return make_grain_table(observations, grains, null, limits, params, [*unseen, *notes_about(tolerances)])

@@ -72,8 +72,8 @@ class StageInputs:
         self.job, self.record = job, record
         self.phases: tuple[Phase, ...] = tuple(phase.phase() for phase in recipe.phase)
         self.request = CalibrationRequest(
-            recipe.setup.setup(), self.phases, recipe.setup.calibrate, recipe.match, recipe.run.seed,
-            watcher=job.progress,
+            replace(recipe.setup.setup(), distortion=job.distortion), self.phases,
+            recipe.setup.calibrate, recipe.match, recipe.run.seed, watcher=job.progress,
         )  # fmt: skip
         self._blobs: BlobTable | None = None
         self._mask: list[SampleMask | None] = []
