@@ -22,7 +22,7 @@ LEAST_PAIRS = 15.0
 SILENT = 0.15
 """The part of these that it does not reach."""
 APART = np.radians(0.15)
-"""Rings of two phases that are nearer to each other say nothing: whose pairs are theirs?"""
+"""Rings that are nearer to each other are not told apart by the pairs on them: of two phases they say nothing."""
 NAMED = 3
 
 
@@ -43,24 +43,32 @@ def without_silent_families(observations: Observations, lines: PairLines) -> tup
 def _silent_reflections(
     observations: Observations, reflections: PhaseReflections, lines: PairLines, others: Floats
 ) -> Mask:
-    """Reflections (n) on rings that hardly any pair is on; `others` are the rings of other phases (rad)."""
-    two_theta, ring = np.unique(np.round(reflections.two_theta, 6), return_inverse=True)
-    ring = ring.ravel()
-    due = np.bincount(ring, _expected_spots(observations, reflections), len(two_theta))
-    nearest = np.abs(lines.two_theta[:, None] - two_theta).argmin(axis=1)
-    by_chance = lines.by_chance * np.tan(two_theta) / max(float(np.tan(two_theta).sum()), 1e-12)
-    pairs = np.maximum(np.bincount(nearest, minlength=len(two_theta)) - by_chance, 0.0)
-    bright = np.zeros(len(two_theta))
-    np.maximum.at(bright, ring, reflections.f_squared)
-    own = (np.abs(two_theta[:, None] - others) > APART).all(axis=1)
-    due, rate = np.where(own, due, 0.0), pairs / np.maximum(due, 1e-9)
-    silent = np.zeros(len(two_theta), dtype=bool)
-    for one in np.flatnonzero(due > 0):
-        dimmer = rate[own & (bright < bright[one]) & (pairs >= LEAST_PAIRS)]
+    """Reflections (n) on rings that hardly any pair is on; `others` are the rings of other phases (rad).
+
+    Rings that lie close together are taken as one, as bright as the dimmest and the brightest of them.
+    """
+    rings = np.unique(np.round(reflections.two_theta, 6))
+    group_of_ring = np.concatenate([[0], np.cumsum(np.diff(rings) > APART)])
+    group = group_of_ring[np.abs(reflections.two_theta[:, None] - rings).argmin(axis=1)]
+    count = int(group_of_ring[-1]) + 1
+    own = np.ones(count, dtype=bool)
+    own[group_of_ring[(np.abs(rings[:, None] - others) <= APART).any(axis=1)]] = False
+    due = np.bincount(group, _expected_spots(observations, reflections), count) * own
+    wide = np.bincount(group_of_ring, np.tan(rings), count)
+    nearest = group_of_ring[np.abs(lines.two_theta[:, None] - rings).argmin(axis=1)]
+    there = np.bincount(nearest, minlength=count)
+    pairs = np.maximum(there - lines.by_chance * wide / wide.sum(), 0.0)
+    dimmest, brightest = np.full(count, np.inf), np.zeros(count)
+    np.minimum.at(dimmest, group, reflections.f_squared)
+    np.maximum.at(brightest, group, reflections.f_squared)
+    rate = pairs / np.maximum(due, 1.0)
+    silent = np.zeros(count, dtype=bool)
+    for one in np.flatnonzero(due >= 1.0):
+        dimmer = rate[(due >= 1.0) & (brightest < dimmest[one]) & (pairs >= LEAST_PAIRS)]
         if len(dimmer):
             should = float(np.median(dimmer)) * due[one]
-            silent[one] = should >= LEAST_PAIRS and pairs[one] < SILENT * should
-    return np.asarray(silent[ring])
+            silent[one] = should >= LEAST_PAIRS and there[one] < SILENT * should
+    return np.asarray(silent[group])
 
 
 def _expected_spots(observations: Observations, reflections: PhaseReflections) -> Floats:
