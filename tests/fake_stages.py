@@ -50,6 +50,7 @@ min_size = [1, 1, 1]
 [setup]
 energy_keV = 40.0
 detector = { distance_um = 300.0, pixel_um = 3.5, centre_px = [11.5, 11.5] }
+distortion = ["dx.npy", "dy.npy"]
 sample = { mask = "sample.h5" }
 [[phase]]
 name = "Al"
@@ -85,6 +86,8 @@ def write_inputs(folder: Path) -> Path:
     np.save(folder / "frames.npy", frames)
     np.save(folder / "dark.npy", np.full((24, 24), 3, np.uint16))
     np.save(folder / "mask.npy", np.zeros((24, 24), np.uint8))
+    for name in ("dx.npy", "dy.npy"):
+        np.save(folder / name, np.full((24, 24), 0.25, np.float32))
     np.save(folder / "noise.npy", np.full((24, 24), 10, np.float32))
     friedel.io.store.write_volume(folder / "sample.h5", volume_of(np.ones((4, 4, 4)), 20.0, (-40.0, -40.0, -40.0)))
     (folder / "al.cif").write_text(CIF.format(a=4.05))

@@ -327,11 +327,11 @@ def edit(folder, key):
         label[0] = 0
         friedel.io.store.write_volume(folder / "sample.h5", volume_of(label, 20.0, (-40.0, -40.0, -40.0)))
         return "reconstruct"
-    name = {"scan.omega.path": "angles.npy"}.get(key, f"{key.split('.')[-1]}.npy")
+    name = {"scan.omega.path": "angles.npy", "setup.distortion": "dx.npy"}.get(key, f"{key.split('.')[-1]}.npy")
     values = np.load(folder / name)
     values[..., -1] = values[..., -1] + 1
     np.save(folder / name, values)
-    return "segment" if key.startswith("segment") else "preprocess"
+    return "segment" if key.startswith("segment") or key == "setup.distortion" else "preprocess"
 
 
 @pytest.mark.parametrize("key", sorted({*PATHS} - {"scan.frames"}))

@@ -7,11 +7,15 @@ import pytest
 
 import friedel
 from friedel.errors import FriedelWarning
+from friedel.io import open_scan
 from friedel.io.background_reader import Backgrounds
+from friedel.io.scan_params import ScanParams
 from friedel.io.store import read_blobs
 from friedel.model.blobs import Flag
+from friedel.preprocess import PreprocessParams, measure_baseline
 from friedel.reporter.frames import run_frames
 from friedel.reporter.inputs import ReportInputs
+from friedel.survey.inspection import inspect_scan
 
 RECIPE = """
 [scan]
@@ -69,3 +73,31 @@ def test_the_report_masks_what_the_run_found(runs):
     frames = run_frames(ReportInputs(runs[0]))
     np.testing.assert_array_equal(frames.scan.mask, GAP)
     assert not frames.clean(26)[GAP].any()
+
+
+NO_BEAM = PreprocessParams(beam="none", normalise="none", half_window=10, half_step=2)
+QUADRANT = np.zeros((48, 64), bool)
+QUADRANT[:24, :32] = True
+
+
+def scan_with_dead_quadrant(folder, *, quiet=False):
+    """Forty noisy frames of which a quarter is not read out: it has the dark's counts; or a quiet detector."""
+    rng = np.random.default_rng(2)
+    light = 200.0 * np.exp(-np.hypot(*np.meshgrid(np.arange(64) - 50, np.arange(48) - 34)) / (4 if quiet else 1e9))
+    frames = (rng.poisson(light, (40, 48, 64)) + (0 if quiet else 100)).astype("u2")
+    if not quiet:
+        frames[:, QUADRANT] = 100
+    np.save(folder / "q.npy", frames)
+    return ScanParams(frames=str(folder / "q.npy"), dark=0 if quiet else 100, omega={"step_deg": 4.5})
+
+
+def test_a_quadrant_that_is_not_read_out_is_dead(tmp_path):
+    params = scan_with_dead_quadrant(tmp_path)
+    assert f"{QUADRANT.sum()} more pixels tell nothing" in inspect_scan(params)["dead"]
+    baseline = measure_baseline(open_scan(params.frames, params), NO_BEAM)
+    assert f"{QUADRANT.sum()} pixels outside the beam" in baseline.warnings[0]
+    np.testing.assert_array_equal(baseline.dead, QUADRANT)
+
+
+def test_where_a_quiet_detector_counts_nothing_it_is_not_dead(tmp_path):
+    assert "dead" not in inspect_scan(scan_with_dead_quadrant(tmp_path, quiet=True))

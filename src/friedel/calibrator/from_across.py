@@ -23,6 +23,7 @@ from friedel.match import (
     best_across,
     brightest,
     measured_spots,
+    meeting_depths,
     meeting_points,
     near_misses,
     pairs_across,
@@ -51,21 +52,34 @@ SETTLED, CENTRE_ROUNDS = 4, 40
 together."""
 NUDGE = 1e-4
 """Of the distance, for a derivative."""
+DEPTH_STEP = 5e-4
+"""The same, for how rays that meet move along the beam."""
+PAIRS_A_GRAIN = 10.0
+"""So many meet in one grain, and stand for one depth."""
+FAR = 3.0
+"""Where points are known along the beam so many times worse than points of one grain are near, they do not tell
+which belong together: then every pair counts, and the centre is left to grains."""
+BESIDE_AXIS = 0.2
+"""How far the sample's middle may lie beside the axis, as a part of the reach of its grains."""
 LEFT_ALONE = (
     "left alone, since pairs across the beam do not tell: tilts (grains do), the height of the centre along the "
     "axis, the sense of the rotation, and flips; the scale is the lattice's"
 )
 
 
+CENTRE_LEFT = "the centre is left to grains: places of pairs are known too badly to tell which are of one grain"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Found:
     """Pairs with one geometry: their `points` (n,3) um, how these move (n,3) with the centre, and how many of them
-    meet others; `across` the pairs themselves."""
+    meet others; `across` the pairs themselves, `far` whether points are known too badly to tell."""
 
     across: AcrossPairs
     points: Floats
     along: Floats
     meeting: int
+    far: bool
 
 
 def fit_to_pairs_across(
@@ -90,9 +104,11 @@ def fit_to_pairs_across(
     found = search.pairs(step)
     if len(found.points) < LEAST_PAIRS:
         return Evidence(setup, "too few pairs across the beam to calibrate with", (LEFT_ALONE,))
-    step[1], distance_error = search.settled_distance(found, step)
+    step[1], distance_error = min(
+        search.settled_distance(found, step), search.centred_distance(found, step), key=lambda one: one[1]
+    )
     found = search.pairs(step)
-    step[0], centre_error = search.centre(found)
+    step[0], centre_error = (0.0, np.inf) if found.far else search.centre(found)
     return search.evidence(step, np.array([centre_error, distance_error]), watcher)
 
 
@@ -153,8 +169,9 @@ class _Search:
         return self._meeting(across)
 
     def _meeting(self, across: AcrossPairs) -> _Found:
-        points, along = meeting_points(across, self.rings)
-        return _Found(across, points, along, self._count(points))
+        points, error, along = meeting_points(across, self.rings)
+        far = bool(len(error)) and float(np.median(error)) > FAR * NEAR_PX * self.reference.pixel_um
+        return _Found(across, points, along, len(points) if far else self._count(points), far)
 
     def _count(self, points: Floats) -> int:
         return int(np.count_nonzero(self._others(points)))
@@ -181,6 +198,34 @@ class _Search:
             step[1] -= float((weight * slope * off).sum()) / curvature
             error = float(np.sqrt(self._clustered(found, weight * slope * off))) / curvature
         return float(step[1]), float(np.hypot(error, self._common_um(found)))
+
+    def centred_distance(self, found: _Found, start: Floats) -> tuple[float, float]:
+        """The change of distance (um) with which rays meet as often before the axis as behind it, and its error.
+
+        From far away this says more: where rays nearly run side by side a wrong distance makes them meet elsewhere,
+        and miss each other hardly.
+        """
+        step, scale = start.copy(), DEPTH_STEP * self.reference.distance_um
+        error = np.inf
+        for _ in range(SETTLED):
+            here, beside = (self._depths(found, step, extra) for extra in (0.0, scale))
+            slope = float(np.median(beside - here)) / scale
+            middle = float(np.median(here))
+            if abs(slope) < 1.0 or not np.isfinite(middle):
+                return float(start[1]), np.inf
+            step[1] -= middle / slope
+            spread = 1.4826 * float(np.median(np.abs(here - middle)))
+            reach = float(np.median(np.linalg.norm(found.points - np.median(found.points, axis=0), axis=1)))
+            error = float(np.hypot(1.2533 * spread * np.sqrt(PAIRS_A_GRAIN / len(here)), BESIDE_AXIS * reach))
+            error /= abs(slope)
+        return float(step[1]), float(np.hypot(error, self._common_um(found)))
+
+    def _depths(self, found: _Found, step: Floats, extra: float) -> Floats:
+        """Where along the beam (um) the rays of these pairs meet, with a distance larger by `extra` (um)."""
+        at = step.copy()
+        at[1] += extra
+        position = moved(self.setup.detector, at).position_um(self.blobs["sc"], self.blobs["fc"])
+        return meeting_depths(found.across, self.rings, position)
 
     def _common_um(self, found: _Found) -> float:
         """By how much (um) the distance errs when all spots lie a little farther from the beam."""
@@ -248,13 +293,17 @@ class _Search:
             counts.append(meeting)
         (before, null_before), (now, null_now) = counts
         old, new = self.reference, detector_parameters(after.detector)
-        changes = (
-            Change(old.centre_name, old.centre_px, new.centre_px, float(error[0]) / old.pixel_um, "px"),
-            Change("distance", old.distance_um, new.distance_um, float(error[1]), "um"),
-        )
+        centre = Change(old.centre_name, old.centre_px, new.centre_px, float(error[0]) / old.pixel_um, "px")
+        distance = Change("distance", old.distance_um, new.distance_um, float(error[1]), "um")
+        far = not np.isfinite(error[0])
+        changes = (distance,) if far else (centre, distance)
+        which = "" if far else " that meet others"
         summary = (
-            f"{before} pairs across the beam that meet others before ({null_before} by chance), {now} after "
+            f"{before} pairs across the beam{which} before ({null_before} by chance), {now} after "
             f"({null_now} by chance)"
         )
-        remarks = (*(change.line for change in changes), LEFT_ALONE)
-        return Evidence(after, summary, remarks, changes, step[:2], error, before, now, null_before, null_now)
+        remarks = (*(change.line for change in changes), *((CENTRE_LEFT,) if far else ()), LEFT_ALONE)
+        free = slice(1, 2) if far else slice(0, 2)
+        return Evidence(
+            after, summary, remarks, changes, step[free], error[free], before, now, null_before, null_now
+        )

@@ -20,9 +20,11 @@ from friedel.errors import FriedelError, NoiseError
 from friedel.explorer.finished_run import calibrated_setup
 from friedel.explorer.heard_warnings import warnings_heard
 from friedel.explorer.resegmenter import Resegmenter
+from friedel.io.distortion_file import read_distortion
 from friedel.match import MatchParams, match
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
+from friedel.model.distortion import undistorted
 from friedel.model.leaning_axis import of_straight_axis
 from friedel.model.setup import Setup
 from friedel.model.still_sample import of_still_sample
@@ -70,13 +72,14 @@ class PairCount:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairCounter:
-    """Counts Friedel pairs as a run finds them. `calibrate` is the recipe's."""
+    """Counts Friedel pairs as a run finds them. `calibrate` and the files of the `distortion` are the recipe's."""
 
     setup: Setup
     phases: tuple[Phase, ...]
     params: MatchParams
     seed: int
     calibrate: str
+    distortion: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, recipe: Recipe, calibrated: Setup | None = None) -> "PairCounter":
@@ -85,7 +88,8 @@ class PairCounter:
             raise FriedelError("Friedel pairs", rule="need [setup] and [[phase]] in the recipe")
         phases = tuple(one.phase() for one in recipe.phase)
         way = recipe.setup.calibrate if calibrated is None else "off"
-        return cls(calibrated or recipe.setup.setup(), phases, recipe.match, recipe.run.seed, way)
+        setup, distortion = calibrated or recipe.setup.setup(), recipe.setup.distortion
+        return cls(setup, phases, recipe.match, recipe.run.seed, way, distortion)
 
     @classmethod
     def of_run(cls, recipe: Recipe, folder: OutputFolder) -> "PairCounter":
@@ -97,7 +101,7 @@ class PairCounter:
 
     def count(self, blobs: BlobTable) -> PairCount:
         """Pairs among the kept blobs, half a turn apart and across the beam."""
-        blobs = of_straight_axis(of_still_sample(blobs, self.setup), self.setup)
+        blobs = of_straight_axis(of_still_sample(self._corrected(blobs), self.setup), self.setup)
         with warnings_heard():
             pairs = match(blobs, self.setup, self.phases, self.params, seed=self.seed)
         return PairCount(pairs.pairs_of_both_kinds, pairs.null_pairs + pairs.across.null_pairs, len(blobs))
@@ -108,7 +112,13 @@ class PairCounter:
             return self
         request = CalibrationRequest(self.setup, self.phases, self.calibrate, self.params, self.seed)
         with warnings_heard():
-            return replace(self, setup=choose_setup(blobs, request).setup, calibrate="off")
+            return replace(self, setup=choose_setup(self._corrected(blobs), request).setup, calibrate="off")
+
+    def _corrected(self, blobs: BlobTable) -> BlobTable:
+        """The blobs where an ideal detector has them."""
+        if not self.distortion:
+            return blobs
+        return undistorted(blobs, read_distortion(self.distortion, (blobs.shape[1], blobs.shape[2])))
 
 
 class CalibratedCounter:

@@ -8,15 +8,25 @@ finds in the same blobs with scrambled omega.
 from collections.abc import Sequence
 
 from friedel.index.candidates import CandidateSearch, knows_sample
-from friedel.index.grain_table import make_grain_table, no_grains, notes_about, why_no_grains, why_no_pairs
+from friedel.index.grain_table import (
+    make_grain_table,
+    no_grains,
+    notes_about,
+    why_no_grains,
+    why_no_pairs,
+    why_too_short,
+)
+from friedel.index.like_phases import with_likelier_phases
 from friedel.index.null import candidates_beyond_chance, keep_beyond_chance, measure_null
 from friedel.index.observations import make_lines, make_observations
 from friedel.index.params import IndexParams
 from friedel.index.refinement import Rounds, refine_with_parents
+from friedel.index.silent_families import without_silent_families
 from friedel.index.single_seeds import candidates_of_single_spots
 from friedel.index.sub_grains import join_sub_grains
 from friedel.index.tolerances import measure_tolerances
 from friedel.index.turned_seeds import candidates_by_turning
+from friedel.index.unseen_areas import hide_unseen_areas
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable
@@ -51,6 +61,7 @@ def index(
     short = pairs.pairable < SHORT
     if not len(lines) and not (short and knows_sample(setup) and len(blobs)):
         return no_grains(observations, params, [why_no_pairs()])
+    observations, odd = without_silent_families(observations, lines)
     tolerances = measure_tolerances(observations, lines, pairs.across.tolerances)
     observations = observations.with_errors(tolerances.error)
     search = CandidateSearch(observations, lines, tolerances, params)
@@ -61,8 +72,12 @@ def index(
         candidates, null = candidates_of_single_spots(search, null, candidates, executor, watcher)
     rounds = Rounds(tolerances, params, watcher)
     candidates, grains, observations = refine_with_parents(observations, candidates, rounds)
+    candidates, grains, unsure = with_likelier_phases(observations, candidates, grains, rounds)
+    observations, grains, unseen = hide_unseen_areas(observations, grains, tolerances, params)
     grains, limits = keep_beyond_chance(observations, grains, candidates, null, rounds)
     if not len(grains):
-        return no_grains(observations, params, [why_no_grains(len(lines), tried, null), *notes_about(tolerances)])
+        why = (why_too_short(search, null) if short else "") or why_no_grains(len(lines), tried, null)
+        return no_grains(observations, params, [why, *odd, *notes_about(tolerances)])
     grains, limits = join_sub_grains(observations, grains, limits, params)
-    return make_grain_table(observations, grains, null, limits, params, notes_about(tolerances))
+    odd += [*unsure, *unseen, *notes_about(tolerances)]
+    return make_grain_table(observations, grains, null, limits, params, odd)

@@ -17,9 +17,10 @@ from friedel.index.alternatives import (
     without_dark_spots,
 )
 from friedel.index.assignment import LEAST_SPOTS, RefinedGrains, fit_arrays
+from friedel.index.candidates import CandidateSearch
 from friedel.index.disagreement import notes_about_intensities
 from friedel.index.grain_errors import errors_of_grains
-from friedel.index.null import Null
+from friedel.index.null import Null, spots_of_a_grain
 from friedel.index.observations import Observations
 from friedel.index.params import IndexParams
 from friedel.index.tolerances import IndexTolerances
@@ -30,6 +31,8 @@ from friedel.model.grains import GrainTable
 STRAIN_ROUNDS = 3
 OFF_RINGS = 0.005
 """Rings that are larger by this part are worth a word: calibration is usually ten times better."""
+CLEAR_OF_CHANCE = 0.8
+"""The part of a grain's spots that is usually found: where chance asks for more, none is believed."""
 MIRROR_SUSPECT = 0.4
 """A completeness with the other sense of rotation that is worth a word."""
 
@@ -169,6 +172,20 @@ def why_no_pairs() -> str:
     return "no Friedel pairs, no grains: check energy, lattice, rotation sense, centre and distance (or calibrate)"
 
 
+def why_too_short(search: CandidateSearch, null: Null) -> str:
+    """What to say where a grain has too few spots in so much rotation to be told from chance; empty where not."""
+    due = spots_of_a_grain(search)
+    phase = int(np.argmax(due))
+    least = null.least_spots(phase, int(due[phase]))
+    if least <= CLEAR_OF_CHANCE * due[phase]:
+        return ""
+    turn, spots = abs(float(np.degrees(search.observations.window.sweep))), round(due[phase])
+    return (
+        f"no grains: in {turn:.0f}° of rotation a grain has about {spots} spots, and it takes {least} to be "
+        "told from chance; record more rotation, or look for more families (phase.families)"
+    )
+
+
 def why_no_grains(pairs: int, tried: int, null: Null) -> str:
     """What to do where `pairs` gave no grains, after so many candidates were looked at."""
     mirrored = max((level.mirrored for level in null.levels), default=0.0)
@@ -177,6 +194,8 @@ def why_no_grains(pairs: int, tried: int, null: Null) -> str:
             f"no grains: turned the other way, crystals would explain {100 * mirrored:.0f} % of their spots; "
             "check the rotation sense (or a flip of the columns)"
         )
+    if not pairs:
+        return why_no_pairs()
     if tried == 0:
         return (
             f"no grains: the lines of {pairs} pairs never meet at the lattice's angles; "

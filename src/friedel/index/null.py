@@ -96,6 +96,13 @@ def measure_null(search: CandidateSearch, executor: Executor, watcher: Watcher |
     return Null(tuple(levels), search.params.chance / max(len(lines) * len(phases), 1))
 
 
+def spots_of_a_grain(search: CandidateSearch) -> Floats:
+    """How many spots are expected of a grain of each phase, of the first orientations that come: the median."""
+    orientations = Rotation.random(SEEDS, rng=np.random.default_rng(NULL_SEED)).as_matrix()
+    phases = range(len(search.observations.reflections))
+    return np.array([np.median([search.first_look(p, U, np.zeros(3))[1] for U in orientations]) for p in phases])
+
+
 def _places(search: CandidateSearch, rng: np.random.Generator) -> Floats:
     """Where grains may be (SEEDS,3), um: on lines of pairs or, without any, anywhere in the sample's box."""
     points = search.lines.point

@@ -28,12 +28,15 @@ def setup_record(setup: Setup) -> dict[str, Any]:
 
 
 def load_setup(path: Path, given: Setup) -> Setup:
-    """The set-up in a file of ours, with the sample of `given`. Raises `InputError` where there is none."""
+    """The set-up in a file of ours, with sample and distortion of `given`.
+
+    Raises `InputError` where there is none.
+    """
     return setup_with(read_attributes(path).get("setup"), given, str(path))
 
 
 def setup_with(values: Any, given: Setup, source: str) -> Setup:
-    """The set-up of a `setup_record`, with the sample of `given`; an `InputError` names its `source`.
+    """The set-up of a `setup_record`, with sample and distortion of `given`; an `InputError` names its `source`.
 
     Its energy is the one that goes with the lattice, where grains have told it.
     """
@@ -42,7 +45,7 @@ def setup_with(values: Any, given: Setup, source: str) -> Setup:
         rule = "holds a set-up that cannot be" if values else "does not say which set-up it was made with"
         raise InputError(source, rule=rule, way_out="--from match")
     beam, plane, axis, motion = parts
-    return Setup(beam or given.beam, plane, axis, given.sample, motion)
+    return Setup(beam or given.beam, plane, axis, given.sample, motion, given.distortion)
 
 
 def is_setup_record(values: Any) -> bool:

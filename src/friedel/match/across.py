@@ -181,22 +181,32 @@ def near_misses(spots: LabSpots, rings: Floats, limits: PairLimits, asked: Indic
 def ray_misses(across: AcrossPairs, rings: Floats, position: Floats) -> Floats:
     """By how much (n) the rays of pairs miss each other, in standard deviations, with spots at other places
     (um)."""
-    spots, place = across.spots, np.empty(4)
+    return _with_spots_at(across, rings, position)[0]
+
+
+def meeting_depths(across: AcrossPairs, rings: Floats, position: Floats) -> Floats:
+    """Where along their mean ray (n) the rays of pairs meet, um from the axis, with spots at other places (um)."""
+    return _with_spots_at(across, rings, position)[1]
+
+
+def _with_spots_at(across: AcrossPairs, rings: Floats, position: Floats) -> tuple[Floats, Floats]:
+    """Misses (n) in standard deviations, and depths (n) um."""
+    spots, place = across.spots, np.empty(eta_pairs.PLACE)
     after = np.mod(spots.omega[across.rows[:, 1]] - spots.omega[across.rows[:, 0]], 2.0 * np.pi)
-    return np.array(
-        [
-            eta_pairs.solve_eta(
-                position[a], position[b], after[i], rings[ring], spots.spread[a], spots.spread[b], np.inf, place
-            )[1]
-            for i, (a, b, ring) in enumerate(across.rows)
-        ]
-    )  # fmt: skip
+    miss, depth = np.empty(len(after)), np.empty(len(after))
+    for i, (a, b, ring) in enumerate(across.rows):
+        miss[i] = eta_pairs.solve_eta(
+            position[a], position[b], after[i], rings[ring], spots.spread[a], spots.spread[b], np.inf, place
+        )[1]
+        depth[i] = place[0] * place[4] + place[1] * place[5]
+    return miss, depth
 
 
-def meeting_points(across: AcrossPairs, rings: Floats) -> tuple[Floats, Floats]:
-    """Where the rays of pairs meet (n,3) um, and how that moves (n,3) with a centre that is shifted along lab y.
+def meeting_points(across: AcrossPairs, rings: Floats) -> tuple[Floats, Floats, Floats]:
+    """Where the rays of pairs meet (n,3) um, how exactly (n) along them, and how it moves (n,3) with the centre.
 
-    Seen from half way between both times the point moves sideways, more than the centre does.
+    That is shifted along lab y. Seen from half way between both times the point moves sideways, more than the
+    centre does.
     """
     where = eta_pairs.crossings(
         across.spots, across.rows[:, :2], rings[across.rows[:, 2]], across.residuals[:, eta_pairs.ETA]
@@ -204,7 +214,7 @@ def meeting_points(across: AcrossPairs, rings: Floats) -> tuple[Floats, Floats]:
     after = np.mod(across.spots.omega[across.rows[:, 1]] - where.omega, 2.0 * np.pi)
     middle = where.omega + 0.5 * after
     along = np.column_stack([np.sin(middle), np.cos(middle), np.zeros(len(middle))])
-    return where.point, along / np.cos(0.5 * after)[:, None]
+    return where.point, where.error, along / np.cos(0.5 * after)[:, None]
 
 
 def alike_clusters(across: AcrossPairs) -> Indices:

@@ -6,6 +6,7 @@ import numpy as np
 
 from friedel.errors import SetupError
 from friedel.model.arrays import Floats
+from friedel.model.distortion import Distortion
 from friedel.model.motion import Motion
 
 KEV_ANGSTROM = 12.398419843
@@ -130,13 +131,18 @@ class SampleShape:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Setup:
-    """Beam, detector, axis and sample together; `motion` is how the sample moved (None: it did not)."""
+    """Beam, detector, axis and sample together; `motion` is how the sample moved (None: it did not).
+
+    `distortion` is how far pixels lie beside the detector's plane grid (None: they do not); blobs have their `sc`
+    and `fc` on that grid.
+    """
 
     beam: Beam
     detector: Detector
     axis: Axis = field(default_factory=Axis)
     sample: SampleShape = field(default_factory=SampleShape)
     motion: Motion | None = None
+    distortion: Distortion | None = None
 
     def lab_omega_rad(self, stage_omega_deg: Floats | float) -> Floats:
         """The angle of the equations, from the recorded stage angle: here, once, the sense is applied."""

@@ -27,7 +27,11 @@ _SOME = 11
 """Frames that are enough to say what is wild in most of them."""
 _AROUND = 15
 _RARE = 0.45
-"""Pixels of which more in the surroundings (15 × 15) behave alike belong to what is seen there."""
+"""Pixels of which more in the surroundings (15 × 15) behave alike belong to what is seen there; those of one value
+stand out only where nearly all others have noise."""
+_BESIDE, _AT_ONCE = 3, 2.0
+"""Beside a large area of one value most pixels, so many away, range over so many sigma: what is dead ends at once.
+On a quiet detector, where it is dark, counts grow rare step by step."""
 _LEAST_PIXELS = 5
 """Fewer that hang together are taken away by despeckling."""
 _BEAM_EDGE = 3
@@ -120,10 +124,25 @@ def _constant(scan: Scan, probe: ProbeFrames, course: _Course) -> Mask:
     constant = (course.low == course.high).reshape(shape)
     if len(probe.raw) < _ENOUGH or probe.noise <= 0 or not constant.any() or constant.mean() > 0.5:
         return np.zeros(shape, np.bool_)
-    alone = _share_around(constant) < _RARE
-    noisy = probe.noise >= 1 or probe.raw.dtype.kind == "f"
     far = np.abs(course.low.reshape(shape) - scan.dark) > _FAR * probe.noise
-    return np.asarray(constant & (far | (alone & noisy)))
+    if probe.noise < 1 and probe.raw.dtype.kind != "f":
+        return np.asarray(constant & far)
+    ranges = course.high.reshape(shape).astype(np.float32) - course.low.reshape(shape)
+    noisy = ranges > _AT_ONCE * probe.noise
+    dead = constant & (far | (_share_around(noisy) > 1.0 - _RARE))
+    large = constant & ~dead
+    return np.asarray(dead | _ending_at_once(large, noisy) if probe.noise >= 1 and large.any() else dead)
+
+
+def _ending_at_once(areas: Mask, noisy: Mask) -> Mask:
+    """Those of some areas beside which most pixels are noisy: a quadrant or a module that is not read out."""
+    label, count = ndimage.label(areas, structure=np.ones((3, 3)))
+    beside = ndimage.grey_dilation(label, size=2 * _BESIDE + 1)
+    beside[areas] = 0
+    around, of_them = (np.bincount(some.ravel(), minlength=count + 1) for some in (beside, beside[noisy]))
+    ends = 2 * of_them > around
+    ends[0] = False
+    return np.asarray(ends[label])
 
 
 def _wild(often: Mask) -> Mask:

@@ -80,8 +80,8 @@ class FirstLook:
 def _stuck_warning(stuck: Mask) -> str:
     return (
         f"{np.count_nonzero(stuck)} pixels outside the beam are saturated, constant or wild in more than half of "
-        f"the frames looked at (gaps between modules, dead columns): they are masked; scan.mask keeps this from "
-        f"being said"
+        f"the frames looked at (gaps between modules, dead columns, quadrants that are not read out): they are "
+        f"masked; scan.mask keeps this from being said"
     )
 
 

@@ -16,6 +16,7 @@ PATHS: Mapping[str, frozenset[str]] = {
     "scan.omega.path": frozenset(),
     "segment.noise": frozenset({"scan", "local"}),
     "segment.exclude": frozenset({"beam", "none"}),
+    "setup.distortion": frozenset(),
     "setup.sample.mask": frozenset({"absorption"}),
     "phase.cif": frozenset(),
 }

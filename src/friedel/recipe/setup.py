@@ -143,6 +143,11 @@ class SetupParams(Params):
         le=MOST_LEAN_DEG,
     )
     detector: DetectorParams = parameter(sentence="Where the detector is.")
+    distortion: tuple[str, ...] = parameter(
+        (),
+        "How far pixels lie beside a plane grid: [a spline file of Fit2D], or [dx, dy], two images as ImageD11 has "
+        "them, of what is added to col and to row.",
+    )
     sample: SampleParams = parameter(
         default_factory=lambda: SampleParams(mask="absorption"), sentence="Where the sample can be."
     )
@@ -151,6 +156,13 @@ class SetupParams(Params):
     @classmethod
     def _plausible(cls, value: float) -> float:
         ENERGY.check(value)
+        return value
+
+    @field_validator("distortion")
+    @classmethod
+    def _one_or_two(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(value) > 2 or not all(value):
+            raise ValueError("must be one spline file, or two images: dx, dy")
         return value
 
     def setup(self) -> Setup:

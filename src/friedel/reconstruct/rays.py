@@ -114,7 +114,8 @@ class DiffractionModel:
             omega = flash.omega
             row, col = places(np.broadcast_to(position_um, (len(omega), 3)), flash, setup.detector).T
         shift = moved_px(setup, frames_of(omega, setup, blobs), omega, row, col)
-        return omega, row + shift[:, 0], col + shift[:, 1]
+        row, col = row + shift[:, 0], col + shift[:, 1]
+        return (omega, row, col) if setup.distortion is None else (omega, *setup.distortion.raw_px(row, col))
 
     def _predict(
         self, grains: GrainTable, grain: int, hkl: Indices, omega: Floats

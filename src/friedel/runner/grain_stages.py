@@ -72,8 +72,8 @@ class StageInputs:
         self.job, self.record = job, record
         self.phases: tuple[Phase, ...] = tuple(phase.phase() for phase in recipe.phase)
         self.request = CalibrationRequest(
-            recipe.setup.setup(), self.phases, recipe.setup.calibrate, recipe.match, recipe.run.seed,
-            watcher=job.progress,
+            replace(recipe.setup.setup(), distortion=job.distortion), self.phases,
+            recipe.setup.calibrate, recipe.match, recipe.run.seed, watcher=job.progress,
         )  # fmt: skip
         self._blobs: BlobTable | None = None
         self._mask: list[SampleMask | None] = []
@@ -261,7 +261,7 @@ def _counts_of(pairs: PairTable) -> Counts:
 
 def _tell(grains: GrainTable, pairs: PairTable, share: Explained) -> None:
     """What indexing found, and what is odd about it; grains judge pairs, and where there are none, chance does."""
-    for note in grains.notes:
+    for note in grains.notes if len(grains) else grains.notes[1:]:
         if len(grains):  # a map, and something about it that is odd
             warnings.warn(f"index: {note}", FriedelWarning, stacklevel=2)
         else:
@@ -275,10 +275,8 @@ def _tell(grains: GrainTable, pairs: PairTable, share: Explained) -> None:
     if not len(grains):
         if pairs.doubt:
             log.info(pairs.doubt)
-        text = (
-            "no grain explains more spots than chance would: check energy, lattice, distance, centre and rotation"
-        )
-        warnings.warn(f"index: {text}", FriedelWarning, stacklevel=2)
+        why = grains.notes[0] if grains.notes else "check energy, lattice, distance, centre and rotation"
+        warnings.warn(f"index: no grain explains more spots than chance would; {why}", FriedelWarning, stacklevel=2)
 
 
 def _reconstruct(inputs: StageInputs) -> Done:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from friedel.io.distortion_file import read_distortion
+from friedel.model.distortion import Distortion
 from friedel.model.scan import Scan
 from friedel.model.stream import Executor
 from friedel.recipe import Recipe
@@ -30,3 +32,14 @@ class Job:
     hashes: dict[str, str]
     begin_output: Callable[[str], None]
     warned: tuple[str, ...] = ()
+
+    @property
+    def distortion(self) -> Distortion | None:
+        """How far the detector's pixels lie beside a plane grid; read anew each time."""
+        return distortion_of(self.recipe, self.scan.shape)
+
+
+def distortion_of(recipe: Recipe, shape: tuple[int, ...]) -> Distortion | None:
+    """What the recipe says of a scan of `shape` (frames, rows, cols). Raises `SetupError`, `ScanError`."""
+    files = recipe.setup.distortion if recipe.setup is not None else ()
+    return read_distortion(files, (shape[1], shape[2])) if files else None

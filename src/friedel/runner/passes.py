@@ -18,6 +18,7 @@ from friedel.io.store import BackgroundWriter, write_blobs
 from friedel.model.arrays import Image
 from friedel.model.baseline import Baseline
 from friedel.model.blobs import BlobTable
+from friedel.model.distortion import undistorted
 from friedel.model.scan import unbridged
 from friedel.model.stream import CleanBlock, Executor
 from friedel.output_folder.files import BACKGROUND, BLOBS, CLEAN
@@ -252,7 +253,7 @@ def _stored(blocks: Iterable[CleanBlock], store: CleanStore, executor: Executor)
 
 def _segmented(job: Job, blocks: Iterable[CleanBlock], baseline: Baseline) -> BlobTable:
     with FileScratch(job.out) as scratch:
-        return segment(
+        found = segment(
             blocks,
             job.scan.shape,
             job.recipe.segment,
@@ -267,6 +268,7 @@ def _segmented(job: Job, blocks: Iterable[CleanBlock], baseline: Baseline) -> Bl
             executor=job.executor,
             scratch=scratch,
         )
+        return undistorted(found, job.distortion)
 
 
 def _preprocess_record(job: Job, baseline: Baseline, notes: Notes, clock: Clock, warned: list[str]) -> StageRecord:

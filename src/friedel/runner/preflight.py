@@ -18,6 +18,7 @@ from friedel.output_folder.files import GRAIN_STAGES, STAGES
 from friedel.preprocess.direct_beam import check_strips, checked_box
 from friedel.recipe import Recipe
 from friedel.recipe.plausible import LENGTHS, Plausible
+from friedel.runner.job import distortion_of
 from friedel.runner.plan import GB
 from friedel.runner.segment_images import SegmentImages, read_segment_images
 
@@ -52,6 +53,7 @@ def check_recipe(recipe: Recipe, scan: Scan, phases: tuple[Phase, ...], last: st
     """
     _check_boxes(recipe, scan)
     images = read_segment_images(recipe.segment, scan)
+    distortion_of(recipe, scan.shape)
     if recipe.setup is not None and _reaches(last, GRAIN_STAGES[0]):
         setup = recipe.setup.setup()
         _check_centre(recipe, setup, scan)

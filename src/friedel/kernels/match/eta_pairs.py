@@ -50,6 +50,9 @@ SLACK = 1.5
 """A first look takes tolerances so many times too large."""
 CONSIDERED = 3.0
 """A grain may lie so many of its standard deviations outside the sample."""
+PLACE = 8
+"""Of where rays meet: x, y, z and its standard deviation along the mean ray, the unit mean ray, and the deviation
+across it."""
 
 
 def find_eta_candidates(
@@ -215,7 +218,7 @@ def eta_pair_residuals(
             return False
         out[TOTAL] += unlike
     out[FEATURES] = 0.0
-    place = np.empty(4)
+    place = np.empty(PLACE)
     eta, residual = solve_eta(position[a], position[b], after, two_theta, spread[a], spread[b], limits[3], place)
     if not abs(residual) <= limits[3]:
         return False
@@ -230,7 +233,7 @@ def solve_eta(
 ) -> Any:
     """Eta of the first spot and the residual (standard deviations); infinite where there is none.
 
-    `place` (4) = where the rays meet, in the lab at the first spot's omega, and its standard deviation along them.
+    `place` (PLACE) = where the rays meet, in the lab at the first spot's omega, and how well that is known.
     """
     theta = 0.5 * two_theta
     sine = math.tan(theta) / math.tan(0.5 * after)
@@ -263,7 +266,10 @@ def solve_eta(
 def misfits(
     seen_a: Any, seen_b: Any, after: float, two_theta: float, eta: float, spread_a: Any, spread_b: Any, place: Any
 ) -> Any:
-    """How far the angle between the spots and the distance of their rays are off, in standard deviations."""
+    """How far the angle between the spots and the distance of their rays are off, in standard deviations.
+
+    `place` (PLACE) is filled.
+    """
     sine, cosine = math.sin(eta), math.cos(eta)
     kx, across = math.cos(two_theta), math.sin(two_theta)
     ky, kz = -across * sine, across * cosine
@@ -275,6 +281,9 @@ def misfits(
     qx, qy, qz = c * seen_b[0] + s * seen_b[1], -s * seen_b[0] + c * seen_b[1], seen_b[2]
     nx, ny, nz = ky * ez - kz * ey, kz * ex - kx * ez, kx * ey - ky * ex
     length = math.sqrt(nx * nx + ny * ny + nz * nz)
+    both = math.sqrt((kx + ex) ** 2 + (ky + ey) ** 2 + (kz + ez) ** 2)
+    place[4], place[5], place[6] = (kx + ex) / both, (ky + ey) / both, (kz + ez) / both
+    place[7] = math.sqrt(spread_a[1] + spread_a[2] + spread_b[1] + spread_b[2])
     if length < 1e-9:
         place[3] = np.inf
         return angle, np.inf
@@ -291,23 +300,31 @@ def misfits(
     place[0] = 0.5 * (seen_a[0] + t * kx + qx + r * ex)
     place[1] = 0.5 * (seen_a[1] + t * ky + qy + r * ey)
     place[2] = 0.5 * (seen_a[2] + t * kz + qz + r * ez)
-    place[3] = math.sqrt(spread_a[1] + spread_a[2] + spread_b[1] + spread_b[2]) / length
+    place[3] = place[7] / length
     return angle, miss
 
 
 @njit(cache=True, nogil=True)
 def within_sample(place: Any, omega: float, limits: Any) -> bool:
-    """Whether a place of the lab at omega is in the sample, or as near to it as its error allows."""
+    """Whether a place of the lab at omega is in the sample, or as near to it as its errors allow.
+
+    Along the rays a far detector does not know it: it may lie wherever they come nearest to the axis.
+    """
     kind = limits[8]
     if kind == ANYWHERE:
         return True
-    margin = limits[12] + min(CONSIDERED * place[3], limits[9])
-    if abs(place[2]) > limits[11] + margin:
+    flat = place[4] * place[4] + place[5] * place[5]
+    nearest = -(place[0] * place[4] + place[1] * place[5]) / flat
+    reach = CONSIDERED * place[3]
+    t = max(min(nearest, reach), -reach)
+    at_x, at_y, at_z = place[0] + t * place[4], place[1] + t * place[5], place[2] + t * place[6]
+    margin = limits[12] + min(CONSIDERED * place[7], limits[9])
+    if abs(at_z) > limits[11] + margin:
         return False
     if kind == CYLINDER:
-        return bool(math.hypot(place[0], place[1]) <= limits[9] + margin)
+        return bool(math.hypot(at_x, at_y) <= limits[9] + margin)
     c, s = math.cos(omega), math.sin(omega)
-    x, y = c * place[0] + s * place[1], c * place[1] - s * place[0]
+    x, y = c * at_x + s * at_y, c * at_y - s * at_x
     return bool(abs(x) <= limits[9] + margin and abs(y) <= limits[10] + margin)
 
 
@@ -325,18 +342,13 @@ def crossings(spots: LabSpots, rows: Indices, two_theta: Floats, eta: Floats) ->
     """Of pairs `rows` (n,2) with their `two_theta` (n) and `eta` (n) of the first spot."""
     omega, after = spots.omega[rows[:, 0]], np.mod(spots.omega[rows[:, 1]] - spots.omega[rows[:, 0]], TURN)
     point, direction, error = np.empty((len(rows), 3)), np.empty((len(rows), 3)), np.empty(len(rows))
-    place = np.empty(4)
+    place = np.empty(PLACE)
     for i, (a, b) in enumerate(rows):
         misfits(
             spots.position[a], spots.position[b], after[i], two_theta[i], eta[i],
             spots.spread[a], spots.spread[b], place,
         )  # fmt: skip
-        point[i], error[i] = place[:3], place[3]
-    k = np.column_stack([np.cos(two_theta), -np.sin(two_theta) * np.sin(eta), np.sin(two_theta) * np.cos(eta)])
-    c, s = np.cos(after), np.sin(after)
-    other = np.column_stack([c * k[:, 0] - s * k[:, 1], -s * k[:, 0] - c * k[:, 1], -k[:, 2]])
-    direction = k + other
-    direction /= np.linalg.norm(direction, axis=1)[:, None]
+        point[i], error[i], direction[i] = place[:3], place[3], place[4:7]
     return Crossings(omega, _turned_back(point, omega), _turned_back(direction, omega), error)
 
 
