@@ -259,7 +259,7 @@ def blobs_of(table):
 
 
 def rim_by_hand(voxels):
-    """How far the centroid (row, col) of voxels {(frame, row, col): counts} moves when their rim counts too."""
+    """How far the centroid of voxels {(frame, row, col): counts} moves when their rim counts too."""
     dimmest, rim = min(voxels.values()), {}
     sides = ((1, 0), (-1, 0), (0, 1), (0, -1))
     beside = {(f, r + a, c + b) for f, r, c in voxels for a, b in sides} - set(voxels)
@@ -273,6 +273,6 @@ def rim_by_hand(voxels):
     whole = {**voxels, **rim}
 
     def centroid(counts):
-        return np.average([key[1:] for key in counts], axis=0, weights=list(counts.values()))
+        return np.average(list(counts), axis=0, weights=list(counts.values()))
 
     return centroid(whole) - centroid(voxels)

@@ -19,7 +19,7 @@ from friedel.index.observations import Observations
 from friedel.kernels.index.fit_grain import CAUCHY_SCALE, spot_jacobian
 from friedel.model.arrays import Floats, Indices
 from friedel.model.clusters import cluster_sums, left_out_variance
-from friedel.model.uncertainty import TAIL, cut_level, shift_of_threshold
+from friedel.model.uncertainty import TAIL, cut_level, shift_of_rim, shift_of_threshold
 
 FITTED, WITH_STRAIN = 6, 12
 LEAST_PLANES = 2.0
@@ -28,8 +28,9 @@ PARTS = (0, 3), (3, 6), (6, 12)
 """Turns, lengths, strains."""
 CLEARLY = 3.0
 """Standard deviations that a shift of all grains alike has to be beyond chance."""
-UNSURE, UNSURE_TAIL = 0.6, 0.2
-"""Of how far a grain moves when the threshold doubles, and of what a tail does, how much is not known."""
+UNSURE, UNSURE_RIM, UNSURE_TAIL = 0.6, 0.6, 0.2
+"""Of how far a grain moves when the threshold doubles, of what was guessed to lie just below it, and of what a tail
+does, how much is not known."""
 ALONG = 5
 """Which of the numbers is the place along z."""
 USUAL_SHIFT = 0.07
@@ -53,18 +54,20 @@ class GrainErrors(NamedTuple):
 class _Fit(NamedTuple):
     """One grain, or all (n) together: covariance (p,p) at unit weights, variances (p) by leaving planes out;
     residuals against the errors assumed (reduced chi square); how far (p) the grain moves when the threshold
-    doubles, and the variances of that."""
+    doubles, and the variances of that; how far (p) it was moved by what was guessed below the threshold."""
 
     covariance: Floats
     left_out: Floats
     scatter: Any
     shift: Floats
     unclear: Floats
+    guessed: Floats
 
 
 def errors_of_grains(observations: Observations, grains: RefinedGrains, *, strain: bool = False) -> GrainErrors:
     """Covariances of what was fitted to each grain."""
-    moved, lost = _moved_centroids(observations), _lost(observations, grains)
+    blobs, lost = observations.blobs, _lost(observations, grains)
+    moved = np.stack([_in_units(observations, shift) for shift in (shift_of_threshold(blobs), shift_of_rim(blobs))])
 
     def of(count: int) -> tuple[Floats, Floats]:
         fits = [_fit(observations, grains, i, moved, count) for i in range(len(grains))]
@@ -79,10 +82,9 @@ def errors_of_grains(observations: Observations, grains: RefinedGrains, *, strai
     return GrainErrors(np.degrees(np.degrees(errors[:, :3, :3])), errors[:, 3:, 3:], strained, taken)
 
 
-def _moved_centroids(observations: Observations) -> Floats:
-    """By how much all centroids (b,3) rad, px, px move when their blobs' thresholds double."""
+def _in_units(observations: Observations, shift: Floats) -> Floats:
+    """Shifts of centroids (b,3) as deg, px, px in rad, px, px."""
     setup = observations.setup
-    shift = shift_of_threshold(observations.blobs)
     turned = setup.lab_omega_rad(shift[:, 0]) - setup.lab_omega_rad(np.zeros(len(shift)))
     return np.column_stack([turned, shift[:, 1:]])
 
@@ -133,7 +135,9 @@ def _common(fits: _Fit, lost: Floats) -> tuple[Floats, Floats]:
         if first < p:
             part = slice(first, stop)
             apart = ((shift - mean)[:, part] ** 2 - noise[:, part]).sum() / max(len(shift) - 1, 1)
-            each = UNSURE**2 * share * max(float(apart), 0.0) / (stop - first)
+            seen = max(float(apart), 0.0) / (stop - first)
+            guessed = float(np.mean(fits.guessed[known][:, part] ** 2))
+            each = share * (UNSURE**2 * seen + UNSURE_RIM**2 * guessed)
             out[:, np.arange(first, stop), np.arange(first, stop)] += each[:, None]
     return out, tail
 
@@ -155,7 +159,7 @@ def _fit(observations: Observations, grains: RefinedGrains, i: int, moved: Float
     hkl, centroid, errors, blob = _spots_of(observations, grains, i)
     unknown = np.full(count, np.nan)
     if len(hkl) < LEAST_SPOTS * count // FITTED:
-        return _Fit(np.full((count, count), np.nan), unknown, np.nan, unknown, unknown)
+        return _Fit(np.full((count, count), np.nan), unknown, np.nan, unknown, unknown, unknown)
     UB, position = grains.U[i] @ observations.reflections[grains.phase[i]].B, grains.position[i]
     wavelength, plane, hit = observations.wavelength, observations.plane, np.zeros(2)
     off, slope = np.zeros((len(hkl), 3)), np.zeros((len(hkl), 3, count))
@@ -173,9 +177,10 @@ def _fit(observations: Observations, grains: RefinedGrains, i: int, moved: Float
     curvature = np.einsum("sap,sa,saq->spq", slope, yields, slope)
     score = np.einsum("sap,sa,sa->sp", slope, weight, off)
     covariance = np.linalg.pinv(curvature.sum(axis=0), hermitian=True)
-    seen = moved[blob]
-    seen[:, 0] *= _sines(UB, hkl, centroid[:, 0], wavelength)
-    shift = covariance @ np.einsum("sap,sa,sa->p", slope, yields, seen)
+    both = moved[:, blob]
+    both[:, :, 0] *= _sines(UB, hkl, centroid[:, 0], wavelength)
+    shift, guessed = np.einsum("sap,sa,msa->mp", slope, yields, both) @ covariance
+    seen = both[0]
     planes = _planes(hkl)
     left_out = unclear = unknown
     if planes.max() + 1 >= LEAST_PLANES * count:
@@ -185,7 +190,8 @@ def _fit(observations: Observations, grains: RefinedGrains, i: int, moved: Float
         unclear = np.diag(left_out_variance(cluster_sums(strays, planes), curvatures))
     scatter = float((weight * off**2).sum() / max(3 * len(hkl) - count, 1))
     left_out = np.where(np.isfinite(left_out), left_out, np.nan)
-    return _Fit(covariance, left_out, scatter, shift, np.where(np.isfinite(unclear), unclear, np.nan))
+    unclear = np.where(np.isfinite(unclear), unclear, np.nan)
+    return _Fit(covariance, left_out, scatter, shift, unclear, guessed)
 
 
 def _spots_of(observations: Observations, grains: RefinedGrains, i: int) -> tuple[Floats, Floats, Floats, Indices]:

@@ -139,9 +139,9 @@ def make_observations(
     """Blobs and instrument, with errors still at one step and half a pixel."""
     detector = setup.detector
     error = np.array([np.radians(abs(blobs.omega_step_deg)), 0.5, 0.5])
-    omega = _within_a_turn(setup.lab_omega_rad(blobs["omega"]))
     rim = shift_of_rim(blobs)
-    centroid = np.column_stack([omega, blobs["sc"] + rim[:, 0], blobs["fc"] + rim[:, 1]])
+    omega = _within_a_turn(setup.lab_omega_rad(blobs["omega"] + rim[:, 0]))
+    centroid = np.column_stack([omega, blobs["sc"] + rim[:, 1], blobs["fc"] + rim[:, 2]])
     width = np.column_stack([np.radians(blobs["sigo"]), blobs["sigs"], blobs["sigf"]])
     cut = np.asarray((blobs["flags"] & CUT) != 0)
     sine = _sin_eta(setup, blobs)

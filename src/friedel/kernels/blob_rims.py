@@ -14,7 +14,7 @@ FALL = 0.5
 def centroids_with_rims(
     pointer: Any, frame: Any, row: Any, col: Any, intensity: Any, box: Any, turn: int, most: int, out: Any
 ) -> None:
-    """How far the centroids of blobs move, out (n,2) row, col, when the ring of pixels around them counts too.
+    """How far the centroids of blobs move, out (n,3) frame, row, col, when the pixels around them count too.
 
     Voxels of blob i are [pointer[i], pointer[i+1]); `box` (n,6) start and stop of its frames (unwrapped), rows and
     cols, `turn` > 0 the frames of a full turn. A pixel beside a voxel, in its frame, goes on as steeply as
@@ -22,7 +22,7 @@ def centroids_with_rims(
     neighbours it has the mean. Blobs whose boxes hold more than `most` voxels stay.
     """
     for i in range(len(out)):
-        out[i, 0] = out[i, 1] = 0.0
+        out[i] = 0.0
         first, stop = pointer[i], pointer[i + 1]
         frames, height, width = box[i, 1] - box[i, 0], box[i, 3] - box[i, 2] + 2, box[i, 5] - box[i, 4] + 2
         if stop <= first or frames * height * width > most:
@@ -41,25 +41,23 @@ def centroids_with_rims(
 
 @njit(cache=True, nogil=True)
 def _add_rim(image: Any, dimmest: float, out: Any) -> None:
-    """The change (2) of the centroid of image [frame,row,col], whose border is empty."""
+    """The change (3) of the centroid of image [frame,row,col], whose border is empty."""
     frames, height, width = image.shape
-    inside, all_rows, all_cols, rim, rim_rows, rim_cols = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    inside, rim = np.zeros(4), np.zeros(4)
     for f in range(frames):
         for r in range(height):
             for c in range(width):
                 value = float(image[f, r, c])
-                if value > 0.0:
-                    inside += value
-                    all_rows += value * r
-                    all_cols += value * c
-                    continue
-                value = _going_on(image[f], r, c, dimmest)
-                rim += value
-                rim_rows += value * r
-                rim_cols += value * c
-    if inside > 0.0:
-        out[0] = (all_rows + rim_rows) / (inside + rim) - all_rows / inside
-        out[1] = (all_cols + rim_cols) / (inside + rim) - all_cols / inside
+                sums = inside if value > 0.0 else rim
+                if value <= 0.0:
+                    value = _going_on(image[f], r, c, dimmest)
+                sums[0] += value * f
+                sums[1] += value * r
+                sums[2] += value * c
+                sums[3] += value
+    for axis in range(3):
+        if inside[3] > 0.0:
+            out[axis] = (inside[axis] + rim[axis]) / (inside[3] + rim[3]) - inside[axis] / inside[3]
 
 
 @njit(cache=True, nogil=True)

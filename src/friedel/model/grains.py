@@ -135,10 +135,10 @@ class GrainTable(RowTable):
         shapes["shift_px"] = (len(self.blobs), 2)
         shapes |= {name: (n, len(endings)) for name, endings in COMPONENTS.items()}
         shapes |= dict.fromkeys(COVARIANCES, (n, 3, 3))
-        for name, shape in shapes.items():
+        for name, wanted in shapes.items():
             got = getattr(self, name).shape
-            if got != shape and got[0]:
-                raise FriedelError(f"grain table {name}", rule=f"must be empty or have shape {shape}", got=got)
+            if got != wanted and got[0]:
+                raise FriedelError(f"grain table {name}", rule=f"must be empty or have shape {wanted}", got=got)
         if n and not np.allclose(np.linalg.det(self.U), 1.0, atol=1e-6):
             raise FriedelError("grain table U", rule="must be proper rotations")
 

@@ -112,14 +112,14 @@ def shift_of_threshold(blobs: BlobTable, times: float = 2.0) -> Floats:
 
 
 def shift_of_rim(blobs: BlobTable) -> Floats:
-    """How far each kept blob's centroid (n,2: row, col in px) moves when what lies just below its threshold is
-    guessed and counted too, around it in the same frames; 0 where no voxels are known.
+    """How far each kept blob's centroid (n,3: omega in deg, row, col in px) moves when what lies just below its
+    threshold, around it in the same frames, is guessed and counted too; 0 where no voxels are known.
 
     A grain's thin parts end below the threshold in every view, above all at its top and bottom, which stand in the
     same rows of all frames.
     """
     n, voxels = len(blobs), blobs.voxels
-    out = np.zeros((n, 2))
+    out = np.zeros((n, 3))
     if len(voxels.intensity):
         names = ("frame_start", "frame_stop", "row_start", "row_stop", "col_start", "col_stop")
         box = np.column_stack([blobs[name] for name in names]).astype(np.int64)
@@ -128,6 +128,7 @@ def shift_of_rim(blobs: BlobTable) -> Floats:
         centroids_with_rims(
             pointer, voxels.frame, voxels.row, voxels.col, voxels.intensity, box, turn, LARGEST, out
         )  # fmt: skip
+    out[:, 0] *= blobs.omega_step_deg
     return out
 
 
