@@ -1,6 +1,7 @@
 """Light on its way through a sample: lengths, what is left, and what that does to spots and grains."""
 
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,12 +15,15 @@ from friedel.kernels.simulate.spot_images import SPOT, ProjectionModel, draw
 from friedel.match import MatchParams, match
 from friedel.model.absorption import Absorption, body_of
 from friedel.model.setup import Detector, SampleShape
-from friedel.model.shapes import SampleMask
+from friedel.model.shapes import Grid, SampleMask
 from friedel.reconstruct import absorption_of_spots
+from friedel.reconstruct.projections import lay_out, make_voxel_box
+from friedel.reconstruct.rays import Rays
+from friedel.reconstruct.sirt import SirtSolver
+from friedel.reconstruct.transmission import transmission
 from friedel.simulator import SimulationParams, SpecimenParams, simulate
 from tests.oracles_physics import rotation_about_z, way_by_steps
 
-RNG = np.random.default_rng(8)
 CYLINDER, BOX = SampleShape("cylinder", (200.0, 200.0, 120.0)), SampleShape("box", (150.0, 90.0, 120.0))
 DETECTOR = Detector.from_distance(3094.0, 7.0, (127.5, 127.5), tilt_deg=(0.5, 1.0, -1.0))
 PLANE = bragg.detector_frame(DETECTOR.origin_um, DETECTOR.u_um, DETECTOR.v_um)
@@ -39,7 +43,8 @@ def in_shape(shape):
 
 def rays(count, reach=110.0):
     """Places, some outside, and directions, some along an axis."""
-    place, direction = RNG.uniform(-reach, reach, (count, 3)), RNG.normal(size=(count, 3))
+    rng = np.random.default_rng(8)
+    place, direction = rng.uniform(-reach, reach, (count, 3)), rng.normal(size=(count, 3))
     direction[:6] = np.concatenate([np.eye(3), -np.eye(3)])
     return place, direction / np.linalg.norm(direction, axis=1, keepdims=True)
 
@@ -96,7 +101,7 @@ def test_what_is_left_is_told_by_the_way_in_and_the_way_out():
 
 def view_of(count):
     """Beams of some random planes: omega, k, and how their spots move with the place of their grain."""
-    wavelength, g = 0.31, RNG.normal(size=(count, 3))
+    wavelength, g = 0.31, np.random.default_rng(count).normal(size=(count, 3))
     g *= 0.45 / np.linalg.norm(g, axis=1, keepdims=True)
     found = bragg.predict(g, np.zeros(3), wavelength, PLANE).only(0.2)
     k = diffracted(g[found.reflection], found.omega, wavelength)
@@ -147,9 +152,42 @@ def test_a_centre_moves_as_that_of_the_voxels_weighted_with_what_is_left_of_thei
     assert np.abs(moved).max() > 0.1
 
 
+def test_a_projection_of_light_is_that_of_the_grain_times_what_is_left_of_it():
+    omega, k, _, _, _ = view_of(12)
+    body = body_of(SampleShape("cylinder", (400.0, 400.0, 300.0)))
+    absorption, centre, grid = Absorption(0.0021, body), np.array([[90.0, 40.0, 20.0]]), Grid(5.0)
+    n = len(omega)
+    rays = Rays(*[np.zeros(n, np.int64)] * 2, np.zeros((n, 3)), omega, k, *[np.full(n, 50.0)] * 4)
+    box = make_voxel_box(centre[0], np.array([55.0, 40.0]), grid)
+    layout = lay_out(rays, PLANE, centre[0], box, grid)
+    at = np.stack(np.meshgrid(*[np.arange(size) for size in box.size], indexing="ij"), -1) + 0.5
+    place = grid.corner_um(box.start) + 5.0 * at
+    grain = (((place - centre[0]) / [50.0, 40.0, 35.0]) ** 2).sum(axis=-1) < 1
+    solver = SirtSolver(layout.slope, layout.offset, grain, (n, *layout.size))
+    inputs = SimpleNamespace(
+        diffraction=SimpleNamespace(absorption=absorption), grid=grid, grains=SimpleNamespace(position_um=centre)
+    )
+    where = (layout.slope, layout.offset), (box.start, box.radius), layout.size
+    factor = transmission(inputs, 0, rays, *where)
+    whole, off = solver.forward(grain.astype(np.float32)), []
+    for i in range(n):
+        many = [np.repeat(one[i : i + 1], np.count_nonzero(grain), axis=0) for one in (omega, k)]
+        middle = absorption.log_transmission(centre[0], omega[i : i + 1], k[i : i + 1])
+        light = np.zeros(grain.shape, np.float32)
+        light[grain] = np.exp(absorption.log_transmission(place[grain], *many) - middle)
+        seen = solver.forward(light)[i]
+        some = whole[i] > 5.0
+        left = seen[some] / whole[i][some]
+        np.testing.assert_allclose(left, factor[i][some], atol=0.05)
+        off.append([np.square(left - factor[i][some]).mean(), np.square(left - 1.0).mean()])
+    assert np.sqrt(np.divide(*np.mean(off, axis=0))) < 0.3
+    inputs.diffraction.absorption = None
+    assert (transmission(inputs, 0, rays, *where) == 1).all()
+
+
 def test_every_voxel_of_a_simulated_spot_is_absorbed_on_its_own_ways():
     omega, k, _, _, _ = view_of(6)
-    place = RNG.uniform(-40.0, 40.0, (9, 3)).astype(np.float32)
+    place = np.random.default_rng(9).uniform(-40.0, 40.0, (9, 3)).astype(np.float32)
     spot = np.zeros(1, SPOT)[0]
     spot["stop"], spot["omega"], spot["k"], spot["counts"], spot["frame"] = len(place), omega[0], k[0], 5.0, 0.5
     body = body_of(BOX)

@@ -31,8 +31,10 @@ CLEARLY = 3.0
 UNSURE, UNSURE_RIM, UNSURE_TAIL = 0.6, 0.6, 0.2
 """Of how far a grain moves when the threshold doubles, of what was guessed to lie just below it, and of what a tail
 does, how much is not known."""
-ALONG = 5
-"""Which of the numbers is the place along z."""
+UNSURE_TURN = 1.5
+"""The second one, for the turn about z: spots of a lattice that bends about z all lose the same end."""
+ABOUT, ALONG = 2, 5
+"""Which of the numbers are the turn about z and the place along z."""
 USUAL_SHIFT = 0.07
 """Of what is lost at the threshold, how far a grain is off along each axis: for tables of blobs without voxels."""
 MOST_ALIKE = 16.0
@@ -139,6 +141,8 @@ def _common(fits: _Fit, lost: Floats) -> tuple[Floats, Floats]:
             guessed = float(np.mean(fits.guessed[known][:, part] ** 2))
             each = share * (UNSURE**2 * seen + UNSURE_RIM**2 * guessed)
             out[:, np.arange(first, stop), np.arange(first, stop)] += each[:, None]
+            if first <= ABOUT < stop:
+                out[:, ABOUT, ABOUT] += share * (UNSURE_TURN**2 - UNSURE_RIM**2) * guessed
     return out, tail
 
 
