@@ -95,6 +95,15 @@ def _grains() -> list[Dataset]:
         Dataset("grains/orientation_error_xyz_deg", "f8", f"{each}, 3", "deg", f"{turned}, sample frame", maybe),
         Dataset("grains/position_error_um", "f8", each, "um", "standard deviation of the position"),
         Dataset("grains/position_error_xyz_um", "f8", f"{each}, 3", "um", "that along x, y, z", maybe),
+        Dataset(
+            "grains/orientation_covariance_deg2",
+            "f8",
+            f"{each}, 3, 3",
+            "deg^2",
+            "covariance of its rotation about x, y, z, sample frame",
+            maybe,
+        ),
+        Dataset("grains/position_covariance_um2", "f8", f"{each}, 3, 3", "um^2", "that of its x, y, z", maybe),
         Dataset("grains/volume_um3", "f8", each, "um^3", "volume in the map; before, by its spots' light"),
         Dataset("grains/strain", "f8", f"{each}, 6", "", "xx yy zz yz xz xy, sample frame", "empty if off"),
         Dataset("grains/strain_error", "f8", f"{each}, 6", "", "standard deviations of those", "empty if off"),
@@ -106,7 +115,9 @@ def _grains() -> list[Dataset]:
         Dataset("grains/bend_explained", "f8", each, "", "as of `shapes.h5`", bends),
         Dataset("grains/bend_null", "f8", each, "", "as of `shapes.h5`", bends),
         Dataset("grains/sub_grains", "i8", each, "", "parts with sharp boundaries between them (1: whole)", bends),
-        Dataset("grains/blob_pointer", "i8", f"{each}+1", "", "pointer into `blobs`, `shared`, `hkl`, `residuals`"),
+        Dataset(
+            "grains/blob_pointer", "i8", f"{each}+1", "", "pointer into what each blob has, `blobs` to `shift_px`"
+        ),
         Dataset("grains/blobs", "i8", entry, "", "spot3d_id of a blob of the grain"),
         Dataset("grains/shared", "?", entry, "", "whether another grain has this blob too"),
         Dataset("grains/hkl", "i8", f"{entry}, 3", "", "Miller indices of the blob", maybe),
@@ -116,6 +127,14 @@ def _grains() -> list[Dataset]:
             f"{entry}, 3",
             "",
             "predicted less measured: ω·|sin η| in deg, row in px, column in px",
+            maybe,
+        ),
+        Dataset(
+            "grains/shift_px",
+            "f8",
+            f"{entry}, 2",
+            "px",
+            "how far absorption and the threshold moved the blob's row, column",
             maybe,
         ),
         Dataset(

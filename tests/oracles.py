@@ -160,6 +160,16 @@ TWINS = (
         "bragg.predict",
     ),
     Twin(
+        "tests.oracles_physics.way_by_steps",
+        "unit/test_absorption.py::test_lengths_through_a_shape_are_those_of_small_steps",
+        "absorption.ways_ahead",
+    ),
+    Twin(
+        "tests.oracles_segment.rim_by_hand",
+        "unit/test_uncertainty.py::test_a_rim_is_what_goes_on_from_the_voxels_beside_it",
+        "blob_rims.centroids_with_rims",
+    ),
+    Twin(
         "",
         "unit/test_bragg.py::test_the_lorentz_factor_is_the_time_in_the_diffraction_condition",
         "bragg.lorentz",

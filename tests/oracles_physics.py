@@ -83,3 +83,9 @@ def near_by_hand(spots, period, gap):
                 apart[..., 0] = np.minimum(apart[..., 0] % period, -apart[..., 0] % period)
             near[i] |= bool((apart.max(axis=2) <= gap).any())
     return near
+
+
+def way_by_steps(inside, place, direction, reach, steps=20000):
+    """Length of what lies inside ahead of a place, by small steps; `inside(points)` tells for points (n,3)."""
+    far = (np.arange(steps) + 0.5) * reach / steps
+    return np.count_nonzero(inside(place + far[:, None] * direction)) * reach / steps

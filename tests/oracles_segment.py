@@ -256,3 +256,23 @@ def blobs_of(table):
                     strict=True)  # fmt: skip
         found.add((Reason(int(reason)).text, frozenset(where)))
     return found
+
+
+def rim_by_hand(voxels):
+    """How far the centroid of voxels {(frame, row, col): counts} moves when their rim counts too."""
+    dimmest, rim = min(voxels.values()), {}
+    sides = ((1, 0), (-1, 0), (0, 1), (0, -1))
+    beside = {(f, r + a, c + b) for f, r, c in voxels for a, b in sides} - set(voxels)
+    for f, r, c in beside:
+        guesses = []
+        for a, b in sides:
+            near, far = voxels.get((f, r + a, c + b)), voxels.get((f, r + 2 * a, c + 2 * b), 0.0)
+            if near is not None:
+                guesses.append(min(near * near / far if far > near else near / 2, dimmest))
+        rim[f, r, c] = np.mean(guesses)
+    whole = {**voxels, **rim}
+
+    def centroid(counts):
+        return np.average(list(counts), axis=0, weights=list(counts.values()))
+
+    return centroid(whole) - centroid(voxels)

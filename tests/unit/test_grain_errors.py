@@ -4,9 +4,11 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
+import pytest
 from scipy.spatial.transform import Rotation
 
-from friedel.index import IndexParams, index
+from friedel.index import IndexParams, grain_table, index
+from friedel.index.grain_errors import errors_of_grains
 from friedel.match import MatchParams, match
 from friedel.simulator import SimulationParams, SpecimenParams, simulate
 
@@ -94,3 +96,41 @@ def test_the_whole_is_the_root_of_the_sum_of_squares_and_strain_has_errors_where
     assert "strain_error_xy" in columns
     _, _, unstrained = pulls(scan, scan.truth.blobs)
     assert unstrained.strain_error.shape == (0, 6)
+
+
+def test_covariances_have_the_squares_of_the_standard_deviations_on_their_diagonals_and_know_directions():
+    scan = simulation()
+    blobs = scan.truth.blobs
+    _, _, grains = pulls(scan, noisy(blobs, 0.2, 0.03, np.arange(len(blobs))))
+    for covariance, sure in (
+        (grains.position_covariance_um2, grains.position_error_xyz_um),
+        (grains.orientation_covariance_deg2, grains.orientation_error_xyz_deg),
+    ):
+        np.testing.assert_allclose(np.sqrt(np.diagonal(covariance, axis1=1, axis2=2)), sure)
+        np.testing.assert_allclose(covariance, np.swapaxes(covariance, 1, 2), rtol=1e-9)
+        assert (np.linalg.eigvalsh(covariance) > 0).all()
+    away = grains.position_um[:, None] - scan.truth.grains.position_um
+    off = np.take_along_axis(away, np.linalg.norm(away, axis=2).argmin(axis=1)[:, None, None], axis=1)[:, 0]
+    square = np.einsum("ni,nij,nj->n", off, np.linalg.inv(grains.position_covariance_um2), off)
+    assert 0.6 < square.mean() / 3 < 1.6
+    columns = grains.flat_columns()
+    np.testing.assert_array_equal(columns["position_covariance_um2_yz"], grains.position_covariance_um2[:, 1, 2])
+
+
+def test_a_grain_that_shares_all_its_blobs_is_not_without_a_standard_deviation():
+    scan = simulation()
+    pairs = match(scan.truth.blobs, scan.setup, scan.phases, MatchParams())
+    found = {}
+
+    def spy(observations, grains, **more):
+        first = grains.grain == 0
+        hidden = replace(grains, overlapped=grains.overlapped | first, shared=grains.shared | first)
+        found["errors"] = errors_of_grains(observations, hidden, **more)
+        return found["errors"]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grain_table, "errors_of_grains", spy)
+        grains = index(scan.truth.blobs, pairs, scan.setup, scan.phases, IndexParams())
+    assert np.isfinite(grains.position_error_um).all()
+    assert np.isfinite(grains.orientation_error_deg).all()
+    assert grains.position_error_um[0] > 2 * np.median(grains.position_error_um)

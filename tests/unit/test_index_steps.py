@@ -76,7 +76,15 @@ def three_spots(g, place=None):
     grain, zero = np.arange(3), np.zeros(3, dtype=np.int64)
     place = np.ones((3, 4)) if place is None else place
     return PredictedSpots(
-        grain, zero, zero, place, np.full(3, EXPECTED), np.ones(3, bool), np.array(g, float), np.ones(3)
+        grain,
+        zero,
+        zero,
+        place,
+        np.full(3, EXPECTED),
+        np.ones(3, bool),
+        np.array(g, float),
+        np.ones(3),
+        np.zeros((3, 2)),
     )
 
 

@@ -4,11 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
+from friedel.kernels.blob_rims import centroids_with_rims
 from friedel.model import uncertainty
 from friedel.model.blobs import Voxels
-from friedel.model.uncertainty import shift_of_threshold
+from friedel.model.uncertainty import shift_of_rim, shift_of_threshold
 from friedel.simulator import simulate, small
+from tests.oracles_segment import rim_by_hand
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +54,41 @@ def test_blobs_without_voxels_and_flat_ones_do_not_move(blobs):
     assert not shift_of_threshold(bare).any()
     flat = replace(blobs, voxels=replace(blobs.voxels, intensity=np.ones_like(blobs.voxels.intensity)))
     assert not shift_of_threshold(flat).any()
+
+
+def test_a_rim_is_what_goes_on_from_the_voxels_beside_it(blobs):
+    moved = shift_of_rim(blobs) / [blobs.omega_step_deg, 1, 1]
+    for row in range(0, len(blobs), 5):
+        part = slice(*blobs.voxels.pointer[[row, row + 1]])
+        frame, rows, cols = (getattr(blobs.voxels, name)[part].tolist() for name in ("frame", "row", "col"))
+        near = blobs["frame"][row]
+        frame = [f - 720 * round((f - near) / 720) for f in frame]
+        counts = dict(zip(zip(frame, rows, cols, strict=True), blobs.voxels.intensity[part].tolist(), strict=True))
+        np.testing.assert_allclose(moved[row], rim_by_hand(counts), atol=1e-5)
+    assert 0.01 < np.sqrt(np.mean(moved[:, 1:] ** 2)) < 0.5
+
+
+def test_a_rim_brings_the_centroid_of_what_a_threshold_leaves_back_towards_that_of_the_whole():
+    rng, off, left = np.random.default_rng(4), [], []
+    for _ in range(20):
+        y, x = np.mgrid[:40, :40].astype(float)
+        corners = 20 + rng.uniform(-14, 14, (3, 2))
+        sides = [corners[(i + 1) % 3] - corners[i] for i in range(3)]
+        across = [(x - c[0]) * s[1] - (y - c[1]) * s[0] for c, s in zip(corners, sides, strict=True)]
+        solid = (np.array(across) >= 0).all(axis=0) | (np.array(across) <= 0).all(axis=0)
+        depth = ndimage.distance_transform_edt(np.pad(solid, 1))[1:-1, 1:-1]
+        image = ndimage.gaussian_filter(depth, 0.8)
+        lit = np.argwhere(image >= 0.1 * image.max())
+        values = image[tuple(lit.T)]
+        whole = np.array(ndimage.center_of_mass(image))
+        out, box = np.zeros((1, 3)), np.array([[0, 1, 0, 40, 0, 40]])
+        none, ends = np.zeros(len(lit), np.int32), np.array([0, len(lit)])
+        centroids_with_rims(ends, none, *lit.T.astype(np.int32), values.astype(np.float32), box, 0, 10**6, out)
+        off.append(values @ lit / values.sum() - whole)
+        left.append(off[-1] + out[0, 1:])
+    assert np.sqrt(np.mean(np.square(left))) < 0.85 * np.sqrt(np.mean(np.square(off)))
+
+
+def test_a_blob_that_is_too_large_and_one_without_voxels_have_no_rim(blobs, monkeypatch):
+    monkeypatch.setattr(uncertainty, "LARGEST", 0)
+    assert not shift_of_rim(blobs).any()

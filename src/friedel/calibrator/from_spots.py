@@ -41,7 +41,7 @@ UNKNOWN = (
 @dataclass(frozen=True, slots=True, eq=False)
 class Assigned:
     """Spots with their row of the grain table, that of their blob, `B h` (n,3) in the crystal, measured omega
-    (rad), row, col."""
+    (rad), row, col, the last two without what absorption and thresholds do to them."""
 
     grain: Indices
     blob: Indices
@@ -105,7 +105,8 @@ def assigned_spots(blobs: BlobTable, grains: GrainTable, setup: Setup, phases: S
         mine = np.asarray(grains.phase)[owner] == number
         crystal[mine] = hkl[mine] @ phase.B.T
     omega = setup.lab_omega_rad(blobs["omega"][rows])
-    return Assigned(owner, rows, crystal, omega, blobs["sc"][rows], blobs["fc"][rows])
+    shift = grains.shift_px[use].T if len(grains.shift_px) == len(use) else np.zeros((2, len(rows)))
+    return Assigned(owner, rows, crystal, omega, blobs["sc"][rows] - shift[0], blobs["fc"][rows] - shift[1])
 
 
 def thinned(spots: Assigned) -> Assigned:

@@ -27,6 +27,7 @@ from friedel.index.sub_grains import join_sub_grains
 from friedel.index.tolerances import measure_tolerances
 from friedel.index.turned_seeds import candidates_by_turning
 from friedel.index.unseen_areas import hide_unseen_areas
+from friedel.model.absorption import Absorption
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable
@@ -47,16 +48,18 @@ def index(
     phases: Sequence[Phase],
     params: IndexParams,
     *,
+    absorption: Absorption | None = None,
     executor: Executor | None = None,
     watcher: Watcher | None = None,
 ) -> GrainTable:
     """Find the grains: blobs, orientation, position of each.
 
     The table's `blobs` are rows of kept blobs (`spot3d_id`). Without pairs there are no grains, and a note says
-    why. The same for any number of threads.
+    why. Where the sample's `absorption` is known, counts and centres of spots are what it makes of them. The same
+    for any number of threads.
     """
     executor = executor or Serial()
-    observations = make_observations(blobs, setup, phases, params)
+    observations = make_observations(blobs, setup, phases, params, absorption)
     lines = make_lines(observations, pairs)
     short = pairs.pairable < SHORT
     if not len(lines) and not (short and knows_sample(setup) and len(blobs)):

@@ -13,9 +13,11 @@ import numpy as np
 from friedel.index.observations import Observations
 from friedel.index.params import IndexParams
 from friedel.index.tolerances import NORMAL, IndexTolerances
+from friedel.index.transmission import diffracted, moments_of, moved_centres, to_pixels, widths_of
 from friedel.kernels import bragg
 from friedel.kernels.index.assignment import assign_one_to_one, first_choices, unassigned
 from friedel.kernels.index.blob_lookup import ABSENT, EXPECTED, blob_choices, predict_spots
+from friedel.model.absorption import Absorption
 from friedel.model.arrays import Floats, Indices, Mask
 from friedel.model.strengths import medians
 
@@ -38,8 +40,8 @@ class RefinedGrains:
     Per spot that has a blob, grain by grain: `grain`, `reflection`, `blob` (m) rows, `solution` (m) 0 or 1 of the
     reflection's two spots; `shared` (m) its blob is another grain's too, `counted` (m) it counts for the
     completeness, `overlapped` (m) it is in the blob but off its centre, where several spots overlap (never
-    fitted); `centroid` (m,3) where it was seen: omega rad, row px, col px; `residual` (m,3) predicted minus seen,
-    omega times |sin eta|.
+    fitted); `centroid` (m,3) where it was seen, but for what absorption does: omega rad, row px, col px; `residual`
+    (m,3) predicted minus seen, omega times |sin eta|.
     """
 
     phase: Indices
@@ -107,6 +109,7 @@ class PredictedSpots:
     `place` (s,4) omega rad, row px, col px, |sin eta|; `state` (s) whether it is expected
     (`kernels.index.blob_lookup`), and `in_view` (s) whether it would be if its family were in use; `g` (s,3)
     1/Angstrom in the sample frame; `strength` (s) counts that a grain of volume 1 would have there, up to a factor.
+    `moved` (s,2) px is what absorption does to row and col: part of `place`.
     """
 
     grain: Indices
@@ -117,6 +120,7 @@ class PredictedSpots:
     in_view: Mask
     g: Floats
     strength: Floats
+    moved: Floats
 
     def __len__(self) -> int:
         return len(self.grain)
@@ -176,7 +180,36 @@ def predict(observations: Observations, grains: RefinedGrains) -> PredictedSpots
         strength[part] = f2 * _lorentz_polarisation(two_theta, np.maximum(place[part][:, 3], 0.02))
     grain = np.repeat(np.arange(n), sizes)
     within = np.arange(total) - first[grain]
-    return PredictedSpots(grain, within // 2, within % 2, place, state, in_view, g, strength)
+    unmoved = np.zeros((total, 2))
+    spots = PredictedSpots(grain, within // 2, within % 2, place, state, in_view, g, strength, unmoved)
+    return (
+        spots
+        if observations.absorption is None
+        else _absorbed(observations, grains, spots, observations.absorption)
+    )
+
+
+def _absorbed(
+    observations: Observations, grains: RefinedGrains, spots: PredictedSpots, absorption: Absorption
+) -> PredictedSpots:
+    """The spots as absorption leaves them; those of a grain without blobs, of unknown size, stay where they are."""
+    place, strength, moved = spots.place.copy(), spots.strength.copy(), spots.moved.copy()
+    first = np.searchsorted(spots.grain, np.arange(len(grains) + 1))
+    alone = ~grains.shared & ~grains.overlapped & observations.whole[grains.blob]
+    view = np.zeros((len(spots), 2, 3))
+    for i in range(len(grains)):
+        there = first[i] + np.flatnonzero(spots.state[first[i] : first[i + 1]] != ABSENT)
+        omega = place[there, 0]
+        k = diffracted(spots.g[there], omega, observations.wavelength)
+        strength[there] *= np.exp(absorption.log_transmission(grains.position[i], omega, k))
+        mine = np.flatnonzero((grains.grain == i) & alone)
+        if len(mine):
+            view[there] = to_pixels(omega, k, observations.plane)
+            seen = view[first[i] + 2 * grains.reflection[mine] + grains.solution[mine]]
+            moments = moments_of(seen, widths_of(observations, grains.blob[mine]))
+            moved[there] = moved_centres(absorption, moments, grains.position[i], (omega, k), view[there])
+    place[:, 1:3] += moved
+    return replace(spots, place=place, strength=strength, moved=moved)
 
 
 def _lorentz_polarisation(two_theta: Floats, sine: Floats) -> Floats:
@@ -290,6 +323,8 @@ def measure(
     has, n = np.flatnonzero(assignment.blob_of_spot >= 0), len(grains)
     blob, grain, shared = assignment.blob_of_spot[has], spots.grain[has], assignment.shared[has]
     centroid = observations.lookup.centroid[blob]
+    residual = predicted_minus_seen(spots.place[has], centroid)
+    centroid[:, 1:] -= spots.moved[has]
     counted = spots.state == EXPECTED
     log_volume = np.log(counts_of(observations, blob) / spots.strength[has])
     whole = observations.whole[blob] & ~shared
@@ -306,7 +341,7 @@ def measure(
         counted=counted[has],
         overlapped=assignment.overlapped[has],
         centroid=centroid,
-        residual=predicted_minus_seen(spots.place[has], centroid),
+        residual=residual,
     )
 
 

@@ -6,9 +6,11 @@ threshold adds to the error of a position is ours.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from friedel.index.alternatives import (
     Standing,
@@ -48,9 +50,11 @@ def make_grain_table(
     """The table; `limits` (n) are the numbers of spots that chance does not reach."""
     standing = judge_alternatives(observations, grains)
     grains = without_dark_spots(observations, grains)
-    n = len(grains)
+    n, blobs = len(grains), observations.blobs
     expected = np.maximum(grains.expected, 1)
     errors = errors_of_grains(observations, grains, strain=params.strain)
+    grains = _taken_back(grains, errors.moved)
+    sure = [np.sqrt(np.diagonal(part, axis1=1, axis2=2)) for part in (errors.orientation_deg2, errors.position_um2)]
     Bs = np.array([observations.reflections[phase].B for phase in grains.phase]).reshape(n, 3, 3)
     strain = _strains(observations, grains) if params.strain else None
     stretched = grains.U @ Bs if strain is None else _stretched(strain, grains.U @ Bs)
@@ -68,19 +72,22 @@ def make_grain_table(
         blob_pointer=pointer,
         blobs=grains.blob,
         shared=grains.shared,
-        orientation_error_deg=np.linalg.norm(errors.orientation_deg, axis=1),
-        position_error_um=np.linalg.norm(errors.position_um, axis=1),
+        orientation_error_deg=np.linalg.norm(sure[0], axis=1),
+        position_error_um=np.linalg.norm(sure[1], axis=1),
         volume_um3=_volumes(observations, grains),
         phases=tuple(reflections.phase.name for reflections in observations.reflections),
         hkl=hkl,
         residuals=grains.residual * [np.degrees(1.0), 1.0, 1.0],
+        shift_px=np.column_stack([blobs["sc"], blobs["fc"]])[grains.blob] - grains.centroid[:, 1:],
         expected=grains.expected,
         null_completeness=np.array([null.levels[phase].mean for phase in grains.phase]),
         null_limit=limits / expected,
         strain=np.zeros((0, 6)) if strain is None else strain,
-        orientation_error_xyz_deg=errors.orientation_deg,
-        position_error_xyz_um=errors.position_um,
+        orientation_error_xyz_deg=sure[0],
+        position_error_xyz_um=sure[1],
         strain_error=errors.strain,
+        orientation_covariance_deg2=errors.orientation_deg2,
+        position_covariance_um2=errors.position_um2,
         **_alternatives(observations, standing),
         notes=(
             *notes,
@@ -88,6 +95,12 @@ def make_grain_table(
             *notes_about_intensities(observations, grains),
         ),
     )
+
+
+def _taken_back(grains: RefinedGrains, moved: Floats) -> RefinedGrains:
+    """The grains without what (6) rad, um thresholds did to all of them."""
+    turn = Rotation.from_rotvec(-moved[:3]).as_matrix()
+    return replace(grains, U=turn @ grains.U, position=grains.position - moved[3:])
 
 
 def _alternatives(observations: Observations, standing: Standing) -> dict[str, Any]:

@@ -9,12 +9,14 @@ from friedel.index.params import IndexParams
 from friedel.index.phase_reflections import PhaseReflections, list_reflections
 from friedel.kernels import bragg
 from friedel.kernels.index.blob_lookup import BlobLookup, Window, make_blob_lookup
+from friedel.model.absorption import Absorption
 from friedel.model.arrays import AnyArray, Floats, Indices, Mask
 from friedel.model.blobs import BlobTable, Flag
 from friedel.model.crystal import Phase
 from friedel.model.families import beam_hit_px
 from friedel.model.pairs import PairTable
 from friedel.model.setup import Setup
+from friedel.model.uncertainty import shift_of_rim
 
 CUT = Flag.EDGE | Flag.EXCLUDED | Flag.SCAN_END
 CUT_ERROR, ACROSS_ERROR, BESIDE_ERROR = 0.5, 0.2, 0.1
@@ -30,12 +32,13 @@ LEAST_CUTS = 3
 class Observations:
     """Blobs, the instrument that saw them, and the reflections of each phase.
 
-    Blobs that are `whole` (n) are not cut. `lookup` finds blobs by where they are, and knows by how much more those
+    Blobs that are `whole` (n) are not cut. Centroids are those with what lies just below the threshold.
+    `lookup` finds blobs by where they are, and knows by how much more those
     may err that are cut, or touch others; in
     `overlap_lookup` every blob may err by as much as it is wide: for spots that overlap another's in one blob.
     Errors (3,) are those of one blob in omega |sin eta| (rad), row (px) and col (px): within `search_error` spots
     look for blobs, by `fit_error`, which may be much less, centroids really scatter. `plane` is the detector as
-    `kernels.bragg` has it.
+    `kernels.bragg` has it. `absorption` is that of the sample, where it is known.
     """
 
     setup: Setup
@@ -50,6 +53,7 @@ class Observations:
     search_error: Floats
     fit_error: Floats
     reflections: tuple[PhaseReflections, ...]
+    absorption: Absorption | None = None
 
     def with_errors(self, search: Floats, fit: Floats | None = None) -> "Observations":
         """The same with other errors of one blob; `fit` is `search` unless it is given."""
@@ -125,12 +129,19 @@ def _within_a_turn(omega: Floats) -> Floats:
     return omega
 
 
-def make_observations(blobs: BlobTable, setup: Setup, phases: Sequence[Phase], params: IndexParams) -> Observations:
+def make_observations(
+    blobs: BlobTable,
+    setup: Setup,
+    phases: Sequence[Phase],
+    params: IndexParams,
+    absorption: Absorption | None = None,
+) -> Observations:
     """Blobs and instrument, with errors still at one step and half a pixel."""
     detector = setup.detector
     error = np.array([np.radians(abs(blobs.omega_step_deg)), 0.5, 0.5])
-    omega = _within_a_turn(setup.lab_omega_rad(blobs["omega"]))
-    centroid = np.column_stack([omega, blobs["sc"], blobs["fc"]])
+    rim = shift_of_rim(blobs)
+    omega = _within_a_turn(setup.lab_omega_rad(blobs["omega"] + rim[:, 0]))
+    centroid = np.column_stack([omega, blobs["sc"] + rim[:, 1], blobs["fc"] + rim[:, 2]])
     width = np.column_stack([np.radians(blobs["sigo"]), blobs["sigs"], blobs["sigf"]])
     cut = np.asarray((blobs["flags"] & CUT) != 0)
     sine = _sin_eta(setup, blobs)
@@ -158,6 +169,7 @@ def make_observations(blobs: BlobTable, setup: Setup, phases: Sequence[Phase], p
         error,
         error,
         tuple(list_reflections(phase, setup, blobs.shape) for phase in phases),
+        absorption,
     )
 
 

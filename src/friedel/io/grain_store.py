@@ -22,11 +22,14 @@ from friedel.model.grains import GrainTable
 
 _UNITS = {
     "UBI": "angstrom",
+    "shift_px": "px",
     "position_um": "um",
     "orientation_error_deg": "deg",
     "position_error_um": "um",
     "orientation_error_xyz_deg": "deg",
     "position_error_xyz_um": "um",
+    "orientation_covariance_deg2": "deg^2",
+    "position_covariance_um2": "um^2",
     "volume_um3": "um^3",
     "orientation_spread_deg": "deg",
 }
@@ -47,6 +50,7 @@ _ARRAYS: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "volume_um3": ("f8", ()),
     "hkl": ("i8", (3,)),
     "residuals": ("f8", (3,)),
+    "shift_px": ("f8", (2,)),
     "expected": ("i8", ()),
     "null_completeness": ("f8", ()),
     "null_limit": ("f8", ()),
@@ -54,6 +58,8 @@ _ARRAYS: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "orientation_error_xyz_deg": ("f8", (3,)),
     "position_error_xyz_um": ("f8", (3,)),
     "strain_error": ("f8", (6,)),
+    "orientation_covariance_deg2": ("f8", (3, 3)),
+    "position_covariance_um2": ("f8", (3, 3)),
     "alternative_log_odds": ("f8", ()),
     "ambiguous": ("?", ()),
     "twin_fraction": ("f8", ()),
@@ -64,13 +70,14 @@ _ARRAYS: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "sub_grains": ("i8", ()),
 }
 """Type and shape of an entry of each array of a `GrainTable`."""
-_OF_BLOBS = ("blobs", "shared", "hkl", "residuals")
+_OF_BLOBS = ("blobs", "shared", "hkl", "residuals", "shift_px")
 _OF_THE_MAP = ("orientation_spread_deg", "bend_explained", "bend_null", "sub_grains")
 """Arrays that indexing leaves empty."""
 _MAY_BE_EMPTY = (
     *_OF_THE_MAP,
-    *("hkl", "residuals", "expected", "null_completeness", "null_limit", "strain"),
+    *("hkl", "residuals", "shift_px", "expected", "null_completeness", "null_limit", "strain"),
     *("orientation_error_xyz_deg", "position_error_xyz_um", "strain_error"),
+    *("orientation_covariance_deg2", "position_covariance_um2"),
     *("alternative_log_odds", "ambiguous", "twin_fraction", "twin_fraction_error"),
 )
 _VECTORS = {

@@ -43,13 +43,17 @@ OF_EACH = (
 """Fields with one number a grain, some of them empty where nobody knows."""
 NINE = tuple(f"{i}{j}" for i in range(3) for j in range(3))
 """Endings of the columns of a 3 x 3 matrix."""
+TENSOR = ("xx", "yy", "zz", "yz", "xz", "xy")
+"""Endings of the columns of a symmetric 3 x 3 matrix."""
 COMPONENTS = {
     **dict.fromkeys(("orientation_error_xyz_deg", "position_error_xyz_um"), ("x", "y", "z")),
-    **dict.fromkeys(("strain", "strain_error"), ("xx", "yy", "zz", "yz", "xz", "xy")),
+    **dict.fromkeys(("strain", "strain_error"), TENSOR),
 }
+COVARIANCES = ("orientation_covariance_deg2", "position_covariance_um2")
+"""Fields with a symmetric 3 x 3 matrix for each grain, that may be empty."""
 """Fields with a vector for each grain, that may be empty, and the endings of its columns."""
 _OF_ALL = ("blob_pointer", "phases", "notes")
-OF_EACH_BLOB = ("blobs", "shared", "hkl", "residuals")
+OF_EACH_BLOB = ("blobs", "shared", "hkl", "residuals", "shift_px")
 """Fields with one row for every blob of every grain."""
 
 
@@ -61,13 +65,15 @@ class GrainTable(RowTable):
     in Angstrom; `position_um` (n,3) is the centre of mass; `completeness` (n) found over expected spots. Blobs
     of grain i are `blobs[blob_pointer[i]:blob_pointer[i+1]]`, `shared` marks those that serve another grain too.
 
-    What only indexing knows may be empty (length 0). Per entry of `blobs`: `hkl` (m,3), and `residuals` (m,3) =
-    predicted minus measured omega * |sin eta| (deg), row, col (px). Per grain: `expected` (n) spots on the
+    What only indexing knows may be empty (length 0). Per entry of `blobs`: `hkl` (m,3), `residuals` (m,3) =
+    predicted minus measured omega * |sin eta| (deg), row, col (px), and `shift_px` (m,2) how far absorption and the
+    threshold have moved the blob's row, col: the residuals are without. Per grain: `expected` (n) spots on the
     detector, `null_completeness` (n) what the same search reaches by chance on average and `null_limit` (n)
     the completeness that chance does not reach, `strain` (n,6) xx yy zz yz xz xy in the sample
     frame. Standard deviations of components: `orientation_error_xyz_deg` (n,3) of a rotation about x, y, z of the
     sample frame, `position_error_xyz_um` (n,3), `strain_error` (n,6); those without `xyz` are the roots of the sums
-    of their squares.
+    of their squares. `orientation_covariance_deg2` and `position_covariance_um2` (n,3,3) have their squares on the
+    diagonal.
 
     Where the lattice is more symmetric than the crystal (else NaN, or empty): `alternative_log_odds` (n) how much
     likelier (natural logarithm) the spots' intensities are than those of the best other way to stand in the
@@ -94,6 +100,7 @@ class GrainTable(RowTable):
     phases: tuple[str, ...] = field(default=())
     hkl: Indices = field(default_factory=lambda: np.zeros((0, 3), dtype=np.int64))
     residuals: Floats = field(default_factory=lambda: np.zeros((0, 3)))
+    shift_px: Floats = field(default_factory=lambda: np.zeros((0, 2)))
     expected: Indices = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     null_completeness: Floats = field(default_factory=lambda: np.zeros(0))
     null_limit: Floats = field(default_factory=lambda: np.zeros(0))
@@ -101,6 +108,8 @@ class GrainTable(RowTable):
     orientation_error_xyz_deg: Floats = field(default_factory=lambda: np.zeros((0, 3)))
     position_error_xyz_um: Floats = field(default_factory=lambda: np.zeros((0, 3)))
     strain_error: Floats = field(default_factory=lambda: np.zeros((0, 6)))
+    orientation_covariance_deg2: Floats = field(default_factory=lambda: np.zeros((0, 3, 3)))
+    position_covariance_um2: Floats = field(default_factory=lambda: np.zeros((0, 3, 3)))
     alternative_log_odds: Floats = field(default_factory=lambda: np.zeros(0))
     ambiguous: AnyArray = field(default_factory=lambda: np.zeros(0, dtype=bool))
     twin_fraction: Floats = field(default_factory=lambda: np.zeros(0))
@@ -122,12 +131,14 @@ class GrainTable(RowTable):
             raise FriedelError(
                 "grain table blob_pointer", rule=f"must have {n + 1} entries", got=len(self.blob_pointer)
             )
-        shapes = {name: (len(self.blobs), 3) for name in ("hkl", "residuals")}
+        shapes: dict[str, tuple[int, ...]] = {name: (len(self.blobs), 3) for name in ("hkl", "residuals")}
+        shapes["shift_px"] = (len(self.blobs), 2)
         shapes |= {name: (n, len(endings)) for name, endings in COMPONENTS.items()}
-        for name, shape in shapes.items():
+        shapes |= dict.fromkeys(COVARIANCES, (n, 3, 3))
+        for name, wanted in shapes.items():
             got = getattr(self, name).shape
-            if got != shape and got[0]:
-                raise FriedelError(f"grain table {name}", rule=f"must be empty or have shape {shape}", got=got)
+            if got != wanted and got[0]:
+                raise FriedelError(f"grain table {name}", rule=f"must be empty or have shape {wanted}", got=got)
         if n and not np.allclose(np.linalg.det(self.U), 1.0, atol=1e-6):
             raise FriedelError("grain table U", rule="must be proper rotations")
 
@@ -167,6 +178,9 @@ class GrainTable(RowTable):
         for name, endings in COMPONENTS.items():
             if len(column := getattr(self, name)) == n:
                 values |= spread(name.replace("_xyz", ""), column, endings)
+        for name in COVARIANCES:
+            if len(column := getattr(self, name)) == n:
+                values |= spread(name, column[:, (0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)], TENSOR)
         return values
 
     @property

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from friedel.kernels.blob_rims import centroids_with_rims
 from friedel.model.arrays import Floats, Indices, Mask
 from friedel.model.blobs import BlobTable, Flag
 
@@ -21,6 +22,8 @@ TAIL = 2.0
 """What thresholds have cut off a tail, over what they would if they were twice as high: tails of .4 to 1.2 px."""
 PIECE = 4_000_000
 """Voxels that are looked at together."""
+LARGEST = 4_000_000
+"""Voxels of a blob's box: of larger ones nobody asks for a rim."""
 SHIFT_OF_CUT = 0.5
 """How far the centroid of a cut blob moves, in standard deviations of its own extent (0.3 to 0.6 where known)."""
 
@@ -104,6 +107,27 @@ def shift_of_threshold(blobs: BlobTable, times: float = 2.0) -> Floats:
         stop = min(max(upto, first + 1), len(out))
         out[first:stop] = _shifts(blobs, pointer[first : stop + 1], np.arange(first, stop), times)
         first = stop
+    out[:, 0] *= blobs.omega_step_deg
+    return out
+
+
+def shift_of_rim(blobs: BlobTable) -> Floats:
+    """How far each kept blob's centroid (n,3: omega in deg, row, col in px) moves when what lies just below its
+    threshold, around it in the same frames, is guessed and counted too; 0 where no voxels are known.
+
+    A grain's thin parts end below the threshold in every view, above all at its top and bottom, which stand in the
+    same rows of all frames.
+    """
+    n, voxels = len(blobs), blobs.voxels
+    out = np.zeros((n, 3))
+    if len(voxels.intensity):
+        names = ("frame_start", "frame_stop", "row_start", "row_stop", "col_start", "col_stop")
+        box = np.column_stack([blobs[name] for name in names]).astype(np.int64)
+        turn = blobs.shape[0] if blobs.wrapped else 0
+        pointer = np.asarray(voxels.pointer, dtype=np.int64)
+        centroids_with_rims(
+            pointer, voxels.frame, voxels.row, voxels.col, voxels.intensity, box, turn, LARGEST, out
+        )  # fmt: skip
     out[:, 0] *= blobs.omega_step_deg
     return out
 

@@ -11,6 +11,8 @@ from friedel.params import Params, parameter
 from friedel.recipe.plausible import DISTANCE, ENERGY, PIXEL, SAMPLE
 
 Vector = tuple[float, float, float]
+MOST_ABSORPTION = 1000.0
+"""1/mm: more, and hardly any light leaves the grain that it comes from."""
 BY_DISTANCE = ("distance_um", "pixel_um", "centre_px")
 BY_VECTORS = ("origin_um", "u_um", "v_um")
 MOST_TILT_DEG = (180.0, 89.0, 89.0)
@@ -150,6 +152,13 @@ class SetupParams(Params):
     )
     sample: SampleParams = parameter(
         default_factory=lambda: SampleParams(mask="absorption"), sentence="Where the sample can be."
+    )
+    absorption_per_mm: float | None = parameter(
+        None,
+        "Linear absorption of the beam by the sample; default: as the direct beam shows it. 0 = none is corrected.",
+        unit="1/mm",
+        ge=0,
+        le=MOST_ABSORPTION,
     )
 
     @field_validator("energy_keV")

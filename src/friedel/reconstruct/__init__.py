@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from friedel.model.absorption import Absorption
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable
@@ -15,9 +16,9 @@ from friedel.reconstruct.point_spread import measure_point_spread
 from friedel.reconstruct.projections import BlobsByFrame
 from friedel.reconstruct.rays import DiffractionModel
 from friedel.reconstruct.shared_inputs import SharedInputs
-from friedel.reconstruct.strengths import fit_strengths
+from friedel.reconstruct.strengths import absorption_of_spots, fit_strengths
 
-__all__ = ["ReconstructParams", "fit_strengths", "reconstruct"]
+__all__ = ["ReconstructParams", "absorption_of_spots", "fit_strengths", "reconstruct"]
 
 
 def reconstruct(
@@ -27,6 +28,7 @@ def reconstruct(
     phases: Sequence[Phase],
     params: ReconstructParams,
     *,
+    absorption: Absorption | None = None,
     executor: Executor | None = None,
     mask: SampleMask | None = None,
     watcher: Watcher | None = None,
@@ -35,16 +37,16 @@ def reconstruct(
 
     A spot is the projection of its grain along its own diffracted beam (parallel, from the grain's orientation and
     the spot's hkl), its blob summed over frames, divided by |F|^2 * Lorentz * polarisation (|F|^2 of unknown atoms
-    is one fitted number for each family) and then by one fitted scale. Nothing grows outside `mask` (where it is
-    known) nor outside what the projections agree on. The result does not depend on the executor.
+    is one fitted number for each family), by what the sample's `absorption` leaves where that is known, and by one
+    fitted scale. Nothing grows outside `mask` (where it is known) nor outside what the projections agree on. The
+    result does not depend on the executor.
 
     Grains from the projections that their spots are: W. Ludwig et al., Rev. Sci. Instrum. 80, 033905 (2009).
     """
-    phases = fit_strengths(blobs, grains, setup, phases)
+    phases = fit_strengths(blobs, grains, setup, phases, absorption)
     grid = Grid.of(setup, params.voxel_um)
-    inputs = SharedInputs(
-        blobs, grains, DiffractionModel(setup, phases, blobs.shape), BlobsByFrame(blobs), grid, params, mask
-    )
+    diffraction = DiffractionModel(setup, phases, blobs.shape, absorption)
+    inputs = SharedInputs(blobs, grains, diffraction, BlobsByFrame(blobs), grid, params, mask)
     executor = executor or Serial()
     inputs = inputs._replace(point_spread_px=measure_point_spread(inputs, executor, watcher))
     work = executor.map(lambda grain: reconstruct_grain(inputs, grain, bent=False), range(len(grains)))

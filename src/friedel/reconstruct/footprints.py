@@ -16,6 +16,7 @@ from friedel.reconstruct.rays import Rays, frames_of, sines_of_eta
 from friedel.reconstruct.shared_inputs import SharedInputs
 from friedel.reconstruct.sirt import SirtSolver
 from friedel.reconstruct.strengths import CUT
+from friedel.reconstruct.transmission import transmission
 
 LEAST_WIDTH = 0.1
 """Frames: no spot is taken to be shorter (standard deviation)."""
@@ -89,6 +90,8 @@ def footprints_of(inputs: SharedInputs, shape: GrainShape) -> Footprints | None:
     layout = lay_out(rays, diffraction.plane, inputs.grains.position_um[shape.grain], box, grid)
     pixels = (len(rays.row), *layout.size)
     images = SirtSolver(layout.slope, layout.offset, solid > 0, pixels, inputs.blur).forward(solid)
+    where = (layout.slope, layout.offset), (box.start, box.radius), layout.size
+    images = images * transmission(inputs, shape.grain, rays, *where)
     first, last = omega[:, 0] - REACH * omega[:, 1], omega[:, 0] + REACH * omega[:, 1]
     parts, size, inverse, place = _cut(images, layout)
     return Footprints(

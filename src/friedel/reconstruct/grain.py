@@ -13,6 +13,7 @@ from friedel.reconstruct.projections import Projections, VoxelBox, extents, make
 from friedel.reconstruct.rays import Rays, sample_directions
 from friedel.reconstruct.shared_inputs import SharedInputs
 from friedel.reconstruct.sirt import SirtSolver
+from friedel.reconstruct.transmission import transmission
 
 FLAG_WEIGHTS: tuple[tuple[Flag, float], ...] = (
     (Flag.EXCLUDED, 0.1),
@@ -73,6 +74,8 @@ def shape_from(inputs: SharedInputs, grain: int, seen: Seen, bent: bool) -> Grai
     params, grid, centre = inputs.params, inputs.grid, inputs.grains.position_um[grain]
     rays, spots, weight, box, whole = seen
     support = _support(inputs, box.start, tuple(box.size.tolist()), centre, box.radius)
+    where = (spots.slope, spots.offset), (box.start, box.radius), spots.image.shape[1:]
+    spots = spots._replace(image=spots.image / transmission(inputs, grain, rays, *where))
     measured, doubt = _normalised(spots, rays.strength)
     data = Data(measured, spots.known, weight * doubt, support)
 

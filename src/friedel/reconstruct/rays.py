@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from friedel.kernels import bragg
+from friedel.model.absorption import Absorption
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
@@ -26,7 +27,7 @@ class Rays(NamedTuple):
     """Spots of one grain: `blob` (n) rows of the blob table, `shared` (n) whether it serves another grain too,
     `hkl` (n,3); from the grain's orientation and position: `omega` (n) of the equations in radians, `k` (n,3) unit
     direction in the lab, `row`, `col` (n) where the grain's centre falls on the frames; `strength` (n) = |F|^2 *
-    Lorentz * polarisation; `omega_offset` (n) = omega minus the measured one, in radians."""
+    Lorentz * polarisation * what absorption leaves; `omega_offset` (n) = omega minus the measured one, in rad."""
 
     blob: Indices
     shared: AnyArray
@@ -44,11 +45,18 @@ class Rays(NamedTuple):
 
 
 class DiffractionModel:
-    """What the rays of all grains need: the detector's frame, and |F|^2 of each reflection."""
+    """What the rays of all grains need: the detector's frame, |F|^2 of each reflection, the sample's absorption."""
 
-    def __init__(self, setup: Setup, phases: Sequence[Phase], shape: tuple[int, int, int]) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        phases: Sequence[Phase],
+        shape: tuple[int, int, int],
+        absorption: Absorption | None = None,
+    ) -> None:
         detector = setup.detector
         self.setup = setup
+        self.absorption = absorption
         self.phases = phases
         self.plane = bragg.detector_frame(detector.origin_um, detector.u_um, detector.v_um)
         self.d_min = setup.beam.wavelength / (2 * np.sin(farthest_two_theta_rad(setup.detector, shape[1:]) / 2))
@@ -71,8 +79,7 @@ class DiffractionModel:
         found, of = self._predict(grains, grain, hkl, omega)
         listed = self.f_squared[int(grains.phase[grain])]
         f_squared = np.array([listed.get(tuple(one), 0.0) for one in hkl[of].tolist()])
-        strength = f_squared * bragg.lorentz(found.two_theta, found.eta)
-        strength = strength * bragg.polarisation(found.two_theta, found.eta)
+        strength = f_squared * self._factors(found, grains.position_um[grain])
         omega_offset = wrapped(found.omega - omega[of])
         # on the frames as they are: a sample that moved, or a distorting detector, moved this spot too
         row, col = (
@@ -94,8 +101,7 @@ class DiffractionModel:
         g = listed.hkl @ (grains.U[grain] @ self.phases[kind].B).T
         found = bragg.predict(g, grains.position_um[grain], self.setup.beam.wavelength, self.plane)
         found = found.only(LEAST_SIN_ETA)
-        strength = listed.f_squared[found.reflection] * bragg.lorentz(found.two_theta, found.eta)
-        strength = strength * bragg.polarisation(found.two_theta, found.eta)
+        strength = listed.f_squared[found.reflection] * self._factors(found, grains.position_um[grain])
         n = len(strength)
         seen, row, col = self._as_recorded(found, g[found.reflection], grains.position_um[grain], blobs)
         rays = Rays(
@@ -103,6 +109,13 @@ class DiffractionModel:
             found.omega, found.k, row, col, strength, wrapped(found.omega - seen),
         )  # fmt: skip
         return rays.take(strength > 0)
+
+    def _factors(self, found: bragg.BraggSpots, position_um: Floats) -> Floats:
+        """Lorentz times polarisation, and what absorption leaves of the light of a grain's centre (n)."""
+        factor = bragg.lorentz(found.two_theta, found.eta) * bragg.polarisation(found.two_theta, found.eta)
+        if self.absorption is None:
+            return factor
+        return np.asarray(factor * np.exp(self.absorption.log_transmission(position_um, found.omega, found.k)))
 
     def _as_recorded(
         self, found: bragg.BraggSpots, g: Floats, position_um: Floats, blobs: BlobTable

@@ -27,6 +27,7 @@ from friedel.io.setup_record import load_setup, setup_record, setup_with
 from friedel.io.shape_store import write_shapes
 from friedel.io.store import read_indexed_volumes, write_grains, write_pairs, write_volume
 from friedel.match import match
+from friedel.model.absorption import Absorption, body_of
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.explained import Explained, explained
@@ -42,7 +43,8 @@ from friedel.model.sub_grains import sub_grains_of
 from friedel.output_folder.files import BLOBS, GRAIN_STAGES, GRAINS, PAIRS, RECORD, SHAPES, VOLUME
 from friedel.output_folder.reader import OutputFolder
 from friedel.output_folder.record import RunRecord, StageRecord, output_of
-from friedel.reconstruct import fit_strengths, reconstruct
+from friedel.reconstruct import absorption_of_spots, fit_strengths, reconstruct
+from friedel.runner.absorbing import judged, recorded, sample_absorption
 from friedel.runner.compiling import compiling
 from friedel.runner.job import Job
 from friedel.runner.progress import log, warnings_kept
@@ -76,13 +78,31 @@ class StageInputs:
             recipe.setup.calibrate, recipe.match, recipe.run.seed, watcher=job.progress,
         )  # fmt: skip
         self._blobs: BlobTable | None = None
-        self._mask: list[SampleMask | None] = []
+        self._mask: list[tuple[Setup, SampleMask | None]] = []
 
     def mask(self, setup: Setup) -> SampleMask | None:
-        """Where the sample is, looked at once."""
-        if not self._mask:
-            self._mask.append(sample_mask(self.job, setup))
-        return self._mask[0]
+        """Where the sample is, looked at once for each geometry."""
+        if not self._mask or not same_geometry(self._mask[-1][0], setup):
+            self._mask.append((setup, sample_mask(self.job, setup)))
+        return self._mask[-1][1]
+
+    def absorption(self, setup: Setup) -> Absorption | None:
+        """How the sample absorbs, from the recipe or the direct beam."""
+        recipe, seen = self.job.recipe.setup, self.record().stages.get("preprocess")
+        if recipe is None or recipe.absorption_per_mm == 0:
+            return None
+        margins = seen.measured.get("margins", []) if seen else []
+        return sample_absorption(self.job, setup, self.mask(setup), self.beam, margins)
+
+    def absorption_of_index(self, setup: Setup) -> Absorption | None:
+        """The absorption that indexing corrected."""
+        measured = self.record().stages["index"].measured
+        known = "absorption" in measured
+        return recorded(measured, body_of(self.mask(setup) or setup.sample)) if known else None
+
+    def absorption_of_spots(self, setup: Setup, grains: GrainTable, absorption: Absorption) -> tuple[float, float]:
+        """What the spots of grains say of it: 1/um and its error."""
+        return absorption_of_spots(self.still_blobs(setup, grains), grains, setup, self.phases, absorption)
 
     @property
     def oddities(self) -> tuple[str, ...]:
@@ -178,17 +198,23 @@ def _index(inputs: StageInputs) -> Done:
     job, matched = inputs.job, inputs.matched_setup
     pairs_with = cache(inputs.pairs)
     known: list[GrainTable] = []
+    absorption = inputs.absorption(matched)
 
     @cache
     def grains_with(setup: Setup) -> GrainTable:
         pairs, before = pairs_with(setup), known[-1] if known else None
         grains = index(
             inputs.still_blobs(setup, before), pairs, inputs.within_beam(setup), inputs.phases, job.recipe.index,
-            executor=job.executor, watcher=job.progress,
+            absorption=absorption, executor=job.executor, watcher=job.progress,
         )  # fmt: skip
         known.append(grains)
         return grains
 
+    first, given = grains_with(matched), absorption
+    absorption, told = judged(given, lambda one: inputs.absorption_of_spots(matched, first, one))
+    if absorption is not given:
+        known.clear()
+        grains_with.cache_clear()
     decision = choose_setup(
         inputs.blobs, inputs.request, setup=matched, grains=grains_with(matched), index=grains_with
     )
@@ -215,16 +241,21 @@ def _index(inputs: StageInputs) -> Done:
     measured = {
         "calibration": [*decision.records, *scale.records, *leans.records],
         "motion": moving.records[0],
-        **_strengths(inputs, grains, setup),
+        **told,
+        **_strengths(inputs, grains, setup, absorption),
     }
     return Done(_write_grains_and_pairs(inputs, setup, grains, pairs), counts, measured)
 
 
-def _strengths(inputs: StageInputs, grains: GrainTable, setup: Setup) -> Mapping[str, Any]:
+def _strengths(
+    inputs: StageInputs, grains: GrainTable, setup: Setup, absorption: Absorption | None
+) -> Mapping[str, Any]:
     """Of phases whose atoms are not known, how strong the families are: 1 for the median one, 0 if never seen."""
     found: dict[str, dict[str, float]] = {}
     for phase in (
-        fit_strengths(inputs.still_blobs(setup, grains), grains, setup, inputs.phases) if len(grains) else ()
+        fit_strengths(inputs.still_blobs(setup, grains), grains, setup, inputs.phases, absorption)
+        if len(grains)
+        else ()
     ):
         if phase.knows_atoms:
             continue
@@ -284,7 +315,8 @@ def _reconstruct(inputs: StageInputs) -> Done:
     grains = folder.needed(folder.grains, GRAINS)
     shapes = reconstruct(
         inputs.still_blobs(setup, grains), grains, setup, inputs.phases, job.recipe.reconstruct,
-        executor=job.executor, mask=inputs.mask(setup), watcher=job.progress,
+        absorption=inputs.absorption_of_index(setup), executor=job.executor,
+        mask=inputs.mask(setup), watcher=job.progress,
     )  # fmt: skip
     job.begin_output("reconstruct")
     write_shapes(job.out / SHAPES, shapes, job.executor)

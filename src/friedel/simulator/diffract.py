@@ -6,13 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from friedel.kernels import bragg
+from friedel.kernels.absorption import EMPTY, Body
 from friedel.kernels.simulate.spot_images import SPOT, ProjectionModel, extents
+from friedel.model.absorption import body_of
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.crystal import Phase
 from friedel.model.leaning_axis import beam_direction, leaning, predict
 from friedel.model.motion import shift_px
 from friedel.model.reflections import Reflections
 from friedel.model.setup import Setup
+from friedel.model.shapes import SampleMask
 from friedel.model.stream import Executor
 from friedel.simulator.cells import Specimen
 from friedel.simulator.params import SimulationParams
@@ -57,7 +60,14 @@ def diffract(
     leant = leaning(setup, params.lean_deg)  # all that follows is in the frame of the axis
     detector, lean = leant.detector, leant.axis.lean_rad
     plane = bragg.detector_frame(detector.origin_um, detector.u_um, detector.v_um)
-    model = ProjectionModel(specimen.position_um, specimen.rotation, plane, taps, beam_direction(lean))
+    model = ProjectionModel(
+        specimen.position_um,
+        specimen.rotation,
+        plane,
+        taps,
+        beam_direction(lean),
+        *_absorbing(params, setup, specimen),
+    )
     d_min = setup.beam.wavelength / (2 * np.sin(_largest_two_theta(params, setup) / 2))
     listed = [phase.reflections(d_min) for phase in phases]
     scale = params.light.spot_counts * (params.voxel_um / params.pixel_um) ** 3 / _strongest(phases, listed, setup)
@@ -77,6 +87,16 @@ def diffract(
     return Diffraction(
         spots[on], boxes[on], shadows[on], grain[on], hkl[on], row, col, spots["frame"][on], model, period
     )
+
+
+def _absorbing(params: SimulationParams, setup: Setup, specimen: Specimen) -> tuple[float, Body]:
+    """How much diffracted light is absorbed, per um, and by what: the voxels of a map, else the shape."""
+    if not params.sample.absorb_spots:
+        return 0.0, EMPTY
+    solid = specimen.volume
+    voxels = SampleMask(solid.grain_id > 0, solid.origin_um, solid.voxel_um)
+    body = body_of(voxels if params.sample.map else setup.sample)
+    return params.sample.absorption_per_um, body or EMPTY
 
 
 def _boxes(spots: AnyArray, model: ProjectionModel, executor: Executor) -> tuple[Indices, Indices]:

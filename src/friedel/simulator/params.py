@@ -53,6 +53,9 @@ class SpecimenParams(Params):
         0.0, "Part of the grains whose lattice rotation is not even but a step in the middle.", ge=0, le=1
     )
     absorption_per_um: float = parameter(0.0006, "Linear absorption of the direct beam.", unit="1/um", ge=0)
+    absorb_spots: bool = parameter(
+        False, "Diffracted light is absorbed too, on its way in and out; else the recipe says that it is not."
+    )
     map: str = parameter("", "A grain map, or an output folder, whose grains are taken instead of grown ones.")
     map_fit: Literal["whole", "cut", "scale"] = parameter(
         "whole", "The sample is as large as the map; or the map is cut, or scaled, to the sample's size."

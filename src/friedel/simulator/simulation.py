@@ -137,6 +137,7 @@ class Simulation:
                 "rotation": params.rotation,
                 "detector": detector,
                 "sample": shape,
+                **({} if sample.absorb_spots else {"absorption_per_mm": 0.0}),
             },
             "phase": [_recipe_phase(phase) for phase in self.phases],
         }

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from friedel.kernels.absorption import EMPTY, Body, way_ahead
 from friedel.kernels.bragg import meet_plane
 from friedel.kernels.compiled import njit
 
@@ -47,13 +48,16 @@ ALONG_X = np.array([1.0, 0.0, 0.0])
 class ProjectionModel(NamedTuple):
     """What all spots share: voxels `position` float32 (n,3) in um and `rotation` float32 (n,3) in rad, how the
     lattice is turned against the grain's (sample frame); the detector's `plane` (see `bragg.detector_frame`);
-    `taps` float32 of the point spread (odd number, sum 1); `beam` (3) the direction of the direct beam."""
+    `taps` float32 of the point spread (odd number, sum 1); `beam` (3) the direction of the direct beam; light is
+    absorbed by `per_um` (1/um) in the `body` that is the sample."""
 
     position: Any
     rotation: Any
     plane: Any
     taps: Any
     beam: Any = ALONG_X
+    per_um: float = 0.0
+    body: Body = EMPTY
 
 
 def _cut_gaussian() -> Any:
@@ -157,6 +161,19 @@ def extents(spots: Any, model: ProjectionModel, direct: bool, out: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
+def _ways(spot: Any, model: ProjectionModel, direct: bool, out: Any) -> None:
+    """Where a voxel's light comes from and goes to, out (2,3): unit vectors of the sample frame, away from it."""
+    c, s = math.cos(spot.omega), math.sin(spot.omega)
+    for way in range(2):
+        x, y, z = -model.beam[0], -model.beam[1], -model.beam[2]
+        if way == 1 and direct:
+            x, y, z = model.beam[0], model.beam[1], model.beam[2]
+        elif way == 1:
+            x, y, z = spot.k[0], spot.k[1], spot.k[2]
+        out[way, 0], out[way, 1], out[way, 2] = c * x + s * y, -s * x + c * y, z
+
+
+@njit(cache=True, nogil=True)
 def draw(spot: Any, model: ProjectionModel, direct: bool, corner: Any, image: Any) -> None:
     """Add a spot to image float32 [frame, row, col] whose first voxel is `corner` (frame, row, col).
 
@@ -168,6 +185,8 @@ def draw(spot: Any, model: ProjectionModel, direct: bool, corner: Any, image: An
     m_row, m_col = m[0], m[1]
     spread = max(spot.spread, 1e-9)
     per_frame = STEPS / (2.0 * CUT * spread)
+    ways, span = np.empty((2, 3)), np.empty(2)
+    _ways(spot, model, direct, ways)
     for voxel in range(spot.first, spot.stop):
         r = model.rotation[voxel]
         # in frames of the scan, not of the image: rounding must not depend on where a scan is cut
@@ -183,8 +202,13 @@ def draw(spot: Any, model: ProjectionModel, direct: bool, corner: Any, image: An
         if row < 0 or col < 0 or row >= rows - 1 or col >= cols - 1:
             continue
         a, b = at_row - row, at_col - col
-        w00, w01 = spot.counts * (1.0 - a) * (1.0 - b), spot.counts * (1.0 - a) * b
-        w10, w11 = spot.counts * a * (1.0 - b), spot.counts * a * b
+        counts = spot.counts
+        if model.per_um > 0.0:
+            place = model.position[voxel]
+            way = way_ahead(place, ways[0], model.body, span) + way_ahead(place, ways[1], model.body, span)
+            counts *= math.exp(-model.per_um * way)
+        w00, w01 = counts * (1.0 - a) * (1.0 - b), counts * (1.0 - a) * b
+        w10, w11 = counts * a * (1.0 - b), counts * a * b
         begin = max(first, corner[0])
         below = 0.0 if begin == first else _integral((begin - start) * per_frame)
         for frame in range(begin, min(last + 1, corner[0] + frames)):
