@@ -7,9 +7,11 @@ finds in the same blobs with scrambled omega.
 
 from collections.abc import Sequence
 
-from friedel.index.candidates import CandidateSearch, knows_sample
+import numpy as np
+
+from friedel.index.candidates import Candidate, CandidateSearch, knows_sample
 from friedel.index.grain_table import make_grain_table, no_grains, notes_about, why_no_grains, why_no_pairs
-from friedel.index.null import candidates_beyond_chance, keep_beyond_chance, measure_null
+from friedel.index.null import Null, candidates_beyond_chance, keep_beyond_chance, measure_null
 from friedel.index.observations import make_lines, make_observations
 from friedel.index.params import IndexParams
 from friedel.index.refinement import Rounds, refine_with_parents
@@ -28,6 +30,10 @@ __all__ = ["IndexParams", "index"]
 
 SHORT = 0.5
 """Below this part of angles with their half turn recorded, single spots are seeds too."""
+SHARPER = 8.0
+"""Where spots of grains scatter in so much less room (omega, row, col) than the search had to allow for, as where
+few pairs told it, the search is repeated with what they scatter by: chance finds more spots with wide tolerances
+than grains still have with narrow ones."""
 
 
 def index(
@@ -54,15 +60,36 @@ def index(
     tolerances = measure_tolerances(observations, lines, pairs.across.tolerances)
     observations = observations.with_errors(tolerances.error)
     search = CandidateSearch(observations, lines, tolerances, params)
-    null = measure_null(search, executor, watcher)
-    candidates, tried = candidates_beyond_chance(search, null, executor, watcher)
-    candidates, null = candidates_by_turning(search, null, candidates, executor, watcher)
-    if short:
-        candidates, null = candidates_of_single_spots(search, null, candidates, executor, watcher)
+    candidates, null, tried = _search(search, short, executor, watcher)
     rounds = Rounds(tolerances, params, watcher)
     candidates, grains, observations = refine_with_parents(observations, candidates, rounds)
+    if float(np.prod(search.observations.search_error / observations.search_error)) >= SHARPER:
+        search = search.again(observations)
+        known = [
+            search.unfitted(int(phase), U, position)
+            for phase, U, position in zip(grains.phase, grains.U, grains.position, strict=True)
+        ]
+        candidates, null, _ = _search(search, short, executor, watcher, known)
+        candidates, grains, observations = refine_with_parents(observations, candidates, rounds)
     grains, limits = keep_beyond_chance(observations, grains, candidates, null, rounds)
     if not len(grains):
         return no_grains(observations, params, [why_no_grains(len(lines), tried, null), *notes_about(tolerances)])
     grains, limits = join_sub_grains(observations, grains, limits, params)
     return make_grain_table(observations, grains, null, limits, params, notes_about(tolerances))
+
+
+def _search(
+    search: CandidateSearch,
+    short: bool,
+    executor: Executor,
+    watcher: Watcher | None,
+    known: Sequence[Candidate] = (),
+) -> tuple[list[Candidate], Null, int]:
+    """Those that are known and all candidates beyond chance, what chance reaches, and how many pairs were tried;
+    single spots are seeds too where a scan is `short`."""
+    null = measure_null(search, executor, watcher)
+    candidates, tried = candidates_beyond_chance(search, null, executor, watcher, known)
+    candidates, null = candidates_by_turning(search, null, candidates, executor, watcher)
+    if short:
+        candidates, null = candidates_of_single_spots(search, null, candidates, executor, watcher)
+    return candidates, null, tried
