@@ -151,7 +151,7 @@ def candidates_beyond_chance(
     taken = np.zeros(len(search.observations.blobs), dtype=bool)
     for candidate in accepted:
         take_blobs(search, candidate, taken)
-    unused = ~taken[lines.blob].any(axis=1)
+    unused: Mask = np.asarray(~taken[lines.blob].any(axis=1))
     seeds = np.random.default_rng(ORDER_SEED).permutation(len(lines)).astype(np.int64)
     tried = 0
     screen = Screen(tuple(level.first_look for level in null.levels), taken)
