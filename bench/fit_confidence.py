@@ -39,6 +39,8 @@ SCANS: Mapping[str, Mapping[str, object]] = {
     "tail": {"camera.tail_px": 1.2},
     "bent": {"sample.gradient_deg": 1.0},
     "titanium": {"phase": f"[{TITANIUM}]"},
+    "large": {"grains": 4},
+    "large-bent": {"grains": 5, "sample.gradient_deg": 1.0},
     "half-turn": {"turn_deg": 180.0, "frames": 360},
     "quarter-turn": {"turn_deg": 90.0, "frames": 180},
 }
@@ -77,7 +79,7 @@ def voxels_of(out: Path) -> Voxels:
     here = volume.grain_id > 0
     name = np.concatenate([[-1], same.truth_of(len(grains))]) + 1
     right = name[volume.grain_id[here]] == labels_at(volume, truth.volume)[here]
-    layers = MapLayers(volume.grain_id, volume.status, lead)
+    layers = MapLayers(volume.grain_id, volume.status, lead, recipe.assemble.finer)
     quality = shape_quality(shapes, len(grains))
     return Voxels(
         boundary_places(layers),

@@ -295,3 +295,27 @@ def test_a_place_outside_the_map_traces_to_nothing(mapped):
         found = traceability.trace_voxel(np.array(place), volume, grains, simulation.truth.blobs)
         assert isinstance(found, VoxelTrace)
         assert (found.grain, found.status, len(found.blobs)) == (-1, Status.EMPTY, 0)
+
+
+def test_a_finer_map_has_boundaries_between_voxels_where_densities_cross():
+    densities = (
+        np.clip(0.5 + 0.25 * (4.75 - np.arange(10)), 0, 1),
+        np.clip(0.5 + 0.25 * (np.arange(10) - 4.75), 0, 1),
+    )
+    shapes = [shape_of(grain, line(*one).repeat(2, 0).repeat(2, 1)) for grain, one in enumerate(densities)]
+    whole, fine = together(*shapes), together(*shapes, finer=4)
+    assert fine.voxel_um == whole.voxel_um / 4
+    np.testing.assert_array_equal(fine.origin_um, whole.origin_um)
+    assert fine.grain_id.shape == tuple(4 * n for n in whole.grain_id.shape)
+    assert np.count_nonzero(whole.grain_id[0, 0] == 1) == 5
+    assert np.count_nonzero(fine.grain_id[4, 4] == 1) == 21  # densities are equal at 4.75 + 0.5
+
+
+def test_a_finer_map_keeps_the_sample_and_how_lattices_turn():
+    turn = np.broadcast_to(np.arange(6, dtype=np.float32)[:, None], (2, 2, 6, 3))
+    shape = replace(shape_of(0, np.ones((2, 2, 6)), (-3.0, -1.0, -1.0)), rotation_deg=turn)
+    found = together(shape, finer=2, sample=SampleShape("box", (10.0, 2.0, 4.0)), fill="none")
+    assert found.grain_id.shape == (8, 4, 20)
+    inside = found.rotation_deg[4, 2, 4:16, 0]
+    np.testing.assert_allclose(inside, [0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3.25, 3.75, 4.25, 4.75, 5])
+    assert np.isnan(found.rotation_deg[0]).all()

@@ -24,7 +24,7 @@ def random_layers(seed, shape=(11, 9, 10), grains=4):
 
 def to_the_rim(layers, at):
     """Distance from a voxel that touches another grain to the plane between them: reciprocals add in squares."""
-    label, _, lead = layers
+    label, _, lead, _ = layers
     inverse = 0.0
     for axis in range(3):
         parts = []
@@ -41,7 +41,7 @@ def to_the_rim(layers, at):
 @pytest.mark.parametrize("seed", range(3))
 def test_depth_gap_and_neighbour_are_those_of_a_search_through_all_voxels(seed):
     layers = random_layers(seed)
-    label, status, _ = layers
+    label, status, _, _ = layers
     found = boundary_places(layers)
     voxels = [tuple(one) for one in np.argwhere(label > 0)]
     rims = {at: to_the_rim(layers, at) for at in voxels}
@@ -79,6 +79,16 @@ def test_how_densities_are_scaled_does_not_matter_much():
     layers = random_layers(6)
     scaled = boundary_places(layers._replace(lead=3 * layers.lead + 2 * LEVEL))
     np.testing.assert_allclose(scaled.depth, boundary_places(layers).depth, atol=1e-5)
+
+
+def test_places_on_a_finer_grid_are_in_voxels_of_the_shapes():
+    label = np.repeat(np.array([1, 2], np.int32), 12)[None, None].repeat(10, 0).repeat(10, 1)
+    status = np.where(np.arange(24) < 16, Status.MEASURED, Status.DILATED).astype(np.uint8) + np.zeros_like(label)
+    lead = (np.abs(np.arange(24) - 11.5) / 2 + np.zeros(label.shape)).astype(np.float32)
+    found = boundary_places(MapLayers(label, status, lead, 2))
+    row = found.depth.reshape(label.shape)[5, 5]
+    np.testing.assert_allclose(row, np.minimum(np.abs(np.arange(24) - 11.5) / 2, module.REACH), atol=1e-6)
+    np.testing.assert_allclose(found.away.reshape(label.shape)[5, 5, 15:18], [0.0, 0.5, 1.0])
 
 
 def test_calibration_compares_what_is_said_with_what_is_right():

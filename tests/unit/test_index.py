@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from friedel.index import IndexParams, index
+from friedel.index import IndexParams, index, single_seeds
 from friedel.index.observations import hidden_boxes
 from friedel.match import MatchParams, match
 from friedel.model.blobs import Flag
@@ -204,6 +204,21 @@ def test_three_quarters_of_a_turn_are_enough():
     grains = grains_of(scan.truth.blobs, scan.setup, scan.phases)
     all_found(scan, grains)
     assert (grains.completeness > 0.95).all()
+
+
+def test_pairs_that_tell_errors_far_too_large_do_not_decide_what_chance_is(monkeypatch):
+    monkeypatch.setattr(single_seeds, "MOST_SEEDS", 24)
+    monkeypatch.setattr(single_seeds, "NULL_SEEDS", 4)
+    scan = simulation(10, frames=1800, turn_deg=180.0, seed=3)
+    blobs = harsh(scan.truth.blobs, px=0.05, deg=0.01, missing=0.68, wrong=1.5, seed=3)
+    blobs.columns["omega"] %= 180.0
+    pairs = match(blobs, scan.setup, scan.phases, MatchParams())
+    wide = replace(pairs.across.tolerances, two_theta_deg=40 * pairs.across.tolerances.two_theta_deg)
+    pairs = replace(pairs, across=replace(pairs.across, tolerances=wide))
+    grains = index(blobs, pairs, scan.setup, scan.phases, PARAMS)
+    result = worth(grains, scan.truth.grains, scan.phases)
+    assert result["found"] >= 7  # 1 with what the wide tolerances find by chance
+    assert result["false"] == result["duplicate"] == 0
 
 
 def test_a_pair_of_unknown_blobs_counts_for_nothing():

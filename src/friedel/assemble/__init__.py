@@ -9,8 +9,9 @@ from scipy import ndimage
 
 from friedel.assemble.boundary_places import MapLayers
 from friedel.assemble.confidence import confidence_of
+from friedel.assemble.finer import finer
 from friedel.assemble.params import AssembleParams
-from friedel.assemble.sample import absorption_mask, beam_attenuation, convex_hull_mask, shape_mask
+from friedel.assemble.sample import SPURS, absorption_mask, beam_attenuation, convex_hull_mask, shape_mask
 from friedel.errors import FriedelError, FriedelWarning
 from friedel.model.arrays import AnyArray, Floats, Mask
 from friedel.model.explained import HALF
@@ -43,10 +44,11 @@ def assemble(
     nearest grain and is `DILATED`, where grains measure most of the sample or `fill` says so. The sample is `mask`
     where it is given (from the recipe, then from absorption), else the convex hull of the measured voxels; never
     more than the cylinder or box in `sample`. Ties go to the smaller grain number, whatever the order of the
-    shapes. Each voxel gets a confidence (`confidence.py`).
+    shapes. With `finer` the map has so many voxels on each edge of one of the shapes'. Each voxel gets a confidence
+    (`confidence.py`).
     """
     volume, lead = assemble_with_lead(shapes, grains, params, sample=sample, mask=mask, watcher=watcher)
-    layers = MapLayers(volume.grain_id, volume.status, lead)
+    layers = MapLayers(volume.grain_id, volume.status, lead, params.finer)
     return replace(volume, confidence=confidence_of(layers, shapes, len(grains)))
 
 
@@ -64,15 +66,16 @@ def assemble_with_lead(
     real = sorted((shape for shape in shapes if shape.density.size), key=lambda shape: shape.grain)
     if real and max(shape.grain for shape in real) >= len(grains):
         raise FriedelError("grain shapes", rule="must be of the grain table", got=real[-1].grain)
-    origin, size, voxel = _extent(real, shapes, sample, mask)
+    origin, size, voxel = _extent(real, shapes, sample, mask, params.finer)
     told = watched(watcher, "map", real, len(real), "grains")
-    best, second, owner, density, rotation = _largest_densities(told, origin, size, voxel)
+    fine = (finer(shape, params.finer) for shape in told)
+    best, second, owner, density, rotation = _largest_densities(fine, origin, size, voxel)
     _tell_of_cut(real, sample)
     bound = shape_mask(sample, origin, size, voxel)
     if mask is not None:
         bound &= mask.on(origin, size, voxel)
     measured = (best >= 1.0) & bound
-    inside = bound if mask is not None else bound & convex_hull_mask(measured)
+    inside = bound if mask is not None else bound & convex_hull_mask(measured, SPURS * params.finer)
     status = np.where(measured, Status.MEASURED, Status.EMPTY).astype(np.uint8)
     status[measured & (second >= 1.0)] = Status.CONTESTED
     grain_id = np.where(measured, owner, 0).astype(np.int32)
@@ -86,17 +89,22 @@ def assemble_with_lead(
 
 
 def _extent(
-    real: Sequence[GrainShape], shapes: Sequence[GrainShape], sample: SampleShape, mask: SampleMask | None
+    real: Sequence[GrainShape],
+    shapes: Sequence[GrainShape],
+    sample: SampleShape,
+    mask: SampleMask | None,
+    times: int,
 ) -> tuple[Floats, tuple[int, int, int], float]:
-    """Lower corner (x,y,z), shape [z,y,x] and voxel of a volume that holds sample and grains on their grid."""
+    """Lower corner (x,y,z), shape [z,y,x] and voxel of a volume that holds sample and grains, on their grid with
+    `times` voxels on each edge of theirs."""
     voxel = shapes[0].voxel_um if shapes else mask.voxel_um if mask is not None else 1.0
     lows, highs = [], []
     for shape in real:
         lows.append(shape.origin_um)
-        highs.append(shape.origin_um + voxel * np.array(shape.density.shape[::-1]))
+        highs.append(shape.origin_um + shape.voxel_um * np.array(shape.density.shape[::-1]))
     if not real:
         return np.zeros(3), (1, 1, 1), voxel
-    anchor = real[0].origin_um
+    anchor, voxel = real[0].origin_um, voxel / times
     low, high = np.min(lows, axis=0), np.max(highs, axis=0)
     if mask is not None:
         some = [np.flatnonzero(mask.inside.any(axis=tuple({0, 1, 2} - {axis}))) for axis in (2, 1, 0)]

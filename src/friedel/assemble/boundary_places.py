@@ -1,7 +1,7 @@
 """How far each voxel of the map is from where its grain ends, and how wide the unknown there is.
 
-Lengths are voxels. The place of a boundary within a voxel follows from how far each of its sides is ahead of the
-other in density over threshold: from ratios alone, so that it does not matter how densities are scaled.
+Lengths are voxels of the shapes. The place of a boundary within a voxel follows from how far each of its sides is
+ahead of the other in density over threshold: from ratios, so that it does not matter how densities are scaled.
 """
 
 from collections.abc import Iterator
@@ -23,11 +23,21 @@ LEVEL = 0.05
 
 class MapLayers(NamedTuple):
     """A finished map [z,y,x]: `grain_id`, `status`, and `lead`, by how much of a threshold each voxel's grain is
-    ahead of the next one."""
+    ahead of the next one; `per_edge` of its voxels are on an edge of the shapes'."""
 
     grain_id: AnyArray
     status: AnyArray
     lead: AnyArray
+    per_edge: int = 1
+
+    @property
+    def reach(self) -> int:
+        """`REACH` in its own voxels."""
+        return REACH * self.per_edge
+
+    def planes(self, part: slice) -> "MapLayers":
+        """Some of its planes."""
+        return MapLayers(self.grain_id[part], self.status[part], self.lead[part], self.per_edge)
 
 
 class BoundaryPlaces(NamedTuple):
@@ -53,34 +63,34 @@ def places_by_slab(layers: MapLayers) -> Iterator[tuple[slice, BoundaryPlaces]]:
     planes = len(layers.grain_id)
     for first in range(0, planes, SLAB):
         last = min(first + SLAB, planes)
-        low, high = max(first - REACH - 1, 0), min(last + REACH + 1, planes)
-        found = _of_slab(MapLayers(*(layer[low:high] for layer in layers)))
+        low, high = max(first - layers.reach - 1, 0), min(last + layers.reach + 1, planes)
+        found = _of_slab(layers.planes(slice(low, high)))
         inner = slice(first - low, last - low)
         here = layers.grain_id[first:last] > 0
         yield slice(first, last), BoundaryPlaces(*(layer[inner][here] for layer in found))
 
 
 def _of_slab(layers: MapLayers) -> tuple[AnyArray, AnyArray, AnyArray, AnyArray]:
-    label, status, _ = layers
+    label, scale, reach = layers.grain_id, np.float32(layers.per_edge), layers.reach
     near, other = _rims(layers)
     rim = np.isfinite(near)
-    depth, behind = np.full(label.shape, REACH, dtype=np.float32), np.zeros(label.shape, dtype=np.int32)
+    depth, behind = np.full(label.shape, reach, dtype=np.float32), np.zeros(label.shape, dtype=np.int32)
     if rim.any():
         far, nearest = ndimage.distance_transform_edt(~rim, return_indices=True)
         at = tuple(nearest)
         # the nearest rim may be another grain's: its own is less than a voxel farther
-        within = far < REACH
-        depth[within] = np.minimum(far + near[at], REACH)[within]
+        within = far < reach
+        depth[within] = np.minimum(far + near[at], reach)[within]
         behind[within] = np.where(label[at] == label, other[at], label[at])[within]
-    away, gap = _gaps(label, status)
-    return depth, behind, gap, away
+    away, gap = _gaps(layers)
+    return depth / scale, behind, gap / scale, away / scale
 
 
 def _rims(layers: MapLayers) -> tuple[AnyArray, AnyArray]:
     """Of voxels that touch another grain: how far the boundary is from their centre, across all their faces, and
     the grain behind the nearest; infinite and 0 for the others."""
-    label, _, lead = layers
-    ahead = np.maximum(lead, 0.0) + np.float32(LEVEL)
+    label = layers.grain_id
+    ahead = np.maximum(layers.lead, 0.0) + np.float32(LEVEL / layers.per_edge)
     inverse = np.zeros(label.shape, dtype=np.float64)
     best = np.full(label.shape, np.inf)
     other = np.zeros(label.shape, dtype=np.int32)
@@ -104,32 +114,33 @@ def _neighbours(shape: tuple[int, ...], axis: int) -> list[tuple[tuple[slice, ..
     return [(low, high), (high, low)]
 
 
-def _gaps(label: AnyArray, status: AnyArray) -> tuple[AnyArray, AnyArray]:
+def _gaps(layers: MapLayers) -> tuple[AnyArray, AnyArray]:
     """Of voxels that are not measured: the distance to the measured part of their own grain, and that plus the
     distance to the nearest measured part of another one; 0 for the others."""
+    label, status, reach = layers.grain_id, layers.status, layers.reach
     away, gap = np.zeros(label.shape, dtype=np.float32), np.zeros(label.shape, dtype=np.float32)
     unsure = (label > 0) & (status != Status.MEASURED)
-    for number, box in _boxes_of(label, unsure):
+    for number, box in _boxes_of(label, unsure, reach):
         mine = label[box] == number
         sure = status[box] == Status.MEASURED
         asked = mine & unsure[box]
-        own, others = (_distance(part & sure)[asked] for part in (mine, ~mine & (label[box] > 0)))
+        own, others = (_distance(part & sure, reach)[asked] for part in (mine, ~mine & (label[box] > 0)))
         away[box][asked] = own
         gap[box][asked] = own + others
     return away, gap
 
 
-def _distance(sure: Mask) -> Floats:
-    """From each voxel to the nearest that is sure, at most `REACH`."""
+def _distance(sure: Mask, reach: int) -> Floats:
+    """From each voxel to the nearest that is sure, at most `reach`."""
     if not sure.any():
-        return np.full(sure.shape, float(REACH))
-    return np.asarray(np.minimum(ndimage.distance_transform_edt(~sure), REACH), dtype=np.float64)
+        return np.full(sure.shape, float(reach))
+    return np.asarray(np.minimum(ndimage.distance_transform_edt(~sure), reach), dtype=np.float64)
 
 
-def _boxes_of(label: AnyArray, asked: Mask) -> list[tuple[int, tuple[slice, ...]]]:
-    """Numbers of grains with voxels that are asked for, and a box around those with `REACH` to spare."""
+def _boxes_of(label: AnyArray, asked: Mask, reach: int) -> list[tuple[int, tuple[slice, ...]]]:
+    """Numbers of grains with voxels that are asked for, and a box around those with `reach` to spare."""
     out = []
     for row, box in enumerate(ndimage.find_objects(np.where(asked, label, 0))):
         if box is not None:
-            out.append((row + 1, tuple(slice(max(s.start - REACH, 0), s.stop + REACH) for s in box)))
+            out.append((row + 1, tuple(slice(max(s.start - reach, 0), s.stop + reach) for s in box)))
     return out

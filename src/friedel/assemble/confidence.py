@@ -29,7 +29,7 @@ STEP = 0.01
 
 
 class ErrorModel(NamedTuple):
-    """What a voxel's chance to be wrong is made of; lengths in voxels.
+    """What a voxel's chance to be wrong is made of; lengths in voxels of the shapes.
 
     Standard deviation of a boundary's place: `rim` times r squared R of its two grains (root mean square) and
     `grid`, in squares; times `contested` or `dilated` for such voxels. `lead` comes off a voxel's depth: whoever

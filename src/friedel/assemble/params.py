@@ -16,3 +16,10 @@ class AssembleParams(Params):
     fill_um: float = parameter(
         0.0, "How far from a reconstructed grain gaps are filled; 0 = up to the sample's edge.", unit="um", ge=0
     )
+    finer: int = parameter(
+        1,
+        "Voxels of the map on each edge of a voxel of the shapes: 2 makes eight of one, and boundaries run between "
+        "them as the densities say.",
+        ge=1,
+        le=4,
+    )

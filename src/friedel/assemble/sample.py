@@ -15,7 +15,7 @@ FAINT = 0.2
 PIECE = 8_000_000
 """Distances of voxels from facets of the hull that are held at a time."""
 SPURS = 1
-"""Spurs on the grains' outer faces that are thinner than twice as many voxels do not widen the hull."""
+"""Spurs on the grains' outer faces that are thinner than twice as many of their voxels do not widen the hull."""
 EDGE = 1e-6
 """Voxels may be this far outside the hull, against rounding."""
 
@@ -128,9 +128,10 @@ def shape_mask(sample: SampleShape, origin_um: Floats, shape: tuple[int, int, in
     return np.asarray((np.abs(z) < half[2])[:, None, None] & across[None])
 
 
-def convex_hull_mask(inside: Mask) -> Mask:
-    """Voxels [z,y,x] in the convex hull of the given ones, centre by centre (corners would add a layer)."""
-    sure = ndimage.binary_opening(inside, ndimage.generate_binary_structure(3, 1), iterations=SPURS)
+def convex_hull_mask(inside: Mask, spurs: int = SPURS) -> Mask:
+    """Voxels [z,y,x] in the convex hull of the given ones, centre by centre (corners would add a layer), without
+    spurs thinner than twice `spurs` voxels."""
+    sure = ndimage.binary_opening(inside, ndimage.generate_binary_structure(3, 1), iterations=spurs)
     if not sure.any():
         return inside.copy()
     border = np.argwhere(sure & ~ndimage.binary_erosion(sure))

@@ -7,7 +7,9 @@ finds in the same blobs with scrambled omega.
 
 from collections.abc import Sequence
 
-from friedel.index.candidates import CandidateSearch, knows_sample
+import numpy as np
+
+from friedel.index.candidates import Candidate, CandidateSearch, knows_sample
 from friedel.index.grain_table import (
     make_grain_table,
     no_grains,
@@ -17,7 +19,7 @@ from friedel.index.grain_table import (
     why_too_short,
 )
 from friedel.index.like_phases import with_likelier_phases
-from friedel.index.null import candidates_beyond_chance, keep_beyond_chance, measure_null
+from friedel.index.null import Null, candidates_beyond_chance, keep_beyond_chance, measure_null
 from friedel.index.observations import make_lines, make_observations
 from friedel.index.params import IndexParams
 from friedel.index.refinement import Rounds, refine_with_parents
@@ -39,6 +41,10 @@ __all__ = ["IndexParams", "index"]
 
 SHORT = 0.5
 """Below this part of angles with their half turn recorded, single spots are seeds too."""
+SHARPER = 8.0
+"""Where spots of grains scatter in so much less room (omega, row, col) than the search had to allow for, as where
+few pairs told it, the search is repeated with what they scatter by: chance finds more spots with wide tolerances
+than grains still have with narrow ones."""
 
 
 def index(
@@ -68,13 +74,17 @@ def index(
     tolerances = measure_tolerances(observations, lines, pairs.across.tolerances)
     observations = observations.with_errors(tolerances.error)
     search = CandidateSearch(observations, lines, tolerances, params)
-    null = measure_null(search, executor, watcher)
-    candidates, tried = candidates_beyond_chance(search, null, executor, watcher)
-    candidates, null = candidates_by_turning(search, null, candidates, executor, watcher)
-    if short:
-        candidates, null = candidates_of_single_spots(search, null, candidates, executor, watcher)
+    candidates, null, tried = _search(search, short, executor, watcher)
     rounds = Rounds(tolerances, params, watcher)
     candidates, grains, observations = refine_with_parents(observations, candidates, rounds)
+    if float(np.prod(search.observations.search_error / observations.search_error)) >= SHARPER:
+        search = search.again(observations)
+        known = [
+            search.unfitted(int(phase), U, position)
+            for phase, U, position in zip(grains.phase, grains.U, grains.position, strict=True)
+        ]
+        candidates, null, _ = _search(search, short, executor, watcher, known)
+        candidates, grains, observations = refine_with_parents(observations, candidates, rounds)
     candidates, grains, unsure = with_likelier_phases(observations, candidates, grains, rounds)
     observations, grains, unseen = hide_unseen_areas(observations, grains, tolerances, params)
     grains, limits = keep_beyond_chance(observations, grains, candidates, null, rounds)
@@ -84,3 +94,20 @@ def index(
     grains, limits = join_sub_grains(observations, grains, limits, params)
     odd += [*unsure, *unseen, *notes_about(tolerances)]
     return make_grain_table(observations, grains, null, limits, params, odd)
+
+
+def _search(
+    search: CandidateSearch,
+    short: bool,
+    executor: Executor,
+    watcher: Watcher | None,
+    known: Sequence[Candidate] = (),
+) -> tuple[list[Candidate], Null, int]:
+    """Those that are known and all candidates beyond chance, what chance reaches, and how many pairs were tried;
+    single spots are seeds too where a scan is `short`."""
+    null = measure_null(search, executor, watcher)
+    candidates, tried = candidates_beyond_chance(search, null, executor, watcher, known)
+    candidates, null = candidates_by_turning(search, null, candidates, executor, watcher)
+    if short:
+        candidates, null = candidates_of_single_spots(search, null, candidates, executor, watcher)
+    return candidates, null, tried

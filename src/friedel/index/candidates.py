@@ -7,7 +7,7 @@ the part of its predicted spots that are there goes back to GRAINDEX (Lauridsen 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import NamedTuple
 
@@ -90,6 +90,11 @@ class CandidateSearch:
         self.half_sample = _half_sample(observations, lines)
         self.lookup = _line_lookup(lines, self.half_sample, tolerances.line_um)
 
+    def again(self, observations: Observations) -> "CandidateSearch":
+        """The same search of the same pairs with the errors of other observations."""
+        tolerances = replace(self.tolerances, error=observations.search_error)
+        return CandidateSearch(observations, self.lines, tolerances, self.params)
+
     @property
     def widest(self) -> float:
         """How many times wider than its tolerance a seed's first look is."""
@@ -138,17 +143,34 @@ class CandidateSearch:
 
     def first_look(self, phase: int, U: Floats, position: Floats, part: float = 1.0) -> tuple[Indices, int]:
         """Blobs of the expected spots of a crystal within a part of the widest reach, and how many are expected."""
-        observations, reflections = self.observations, self.observations.reflections[phase]
-        n = 2 * len(reflections.hkl)
-        blob, square, state = np.full(n, -1, dtype=np.int64), np.zeros(n), np.zeros(n, dtype=np.int64)
-        place, g = np.zeros((n, 4)), reflections.hkl @ (U @ reflections.B).T
-        window, lookup = tuple(observations.window), tuple(observations.lookup)
-        predict_spots(g, position, observations.wavelength, observations.plane, window, place, state)
+        place, state = self._predicted(phase, U, position)
         expected = state == EXPECTED
         state[~expected] = ABSENT
-        reach = max(part * self.widest, 1.0) * observations.search_error
-        nearest_blob_each(place, state, lookup, reach, self.params.tolerance, blob, square)
+        blob, _ = self._nearest(place, state, max(part * self.widest, 1.0))
         return blob[blob >= 0], int(np.count_nonzero(expected))
+
+    def unfitted(self, phase: int, U: Floats, position: Floats) -> Candidate:
+        """A crystal as it is, with the blobs within tolerance of its spots."""
+        place, state = self._predicted(phase, U, position)
+        blob, square = self._nearest(place, state, 1.0)
+        self.observations.reflections[phase].count_on_used(state)
+        return Candidate(phase, U, position, blob, square, state)
+
+    def _predicted(self, phase: int, U: Floats, position: Floats) -> tuple[Floats, Indices]:
+        """Place (2n,4) and state (2n) of both spots of each reflection."""
+        observations, reflections = self.observations, self.observations.reflections[phase]
+        n = 2 * len(reflections.hkl)
+        place, state = np.zeros((n, 4)), np.zeros(n, dtype=np.int64)
+        g, window = reflections.hkl @ (U @ reflections.B).T, tuple(observations.window)
+        predict_spots(g, position, observations.wavelength, observations.plane, window, place, state)
+        return place, state
+
+    def _nearest(self, place: Floats, state: Indices, wider: float) -> tuple[Indices, Floats]:
+        """The blob of each spot (n), -1 without one, and its squared distance."""
+        blob, square = np.full(len(state), -1, dtype=np.int64), np.zeros(len(state))
+        reach, lookup = wider * self.observations.search_error, tuple(self.observations.lookup)
+        nearest_blob_each(place, state, lookup, reach, self.params.tolerance, blob, square)
+        return blob, square
 
     def _promising(self, phase: int, U: Floats, position: Floats, support: int, screen: "Screen") -> bool:
         """Whether a first look finds more free blobs than the pairs that suggest the crystal have, and chance."""

@@ -143,16 +143,23 @@ def _completeness(found: Sequence[Candidate], phase: int, blobs: int) -> Floats:
 
 
 def candidates_beyond_chance(
-    search: CandidateSearch, null: Null, executor: Executor, watcher: Watcher | None = None
+    search: CandidateSearch,
+    null: Null,
+    executor: Executor,
+    watcher: Watcher | None = None,
+    known: Sequence[Candidate] = (),
 ) -> tuple[list[Candidate], int]:
-    """Candidates that explain more free blobs than chance, as they are found, and how many were looked at.
+    """Candidates that explain more free blobs than chance, as they are found, after those that are `known`; and how
+    many were looked at.
 
     Each takes its blobs, and the pairs of these are no seeds any more.
     """
-    lines, unused = search.lines, np.ones(len(search.lines), dtype=bool)
+    lines, accepted = search.lines, list(known)
     taken = np.zeros(len(search.observations.blobs), dtype=bool)
+    for candidate in accepted:
+        take_blobs(search, candidate, taken)
+    unused: Mask = np.asarray(~taken[lines.blob].any(axis=1))
     seeds = np.random.default_rng(ORDER_SEED).permutation(len(lines)).astype(np.int64)
-    accepted: list[Candidate] = []
     tried = 0
     screen = Screen(tuple(level.first_look for level in null.levels), taken)
     for batch in search.in_batches(seeds, unused, screen, executor, watcher):

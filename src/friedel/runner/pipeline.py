@@ -126,7 +126,7 @@ def plan_for(recipe: Recipe, scan: Scan) -> Plan:
     if recipe.has_grains and recipe.setup is not None:
         setup = recipe.setup.setup()
         voxel_um = Grid.of(setup, recipe.reconstruct.voxel_um).voxel_um
-        check_map_fits(setup.sample.size_um, voxel_um, allowed)
+        check_map_fits(setup.sample.size_um, voxel_um / recipe.assemble.finer, allowed)
     held = held_bytes(scan.frames)
     return plan_blocks(
         allowed, lambda windows: held + buffer_bytes(recipe.preprocess, scan.shape, windows, threads)

@@ -78,7 +78,8 @@ def check_map_fits(size_um: tuple[float, float, float], voxel_um: float, budget_
         raise CapacityError(
             "the map",
             rule=f"{voxels:.1e} voxels of {voxel_um:g} um must fit into {budget_bytes / GB:.2f} GB",
-            way_out="give a smaller setup.sample, a larger reconstruct.voxel_um, or more run.memory_gb",
+            way_out="give a smaller setup.sample, a larger reconstruct.voxel_um, a smaller assemble.finer, or more "
+            "run.memory_gb",
         )
 
 
