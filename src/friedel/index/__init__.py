@@ -7,9 +7,12 @@ finds in the same blobs with scrambled omega.
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from friedel.index.candidates import CandidateSearch, knows_sample
 from friedel.index.grain_table import make_grain_table, no_grains, notes_about, why_no_grains, why_no_pairs
-from friedel.index.null import candidates_beyond_chance, keep_beyond_chance, measure_null
+from friedel.index.left_overs import Found, search_left_overs
+from friedel.index.null import Searched, candidates_beyond_chance, keep_beyond_chance, measure_null
 from friedel.index.observations import make_lines, make_observations
 from friedel.index.params import IndexParams
 from friedel.index.refinement import Rounds, refine_with_parents
@@ -61,8 +64,12 @@ def index(
         candidates, null = candidates_of_single_spots(search, null, candidates, executor, watcher)
     rounds = Rounds(tolerances, params, watcher)
     candidates, grains, observations = refine_with_parents(observations, candidates, rounds)
-    grains, limits = keep_beyond_chance(observations, grains, candidates, null, rounds)
+    first = Searched(null, np.ones(len(blobs), dtype=bool))
+    grains, limits = keep_beyond_chance(observations, grains, candidates, [first], rounds)
     if not len(grains):
         return no_grains(observations, params, [why_no_grains(len(lines), tried, null), *notes_about(tolerances)])
+    found = Found(grains, limits, [first])
+    grains, limits, searches = search_left_overs(observations, lines, found, rounds, executor)
     grains, limits = join_sub_grains(observations, grains, limits, params)
-    return make_grain_table(observations, grains, null, limits, params, notes_about(tolerances))
+    nulls = [search.null for search in searches]
+    return make_grain_table(observations, grains, nulls, limits, params, notes_about(tolerances))

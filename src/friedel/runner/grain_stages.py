@@ -21,12 +21,13 @@ from friedel.calibrator import (
 )
 from friedel.calibrator.sense import MIRRORED
 from friedel.describe import describe as describe_map
-from friedel.errors import FriedelWarning, RecipeError
+from friedel.errors import FriedelWarning, InputError, RecipeError, ScanError
 from friedel.index import index
 from friedel.io.setup_record import load_setup, setup_record, setup_with
 from friedel.io.shape_store import write_shapes
 from friedel.io.store import read_indexed_volumes, write_grains, write_pairs, write_volume
 from friedel.match import match
+from friedel.model.arrays import Floats
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.explained import Explained, explained
@@ -37,12 +38,14 @@ from friedel.model.leaning_axis import of_straight_axis
 from friedel.model.pairs import PairTable
 from friedel.model.setup import Setup
 from friedel.model.shapes import GrainShape, SampleMask
+from friedel.model.spots import Came
 from friedel.model.still_sample import of_still_sample
 from friedel.model.sub_grains import sub_grains_of
 from friedel.output_folder.files import BLOBS, GRAIN_STAGES, GRAINS, PAIRS, RECORD, SHAPES, VOLUME
 from friedel.output_folder.reader import OutputFolder
 from friedel.output_folder.record import RunRecord, StageRecord, output_of
 from friedel.reconstruct import fit_strengths, reconstruct
+from friedel.runner.clean_again import FramesAgain, frames_again
 from friedel.runner.compiling import compiling
 from friedel.runner.job import Job
 from friedel.runner.progress import log, warnings_kept
@@ -286,17 +289,35 @@ def _reconstruct(inputs: StageInputs) -> Done:
     grains = folder.needed(folder.grains, GRAINS)
     shapes = reconstruct(
         inputs.still_blobs(setup, grains), grains, setup, inputs.phases, job.recipe.reconstruct,
-        executor=job.executor, mask=inputs.mask(setup), watcher=job.progress,
+        executor=job.executor, mask=inputs.mask(setup), watcher=job.progress, frames=_frames_again(job),
     )  # fmt: skip
     job.begin_output("reconstruct")
     write_shapes(job.out / SHAPES, shapes)
-    counts = {"shapes": sum(1 for shape in shapes if shape.density.size)}
+    counts = {"shapes": sum(1 for shape in shapes if shape.density.size), **_spots_by_way(shapes)}
     if job.recipe.reconstruct.bent == "off":
         return Done([SHAPES], counts)
     bent = sum(1 for shape in shapes if shape.rotation_deg.size)
     asked = sum(1 for shape in shapes if np.isfinite(shape.bend_explained))
     log.info(_about_bends(bent, asked, counts["shapes"]))
     return Done([SHAPES], {**counts, "bent": bent})
+
+
+def _frames_again(job: Job) -> FramesAgain | None:
+    """Clean frames, for faint spots; None, and a warning, where they cannot be had again."""
+    if not job.recipe.reconstruct.faint:
+        return None
+    try:
+        return frames_again(job)
+    except (ScanError, InputError) as error:
+        text = f"reconstruct: faint spots are not looked for, since {error}"
+        warnings.warn(text, FriedelWarning, stacklevel=2)
+        return None
+
+
+def _spots_by_way(shapes: Sequence[GrainShape]) -> Counts:
+    """How many of the predicted spots were found in which way, and how many were not."""
+    came = np.concatenate([np.zeros(0, dtype=np.int64), *(shape.spots.came for shape in shapes)])
+    return {f"spots_{way.text}": int(np.count_nonzero(came == way)) for way in Came}
 
 
 def _about_bends(bent: int, asked: int, shapes: int) -> str:
@@ -320,7 +341,7 @@ def _assemble(inputs: StageInputs) -> Done:
     indexed = read_indexed_volumes(job.out / GRAINS)
     grains = replace(
         grains, volume_um3=np.asarray(voxels * volume.voxel_um**3, dtype=np.float64),
-        **_bends(volume, shapes, len(grains)),
+        **_bends(volume, shapes, len(grains)), completeness_with_faint=_completeness(shapes, len(grains)),
     )  # fmt: skip
     about = describe_map(grains, volume, inputs.phases)
     job.begin_output("assemble")
@@ -334,6 +355,15 @@ def _assemble(inputs: StageInputs) -> Done:
     }
     log.info(f"map of {filled} voxels: " + ", ".join(f"{100 * part:.0f} % {name}" for name, part in share.items()))
     return Done([VOLUME, GRAINS], {"voxels": filled, **share})
+
+
+def _completeness(shapes: Sequence[GrainShape], grains: int) -> Floats:
+    """Of each grain's predicted spots the part that was found in whatever way; nan without a shape."""
+    out = np.full(grains, np.nan)
+    for shape in shapes:
+        if len(shape.spots):
+            out[shape.grain] = shape.spots.found.mean()
+    return out
 
 
 def _bends(volume: GrainVolume, shapes: Sequence[GrainShape], grains: int) -> dict[str, Any]:
