@@ -59,7 +59,9 @@ def index(
     search = CandidateSearch(observations, lines, tolerances, params)
     null = measure_null(search, executor, watcher)
     candidates, tried = candidates_beyond_chance(search, null, executor, watcher)
+    of_many = len(candidates)
     candidates, null = candidates_by_turning(search, null, candidates, executor, watcher)
+    turned = len(candidates) > of_many
     if short:
         candidates, null = candidates_of_single_spots(search, null, candidates, executor, watcher)
     rounds = Rounds(tolerances, params, watcher)
@@ -69,7 +71,7 @@ def index(
     if not len(grains):
         return no_grains(observations, params, [why_no_grains(len(lines), tried, null), *notes_about(tolerances)])
     found = Found(grains, limits, [first])
-    grains, limits, searches = search_left_overs(observations, lines, found, rounds, executor)
+    grains, limits, searches = search_left_overs(observations, lines, found, rounds, executor, turned=turned)
     grains, limits = join_sub_grains(observations, grains, limits, params)
     nulls = [search.null for search in searches]
     return make_grain_table(observations, grains, nulls, limits, params, notes_about(tolerances))

@@ -43,16 +43,17 @@ class Found(NamedTuple):
 
 
 def search_left_overs(
-    observations: Observations, lines: PairLines, found: Found, rounds: Rounds, executor: Executor
+    observations: Observations, lines: PairLines, found: Found, rounds: Rounds, executor: Executor, *, turned: bool
 ) -> Found:
-    """What was found, with the grains that further searches find."""
+    """What was found, with the grains that further searches find; single pairs are seeds where that is worth its
+    time, since they have given grains before (`turned`)."""
     grains, limits, searches = found
     while len(searches) < MOST_SEARCHES:
         free = ~explained_blobs(observations, grains, rounds.params.tolerance)
         left = lines.among(free)
         if not worth_searching(left):
             break
-        new, searched = _searched(observations, left, free, rounds, executor)
+        new, searched = _searched(observations, left, free, rounds, executor, turned)
         known = as_candidates(grains)
         new = [replace(one, search=len(searches)) for one in new]
         new = [one for one in new if not is_known(one, known, observations, rounds.tolerances)]
@@ -74,13 +75,14 @@ def worth_searching(lines: PairLines) -> bool:
 
 
 def _searched(
-    observations: Observations, lines: PairLines, free: Mask, rounds: Rounds, executor: Executor
+    observations: Observations, lines: PairLines, free: Mask, rounds: Rounds, executor: Executor, turned: bool
 ) -> tuple[list[Candidate], Searched]:
     """What a search among free blobs and their pairs finds, and its null."""
     search = CandidateSearch(observations.without(~free), lines, rounds.tolerances, rounds.params)
     null = measure_null(search, executor, rounds.watcher)
     found, _ = candidates_beyond_chance(search, null, executor, rounds.watcher)
-    found, null = candidates_by_turning(search, null, found, executor, rounds.watcher)
+    if turned:
+        found, null = candidates_by_turning(search, null, found, executor, rounds.watcher)
     return found, Searched(null, free)
 
 
