@@ -1,13 +1,11 @@
 """Every spot used: shapes say where grains' light lies, blobs are divided by that, faint spots are looked for, and
 all of them give shapes again."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from friedel.errors import FriedelWarning, InputError, ScanError
 from friedel.kernels.reconstruct.footprints import light_in_windows
 from friedel.model.arrays import AnyArray, Floats, Indices, Mask
 from friedel.model.blobs import Flag
@@ -168,18 +166,10 @@ def reconstruct_again(
 def with_faint_spots(
     inputs: SharedInputs, scan: DividedScan, frames: CleanFrames, executor: Executor, watcher: Watcher | None
 ) -> DividedScan:
-    """The same, with what is found in clean frames of the spots that are in no blob.
-
-    Warns where frames cannot be read again.
-    """
+    """The same, with what is found in clean frames of the spots that are in no blob."""
     counts = np.where(scan.coverage >= LEAST_COVERAGE, scan.counts, scan.footprints.counts)
     missing = scan.came == Came.MISSING
-    try:
-        faint = look_for_faint_spots(inputs, scan.footprints, counts, missing, frames, executor, watcher)
-    except (ScanError, InputError) as error:
-        text = f"reconstruct: faint spots are not looked for, since {error}"
-        warnings.warn(text, FriedelWarning, stacklevel=2)
-        return scan
+    faint = look_for_faint_spots(inputs, scan.footprints, counts, missing, frames, executor, watcher)
     taken, spot = faint.taken, faint.spot[faint.taken]
     trust, counts, came, divided = scan.trust.copy(), scan.counts.copy(), scan.came.copy(), scan.divided.copy()
     square = (faint.significance[taken] / SURE) ** 2

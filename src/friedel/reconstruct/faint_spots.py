@@ -7,7 +7,7 @@ moved ones say how many are (target and decoy: Y. Benjamini and Y. Hochberg, J. 
 the null measured instead of calculated).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -15,11 +15,11 @@ import numpy as np
 from scipy.special import erf
 
 from friedel.kernels.reconstruct.faint_spots import add_windows, matched_sums, take_light
-from friedel.kernels.reconstruct.footprints import REACH
+from friedel.kernels.reconstruct.footprints import REACH, boxes_that_meet
 from friedel.model.arrays import AnyArray, Floats, Image, Indices, Mask
 from friedel.model.blobs import Reason
 from friedel.model.stream import CleanBlock, CleanFrames, Executor, Watcher, counted
-from friedel.reconstruct.footprints import Footprints, Windows, windows_of
+from friedel.reconstruct.footprints import Footprints, windows_of
 from friedel.reconstruct.shared_inputs import SharedInputs
 
 LEAST_EXPECTED = 3.0
@@ -50,7 +50,7 @@ NOISE = (Reason.SEED_TOO_SMALL, Reason.TOO_SMALL_X, Reason.TOO_SMALL_Y, Reason.T
 class FaintSpots:
     """Predicted spots that were looked for in clean frames.
 
-    Of spot `spot` (n), row of the footprints: `significance` (n) the matched filter in standard deviations of the
+    Of `spot` (n), row of the footprints: `significance` (n) the matched filter in standard deviations of the
     null, nan where too much is hidden; `by_chance` (n) the part of the finds at least as significant that is by
     chance; `taken` (n); `counts` (n) that the filter says. `light` and `seen`, float32, hold what the frames have
     in the `window` (n,4: start and stop of rows, cols) of each, by `pointer`, and what part of the spot was seen
@@ -92,20 +92,33 @@ class Course(NamedTuple):
     lasts: Indices
 
 
-def courses(footprints: Footprints, spots: Indices, frames: int, turn: int) -> Course:
-    """Around each spot as many frames as its null needs, and the scan has."""
-    begin, stop = footprints.box[spots, 0], footprints.box[spots, 1]
+def courses(box: Indices, frames: int, turn: int) -> Course:
+    """Around each spot's box (n,6) as many frames as its null needs, and the scan has."""
+    begin, stop = box[:, 0], box[:, 1]
     lasts = stop - begin
-    reach = MOVES[-1] * lasts
-    first, last = begin - reach, stop + reach
+    first, last = begin - MOVES[-1] * lasts, stop + MOVES[-1] * lasts
     if turn:
         long = last - first > turn
-        first, last = np.where(long, begin - (turn - lasts) // 2, first), np.where(long, 0, last)
+        first = np.where(long, begin - np.maximum(turn - lasts, 0) // 2, first)
         last = np.where(long, first + turn, last)
     else:
         first, last = np.maximum(first, 0), np.minimum(last, frames)
     length = np.maximum(last - first, 0)
     return Course(first, length, np.concatenate([[0], np.cumsum(length)]).astype(np.int64), begin, lasts)
+
+
+def _near(footprints: Footprints, spots: Indices, course: Course, turn: int) -> Indices:
+    """Rows of the footprints that may have light in the windows of spots, in the frames of their courses."""
+    frames = np.column_stack([course.first, course.first + course.length])
+    boxes = np.column_stack([frames, footprints.box[spots, 2:]]).astype(np.int64)
+    order = np.argsort(footprints.box[:, 0], kind="stable")
+    longest = int(np.max(footprints.box[:, 1] - footprints.box[:, 0], initial=0))
+    arguments = (footprints.box, order, longest, boxes, turn)
+    none = np.zeros(0, dtype=np.int64)
+    count = boxes_that_meet(*arguments, none, none)
+    spot, other = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+    boxes_that_meet(*arguments, spot, other)
+    return np.unique(other)
 
 
 def look_for_faint_spots(
@@ -123,10 +136,13 @@ def look_for_faint_spots(
     some filter needs; besides these a few numbers a spot and frame are held. The same for any number of threads.
     """
     turn, weight = inputs.blobs_by_frame.turn, _weight(frames.noise)
-    windows = windows_of(footprints, weight.shape)
-    spots = _worth_it(footprints, windows, counts, np.flatnonzero(missing), weight)
-    course = courses(footprints, spots, inputs.blobs.shape[0], turn)
-    work = _Sums(inputs, footprints, counts, windows, spots, course, weight)
+    asked = np.flatnonzero(missing)
+    asked = asked[_worth_it(footprints.take(asked), counts[asked], weight)]
+    course = courses(footprints.box[asked], inputs.blobs.shape[0], turn)
+    rows = np.union1d(asked, _near(footprints, asked, course, turn)).astype(np.int64)
+    work = _Sums(
+        inputs, footprints.take(rows), counts[rows], np.searchsorted(rows, asked).astype(np.int64), course, weight
+    )
     wanted = work.wanted()
     with counted(watcher, "faint spots", int(wanted.sum()), "frames") as one_more:
         for block in frames.blocks(wanted):
@@ -134,7 +150,7 @@ def look_for_faint_spots(
             for left in executor.map(partial(work.add, block), known):
                 work.collect(left)
                 one_more()
-    return work.judged()
+    return replace(work.judged(), spot=asked)
 
 
 def _weight(noise: Image) -> Image:
@@ -150,15 +166,15 @@ def _parts(omega: Floats, frames: AnyArray) -> Floats:
     return np.asarray(np.where(np.abs(apart) <= REACH * omega[..., 1] + 0.5, part, 0.0))
 
 
-def _worth_it(footprints: Footprints, windows: Windows, counts: Floats, spots: Indices, weight: Image) -> Indices:
-    """Of some spots those whose matched filter should reach `LEAST_EXPECTED`, were the noise that of each pixel."""
-    sums = np.zeros((len(spots), 2))
-    matched_sums(spots, windows.box, windows.pointer, windows.footprint, weight, weight, sums)
-    square = np.zeros(len(spots))
-    for k, spot in enumerate(spots):
-        frames = np.arange(footprints.box[spot, 0], footprints.box[spot, 1])
-        square[k] = sums[k, 1] * (_parts(footprints.omega[spot], frames) ** 2).sum()
-    return spots[counts[spots] * np.sqrt(square) >= LEAST_EXPECTED]
+def _worth_it(footprints: Footprints, counts: Floats, weight: Image) -> Mask:
+    """Of which spots (n) the matched filter should reach `LEAST_EXPECTED`, were the noise that of each pixel."""
+    every, windows = np.arange(len(footprints)), windows_of(footprints, weight.shape)
+    sums, square = np.zeros((len(every), 2)), np.zeros(len(every))
+    matched_sums(every, *windows, weight, weight, sums)
+    for n in every:
+        frames = np.arange(footprints.box[n, 0], footprints.box[n, 1])
+        square[n] = sums[n, 1] * (_parts(footprints.omega[n], frames) ** 2).sum()
+    return np.asarray(counts * np.sqrt(square) >= LEAST_EXPECTED)
 
 
 def lit_voxels(footprints: Footprints, spot: int, detector: tuple[int, ...]) -> AnyArray:
@@ -174,17 +190,25 @@ def lit_voxels(footprints: Footprints, spot: int, detector: tuple[int, ...]) -> 
 
 
 class _Sums:
-    """The sums of all filters over all frames of their courses, one frame after the other, in any order."""
+    """The sums of all filters over all frames of their courses, one frame after the other, in any order.
+
+    `spots` (n) are the rows of the footprints that are looked for, `counts` (s) what each footprint has.
+    """
 
     def __init__(
-        self, inputs: SharedInputs, footprints: Footprints, counts: Floats, windows: Windows, spots: Indices,
-        course: Course, weight: Image,
-    ) -> None:  # fmt: skip
-        self.footprints, self.counts, self.windows, self.spots = footprints, counts, windows, spots
-        self.course, self.weight, self.turn = course, weight, inputs.blobs_by_frame.turn
-        self.frames = inputs.blobs.shape[0]
+        self,
+        inputs: SharedInputs,
+        footprints: Footprints,
+        counts: Floats,
+        spots: Indices,
+        course: Course,
+        weight: Image,
+    ) -> None:
+        self.footprints, self.counts, self.spots, self.course = footprints, counts, spots, course
+        self.windows = windows_of(footprints, weight.shape)
+        self.weight, self.turn, self.frames = weight, inputs.blobs_by_frame.turn, inputs.blobs.shape[0]
         self.sums = np.zeros((int(course.pointer[-1]), 2), dtype=np.float32)
-        sizes = np.diff(windows.pointer)[spots]
+        sizes = np.diff(self.windows.pointer)[spots]
         self.pointer = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         self.light, self.seen = (np.zeros(self.pointer[-1], dtype=np.float32) for _ in range(2))
         self.lit = _LitVoxels(inputs)
@@ -237,26 +261,17 @@ class _Sums:
         )  # fmt: skip
 
     def judged(self) -> FaintSpots:
-        """What the sums say."""
+        """What the sums say; spots by their numbers among those looked for."""
         n = len(self.spots)
-        match, square = np.full(n, np.nan), np.zeros(n)
-        moved = np.full((n, 2 * len(MOVES)), np.nan)
-        voxels = np.zeros(n)
-        full = np.zeros((n, 2))
+        match, square, voxels = np.full(n, np.nan), np.zeros(n), np.zeros(n)
+        moved, full = np.full((n, 2 * len(MOVES)), np.nan), np.zeros((n, 2))
         matched_sums(self.spots, *self.windows, self.weight, self.weight, full)
         for k in range(n):
-            part = slice(self.course.pointer[k], self.course.pointer[k + 1])
-            lasts = int(self.course.lasts[k])
-            if part.stop - part.start < lasts or lasts == 0:
+            lasts, at = int(self.course.lasts[k]), int(self.course.begin[k] - self.course.first[k])
+            omega = _parts(self.footprints.omega[self.spots[k]], self.course.begin[k] + np.arange(lasts))
+            score, power = self._along(k, omega, float(full[k, 1]))
+            if not 0 <= at < len(score):
                 continue
-            begin = self.course.begin[k]
-            omega = _parts(self.footprints.omega[self.spots[k]], begin + np.arange(lasts))
-            sums = self.sums[part].astype(np.float64)
-            along = np.correlate(sums[:, 0], omega, "valid")
-            power = np.correlate(sums[:, 1], omega**2, "valid")
-            most = full[k, 1] * float((omega**2).sum())
-            score = np.where(power > LEAST_KNOWN * most, along / np.sqrt(np.maximum(power, 1e-30)), np.nan)
-            at = int(begin - self.course.first[k])
             match[k], square[k] = score[at], power[at]
             footprint = self.windows.footprint[slice(*self.windows.pointer[self.spots[k] : self.spots[k] + 2])]
             voxels[k] = footprint.sum() ** 2 / (footprint**2).sum() * omega.sum() ** 2 / (omega**2).sum()
@@ -268,9 +283,20 @@ class _Sums:
         significance, null = _in_units_of_null(match, moved, expected, voxels)
         by_chance = chance_among_finds(significance, null)
         return FaintSpots(
-            self.spots, significance, by_chance, by_chance <= FALSE_FINDS, counts, self.windows.box[self.spots],
+            np.arange(n), significance, by_chance, by_chance <= FALSE_FINDS, counts, self.windows.box[self.spots],
             self.pointer, self.light, self.seen, null,
         )  # fmt: skip
+
+    def _along(self, k: int, omega: Floats, full: float) -> tuple[Floats, Floats]:
+        """The filter of spot k, whose frames have parts `omega` of its light, from every frame of its course on: in
+        standard deviations of the pixels' noise, nan where too much is hidden; and its power."""
+        sums = self.sums[self.course.pointer[k] : self.course.pointer[k + 1]].astype(np.float64)
+        if len(sums) < len(omega) or not len(omega):
+            return np.zeros(0), np.zeros(0)
+        match = np.correlate(sums[:, 0], omega, "valid")
+        power = np.correlate(sums[:, 1], omega**2, "valid")
+        known = power > LEAST_KNOWN * full * float((omega**2).sum())
+        return np.where(known, match / np.sqrt(np.maximum(power, 1e-30)), np.nan), power
 
 
 class LeftOver(NamedTuple):

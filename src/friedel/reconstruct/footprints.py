@@ -29,7 +29,7 @@ LEAST_COUNTS, LEAST_FAINT = 0.25, 0.05
 clean frames."""
 
 
-LEAST_ON_DETECTOR = 0.2
+LEAST_ON_DETECTOR = 0.02
 """Spots of which the edge leaves less are not looked for."""
 
 

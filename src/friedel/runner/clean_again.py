@@ -29,6 +29,7 @@ class FramesAgain:
     job: Job
     cleaner: FrameCleaner
     noise: Image
+    corrupt: frozenset[int]
 
     @property
     def count(self) -> int:
@@ -38,18 +39,23 @@ class FramesAgain:
     def blocks(self, wanted: Mask) -> Iterator[CleanBlock]:
         """The `wanted` frames [frame], a few at a time.
 
-        Raises `ScanError` where a frame cannot be read, or somebody has written to the scan since it was opened,
-        `InputError` where the backgrounds have gone.
+        Raises `ScanError` where a frame cannot be used that the pass could use, or somebody has written to the scan
+        since it was opened, `InputError` where the backgrounds have gone.
         """
-        for start, stop in gaps_in(~wanted):
-            yield from self.cleaner.blocks(start, stop, self.job.executor)
         scan, of_recipe = self.job.scan, self.job.recipe.scan
+        for start, stop in gaps_in(~wanted):
+            for block in self.cleaner.blocks(start, stop, self.job.executor):
+                unlike = {*(block.start + np.flatnonzero(block.replaced)).tolist()} - self.corrupt
+                if unlike:
+                    way_out = "look after the disk, and run again"
+                    raise ScanError(f"frame {min(unlike)} of {scan.name}", rule="cannot be used", way_out=way_out)
+                yield block
         if open_scan(of_recipe.frames, of_recipe).fingerprint != scan.fingerprint:
             raise ScanError(scan.name, rule="has changed while it was read again")
 
 
-def frames_again(job: Job) -> FramesAgain:
-    """The frames of a job whose scan was preprocessed.
+def frames_again(job: Job, corrupt: frozenset[int]) -> FramesAgain:
+    """The frames of a job whose scan was preprocessed; `corrupt` are those that the pass could not use.
 
     Raises `ScanError` where the scan, `InputError` where the backgrounds cannot be read.
     """
@@ -68,4 +74,4 @@ def frames_again(job: Job) -> FramesAgain:
     if baseline.dead is not None:
         hidden = hidden | baseline.dead
     noise = np.where(hidden | scan.mask, np.inf, baseline.sigma_image).astype(np.float32)
-    return FramesAgain(job, FrameCleaner.of(scan, params, baseline, backgrounds), noise)
+    return FramesAgain(job, FrameCleaner.of(scan, params, baseline, backgrounds), noise, corrupt)

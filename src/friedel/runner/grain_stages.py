@@ -45,13 +45,15 @@ from friedel.output_folder.files import BLOBS, GRAIN_STAGES, GRAINS, PAIRS, RECO
 from friedel.output_folder.reader import OutputFolder
 from friedel.output_folder.record import RunRecord, StageRecord, output_of
 from friedel.reconstruct import fit_strengths, reconstruct
-from friedel.runner.clean_again import FramesAgain, frames_again
+from friedel.runner.clean_again import frames_again
 from friedel.runner.compiling import compiling
 from friedel.runner.job import Job
 from friedel.runner.progress import log, warnings_kept
 from friedel.runner.specimen import height_doubt, sample_in_beam, sample_mask
 
 Counts = dict[str, Any]
+FRAMES_NOT_READ = "frames_not_read_again"
+"""What a record of reconstruct says where it did without: the next run does it again."""
 
 
 class Done(NamedTuple):
@@ -287,31 +289,36 @@ def _tell(grains: GrainTable, pairs: PairTable, share: Explained) -> None:
 def _reconstruct(inputs: StageInputs) -> Done:
     job, setup, folder = inputs.job, inputs.setup(GRAINS), OutputFolder(inputs.job.out)
     grains = folder.needed(folder.grains, GRAINS)
-    shapes = reconstruct(
-        inputs.still_blobs(setup, grains), grains, setup, inputs.phases, job.recipe.reconstruct,
-        executor=job.executor, mask=inputs.mask(setup), watcher=job.progress, frames=_frames_again(job),
-    )  # fmt: skip
+    shapes, trouble = _shapes(inputs, setup, grains)
+    measured = {FRAMES_NOT_READ: trouble} if trouble else {}
     job.begin_output("reconstruct")
     write_shapes(job.out / SHAPES, shapes)
     counts = {"shapes": sum(1 for shape in shapes if shape.density.size), **_spots_by_way(shapes)}
     if job.recipe.reconstruct.bent == "off":
-        return Done([SHAPES], counts)
+        return Done([SHAPES], counts, measured)
     bent = sum(1 for shape in shapes if shape.rotation_deg.size)
     asked = sum(1 for shape in shapes if np.isfinite(shape.bend_explained))
     log.info(_about_bends(bent, asked, counts["shapes"]))
-    return Done([SHAPES], {**counts, "bent": bent})
+    return Done([SHAPES], {**counts, "bent": bent}, measured)
 
 
-def _frames_again(job: Job) -> FramesAgain | None:
-    """Clean frames, for faint spots; None, and a warning, where they cannot be had again."""
-    if not job.recipe.reconstruct.faint:
-        return None
-    try:
-        return frames_again(job)
-    except (ScanError, InputError) as error:
-        text = f"reconstruct: faint spots are not looked for, since {error}"
-        warnings.warn(text, FriedelWarning, stacklevel=2)
-        return None
+def _shapes(inputs: StageInputs, setup: Setup, grains: GrainTable) -> tuple[list[GrainShape], str]:
+    """The shapes, and why no faint spots were looked for, where that was asked and frames cannot be read again."""
+    job = inputs.job
+    known = inputs.still_blobs(setup, grains), grains, setup, inputs.phases, job.recipe.reconstruct
+    mask, trouble = inputs.mask(setup), ""
+    if job.recipe.reconstruct.faint:
+        try:
+            corrupt = map(int, inputs.record().stages["preprocess"].measured.get("corrupt_frames", ()))
+            frames = frames_again(job, frozenset(corrupt))
+            found = reconstruct(*known, executor=job.executor, mask=mask, watcher=job.progress, frames=frames)
+        except (ScanError, InputError) as error:
+            trouble = str(error)
+            text = f"reconstruct: faint spots are not looked for, since frames cannot be read again: {trouble}"
+            warnings.warn(text, FriedelWarning, stacklevel=2)
+        else:
+            return found, ""
+    return reconstruct(*known, executor=job.executor, mask=mask, watcher=job.progress), trouble
 
 
 def _spots_by_way(shapes: Sequence[GrainShape]) -> Counts:
