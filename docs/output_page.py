@@ -14,6 +14,7 @@ from friedel.model.description import BOUNDARY_COLUMNS, GRAIN_COLUMNS
 from friedel.model.grains import Status
 from friedel.model.pairs import ACROSS_COLUMNS, PAIR_COLUMNS, RESIDUAL_COLUMNS
 from friedel.model.shares import MEANINGS, WHOLE
+from friedel.model.spots import SPOT_COLUMNS, Came
 
 
 class Dataset(NamedTuple):
@@ -91,6 +92,9 @@ def _grains() -> list[Dataset]:
         Dataset("grains/expected", "i8", each, "", "spots expected on the detector", maybe),
         Dataset("grains/null_completeness", "f8", each, "", "mean completeness of crystals by chance", maybe),
         Dataset("grains/null_limit", "f8", each, "", "completeness that chance does not reach", maybe),
+        Dataset(
+            "grains/found_in", "i8", each, "", "search that found it: 1 in all blobs, 2, ... in left-overs", maybe
+        ),
         Dataset("grains/orientation_error_deg", "f8", each, "deg", "standard deviation of the orientation"),
         Dataset("grains/orientation_error_xyz_deg", "f8", f"{each}, 3", "deg", f"{turned}, sample frame", maybe),
         Dataset("grains/position_error_um", "f8", each, "um", "standard deviation of the position"),
@@ -115,6 +119,14 @@ def _grains() -> list[Dataset]:
         Dataset("grains/bend_explained", "f8", each, "", "as of `shapes.h5`", bends),
         Dataset("grains/bend_null", "f8", each, "", "as of `shapes.h5`", bends),
         Dataset("grains/sub_grains", "i8", each, "", "parts with sharp boundaries between them (1: whole)", bends),
+        Dataset(
+            "grains/completeness_with_faint",
+            "f8",
+            each,
+            "",
+            "of the spots of its shape those found, parts of blobs and faint ones too (nan: no shape)",
+            bends,
+        ),
         Dataset(
             "grains/blob_pointer", "i8", f"{each}+1", "", "pointer into what each blob has, `blobs` to `shift_px`"
         ),
@@ -191,6 +203,25 @@ def _shares() -> list[Dataset]:
     ]
 
 
+def _spots() -> list[Dataset]:
+    each, lit = "spots", "voxels of faint spots"
+    came = ", ".join(f"{way.value} {way.text}" for way in Came)
+    return [
+        *(
+            Dataset(
+                f"spots/{name}",
+                kind,
+                f"{each}, 3" if name == "hkl" else each,
+                unit,
+                f"how it was found: {came}" if name == "came" else meaning,
+            )
+            for name, (kind, unit, meaning) in SPOT_COLUMNS.items()
+        ),
+        Dataset("spots/voxel_pointer", "i8", f"{each}+1", "", "pointer into `voxel`"),
+        Dataset("spots/voxel", "i4", f"{lit}, 3", "", "frame, row, col of a voxel where its light is"),
+    ]
+
+
 def _bent() -> list[Dataset]:
     when = "where a grain is known to bend"
     return [
@@ -252,8 +283,8 @@ FILES: Mapping[str, File] = {
     ),
     "blobs.h5": File(
         "ImageD11 opens `/peaks` as a columnfile. `/rejected` holds every seed that became no blob: the columns of "
-        "`/peaks`, and the reason. Voxels are compressed losslessly with HDF5's own gzip, about 2 bytes each; without "
-        'friedel, blob i is `file["voxels/row"][a:b]` and so on with `a, b = file["voxels/blob_ptr"][i : i + 2]`.',
+        "`/peaks`, and the reason. Voxels are compressed losslessly with HDF5's own gzip, about 2 bytes each; "
+        'without friedel, blob i is `file["voxels/row"][a:b]` and so on with `a, b = file["voxels/blob_ptr"][i : i + 2]`.',
         tuple(_blobs()),
         {
             "@shape": "frames, rows, columns of the scan",
@@ -300,7 +331,7 @@ FILES: Mapping[str, File] = {
     ),
     "shapes.h5": File(
         "What each grain looks like before they compete for the voxels of the map.",
-        (*_shapes(), *_shares()),
+        (*_shapes(), *_shares(), *_spots()),
         {"shapes@voxel_um": "edge of a voxel"},
     ),
     "volume.h5": File(

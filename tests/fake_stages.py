@@ -143,9 +143,13 @@ def index(blobs, pairs, setup, phases, params, *, executor, watcher=None):
     return replace(grains, completeness=np.full(n, mark), volume_um3=np.arange(n) + mark, strain=strain)
 
 
-def reconstruct(blobs, grains, setup, phases, params, *, executor, mask, watcher=None):
+def reconstruct(blobs, grains, setup, phases, params, *, executor, mask, watcher=None, frames=None):
     known = [grains.completeness, grains.U, grains.blobs, grains.strain]
-    mark = number(blobs.columns, *known, of_setup(setup), params, mask.inside)
+    blocks = frames.blocks(np.ones(frames.count, bool)) if frames is not None else ()
+    seen = [block.frames for block in blocks] + ([frames.noise] if frames is not None else [])
+    mark = number(
+        blobs.columns, *known, of_setup(setup), params, mask.inside, np.array([one.sum() for one in seen])
+    )
     cubes = (np.full((2, 2, 2), i + mark, np.float32) for i in range(len(grains)))
     return [GrainShape(i, cube, np.zeros(3), 1.0, 0.5, mark, 3, *[np.zeros(0)] * 3) for i, cube in enumerate(cubes)]
 

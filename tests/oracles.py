@@ -351,6 +351,21 @@ TWINS = (
         "reconstruct.footprints.light_in_windows",
     ),
     Twin(
+        "tests.oracles_footprints.window_of",
+        "unit/test_faint_spots.py::test_a_window_holds_the_footprint_of_each_of_its_pixels",
+        "reconstruct.faint_spots.read_windows",
+    ),
+    Twin(
+        "",
+        "unit/test_faint_spots.py::test_sums_over_footprints_are_those_of_whole_frames",
+        "reconstruct.faint_spots.matched_sums reconstruct.faint_spots.take_light",
+    ),
+    Twin(
+        "",
+        "unit/test_faint_spots.py::test_windows_of_frames_are_added_where_they_are_known",
+        "reconstruct.faint_spots.add_windows",
+    ),
+    Twin(
         "tests.oracles_physics.image_by_hand",
         "unit/test_simulator_spot_images.py::test_a_spot_is_its_voxels_each_by_its_own_braggs_law",
         "simulate.spot_images.extents",

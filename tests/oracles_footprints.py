@@ -29,3 +29,10 @@ def boxes_meet(one, other, turn):
     shifts = (-turn, 0, turn) if turn else (0,)
     frames = any(one[0] + s < other[1] and other[0] < one[1] + s for s in shifts)
     return frames and all(one[i] < other[i + 1] and other[i] < one[i + 1] for i in (2, 4))
+
+
+def window_of(image, inverse, window):
+    """A footprint on the pixels of its window (start and stop of rows, cols)."""
+    rows, cols = range(*window[:2]), range(*window[2:])
+    whole = np.sqrt(2) * 1e-6  # of a spot that lasts for one frame alone
+    return np.array([[light_at(image, inverse, 0.0, whole, 0, 0, row, col) for col in cols] for row in rows])

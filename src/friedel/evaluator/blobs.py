@@ -23,6 +23,7 @@ from friedel.evaluator.overlap import Matching, Overlaps, match_one_to_one, over
 from friedel.model.arrays import AnyArray, Indices
 from friedel.model.blobs import BlobTable
 from friedel.model.shares import SpotShares
+from friedel.model.spots import SpotTable
 
 IOU_LEVELS = (0.25, 0.5, 0.75)
 SNR_EDGES = (0.0, 3.0, 5.0, 10.0, 20.0, 50.0, np.inf)
@@ -56,9 +57,12 @@ def evaluate_blobs(result: BlobTable, truth: BlobTable, shared: Overlaps | None 
     }
 
 
-def recall_with_parts(result: BlobTable, truth: BlobTable, shares: SpotShares) -> dict[str, float]:
-    """Part of the true spots that kept blobs, or parts of blobs that the grains told apart, show at each IoU."""
-    matching = match_one_to_one(overlaps_with_parts(result, truth, shares), min(IOU_LEVELS))
+def recall_with_parts(
+    result: BlobTable, truth: BlobTable, shares: SpotShares, spots: SpotTable | None = None
+) -> dict[str, float]:
+    """Part of the true spots that kept blobs, parts of blobs that the grains told apart, or faint ones of `spots`
+    show at each IoU."""
+    matching = match_one_to_one(overlaps_with_parts(result, truth, shares, spots), min(IOU_LEVELS))
     return {f"{level:g}": _ratio(len(matching.above(level)), len(truth)) for level in IOU_LEVELS}
 
 

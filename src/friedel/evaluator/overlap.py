@@ -8,6 +8,7 @@ from friedel.errors import InputError
 from friedel.model.arrays import AnyArray, Floats, Indices
 from friedel.model.blobs import BlobTable
 from friedel.model.shares import SpotShares
+from friedel.model.spots import SpotTable
 
 EDGE = 0.1
 """A spot ends where it falls below this part of its brightest voxel."""
@@ -66,8 +67,11 @@ def overlaps(result: BlobTable, truth: BlobTable) -> Overlaps:
     return _joined(_voxels(result), _voxels(truth))
 
 
-def overlaps_with_parts(result: BlobTable, truth: BlobTable, shares: SpotShares) -> Overlaps:
-    """As `overlaps`, with spots that are parts of blobs as further results after the kept blobs.
+def overlaps_with_parts(
+    result: BlobTable, truth: BlobTable, shares: SpotShares, spots: SpotTable | None = None
+) -> Overlaps:
+    """As `overlaps`, with spots that are parts of blobs as further results after the kept blobs, and then the faint
+    ones of `spots`.
 
     A spot is where it has a tenth of its brightest voxel, as truths are.
     """
@@ -78,8 +82,26 @@ def overlaps_with_parts(result: BlobTable, truth: BlobTable, shares: SpotShares)
     lit = shares.voxel_counts >= EDGE * peak[spot]
     of_part = _keys(result, shares.voxel[lit])
     sizes = np.bincount(spot[lit], minlength=len(peak)).astype(np.int64)
-    together = np.concatenate([key, of_part]), np.concatenate([owner, len(size) + spot[lit]])
-    return _joined((*together, np.concatenate([size, sizes])), _voxels(truth))
+    keys, owners = [key, of_part], [owner, len(size) + spot[lit]]
+    size = np.concatenate([size, sizes])
+    if spots is not None:
+        faint_key, faint_owner, faint_size = voxels_of_faint(spots, truth)
+        keys, owners = [*keys, faint_key], [*owners, len(size) + faint_owner]
+        size = np.concatenate([size, faint_size])
+    return _joined((np.concatenate(keys), np.concatenate(owners), size), _voxels(truth))
+
+
+def faint_overlaps(spots: SpotTable, truth: BlobTable) -> Overlaps:
+    """As `overlaps`, with every one of `spots` that has voxels of its own, the faint ones, as a result."""
+    return _joined(voxels_of_faint(spots, truth), _voxels(truth))
+
+
+def voxels_of_faint(spots: SpotTable, truth: BlobTable) -> "Owned":
+    """Number in the scan of each voxel of faint spots, whose it is (row of `spots`), and how many each has."""
+    size = np.diff(spots.voxel_pointer)
+    frame, row, col = spots.voxel.T.astype(np.int64)
+    _, rows, cols = truth.shape
+    return (frame * rows + row) * cols + col, np.repeat(np.arange(len(size)), size), size
 
 
 Owned = tuple[AnyArray, AnyArray, AnyArray]

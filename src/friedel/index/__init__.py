@@ -6,6 +6,7 @@ finds in the same blobs with scrambled omega.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,8 +19,9 @@ from friedel.index.grain_table import (
     why_no_pairs,
     why_too_short,
 )
+from friedel.index.left_overs import Found, search_left_overs
 from friedel.index.like_phases import with_likelier_phases
-from friedel.index.null import Null, candidates_beyond_chance, keep_beyond_chance, measure_null
+from friedel.index.null import Null, Searched, candidates_beyond_chance, keep_beyond_chance, measure_null
 from friedel.index.observations import make_lines, make_observations
 from friedel.index.params import IndexParams
 from friedel.index.refinement import Rounds, refine_with_parents
@@ -74,7 +76,7 @@ def index(
     tolerances = measure_tolerances(observations, lines, pairs.across.tolerances)
     observations = observations.with_errors(tolerances.error)
     search = CandidateSearch(observations, lines, tolerances, params)
-    candidates, null, tried = _search(search, short, executor, watcher)
+    candidates, null, tried, turned = _search(search, short, executor, watcher)
     rounds = Rounds(tolerances, params, watcher)
     candidates, grains, observations = refine_with_parents(observations, candidates, rounds)
     if float(np.prod(search.observations.search_error / observations.search_error)) >= SHARPER:
@@ -83,17 +85,30 @@ def index(
             search.unfitted(int(phase), U, position)
             for phase, U, position in zip(grains.phase, grains.U, grains.position, strict=True)
         ]
-        candidates, null, _ = _search(search, short, executor, watcher, known)
+        candidates, null, _, turned = _search(search, short, executor, watcher, known)
         candidates, grains, observations = refine_with_parents(observations, candidates, rounds)
     candidates, grains, unsure = with_likelier_phases(observations, candidates, grains, rounds)
     observations, grains, unseen = hide_unseen_areas(observations, grains, tolerances, params)
-    grains, limits = keep_beyond_chance(observations, grains, candidates, null, rounds)
+    first = Searched(null, np.ones(len(blobs), dtype=bool))
+    grains, limits = keep_beyond_chance(observations, grains, candidates, [first], rounds)
     if not len(grains):
         why = (why_too_short(search, null) if short else "") or why_no_grains(len(lines), tried, null)
         return no_grains(observations, params, [why, *odd, *notes_about(tolerances)])
+    found = Found(grains, limits, [first])
+    grains, limits, searches = search_left_overs(observations, lines, found, rounds, executor, turned=turned)
     grains, limits = join_sub_grains(observations, grains, limits, params)
     odd += [*unsure, *unseen, *notes_about(tolerances)]
-    return make_grain_table(observations, grains, null, limits, params, odd)
+    return make_grain_table(observations, grains, [one.null for one in searches], limits, params, odd)
+
+
+class _Beyond(NamedTuple):
+    """Candidates beyond chance, what chance reaches, how many pairs were tried, and whether pairs that were turned
+    one by one gave some."""
+
+    candidates: list[Candidate]
+    null: Null
+    tried: int
+    turned: bool
 
 
 def _search(
@@ -102,12 +117,13 @@ def _search(
     executor: Executor,
     watcher: Watcher | None,
     known: Sequence[Candidate] = (),
-) -> tuple[list[Candidate], Null, int]:
-    """Those that are known and all candidates beyond chance, what chance reaches, and how many pairs were tried;
-    single spots are seeds too where a scan is `short`."""
+) -> _Beyond:
+    """Those that are known and all others; single spots are seeds too where a scan is `short`."""
     null = measure_null(search, executor, watcher)
     candidates, tried = candidates_beyond_chance(search, null, executor, watcher, known)
+    of_many = len(candidates)
     candidates, null = candidates_by_turning(search, null, candidates, executor, watcher)
+    turned = len(candidates) > of_many
     if short:
         candidates, null = candidates_of_single_spots(search, null, candidates, executor, watcher)
-    return candidates, null, tried
+    return _Beyond(candidates, null, tried, turned)

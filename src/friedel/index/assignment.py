@@ -34,8 +34,9 @@ WITHIN = 2.0
 class RefinedGrains:
     """Grains and the spots that have a blob.
 
-    Per grain: `phase` (n), `parent` (n) the same number for sub-grains of one grain, `U` (n,3,3), `position` (n,3)
-    um, `expected` (n) spots to be counted on, `log_volume` (n) relative, NaN where it is not known.
+    Per grain: `phase` (n), `search` (n) that found it, `parent` (n) the same number for sub-grains of one grain,
+    `U` (n,3,3), `position` (n,3) um, `expected` (n) spots to be counted on, `log_volume` (n) relative, NaN where it
+    is not known.
 
     Per spot that has a blob, grain by grain: `grain`, `reflection`, `blob` (m) rows, `solution` (m) 0 or 1 of the
     reflection's two spots; `shared` (m) its blob is another grain's too, `counted` (m) it counts for the
@@ -45,6 +46,7 @@ class RefinedGrains:
     """
 
     phase: Indices
+    search: Indices
     parent: Indices
     U: Floats
     position: Floats
@@ -61,12 +63,15 @@ class RefinedGrains:
     residual: Floats
 
     @classmethod
-    def without_blobs(cls, phase: Indices, parent: Indices, U: Floats, position: Floats) -> "RefinedGrains":
-        """Grains before any blob is assigned."""
+    def without_blobs(
+        cls, phase: Indices, parent: Indices, U: Floats, position: Floats, search: Indices | None = None
+    ) -> "RefinedGrains":
+        """Grains before any blob is assigned; of the first search where nothing else is said."""
         n, rows, flags = len(phase), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool)
         nowhere = np.zeros((0, 3))
         return cls(
-            phase, parent, U, position, np.zeros(n, dtype=np.int64), np.full(n, np.nan),
+            phase, np.zeros(n, dtype=np.int64) if search is None else search, parent, U, position,
+            np.zeros(n, dtype=np.int64), np.full(n, np.nan),
             rows, rows, rows, rows, flags, flags, flags, nowhere, nowhere,
         )  # fmt: skip
 
@@ -96,7 +101,7 @@ class RefinedGrains:
         return self.per_grain(self.counted)
 
 
-PER_GRAIN = ("phase", "parent", "U", "position", "expected", "log_volume")
+PER_GRAIN = ("phase", "search", "parent", "U", "position", "expected", "log_volume")
 PER_SPOT = (
     *("grain", "reflection", "solution", "blob"), *("shared", "counted", "overlapped"), *("centroid", "residual")
 )  # fmt: skip

@@ -50,7 +50,8 @@ class Candidate:
     """A crystal of one phase (its row) with orientation `U` and `position` (um), and the spots that it explains.
 
     `blob`, `square`, `state` (2n) of both spots of each reflection: row of its blob or -1, squared normalised
-    distance to it, and what was predicted (`kernels.index.blob_lookup`).
+    distance to it, and what was predicted (`kernels.index.blob_lookup`). `search` is the number of the search that
+    found it.
     """
 
     phase: int
@@ -59,6 +60,7 @@ class Candidate:
     blob: Indices
     square: Floats
     state: Indices
+    search: int = 0
 
     def counts(self, taken: Mask) -> tuple[int, int, int]:
         """Expected spots whose blob is not taken (blobs) yet, how many of them are found, expected in all."""
@@ -271,7 +273,7 @@ def _best_standing(reflections: PhaseReflections, candidate: Candidate) -> Candi
         spots = np.column_stack([rows, rows + 1]).ravel()
         turned = candidate.U @ reflections.phase.alternatives.rotation[number]
         blob, square, state = candidate.blob[spots], candidate.square[spots], candidate.state[spots]
-        candidate = Candidate(candidate.phase, turned, candidate.position, blob, square, state)
+        candidate = replace(candidate, U=turned, blob=blob, square=square, state=state)
     reflections.count_on_used(candidate.state)
     return candidate
 

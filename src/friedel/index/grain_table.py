@@ -42,12 +42,12 @@ MIRROR_SUSPECT = 0.4
 def make_grain_table(
     observations: Observations,
     grains: RefinedGrains,
-    null: Null,
+    nulls: Sequence[Null],
     limits: Indices,
     params: IndexParams,
     notes: Sequence[str],
 ) -> GrainTable:
-    """The table; `limits` (n) are the numbers of spots that chance does not reach."""
+    """The table; `nulls` are those of the searches, `limits` (n) the spots that chance does not reach."""
     standing = judge_alternatives(observations, grains)
     grains = without_dark_spots(observations, grains)
     n, blobs = len(grains), observations.blobs
@@ -80,7 +80,10 @@ def make_grain_table(
         residuals=grains.residual * [np.degrees(1.0), 1.0, 1.0],
         shift_px=np.column_stack([blobs["sc"], blobs["fc"]])[grains.blob] - grains.centroid[:, 1:],
         expected=grains.expected,
-        null_completeness=np.array([null.levels[phase].mean for phase in grains.phase]),
+        null_completeness=np.array(
+            [nulls[number].levels[phase].mean for number, phase in zip(grains.search, grains.phase, strict=True)]
+        ),
+        found_in=grains.search + 1,
         null_limit=limits / expected,
         strain=np.zeros((0, 6)) if strain is None else strain,
         orientation_error_xyz_deg=sure[0],
@@ -177,7 +180,7 @@ def no_grains(observations: Observations, params: IndexParams, notes: Sequence[s
     """A table without grains that says why."""
     rows = np.zeros(0, dtype=np.int64)
     grains = RefinedGrains.without_blobs(rows, rows, np.zeros((0, 3, 3)), np.zeros((0, 3)))
-    return make_grain_table(observations, grains, Null(), rows, params, notes)
+    return make_grain_table(observations, grains, [Null()], rows, params, notes)
 
 
 def why_no_pairs() -> str:

@@ -7,6 +7,7 @@ Cryst. 47 (2014) 276).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -18,6 +19,7 @@ from friedel.index.mixtures import mixture_spots, worst_of_neighbours
 from friedel.index.observations import Observations
 from friedel.index.refinement import Rounds, assign_and_refine
 from friedel.index.sub_grains import LEAST_DEG
+from friedel.index.tolerances import IndexTolerances
 from friedel.model.arrays import Floats, Indices, Mask
 from friedel.model.stream import Executor, Watcher, counted
 
@@ -192,32 +194,54 @@ def take_blobs(search: CandidateSearch, candidate: Candidate, taken: Mask) -> No
 def _found_before(candidate: Candidate, accepted: Sequence[Candidate], search: CandidateSearch) -> bool:
     """Whether a grain was found before, its alternatives too. A sub-grain of one, which has the same orientation,
     joins it later."""
-    phase = search.observations.reflections[candidate.phase].phase
-    reach = SAME_LINES * search.tolerances.line_um
+    turned = _turned_to(candidate, accepted, search.observations, search.tolerances)
+    return bool(((turned > LEAST_DEG) & (turned < SAME_DEG)).any())
+
+
+def is_known(
+    candidate: Candidate, grains: Sequence[Candidate], observations: Observations, tolerances: IndexTolerances
+) -> bool:
+    """Whether a candidate is one of some grains once more, or a part of it."""
+    return bool((_turned_to(candidate, grains, observations, tolerances) < SAME_DEG).any())
+
+
+def _turned_to(
+    candidate: Candidate, others: Sequence[Candidate], observations: Observations, tolerances: IndexTolerances
+) -> Floats:
+    """By how much (deg) a candidate is turned to those others that have its place, as far as lattices tell."""
+    reach = SAME_LINES * tolerances.line_um
     near = [
         other.U
-        for other in accepted
+        for other in others
         if other.phase == candidate.phase and np.linalg.norm(other.position - candidate.position) < reach
     ]
     if not near:
-        return False
-    turned = phase.lattice_misorientation_deg(np.array(near), candidate.U)
-    return bool(((turned > LEAST_DEG) & (turned < SAME_DEG)).any())
+        return np.zeros(0)
+    phase = observations.reflections[candidate.phase].phase
+    return np.asarray(phase.lattice_misorientation_deg(np.array(near), candidate.U))
+
+
+class Searched(NamedTuple):
+    """What a search went through: the blobs that were `free` (n) in it, and what chance reaches in these."""
+
+    null: Null
+    free: Mask
 
 
 def keep_beyond_chance(
     observations: Observations,
     grains: RefinedGrains,
     candidates: Sequence[Candidate],
-    null: Null,
+    searches: Sequence[Searched],
     rounds: Rounds,
 ) -> tuple[RefinedGrains, Indices]:
-    """Without the grains that, refined together, explain no more spots of their own than chance does.
+    """Without the grains that, refined together, explain no more spots of their own than chance does in the search
+    that found them.
 
     Blobs are assigned again without those. Also, for each grain, the number of spots that chance does not reach.
     """
     while len(grains):
-        limits, keep = _test_against_chance(observations, grains, null)
+        limits, keep = _test_against_chance(observations, grains, searches)
         if keep.all():
             return grains, limits
         candidates = [
@@ -229,27 +253,33 @@ def keep_beyond_chance(
     return grains, np.zeros(0, dtype=np.int64)
 
 
-def _test_against_chance(observations: Observations, grains: RefinedGrains, null: Null) -> tuple[Indices, Mask]:
+def _test_against_chance(
+    observations: Observations, grains: RefinedGrains, searches: Sequence[Searched]
+) -> tuple[Indices, Mask]:
     """Spots that chance does not reach (n), and whether each grain's own exceed that.
 
     Where all do, mixtures of two neighbours are looked for: of mixtures that may be each other's only the worst
     goes, so that the next look sees the others without it.
     """
     own = grains.counted & ~grains.shared
-    limits, alone = _limits_of(grains, own, null)
+    for number, search in enumerate(searches):
+        own &= search.free[grains.blob] | (grains.search[grains.grain] != number)
+    nulls = [searches[number].null for number in grains.search.tolist()]
+    limits, alone = _limits_of(grains, own, nulls)
     keep = alone >= limits
     # what joins a grain that is there need not show that it is there
     keep |= np.isin(grains.parent, grains.parent[keep]) & (alone >= JOINING * limits)
     if keep.all() and (mixed := mixture_spots(observations, grains)).any():
-        least, alone = _limits_of(grains, own & ~mixed, null)
+        least, alone = _limits_of(grains, own & ~mixed, nulls)
         doubtful = np.flatnonzero(alone < least)
         keep[worst_of_neighbours(grains, doubtful, alone / np.maximum(least, 1))] = False
     return limits, keep
 
 
-def _limits_of(grains: RefinedGrains, own: Mask, null: Null) -> tuple[Indices, Indices]:
+def _limits_of(grains: RefinedGrains, own: Mask, nulls: Sequence[Null]) -> tuple[Indices, Indices]:
     """Of each grain's spots that no other has: how many chance does not reach, and how many `own` (m) marks."""
     alone = grains.per_grain(own)
     expected = grains.expected - (grains.found - alone)
-    least = [null.least_spots(int(p), int(n)) for p, n in zip(grains.phase, expected, strict=True)]
+    counts = zip(nulls, grains.phase.tolist(), expected.tolist(), strict=True)
+    least = [null.least_spots(phase, number) for null, phase, number in counts]
     return np.array(least, dtype=np.int64), alone

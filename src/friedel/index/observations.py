@@ -38,7 +38,8 @@ class Observations:
     `overlap_lookup` every blob may err by as much as it is wide: for spots that overlap another's in one blob.
     Errors (3,) are those of one blob in omega |sin eta| (rad), row (px) and col (px): within `search_error` spots
     look for blobs, by `fit_error`, which may be much less, centroids really scatter. `plane` is the detector as
-    `kernels.bragg` has it. `absorption` is that of the sample, where it is known.
+    `kernels.bragg` has it. `absorption` is that of the sample, where it is known. Blobs that are `hidden` (n) no
+    spot finds.
     """
 
     setup: Setup
@@ -54,6 +55,7 @@ class Observations:
     fit_error: Floats
     reflections: tuple[PhaseReflections, ...]
     absorption: Absorption | None = None
+    hidden: Mask | None = None
 
     def with_errors(self, search: Floats, fit: Floats | None = None) -> "Observations":
         """The same with other errors of one blob; `fit` is `search` unless it is given."""
@@ -64,11 +66,18 @@ class Observations:
         """The same blobs at other angles (n) rad."""
         centroid = self.lookup.centroid.copy()
         centroid[:, 0] = _within_a_turn(omega)
+        return self._with_lookups(centroid, self.hidden)
+
+    def without(self, hidden: Mask) -> "Observations":
+        """The same, with some blobs (n) that no spot finds."""
+        return self._with_lookups(self.lookup.centroid, hidden)
+
+    def _with_lookups(self, centroid: Floats, hidden: Mask | None) -> "Observations":
         lookup, overlap_lookup = (
-            make_blob_lookup(centroid, old.extra_error, *self.blobs.shape[1:])
+            make_blob_lookup(centroid, old.extra_error, *self.blobs.shape[1:], hidden=hidden)
             for old in (self.lookup, self.overlap_lookup)
         )
-        return replace(self, lookup=lookup, overlap_lookup=overlap_lookup)
+        return replace(self, lookup=lookup, overlap_lookup=overlap_lookup, hidden=hidden)
 
     def mirrored(self) -> "Observations":
         """As if the stage turned the other way."""
@@ -99,6 +108,13 @@ class PairLines:
 
     def __len__(self) -> int:
         return len(self.g)
+
+    def among(self, free: Mask) -> "PairLines":
+        """Those of two blobs that are `free` (blobs); chance makes as many fewer as there are fewer blobs."""
+        mine = free[self.blob].all(axis=1)
+        names = ("blob", "g", "point", "direction", "two_theta", "eta", "omega", "half_turn")
+        columns = {name: getattr(self, name)[mine] for name in names}
+        return PairLines(**columns, by_chance=self.by_chance * float(free.mean()) ** 2)
 
     def turned(self, angle: Floats) -> "PairLines":
         """Every pair as if it had come at an omega larger by its own angle (n) rad."""

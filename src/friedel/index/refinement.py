@@ -45,6 +45,7 @@ def assign_and_refine(
         parent,
         U,
         np.array([candidate.position for candidate in candidates]).reshape(-1, 3),
+        np.array([candidate.search for candidate in candidates], dtype=np.int64),
     )
     tolerances, params, watcher = rounds
     for _ in watched(watcher, "refinement", range(times), times, "rounds"):

@@ -6,6 +6,7 @@ what they should have, and look like chance. What pairs show is taken instead, a
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -104,5 +105,5 @@ def _without(reflections: PhaseReflections, gone: Mask) -> PhaseReflections:
     keep = ~gone
     number = np.cumsum(keep) - 1
     per_row = ("hkl", "normal", "g_length", "f_squared", "two_theta", "unique", "in_use", "dark")
-    parts = {name: np.ascontiguousarray(getattr(reflections, name)[keep]) for name in per_row}
+    parts: dict[str, Any] = {name: np.ascontiguousarray(getattr(reflections, name)[keep]) for name in per_row}
     return replace(reflections, **parts, row_of=number[reflections.row_of[:, keep]])

@@ -11,18 +11,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from friedel.index.candidates import Candidate, CandidateSearch
+from friedel.index.left_overs import blobs_near_spots
 from friedel.index.null import Null, accept_beyond_chance, take_blobs, with_luckiest, without_grains
 from friedel.index.turned_seeds import Planes, best_of_turns, how_wide
-from friedel.kernels.index.blob_lookup import blob_choices, predict_spots
 from friedel.kernels.index.turned_seeds import places_of_spot
-from friedel.model.arrays import Floats, Indices, Mask
-from friedel.model.families import farthest_two_theta_rad
+from friedel.model.arrays import Floats, Indices
 from friedel.model.stream import Executor, Watcher, watched
 
 MOST_SEEDS, NULL_SEEDS = 64, 16
 """Spots that are tried, and spots of the null."""
-NEIGHBOURS, NEAR = 4, 2.0
-"""Blobs near a spot, within twice the tolerance, that are taken for its own or its parts."""
 KEPT = 6
 """Best turns of a coarse look that are fitted."""
 MOST_PLACES = 20_000
@@ -47,7 +44,9 @@ def candidates_of_single_spots(
     for candidate in found:
         take_blobs(search, candidate, taken)
     whole = search.observations.whole
-    free = np.flatnonzero(~taken & whole & ~_of_other_rings(search, found))
+    crystals = ((one.phase, one.U, one.position) for one in found)
+    near = blobs_near_spots(search.observations, crystals, search.params.tolerance)
+    free = np.flatnonzero(~taken & whole & ~near)
     seeds = free[np.argsort(-blobs["sum_intensity"][free], kind="stable")][:MOST_SEEDS]
     if not len(seeds):
         return found, null
@@ -59,26 +58,6 @@ def candidates_of_single_spots(
         for candidate in sorted(new, key=lambda c: -c.counts(taken)[1]):
             accept_beyond_chance(search, null, candidate, found, taken)
     return found, null
-
-
-def _of_other_rings(search: CandidateSearch, found: Sequence[Candidate]) -> Mask:
-    """Blobs (n) where a candidate has a spot of any ring that the detector sees, those not in use too."""
-    observations, marked = search.observations, np.zeros(len(search.observations.blobs), dtype=bool)
-    wavelength, shape = observations.wavelength, observations.blobs.shape[1:]
-    sine = np.sin(farthest_two_theta_rad(observations.setup.detector, shape) / 2)
-    every = [one.phase.reflections(wavelength / (2.0 * sine)).hkl for one in observations.reflections]
-    for candidate in found:
-        hkl, B = every[candidate.phase], observations.reflections[candidate.phase].B
-        place, state = np.zeros((2 * len(hkl), 4)), np.zeros(2 * len(hkl), dtype=np.int64)
-        predict_spots(
-            hkl @ (candidate.U @ B).T, candidate.position, wavelength, observations.plane,
-            tuple(observations.window), place, state,
-        )  # fmt: skip
-        near, square = np.full((len(state), NEIGHBOURS), -1, dtype=np.int64), np.zeros((len(state), NEIGHBOURS))
-        reach = search.params.tolerance * NEAR
-        blob_choices(place, state, tuple(observations.lookup), observations.search_error, reach, near, square)
-        marked[near[near >= 0]] = True
-    return marked
 
 
 def _with_null(

@@ -164,6 +164,7 @@ def _joined(
     one = replace(
         _with_sightings(grains, rows, seen, sightings.centroid[near]),
         phase=grains.phase[members[:1]],
+        search=grains.search[members[:1]],
         parent=grains.parent[members[:1]],
         U=U[None],
         position=position[None],

@@ -76,7 +76,7 @@ def unseen_areas(observations: Observations, grains: RefinedGrains) -> Sequence[
         there = np.bincount(cell[seen], minlength=cells * cells)
         dark = (due >= LEAST_IN_CELL) & (there <= HARDLY * due)
     size = np.array([observations.window.cols, observations.window.rows]) / cells
-    return _areas(dark.reshape(cells, cells), due, there, np.tile(size, 2))
+    return _areas(dark.reshape(cells, cells), due, there, np.tile(np.asarray(size, np.float64), 2))
 
 
 def _cells(observations: Observations, place: Floats, cells: int) -> Indices:

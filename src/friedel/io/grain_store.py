@@ -54,6 +54,7 @@ _ARRAYS: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "expected": ("i8", ()),
     "null_completeness": ("f8", ()),
     "null_limit": ("f8", ()),
+    "found_in": ("i8", ()),
     "strain": ("f8", (6,)),
     "orientation_error_xyz_deg": ("f8", (3,)),
     "position_error_xyz_um": ("f8", (3,)),
@@ -68,14 +69,15 @@ _ARRAYS: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "bend_explained": ("f8", ()),
     "bend_null": ("f8", ()),
     "sub_grains": ("i8", ()),
+    "completeness_with_faint": ("f8", ()),
 }
 """Type and shape of an entry of each array of a `GrainTable`."""
 _OF_BLOBS = ("blobs", "shared", "hkl", "residuals", "shift_px")
-_OF_THE_MAP = ("orientation_spread_deg", "bend_explained", "bend_null", "sub_grains")
+_OF_THE_MAP = ("orientation_spread_deg", "bend_explained", "bend_null", "sub_grains", "completeness_with_faint")
 """Arrays that indexing leaves empty."""
 _MAY_BE_EMPTY = (
     *_OF_THE_MAP,
-    *("hkl", "residuals", "shift_px", "expected", "null_completeness", "null_limit", "strain"),
+    *("hkl", "residuals", "shift_px", "expected", "null_completeness", "null_limit", "found_in", "strain"),
     *("orientation_error_xyz_deg", "position_error_xyz_um", "strain_error"),
     *("orientation_covariance_deg2", "position_covariance_um2"),
     *("alternative_log_odds", "ambiguous", "twin_fraction", "twin_fraction_error"),

@@ -14,6 +14,7 @@ from friedel.io.packed import write_packed
 from friedel.model.arrays import AnyArray
 from friedel.model.shapes import GrainShape
 from friedel.model.shares import MEANINGS, WHOLE, SpotShares
+from friedel.model.spots import SPOT_COLUMNS, Came, SpotTable
 from friedel.model.stream import Executor
 
 _PER_GRAIN = {
@@ -24,7 +25,7 @@ _PER_BLOB = {"blobs": np.int64, "blob_weight": np.float64, "blob_residual": np.f
 
 
 def write_shapes(path: str | Path, shapes: Sequence[GrainShape], executor: Executor | None = None) -> None:
-    """Write /shapes with one row a grain, densities (flattened [z,y,x]) and blobs by pointer; and /shares.
+    """Write /shapes with one row a grain, densities (flattened [z,y,x]) and blobs by pointer; /shares and /spots.
 
     The executor compresses. Raises `OutputError` when the disk cannot take it.
     """
@@ -43,6 +44,7 @@ def write_shapes(path: str | Path, shapes: Sequence[GrainShape], executor: Execu
             parts = [np.asarray(getattr(shape, name), kind) for shape in shapes]
             group.create_dataset(name, data=_ragged(group, name, parts, kind))
         _write_shares(output.file, SpotShares.together([shape.shares for shape in shapes]), executor)
+        _write_spots(output.file, SpotTable.together([shape.spots for shape in shapes]))
         group.attrs["voxel_um"] = shapes[0].voxel_um if shapes else 1.0
 
 
@@ -52,9 +54,16 @@ def read_shapes(path: str | Path) -> list[GrainShape]:
         whole = _columns(file["shapes"])
         voxel = float(file["shapes"].attrs["voxel_um"])
         shares = _read_shares(file["shares"]) if "shares" in file else SpotShares.none()
-        first, last = (np.searchsorted(shares.grain, whole["grain"], side) for side in ("left", "right"))
-        parts = [shares.take(np.arange(a, b)) for a, b in zip(first, last, strict=True)]
-        return [_shape(whole, i, voxel, parts[i]) for i in range(len(whole["grain"]))]
+        spots = _read_spots(file["spots"]) if "spots" in file else SpotTable.none()
+        parts = [shares.take(rows) for rows in _rows_of(shares.grain, whole["grain"])]
+        own = [spots.take(rows) for rows in _rows_of(spots.grain, whole["grain"])]
+        return [_shape(whole, i, voxel, parts[i], own[i]) for i in range(len(whole["grain"]))]
+
+
+def _rows_of(grain: AnyArray, grains: AnyArray) -> list[AnyArray]:
+    """Rows of each of some grains in an ascending column."""
+    first, last = (np.searchsorted(grain, grains, side) for side in ("left", "right"))
+    return [np.arange(a, b) for a, b in zip(first, last, strict=True)]
 
 
 def _write_shares(file: Any, shares: SpotShares, executor: Executor | None) -> None:
@@ -82,6 +91,35 @@ def _read_shares(group: Any) -> SpotShares:
     for name in ("grain", "blob", "voxel"):
         check_range(columns[name], 0, np.iinfo(np.int64).max, f"shares/{name}")
     return SpotShares(**columns)
+
+
+def _write_spots(file: Any, spots: SpotTable) -> None:
+    """Put /spots into an open file: a dataset a column, and the voxels of faint spots by pointer."""
+    group = file.create_group("spots")
+    for name, (kind, unit, meaning) in SPOT_COLUMNS.items():
+        dataset = group.create_dataset(name, data=np.asarray(getattr(spots, name), dtype=kind))
+        dataset.attrs["units"], dataset.attrs["meaning"] = unit, meaning
+    group["came"].attrs["names"] = [came.text for came in Came]
+    packed = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if len(spots.voxel) else {}
+    group.create_dataset("voxel_pointer", data=spots.voxel_pointer)
+    group.create_dataset("voxel", data=np.asarray(spots.voxel, dtype=np.int32), **packed)
+
+
+def _read_spots(group: Any) -> SpotTable:
+    """The spots. Raises `KeyError` or `FriedelError`."""
+    columns = {
+        name: read_column(group, name, kind, (3,) if name == "hkl" else ())
+        for name, (kind, _, _) in SPOT_COLUMNS.items()
+    }
+    columns["voxel_pointer"] = read_column(group, "voxel_pointer", "i8", ())
+    columns["voxel"] = read_column(group, "voxel", "i4", (3,))
+    check_pointer(columns["voxel_pointer"], len(columns["grain"]), len(columns["voxel"]), "spots/voxel_pointer")
+    if (np.diff(columns["grain"]) < 0).any():
+        raise FriedelError("spots/grain", rule="must be in ascending order")
+    check_range(columns["grain"], 0, np.iinfo(np.int64).max, "spots/grain")
+    check_range(columns["came"], 0, len(Came), "spots/came")
+    check_range(columns["voxel"], 0, np.iinfo(np.int32).max, "spots/voxel")
+    return SpotTable(**columns)
 
 
 def _columns(group: Any) -> dict[str, AnyArray]:
@@ -118,7 +156,7 @@ def _part(whole: Mapping[str, Any], name: str, row: int) -> AnyArray:
     return np.asarray(whole[name][pointer[row] : pointer[row + 1]])
 
 
-def _shape(whole: Mapping[str, Any], row: int, voxel_um: float, shares: SpotShares) -> GrainShape:
+def _shape(whole: Mapping[str, Any], row: int, voxel_um: float, shares: SpotShares, spots: SpotTable) -> GrainShape:
     turned = _part(whole, "rotation_deg", row)
     size = tuple(whole["size"][row].tolist()) if turned.size else (0, 0, 0)
     return GrainShape(
@@ -136,4 +174,5 @@ def _shape(whole: Mapping[str, Any], row: int, voxel_um: float, shares: SpotShar
         bend_explained=float(whole["bend_explained"][row]),
         bend_null=float(whole["bend_null"][row]),
         shares=shares,
+        spots=spots,
     )

@@ -31,6 +31,7 @@ OF_EACH = (
     "expected",
     "null_completeness",
     "null_limit",
+    "found_in",
     "alternative_log_odds",
     "ambiguous",
     "twin_fraction",
@@ -39,6 +40,7 @@ OF_EACH = (
     "bend_explained",
     "bend_null",
     "sub_grains",
+    "completeness_with_faint",
 )
 """Fields with one number a grain, some of them empty where nobody knows."""
 NINE = tuple(f"{i}{j}" for i in range(3) for j in range(3))
@@ -69,7 +71,8 @@ class GrainTable(RowTable):
     predicted minus measured omega * |sin eta| (deg), row, col (px), and `shift_px` (m,2) how far absorption and the
     threshold have moved the blob's row, col: the residuals are without. Per grain: `expected` (n) spots on the
     detector, `null_completeness` (n) what the same search reaches by chance on average and `null_limit` (n)
-    the completeness that chance does not reach, `strain` (n,6) xx yy zz yz xz xy in the sample
+    the completeness that chance does not reach, `found_in` (n) the search that found it (1: among all blobs; others
+    in what those before left unexplained, with nulls of their own), `strain` (n,6) xx yy zz yz xz xy in the sample
     frame. Standard deviations of components: `orientation_error_xyz_deg` (n,3) of a rotation about x, y, z of the
     sample frame, `position_error_xyz_um` (n,3), `strain_error` (n,6); those without `xyz` are the roots of the sums
     of their squares. `orientation_covariance_deg2` and `position_covariance_um2` (n,3,3) have their squares on the
@@ -82,7 +85,9 @@ class GrainTable(RowTable):
 
     What only the map knows may be empty too: `orientation_spread_deg` (n), the root mean square angle of the voxels
     against the grain's mean, nan where the spots do not tell it; `bend_explained` and `bend_null` (n) as in
-    `GrainShape`; `sub_grains` (n), parts with a sharp step of the lattice between them (1: whole, 0: not known).
+    `GrainShape`; `sub_grains` (n), parts with a sharp step of the lattice between them (1: whole, 0: not known);
+    `completeness_with_faint` (n), of the spots that the shape predicts those found in whatever way, faint ones and
+    parts of blobs too (nan without a shape).
     `notes` say what went wrong.
     """
 
@@ -104,6 +109,7 @@ class GrainTable(RowTable):
     expected: Indices = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     null_completeness: Floats = field(default_factory=lambda: np.zeros(0))
     null_limit: Floats = field(default_factory=lambda: np.zeros(0))
+    found_in: Indices = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     strain: Floats = field(default_factory=lambda: np.zeros((0, 6)))
     orientation_error_xyz_deg: Floats = field(default_factory=lambda: np.zeros((0, 3)))
     position_error_xyz_um: Floats = field(default_factory=lambda: np.zeros((0, 3)))
@@ -118,6 +124,7 @@ class GrainTable(RowTable):
     bend_explained: Floats = field(default_factory=lambda: np.zeros(0))
     bend_null: Floats = field(default_factory=lambda: np.zeros(0))
     sub_grains: Indices = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    completeness_with_faint: Floats = field(default_factory=lambda: np.zeros(0))
     notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:

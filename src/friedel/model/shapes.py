@@ -9,6 +9,7 @@ from friedel.errors import FriedelError
 from friedel.model.arrays import AnyArray, Floats, Indices, Mask
 from friedel.model.setup import Setup
 from friedel.model.shares import SpotShares
+from friedel.model.spots import SpotTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class GrainShape:
     unexplained (root mean square over root mean square of the measured ones; 1 = nothing explained);
     `projections_used` were reconstructed from, `blobs` (their rows in the blob table) with weights `blob_weight`
     (0 to 1) and `blob_residual` each. `shares` are the parts of blobs among these that are not the grain's alone,
-    or that no one had listed for it.
+    or that no one had listed for it. `spots` are all that the grain predicts, and how they were found.
 
     `rotation_deg` float32 [z,y,x,3], on the same voxels, is how the lattice is turned against the grain's U: a
     rotation vector in the sample frame (outside the grain that of its nearest voxel); empty where the spots do not
@@ -79,6 +80,7 @@ class GrainShape:
     bend_explained: float = np.nan
     bend_null: float = np.nan
     shares: SpotShares = field(default_factory=SpotShares.none)
+    spots: SpotTable = field(default_factory=SpotTable.none)
 
     def __post_init__(self) -> None:
         if self.density.ndim != 3:

@@ -89,6 +89,21 @@ class PreprocessObserver(Protocol):
         """How many more voxels left the range of the fixed-point numbers."""
 
 
+class CleanFrames(Protocol):
+    """Clean frames of a scan once more, with the values that they had in the pass."""
+
+    @property
+    def noise(self) -> Image:
+        """Standard deviation of clean frames in counts [row, col]; infinite where nothing can be seen."""
+
+    @property
+    def count(self) -> int:
+        """How many frames the scan has."""
+
+    def blocks(self, wanted: Mask) -> Iterator[CleanBlock]:
+        """The `wanted` frames [frame] in order, a few at a time, and possibly some between them."""
+
+
 class Watcher(Protocol):
     """Is told how far a piece of work is; calls come from one thread, and pieces follow each other."""
 

@@ -1,4 +1,5 @@
-"""Every spot used: shapes say where grains' light lies, blobs are divided by that, the parts give shapes again."""
+"""Every spot used: shapes say where grains' light lies, blobs are divided by that, faint spots are looked for, and
+all of them give shapes again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,8 +11,10 @@ from friedel.model.arrays import AnyArray, Floats, Indices, Mask
 from friedel.model.blobs import Flag
 from friedel.model.shapes import GrainShape
 from friedel.model.shares import SpotShares
-from friedel.model.stream import Executor, Watcher, watched
-from friedel.reconstruct.footprints import Footprints, footprints_of
+from friedel.model.spots import Came, SpotTable
+from friedel.model.stream import CleanFrames, Executor, Watcher, watched
+from friedel.reconstruct.faint_spots import FaintSpots, lit_voxels, look_for_faint_spots
+from friedel.reconstruct.footprints import LEAST_COUNTS, LEAST_FAINT, Footprints, footprints_of
 from friedel.reconstruct.grain import (
     FLAG_WEIGHTS,
     SHARED_WEIGHT,
@@ -32,6 +35,8 @@ WHOLE = 0.95
 """A spot that is this part of its blobs tells omega: what a division says of it is not to be asked."""
 LEAST_TRUST = 0.05
 LEVELS_OF_TRUST = 5
+SURE = 20.0
+"""A faint spot of so many standard deviations is trusted by half."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +46,8 @@ class DividedScan:
     Those of spot s are `shares` rows `pointer[s]:pointer[s+1]`. `coverage` (s) the part of its light in blobs, 1 of
     what is alone in blobs that the grain lists; `trust` (s) how far that is a projection of its grain alone; `blob`
     (s) the one with most of it (-1: none); `counts` (s); `divided` (s) whether others have a part in its blobs, or
-    nobody listed them for the grain; `whole` (s) whether its blobs are nearly all its own.
+    nobody listed them for the grain; `whole` (s) whether its blobs are nearly all its own; `came` (s) how it was
+    found. `faint` are the spots that were looked for in clean frames, if that was asked.
     """
 
     footprints: Footprints
@@ -53,19 +59,30 @@ class DividedScan:
     trust: Floats
     divided: Mask
     whole: Mask
+    came: Indices
+    faint: FaintSpots | None = None
 
     def rows_of(self, spot: int) -> Indices:
         """The rows of a spot's shares."""
         return np.arange(self.pointer[spot], self.pointer[spot + 1])
 
 
-def divide_scan(inputs: SharedInputs, shapes: Sequence[GrainShape], executor: Executor) -> DividedScan | None:
-    """All blobs divided between the spots that the shapes predict; None without any shape."""
-    parts = [part for part in executor.map(lambda shape: footprints_of(inputs, shape), shapes) if part is not None]
+def divide_scan(
+    inputs: SharedInputs, shapes: Sequence[GrainShape], executor: Executor, least: float = LEAST_COUNTS
+) -> DividedScan | None:
+    """All blobs divided between the spots that the shapes predict; None without any shape.
+
+    Spots that are too faint for blobs, down to `least` of the grain's faintest good one, are there without parts.
+    """
+    found = executor.map(lambda shape: footprints_of(inputs, shape, least), shapes)
+    parts = [part for part in found if part is not None]
     if not parts:
         return None
     footprints = Footprints.together(parts)
-    shares, spots = divide_blobs(inputs, footprints, find_meetings(inputs.blobs_by_frame, footprints.box), executor)
+    bright = np.flatnonzero(footprints.bright)
+    meetings = find_meetings(inputs.blobs_by_frame, footprints.box[bright])
+    meetings = meetings._replace(spot=bright[meetings.spot])
+    shares, spots = divide_blobs(inputs, footprints, meetings, executor)
     order = np.lexsort((-shares.counts, spots))
     return describe(inputs, footprints, shares.take(order), spots[order])
 
@@ -91,8 +108,8 @@ def describe(inputs: SharedInputs, footprints: Footprints, shares: SpotShares, s
     divided = np.bincount(spots, (shares.part < 1.0 - 1e-6) | ~listed, n) > 0
     whole = counts >= WHOLE * summed(spots, shares.counts / np.maximum(shares.part, 1e-30), n)
     # what lies alone in listed blobs is the spot, whatever its footprint says
-    alone = whole & (np.bincount(spots, ~listed, n) == 0)
-    coverage = np.where(alone, 1.0, summed(spots, shares.coverage, n))
+    alone = some & whole & (np.bincount(spots, ~listed, n) == 0)
+    coverage = np.where(alone, 1.0, summed(spots, shares.coverage, n) / footprints.on_detector)
     trust = purity * np.minimum(coverage, 1.0)
     for flag, left in FLAG_WEIGHTS:
         if flag is not Flag.TOUCHES:
@@ -101,7 +118,9 @@ def describe(inputs: SharedInputs, footprints: Footprints, shares: SpotShares, s
     trust[with_unseen] *= SHARED_WEIGHT
     trust = np.where(divided & ~alone, trust / (1.0 + (misfit / MISFIT) ** 4), trust)
     shares = replace(shares, trust=trust[spots])
-    return DividedScan(footprints, shares, pointer, blob, coverage, counts, trust, divided, whole)
+    came = np.where(coverage >= LEAST_COVERAGE, Came.DIVIDED, Came.MISSING)
+    came[np.bincount(spots, listed, n) > 0] = Came.LISTED
+    return DividedScan(footprints, shares, pointer, blob, coverage, counts, trust, divided, whole, came)
 
 
 def _grains_in_blob(shares: SpotShares) -> Indices:
@@ -120,25 +139,69 @@ def _listed(inputs: SharedInputs, shares: SpotShares) -> tuple[Mask, Mask]:
 
 
 def reconstruct_again(
-    inputs: SharedInputs, shapes: Sequence[GrainShape], executor: Executor, watcher: Watcher | None = None
+    inputs: SharedInputs,
+    shapes: Sequence[GrainShape],
+    executor: Executor,
+    watcher: Watcher | None = None,
+    frames: CleanFrames | None = None,
 ) -> list[GrainShape]:
-    """The final shapes, from all spots, those in divided blobs too; of grains that have none of these from their
-    blobs."""
-    scan = divide_scan(inputs, shapes, executor)
+    """The final shapes, from all spots, those in divided blobs too, and faint ones in clean `frames`; of grains
+    that have none of these from their blobs."""
+    scan = divide_scan(inputs, shapes, executor, LEAST_COUNTS if frames is None else LEAST_FAINT)
+    if scan is not None and frames is not None:
+        scan = with_faint_spots(inputs, scan, frames, executor, watcher)
+    table = SpotTable.none() if scan is None else spots_of(scan, frames)
     grains = np.zeros(0, dtype=np.int64) if scan is None else scan.footprints.grain
-    edges = np.searchsorted(grains, np.arange(len(inputs.grains) + 1))
+    edges, own = (np.searchsorted(one, np.arange(len(inputs.grains) + 1)) for one in (grains, table.grain))
 
     def work(shape: GrainShape) -> GrainShape:
         spots = np.arange(edges[shape.grain], edges[shape.grain + 1])
         again = _again(inputs, scan, shape, spots) if scan is not None else None
-        return reconstruct_grain(inputs, shape.grain, bent=True) if again is None else again
+        again = reconstruct_grain(inputs, shape.grain, bent=True) if again is None else again
+        return replace(again, spots=table.take(np.arange(own[shape.grain], own[shape.grain + 1])))
 
     return list(watched(watcher, "all spots", executor.map(work, shapes), len(shapes), "grains"))
 
 
+def with_faint_spots(
+    inputs: SharedInputs, scan: DividedScan, frames: CleanFrames, executor: Executor, watcher: Watcher | None
+) -> DividedScan:
+    """The same, with what is found in clean frames of the spots that are in no blob."""
+    counts = np.where(scan.coverage >= LEAST_COVERAGE, scan.counts, scan.footprints.counts)
+    missing = scan.came == Came.MISSING
+    faint = look_for_faint_spots(inputs, scan.footprints, counts, missing, frames, executor, watcher)
+    taken, spot = faint.taken, faint.spot[faint.taken]
+    trust, counts, came, divided = scan.trust.copy(), scan.counts.copy(), scan.came.copy(), scan.divided.copy()
+    square = (faint.significance[taken] / SURE) ** 2
+    trust[spot], counts[spot], came[spot] = square / (1.0 + square), faint.counts[taken], Came.FAINT
+    divided[spot] = True
+    return replace(scan, trust=trust, counts=counts, came=came, divided=divided, faint=faint)
+
+
+def spots_of(scan: DividedScan, frames: CleanFrames | None) -> SpotTable:
+    """What is known of every predicted spot that may be in a blob, or was looked for."""
+    footprints, faint, n = scan.footprints, scan.faint, len(scan.footprints)
+    significance, by_chance = np.full(n, np.nan), np.full(n, np.nan)
+    sizes, voxels = np.zeros(n, dtype=np.int64), np.zeros((0, 3), dtype=np.int32)
+    if faint is not None and frames is not None:
+        significance[faint.spot], by_chance[faint.spot] = faint.significance, faint.by_chance
+        each = [lit_voxels(footprints, int(s), frames.noise.shape) for s in faint.spot[faint.taken]]
+        sizes[faint.spot[faint.taken]] = [len(one) for one in each]
+        voxels = np.concatenate([voxels, *each])
+        voxels[:, 0] %= max(frames.count, 1)
+    found = scan.came != Came.MISSING
+    table = SpotTable(
+        footprints.grain, footprints.rays.hkl, footprints.omega[:, 0], footprints.rays.row, footprints.rays.col,
+        footprints.counts, np.where(found, scan.counts, 0.0), np.minimum(scan.coverage, 1.0), scan.came,
+        significance, by_chance, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), voxels,
+    )  # fmt: skip
+    return table.take(footprints.bright | np.isfinite(significance))
+
+
 def _again(inputs: SharedInputs, scan: DividedScan, shape: GrainShape, spots: Indices) -> GrainShape | None:
     """One shape from the spots (rows) of its grain; None where too few are more than its blobs say."""
-    spots = spots[(scan.coverage[spots] >= LEAST_COVERAGE) & (scan.trust[spots] >= LEAST_TRUST)]
+    there = (scan.coverage[spots] >= LEAST_COVERAGE) | (scan.came[spots] == Came.FAINT)
+    spots = spots[there & (scan.trust[spots] >= LEAST_TRUST)]
     if not scan.divided[spots].any() or len(spots) < inputs.params.fewest_projections:
         return None
     of_others = spots[scan.divided[spots]]
@@ -156,7 +219,11 @@ def _again(inputs: SharedInputs, scan: DividedScan, shape: GrainShape, spots: In
     projections = project_shares(inputs, scan, spots, layout)
     weight = trust[chosen] / trust[chosen].max()
     again = shape_from(inputs, shape.grain, Seen(rays, projections, weight, box, scan.whole[spots]), bent=True)
-    return replace(again, shares=shares) if again.density.size else None
+    if not again.density.size:
+        return None
+    known = again.blobs >= 0
+    columns = {name: getattr(again, name)[known] for name in ("blobs", "blob_weight", "blob_residual")}
+    return replace(again, shares=shares, **columns)
 
 
 def _box_around(inputs: SharedInputs, shape: GrainShape) -> VoxelBox:
@@ -183,17 +250,31 @@ def project_shares(inputs: SharedInputs, scan: DividedScan, spots: Indices, layo
 
 
 def _light_of(inputs: SharedInputs, scan: DividedScan, spots: Indices) -> SpotLight:
-    """The parts of blobs that are these spots'."""
-    by_frame, lit = inputs.blobs_by_frame, scan.shares.voxel_pointer[scan.pointer]
-    pointer = np.concatenate([[0], np.cumsum(lit[spots + 1] - lit[spots])]).astype(np.int64)
-    mine = scan.shares.take(np.concatenate([scan.rows_of(s) for s in spots]))
-    voxels = tuple(values[mine.voxel] for values in by_frame.voxels)
+    """The parts of blobs that are these spots', and what clean frames show of faint ones."""
+    parts = [_of_faint(scan, int(s)) if scan.came[s] == Came.FAINT else _of_blobs(inputs, scan, s) for s in spots]
+    pointer = np.concatenate([[0], np.cumsum([len(counts) for _, counts in parts])]).astype(np.int64)
+    voxels = tuple(np.concatenate([where[axis] for where, _ in parts]) for axis in range(3))
+    counts = np.concatenate([counts for _, counts in parts]).astype(np.float32)
     middle = np.rint(scan.footprints.omega[spots, 0]).astype(np.int64)
     apart = voxels[0].astype(np.int64) - np.repeat(middle, np.diff(pointer))
-    if by_frame.turn:
-        apart = (apart + by_frame.turn // 2) % by_frame.turn - by_frame.turn // 2
+    if turn := inputs.blobs_by_frame.turn:
+        apart = (apart + turn // 2) % turn - turn // 2
     first, last = np.minimum.reduceat(apart, pointer[:-1]), np.maximum.reduceat(apart, pointer[:-1])
-    return SpotLight(np.arange(len(spots)), pointer, voxels, mine.voxel_counts, middle + first, last - first + 1)
+    return SpotLight(np.arange(len(spots)), pointer, voxels, counts, middle + first, last - first + 1)
+
+
+def _of_blobs(inputs: SharedInputs, scan: DividedScan, spot: int) -> tuple[tuple[AnyArray, ...], AnyArray]:
+    """Voxels (frame, row, col) of a spot's parts of blobs, and the counts there."""
+    mine = scan.shares.take(scan.rows_of(spot))
+    return tuple(values[mine.voxel] for values in inputs.blobs_by_frame.voxels), mine.voxel_counts
+
+
+def _of_faint(scan: DividedScan, spot: int) -> tuple[tuple[AnyArray, ...], AnyArray]:
+    """The same of what clean frames show of a spot, all of it in its middle frame."""
+    assert scan.faint is not None
+    row, col, counts = scan.faint.picture(int(np.flatnonzero(scan.faint.spot == spot)[0]))
+    frame = np.full(len(row), np.rint(scan.footprints.omega[spot, 0]), dtype=np.int64)
+    return (frame, row, col), counts
 
 
 def _all_light(inputs: SharedInputs, scan: DividedScan, spots: Indices, windows: Windows) -> AnyArray:

@@ -1,16 +1,17 @@
 """Footprints: what every spot of a grain should look like in (row, col, omega), from its reconstructed shape."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
 
+from friedel.kernels.reconstruct.faint_spots import read_windows
 from friedel.kernels.reconstruct.footprints import REACH
-from friedel.model.arrays import AnyArray, Floats, Indices
+from friedel.model.arrays import AnyArray, Floats, Indices, Mask
 from friedel.model.blobs import BlobTable
-from friedel.model.shapes import GrainShape
+from friedel.model.shapes import GrainShape, Grid
 from friedel.reconstruct.projections import IdealDetectors, VoxelBox, lay_out
 from friedel.reconstruct.rays import Rays, frames_of, sines_of_eta
 from friedel.reconstruct.shared_inputs import SharedInputs
@@ -24,8 +25,13 @@ GOOD = 0.5
 """Spots of this part of a grain's largest weight tell how bright and how long its spots are."""
 FAINT = 0.02
 """Pixels of a footprint below this part of its brightest are cut off."""
-LEAST_COUNTS = 0.25
-"""Spots of less than this part of the counts of the grain's faintest good one are not looked for."""
+LEAST_COUNTS, LEAST_FAINT = 0.25, 0.05
+"""Spots of less than this part of the counts of the grain's faintest good one are not looked for in blobs, nor in
+clean frames."""
+
+
+LEAST_ON_DETECTOR = 0.02
+"""Spots of which the edge leaves less are not looked for."""
 
 
 class Brightness(NamedTuple):
@@ -40,14 +46,18 @@ class Brightness(NamedTuple):
 class Footprints:
     """Predicted spots (s), grain by grain.
 
-    `grain` (s), `hkl` (s,3), `counts` (s) expected, `omega` (s,2) middle and standard deviation in frames, `box`
-    (s,6) start and stop of frames, rows, cols; `rays` of all of them. The part of the light that falls into each
-    pixel: `images[pointer[s]:pointer[s+1]]` as [u,v] of `size` (s,2), read at `inverse` (s,2,3) @ (row, col, 1).
+    `grain` (s), `hkl` (s,3), `counts` (s) expected of all its light, `on_detector` (s) the part of that which the
+    edge leaves, `bright` (s) whether a blob may hold so few, `omega` (s,2) middle and standard deviation in frames,
+    `box` (s,6) start and stop of frames, rows, cols; `rays` of all of them.
+    The part of the light that falls into each pixel: `images[pointer[s]:pointer[s+1]]` as [u,v] of `size` (s,2),
+    read at `inverse` (s,2,3) @ (row, col, 1).
     """
 
     grain: Indices
     rays: Rays
     counts: Floats
+    on_detector: Floats
+    bright: Mask
     omega: Floats
     box: Indices
     images: AnyArray
@@ -58,18 +68,30 @@ class Footprints:
     def __len__(self) -> int:
         return len(self.grain)
 
+    def take(self, rows: Indices) -> "Footprints":
+        """Some of them, by row."""
+        sizes = np.diff(self.pointer)[rows]
+        pointer = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        at = np.arange(pointer[-1]) + np.repeat(self.pointer[rows] - pointer[:-1], sizes)
+        columns = {name: getattr(self, name)[rows] for name in _PER_SPOT}
+        return Footprints(rays=self.rays.take(rows), pointer=pointer, images=self.images[at], **columns)
+
     @classmethod
     def together(cls, parts: Sequence["Footprints"]) -> "Footprints":
         """Those of several grains as one table."""
         sizes = np.concatenate([np.zeros(0, np.int64), *(np.diff(part.pointer) for part in parts)])
         rays = Rays(*(np.concatenate([part.rays[i] for part in parts]) for i in range(len(Rays._fields))))
-        names = ("grain", "counts", "omega", "box", "images", "size", "inverse")
+        names = (*_PER_SPOT, "images")
         columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
         return cls(rays=rays, pointer=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), **columns)
 
 
-def footprints_of(inputs: SharedInputs, shape: GrainShape) -> Footprints | None:
-    """What all spots of a grain should look like; None of one without a shape, or whose brightness nobody knows."""
+_PER_SPOT = ("grain", "counts", "on_detector", "bright", "omega", "box", "size", "inverse")
+
+
+def footprints_of(inputs: SharedInputs, shape: GrainShape, least: float = LEAST_COUNTS) -> Footprints | None:
+    """What all spots of a grain should look like, those down to `least` of its faintest good one; None of a grain
+    without a shape, or whose brightness nobody knows."""
     if not shape.density.size or not shape.inside.any():
         return None
     known = brightness(inputs, shape)
@@ -81,12 +103,13 @@ def footprints_of(inputs: SharedInputs, shape: GrainShape) -> Footprints | None:
     omega = _in_frames(inputs, rays, known.spread_rad)
     rows, cols = blobs.shape[1:]
     frames = blobs.shape[0]
-    there = (rays.row > -0.5) & (rays.row < rows - 0.5) & (rays.col > -0.5) & (rays.col < cols - 0.5)
-    there &= counts > LEAST_COUNTS * known.faintest
-    there &= (omega[:, 0] > -0.5) & (omega[:, 0] < frames - 0.5)
-    rays, counts, omega = rays.take(there), counts[there], omega[there]
     solid = solid_part(shape)
     box = _box_of(inputs, shape, solid.shape)
+    reach = box.radius * inputs.grid.voxel_um / Grid.of(diffraction.setup).voxel_um
+    there = (rays.row > -reach) & (rays.row < rows + reach) & (rays.col > -reach) & (rays.col < cols + reach)
+    there &= counts > least * known.faintest
+    there &= (omega[:, 0] > -0.5) & (omega[:, 0] < frames - 0.5)
+    rays, counts, omega = rays.take(there), counts[there], omega[there]
     layout = lay_out(rays, diffraction.plane, inputs.grains.position_um[shape.grain], box, grid)
     pixels = (len(rays.row), *layout.size)
     images = SirtSolver(layout.slope, layout.offset, solid > 0, pixels, inputs.blur).forward(solid)
@@ -94,12 +117,40 @@ def footprints_of(inputs: SharedInputs, shape: GrainShape) -> Footprints | None:
     images = images * transmission(inputs, shape.grain, rays, *where)
     first, last = omega[:, 0] - REACH * omega[:, 1], omega[:, 0] + REACH * omega[:, 1]
     parts, size, inverse, place = _cut(images, layout)
-    return Footprints(
-        np.full(len(counts), shape.grain, dtype=np.int64), rays, counts, omega,
+    found = Footprints(
+        np.full(len(counts), shape.grain, dtype=np.int64), rays, counts, np.ones(len(counts)),
+        np.ones(len(counts), dtype=bool), omega,
         np.column_stack([np.floor(first), np.ceil(last) + 1, place]).astype(np.int64),
         np.concatenate([np.zeros(0, np.float32), *parts]), np.cumsum([0, *(len(part) for part in parts)]),
         size, inverse,
     )  # fmt: skip
+    windows = windows_of(found, (rows, cols))
+    light = np.concatenate([[0.0], np.cumsum(windows.footprint, dtype=np.float64)])
+    on = np.clip(np.diff(light[windows.pointer]), 0.0, 1.0)
+    found = replace(found, on_detector=on, bright=counts * on > LEAST_COUNTS * known.faintest)
+    return found.take(np.flatnonzero((on >= LEAST_ON_DETECTOR) & (counts * on > least * known.faintest)))
+
+
+class Windows(NamedTuple):
+    """Footprints on pixels: `box` (s,4) start and stop of rows, cols, whose `footprint` float32, flat, is at
+    `pointer`."""
+
+    box: Indices
+    pointer: Indices
+    footprint: AnyArray
+
+
+def windows_of(footprints: Footprints, detector: tuple[int, ...]) -> Windows:
+    """All footprints on the pixels of the detector (rows, cols)."""
+    rows, cols = detector
+    box = np.clip(footprints.box[:, 2:], 0, [rows, rows, cols, cols])
+    sizes = np.maximum(box[:, 1] - box[:, 0], 0) * np.maximum(box[:, 3] - box[:, 2], 0)
+    pointer = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    out = np.zeros(pointer[-1], dtype=np.float32)
+    read_windows(
+        footprints.images, footprints.pointer, footprints.size, footprints.inverse, box, pointer, out
+    )  # fmt: skip
+    return Windows(box, pointer, out)
 
 
 def _cut(images: AnyArray, layout: IdealDetectors) -> tuple[list[AnyArray], Indices, Floats, Indices]:

@@ -20,3 +20,7 @@ class ReconstructParams(Params):
         "auto",
         "Lattice rotation from voxel to voxel of a grain, where its spots show one; or one orientation a grain.",
     )
+    faint: bool = parameter(
+        True,
+        "Spots that grains predict and no blob shows are looked for in the clean frames, which are read again.",
+    )

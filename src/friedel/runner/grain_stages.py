@@ -21,13 +21,14 @@ from friedel.calibrator import (
 )
 from friedel.calibrator.sense import MIRRORED
 from friedel.describe import describe as describe_map
-from friedel.errors import FriedelWarning, RecipeError
+from friedel.errors import FriedelWarning, InputError, RecipeError, ScanError
 from friedel.index import index
 from friedel.io.setup_record import load_setup, setup_record, setup_with
 from friedel.io.shape_store import write_shapes
 from friedel.io.store import read_indexed_volumes, write_grains, write_pairs, write_volume
 from friedel.match import match
 from friedel.model.absorption import Absorption, body_of
+from friedel.model.arrays import Floats
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.explained import Explained, explained
@@ -38,6 +39,7 @@ from friedel.model.leaning_axis import of_straight_axis
 from friedel.model.pairs import PairTable
 from friedel.model.setup import Setup
 from friedel.model.shapes import GrainShape, SampleMask
+from friedel.model.spots import Came
 from friedel.model.still_sample import of_still_sample
 from friedel.model.sub_grains import sub_grains_of
 from friedel.output_folder.files import BLOBS, GRAIN_STAGES, GRAINS, PAIRS, RECORD, SHAPES, VOLUME
@@ -45,12 +47,15 @@ from friedel.output_folder.reader import OutputFolder
 from friedel.output_folder.record import RunRecord, StageRecord, output_of
 from friedel.reconstruct import absorption_of_spots, fit_strengths, reconstruct
 from friedel.runner.absorbing import judged, recorded, sample_absorption
+from friedel.runner.clean_again import frames_again
 from friedel.runner.compiling import compiling
 from friedel.runner.job import Job
 from friedel.runner.progress import log, warnings_kept
 from friedel.runner.specimen import height_doubt, sample_in_beam, sample_mask
 
 Counts = dict[str, Any]
+FRAMES_NOT_READ = "frames_not_read_again"
+"""What a record of reconstruct says where it did without: the next run does it again."""
 
 
 class Done(NamedTuple):
@@ -313,20 +318,44 @@ def _tell(grains: GrainTable, pairs: PairTable, share: Explained) -> None:
 def _reconstruct(inputs: StageInputs) -> Done:
     job, setup, folder = inputs.job, inputs.setup(GRAINS), OutputFolder(inputs.job.out)
     grains = folder.needed(folder.grains, GRAINS)
-    shapes = reconstruct(
-        inputs.still_blobs(setup, grains), grains, setup, inputs.phases, job.recipe.reconstruct,
-        absorption=inputs.absorption_of_index(setup), executor=job.executor,
-        mask=inputs.mask(setup), watcher=job.progress,
-    )  # fmt: skip
+    shapes, trouble = _shapes(inputs, setup, grains)
+    measured = {FRAMES_NOT_READ: trouble} if trouble else {}
     job.begin_output("reconstruct")
     write_shapes(job.out / SHAPES, shapes, job.executor)
-    counts = {"shapes": sum(1 for shape in shapes if shape.density.size)}
+    counts = {"shapes": sum(1 for shape in shapes if shape.density.size), **_spots_by_way(shapes)}
     if job.recipe.reconstruct.bent == "off":
-        return Done([SHAPES], counts)
+        return Done([SHAPES], counts, measured)
     bent = sum(1 for shape in shapes if shape.rotation_deg.size)
     asked = sum(1 for shape in shapes if np.isfinite(shape.bend_explained))
     log.info(_about_bends(bent, asked, counts["shapes"]))
-    return Done([SHAPES], {**counts, "bent": bent})
+    return Done([SHAPES], {**counts, "bent": bent}, measured)
+
+
+def _shapes(inputs: StageInputs, setup: Setup, grains: GrainTable) -> tuple[list[GrainShape], str]:
+    """The shapes, and why no faint spots were looked for, where that was asked and frames cannot be read again."""
+    job = inputs.job
+    known = inputs.still_blobs(setup, grains), grains, setup, inputs.phases, job.recipe.reconstruct
+    options: dict[str, Any] = {"executor": job.executor, "mask": inputs.mask(setup), "watcher": job.progress}
+    options["absorption"] = inputs.absorption_of_index(setup)
+    trouble = ""
+    if job.recipe.reconstruct.faint:
+        try:
+            corrupt = map(int, inputs.record().stages["preprocess"].measured.get("corrupt_frames", ()))
+            frames = frames_again(job, frozenset(corrupt))
+            found = reconstruct(*known, **options, frames=frames)
+        except (ScanError, InputError) as error:
+            trouble = str(error)
+            text = f"reconstruct: faint spots are not looked for, since frames cannot be read again: {trouble}"
+            warnings.warn(text, FriedelWarning, stacklevel=2)
+        else:
+            return found, ""
+    return reconstruct(*known, **options), trouble
+
+
+def _spots_by_way(shapes: Sequence[GrainShape]) -> Counts:
+    """How many of the predicted spots were found in which way, and how many were not."""
+    came = np.concatenate([np.zeros(0, dtype=np.int64), *(shape.spots.came for shape in shapes)])
+    return {f"spots_{way.text}": int(np.count_nonzero(came == way)) for way in Came}
 
 
 def _about_bends(bent: int, asked: int, shapes: int) -> str:
@@ -350,7 +379,7 @@ def _assemble(inputs: StageInputs) -> Done:
     indexed = read_indexed_volumes(job.out / GRAINS)
     grains = replace(
         grains, volume_um3=np.asarray(voxels * volume.voxel_um**3, dtype=np.float64),
-        **_bends(volume, shapes, len(grains)),
+        **_bends(volume, shapes, len(grains)), completeness_with_faint=_completeness(shapes, len(grains)),
     )  # fmt: skip
     about = describe_map(grains, volume, inputs.phases)
     job.begin_output("assemble")
@@ -364,6 +393,15 @@ def _assemble(inputs: StageInputs) -> Done:
     }
     log.info(f"map of {filled} voxels: " + ", ".join(f"{100 * part:.0f} % {name}" for name, part in share.items()))
     return Done([VOLUME, GRAINS], {"voxels": filled, **share})
+
+
+def _completeness(shapes: Sequence[GrainShape], grains: int) -> Floats:
+    """Of each grain's predicted spots the part that was found in whatever way; nan without a shape."""
+    out = np.full(grains, np.nan)
+    for shape in shapes:
+        if len(shape.spots):
+            out[shape.grain] = shape.spots.found.mean()
+    return out
 
 
 def _bends(volume: GrainVolume, shapes: Sequence[GrainShape], grains: int) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from friedel.model.blob_labels import blob_labels
 from friedel.model.crystal import Phase
 from friedel.model.grains import GrainTable, GrainVolume
 from friedel.model.shares import SpotShares
+from friedel.model.spots import SpotTable
 from friedel.model.stream import Watcher
 from friedel.model.truth import Truth
 from friedel.output_folder.files import BLOBS, GRAINS, PAIRS, RECIPE, SHAPES, VOLUME
@@ -36,6 +37,7 @@ def judge(out: Path, truth: Truth) -> dict[str, Any]:
     return evaluate(
         truth,
         shares=None if shapes is None else SpotShares.together([shape.shares for shape in shapes]),
+        spots=None if shapes is None else SpotTable.together([shape.spots for shape in shapes]),
         blobs=folder.needed(folder.blobs, BLOBS),
         pairs=folder.undamaged(folder.pairs, PAIRS),
         grains=folder.undamaged(folder.grains, GRAINS),

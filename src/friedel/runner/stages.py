@@ -23,7 +23,7 @@ from friedel.output_folder.files import (
 from friedel.output_folder.record import Output, RunRecord, StageRecord, write_run_record
 from friedel.recipe import Recipe, dump
 from friedel.recipe.usable import load_usable
-from friedel.runner.grain_stages import StageInputs, run_stage
+from friedel.runner.grain_stages import FRAMES_NOT_READ, StageInputs, run_stage
 from friedel.runner.job import Job
 from friedel.runner.leftovers import copy_aside, forget_earlier, move_aside, outdated
 from friedel.runner.passes import from_clean, from_raw
@@ -168,6 +168,8 @@ class Progressed:
         done = record.stages[name]
         if name == "match":  # which a later stage begins with
             return is_setup_record(done.measured.get("setup"))
+        if name == "reconstruct":  # once more, where it had to do without frames
+            return FRAMES_NOT_READ not in done.measured
         return name != "preprocess" or not self._recipe.preprocess.keep_clean or CLEAN in done.outputs
 
 

@@ -48,9 +48,14 @@ class Window(NamedTuple):
 
 
 def make_blob_lookup(
-    centroid: Floats, extra_error: Floats, rows: int, cols: int, edge_px: float = 12.0
+    centroid: Floats,
+    extra_error: Floats,
+    rows: int,
+    cols: int,
+    edge_px: float = 12.0,
+    hidden: NDArray[np.bool_] | None = None,
 ) -> BlobLookup:
-    """Sort blobs into cells with a few blobs each."""
+    """Sort blobs into cells with a few blobs each; those that are `hidden` (n) are not found."""
     size_r, size_c = max(int(rows / edge_px), 1), max(int(cols / edge_px), 1)
     size_w = int(min(max(4 * len(centroid) / (size_r * size_c), 90), 1440))
     size = np.array([size_w, size_r, size_c], dtype=np.int64)
@@ -59,6 +64,8 @@ def make_blob_lookup(
     cells = np.clip(cells, 0, size - 1)
     flat = (cells[:, 0] * size_r + cells[:, 1]) * size_c + cells[:, 2]
     order = np.argsort(flat, kind="stable").astype(np.int64)
+    if hidden is not None:
+        order = order[~hidden[order]]
     start = np.searchsorted(flat[order], np.arange(int(np.prod(size)) + 1)).astype(np.int64)
     largest = extra_error.max(axis=0) if len(extra_error) else np.zeros(3)
     return BlobLookup(
