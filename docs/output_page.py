@@ -284,7 +284,8 @@ FILES: Mapping[str, File] = {
     "blobs.h5": File(
         "ImageD11 opens `/peaks` as a columnfile. `/rejected` holds every seed that became no blob: the columns of "
         "`/peaks`, and the reason. Voxels are compressed losslessly with HDF5's own gzip, about 2 bytes each; "
-        'without friedel, blob i is `file["voxels/row"][a:b]` and so on with `a, b = file["voxels/blob_ptr"][i : i + 2]`.',
+        'without friedel, blob i is `file["voxels/row"][a:b]` and so on with '
+        '`a, b = file["voxels/blob_ptr"][i : i + 2]`.',
         tuple(_blobs()),
         {
             "@shape": "frames, rows, columns of the scan",

@@ -72,11 +72,11 @@ def unseen_areas(observations: Observations, grains: RefinedGrains) -> Sequence[
         elsewhere = ~dark[cell]
         of = np.bincount(family[elsewhere], minlength=family.max(initial=-1) + 1)
         found = np.bincount(family[elsewhere & seen], minlength=len(of))
-        due = np.bincount(cell, (found / np.maximum(of, 1))[family], cells * cells)
+        due = np.asarray(np.bincount(cell, (found / np.maximum(of, 1))[family], cells * cells), dtype=np.float64)
         there = np.bincount(cell[seen], minlength=cells * cells)
         dark = (due >= LEAST_IN_CELL) & (there <= HARDLY * due)
     size = np.array([observations.window.cols, observations.window.rows]) / cells
-    return _areas(dark.reshape(cells, cells), due, there, np.tile(np.asarray(size, np.float64), 2))
+    return _areas(dark.reshape(cells, cells), due, there, np.tile(size, 2))
 
 
 def _cells(observations: Observations, place: Floats, cells: int) -> Indices:
