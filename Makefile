@@ -8,7 +8,7 @@ demo: .venv/installed
 	$(BIN)/friedel demo
 
 test: .venv/installed-test lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .
