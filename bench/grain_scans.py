@@ -82,6 +82,8 @@ class Case(NamedTuple):
     more_recall: float = 0.0
 
 
+FEW_FAINT, FAINT_PRECISION = 20, 0.95
+"""Of more than so many faint spots this part has to be in the truth's list."""
 WITHIN = 0.01
 """Of the voxels, that a map may be worse than that of the same sample standing still."""
 
@@ -158,6 +160,8 @@ def judged(folder: Path, case: Case) -> dict[str, Any]:
         "lattice_deg": volume.get("voxel_orientation_deg", {"median": np.nan})["median"],
         "recall": scores["blobs"]["recall"]["0.5"],
         "recall_with_parts": scores["blobs"]["recall_with_parts"]["0.5"],
+        "faint": scores["faint"]["found"],
+        "faint_precision": scores["faint"]["precision"],
         "index_seconds": json.loads((folder / "out" / "run.json").read_text())["stages"]["index"]["seconds"],
     }
     others = figures["false"] - figures["alternative"] + figures["duplicate"]
@@ -166,6 +170,7 @@ def judged(folder: Path, case: Case) -> dict[str, Any]:
     met = met and figures["voxel_agreement"] >= case.agreement
     met = met and (not np.isfinite(case.lattice_deg) or figures["lattice_deg"] <= case.lattice_deg)
     met = met and figures["recall_with_parts"] >= figures["recall"] + case.more_recall
+    met = met and (figures["faint"] < FEW_FAINT or figures["faint_precision"] >= FAINT_PRECISION)
     if case.full:
         met = met and all(
             figures[name] <= goal if side == "at most" else figures[name] >= goal

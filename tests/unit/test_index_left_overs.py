@@ -1,6 +1,6 @@
 """What grains leave unexplained is searched again."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -75,8 +75,12 @@ def test_where_all_is_explained_nothing_is_searched():
 def test_pairs_are_searched_again_that_are_more_than_chance_makes():
     _, lines, _, _ = start(3)
     free = np.ones(int(lines.blob.max()) + 1, dtype=bool)
-    assert worth_searching(lines.among(free))
-    assert not worth_searching(lines.among(~free))
+    assert worth_searching(lines.among(free), 4)
+    assert not worth_searching(lines.among(free), 10_000)
+    assert not worth_searching(lines.among(~free), 4)
+    across = replace(lines, half_turn=~lines.half_turn)
+    assert worth_searching(across, 4)
+    assert not worth_searching(replace(across, across_by_chance=float(len(across))), 4)
 
 
 def test_hidden_blobs_are_not_found():

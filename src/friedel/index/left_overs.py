@@ -51,7 +51,7 @@ def search_left_overs(
     while len(searches) < MOST_SEARCHES:
         free = ~explained_blobs(observations, grains, rounds.params.tolerance)
         left = lines.among(free)
-        if not worth_searching(left):
+        if not worth_searching(left, rounds.params.min_pairs):
             break
         new, searched = _searched(observations, left, free, rounds, executor, turned)
         known = as_candidates(grains)
@@ -68,10 +68,13 @@ def search_left_overs(
     return Found(grains, limits, searches)
 
 
-def worth_searching(lines: PairLines) -> bool:
-    """Whether there are more pairs than chance makes."""
-    count, chance = int(np.count_nonzero(lines.half_turn)), lines.by_chance
-    return count > OVER_CHANCE * chance + SPREADS * np.sqrt(chance) and count > 0
+def worth_searching(lines: PairLines, least: int) -> bool:
+    """Whether there are more pairs, half a turn apart or across the beam, than chance makes; `least` at least."""
+    kinds = (lines.half_turn, lines.by_chance), (~lines.half_turn, lines.across_by_chance)
+    return any(
+        np.count_nonzero(mine) >= max(least, OVER_CHANCE * chance + SPREADS * np.sqrt(chance))
+        for mine, chance in kinds
+    )
 
 
 def _searched(

@@ -92,7 +92,8 @@ class PairLines:
     Of a pair across the beam, whose grain is where both rays meet, the line is through that point along the mean
     ray: where the grain would be if the point were off. `half_turn` (n) marks the others. `blob` (n,2) rows of the
     blob table, `g` (n,3) 1/Angstrom, `point` (n,3) um and unit `direction` (n,3) of the line; `two_theta`, `eta`
-    and `omega` (n) rad, of the first blob. `by_chance` is how many of those half a turn apart chance makes.
+    and `omega` (n) rad, of the first blob. `by_chance` and `across_by_chance` are how many of those half a turn
+    apart, and of the others, chance makes.
     Geometry of pairs: Ludwig et al., Rev. Sci. Instrum. 80 (2009) 033905.
     """
 
@@ -105,6 +106,7 @@ class PairLines:
     omega: Floats
     half_turn: Mask
     by_chance: float = 0.0
+    across_by_chance: float = 0.0
 
     def __len__(self) -> int:
         return len(self.g)
@@ -114,7 +116,10 @@ class PairLines:
         mine = free[self.blob].all(axis=1)
         names = ("blob", "g", "point", "direction", "two_theta", "eta", "omega", "half_turn")
         columns = {name: getattr(self, name)[mine] for name in names}
-        return PairLines(**columns, by_chance=self.by_chance * float(free.mean()) ** 2)
+        fewer = float(free.mean()) ** 2
+        return PairLines(
+            **columns, by_chance=self.by_chance * fewer, across_by_chance=self.across_by_chance * fewer
+        )
 
     def turned(self, angle: Floats) -> "PairLines":
         """Every pair as if it had come at an omega larger by its own angle (n) rad."""
@@ -230,6 +235,7 @@ def make_lines(observations: Observations, pairs: PairTable) -> PairLines:
     return PairLines(
         rows[known], g[known], point[known], direction[known],
         two_theta[known], eta[known], omega[known], half_turn[known], float(pairs.null_pairs),
+        float(pairs.across.null_pairs),
     )  # fmt: skip
 
 

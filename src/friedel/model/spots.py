@@ -33,7 +33,7 @@ SPOT_COLUMNS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "frame": ("f8", "frames", "middle, as predicted"),
         "row": ("f8", "px", "row of the grain's centre on the frames, as predicted"),
         "col": ("f8", "px", "column of the same"),
-        "expected": ("f8", "counts", "counts, as the grain's other spots say"),
+        "expected": ("f8", "counts", "counts on the detector, as the grain's other spots say"),
         "counts": ("f8", "counts", "counts found: of blobs and parts of them, or of the matched filter"),
         "coverage": ("f8", "", "part of its light that lies in blobs, as far as these are its own"),
         "came": ("i8", "", "how it was found, named in the attribute `names`"),

@@ -189,10 +189,12 @@ def spots_of(scan: DividedScan, frames: CleanFrames | None) -> SpotTable:
         sizes[faint.spot[faint.taken]] = [len(one) for one in each]
         voxels = np.concatenate([voxels, *each])
         voxels[:, 0] %= max(frames.count, 1)
-    found = scan.came != Came.MISSING
+    # a filter tells all the light of a spot, blobs what of it the detector sees
+    counts = np.where(scan.came == Came.FAINT, scan.counts * footprints.on_detector, scan.counts)
+    counts = np.where(scan.came == Came.MISSING, 0.0, counts)
     table = SpotTable(
         footprints.grain, footprints.rays.hkl, footprints.omega[:, 0], footprints.rays.row, footprints.rays.col,
-        footprints.counts, np.where(found, scan.counts, 0.0), np.minimum(scan.coverage, 1.0), scan.came,
+        footprints.counts * footprints.on_detector, counts, np.minimum(scan.coverage, 1.0), scan.came,
         significance, by_chance, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), voxels,
     )  # fmt: skip
     return table.take(footprints.bright | np.isfinite(significance))

@@ -322,7 +322,11 @@ def _reconstruct(inputs: StageInputs) -> Done:
     measured = {FRAMES_NOT_READ: trouble} if trouble else {}
     job.begin_output("reconstruct")
     write_shapes(job.out / SHAPES, shapes, job.executor)
-    counts = {"shapes": sum(1 for shape in shapes if shape.density.size), **_spots_by_way(shapes)}
+    ways = _spots_by_way(shapes)
+    counts = {"shapes": sum(1 for shape in shapes if shape.density.size), **ways}
+    if any(ways.values()):
+        told = ", ".join(f"{number} {name.removeprefix('spots_')}" for name, number in ways.items())
+        log.info(f"spots that the grains predict: {told}")
     if job.recipe.reconstruct.bent == "off":
         return Done([SHAPES], counts, measured)
     bent = sum(1 for shape in shapes if shape.rotation_deg.size)
