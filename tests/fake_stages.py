@@ -52,6 +52,7 @@ energy_keV = 40.0
 detector = { distance_um = 300.0, pixel_um = 3.5, centre_px = [11.5, 11.5] }
 distortion = ["dx.npy", "dy.npy"]
 sample = { mask = "sample.h5" }
+absorption_per_mm = 2.0
 [[phase]]
 name = "Al"
 cif = "al.cif"
@@ -136,15 +137,19 @@ def match(blobs, setup, phases, params, *, seed=0, watcher=None):
     return replace(pairs, columns=columns, null_pairs=mark)
 
 
-def index(blobs, pairs, setup, phases, params, *, executor, watcher=None):
+def of_absorption(absorption):
+    return "" if absorption is None else (absorption.per_um, absorption.body.inside.tobytes())
+
+
+def index(blobs, pairs, setup, phases, params, *, absorption, executor, watcher=None):
     grains, _, _ = tiny_map(len(blobs))
-    n, mark = len(grains), number(blobs.columns, pairs, of_setup(setup), params)
+    n, mark = len(grains), number(blobs.columns, pairs, of_setup(setup), params, of_absorption(absorption))
     strain = np.full((n, 6), mark) if params.strain else np.zeros((0, 6))
     return replace(grains, completeness=np.full(n, mark), volume_um3=np.arange(n) + mark, strain=strain)
 
 
-def reconstruct(blobs, grains, setup, phases, params, *, executor, mask, watcher=None, frames=None):
-    known = [grains.completeness, grains.U, grains.blobs, grains.strain]
+def reconstruct(blobs, grains, setup, phases, params, *, absorption, executor, mask, watcher=None, frames=None):
+    known = [grains.completeness, grains.U, grains.blobs, grains.strain, of_absorption(absorption)]
     blocks = frames.blocks(np.ones(frames.count, bool)) if frames is not None else ()
     seen = [block.frames for block in blocks] + ([frames.noise] if frames is not None else [])
     mark = number(
@@ -166,6 +171,7 @@ STAND_INS: dict[str, Callable[..., Any]] = {
     "choose_setup": choose_setup,
     "match": match,
     "index": index,
+    "absorption_of_spots": lambda *_: (np.nan, np.nan),
     "reconstruct": reconstruct,
     "assemble": assemble,
     "describe_map": lambda grains, volume, phases: describe(grains, volume, [AL]),

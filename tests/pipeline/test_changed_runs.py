@@ -326,7 +326,7 @@ def edit(folder, key):
         label = np.ones((4, 4, 4))
         label[0] = 0
         friedel.io.store.write_volume(folder / "sample.h5", volume_of(label, 20.0, (-40.0, -40.0, -40.0)))
-        return "reconstruct"
+        return "index"
     name = {"scan.omega.path": "angles.npy", "setup.distortion": "dx.npy"}.get(key, f"{key.split('.')[-1]}.npy")
     values = np.load(folder / name)
     values[..., -1] = values[..., -1] + 1

@@ -146,6 +146,17 @@ def test_setup_says_energy_wavelength_detector_sense_and_sample(folder):
     assert setup["rotation"] == "+z: counter-clockwise from above"
     assert setup["sample"] == "cylinder, radius 20 µm, height 20 µm"
     assert setup["flip"] == "none"
+    assert "absorption corrected" not in setup
+
+
+def test_setup_says_which_absorption_was_corrected(folder, tmp_path):
+    record = json.loads((folder / "run.json").read_text())
+    told = {"per_mm": 2.0936, "source": "direct beam", "spots_per_mm": 2.4, "spots_error": 0.05}
+    record["stages"]["index"] = {"measured": {"absorption": told}}
+    (tmp_path / "recipe.toml").write_bytes((folder / "recipe.toml").read_bytes())
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    setup = dict(instrument_panels(ReportInputs.open(tmp_path))[0].table.rows)
+    assert setup["absorption corrected"] == "2.09 /mm, from the direct beam; spots show 2.40"
 
 
 @pytest.mark.parametrize(

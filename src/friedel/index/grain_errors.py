@@ -131,7 +131,8 @@ def _common(fits: _Fit, lost: Floats) -> tuple[Floats, Floats]:
     by_chance = float(shift[:, ALONG].var()) / max(len(shift) - 1, 1)
     if mean[ALONG] ** 2 > CLEARLY**2 * by_chance:
         tail[ALONG] = TAIL * mean[ALONG]
-        out[:, ALONG, ALONG] = TAIL**2 * by_chance + (UNSURE_TAIL * tail[ALONG]) ** 2
+        unclear = float(noise[:, ALONG].mean()) / len(shift)
+        out[:, ALONG, ALONG] = TAIL**2 * unclear + (UNSURE_TAIL * tail[ALONG]) ** 2
     share = lost**2 / (lost[known] ** 2).mean()
     for first, stop in PARTS:
         if first < p:

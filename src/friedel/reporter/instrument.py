@@ -54,11 +54,20 @@ def _setup(inputs: ReportInputs, section: SetupParams) -> Rows:
     if setup is not None and setup.axis.lean_deg:
         rows.append(("the axis leans downstream by", f"{setup.axis.lean_deg:.4g}°"))
     rows.append(("sample", _sample(section.sample)))
+    rows += _absorption(_measured(inputs).get("absorption"))
     rows.append(("calibrate", section.calibrate))
     if setup is not None and inputs.blobs is not None:
         shape = inputs.blobs.shape[1:]
         rows.append(("whole rings up to", f"2θ = {widest_ring_deg(setup.detector, shape):.1f}°"))
     return rows
+
+
+def _absorption(told: Mapping[str, Any] | None) -> Rows:
+    """What was corrected, where anything was."""
+    if told is None:
+        return []
+    seen = f"; spots show {told['spots_per_mm']:.2f}" if "spots_per_mm" in told else ""
+    return [("absorption corrected", f"{told['per_mm']:.3g} /mm, from the {told['source']}{seen}")]
 
 
 def _numbers(value: Any) -> str:
@@ -108,8 +117,13 @@ def _which(phase: Phase) -> str:
 
 def _strengths(inputs: ReportInputs) -> dict[str, Any]:
     """What indexing has fitted for phases of unknown atoms."""
+    return dict(_measured(inputs).get("strengths", {}))
+
+
+def _measured(inputs: ReportInputs) -> Mapping[str, Any]:
+    """What indexing found out."""
     stage = None if inputs.record is None else inputs.record.stages.get("index")
-    return {} if stage is None else dict(stage.measured.get("strengths", {}))
+    return {} if stage is None else stage.measured
 
 
 def _told(strengths: Mapping[str, float]) -> str:

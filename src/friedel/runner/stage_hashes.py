@@ -17,11 +17,7 @@ OF_THE_SCAN = frozenset({"scan.frames", "scan.dark", "scan.mask", "scan.omega.pa
 """Parameters that name files whose content is in the scan's fingerprint: all stages depend on it."""
 OF_SEGMENT = frozenset({"segment.noise", "segment.exclude"})
 """Those that name images: their pixels count, see `SegmentImages`."""
-READ_BY: Mapping[str, str] = {
-    "setup.distortion": "segment",
-    "phase.cif": "match",
-    "setup.sample.mask": "reconstruct",
-}
+READ_BY: Mapping[str, str] = {"setup.distortion": "segment", "phase.cif": "match", "setup.sample.mask": "index"}
 """All others that name files: the first stage that depends on what is in them."""
 
 
