@@ -1,4 +1,4 @@
-"""Crystals that are not quite those of the recipe: nearly equal lattices, a wrong space group; and too short scans."""
+"""Crystals that are not quite those of the recipe: nearly equal lattices, a wrong space group; too short scans."""
 
 import numpy as np
 import pytest
