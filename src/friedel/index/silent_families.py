@@ -6,7 +6,6 @@ what they should have, and look like chance. What pairs show is taken instead, a
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -104,6 +103,15 @@ def _without(reflections: PhaseReflections, gone: Mask) -> PhaseReflections:
     """Without some rings: all reflections of one |g|, so that alternatives have their planes still."""
     keep = ~gone
     number = np.cumsum(keep) - 1
-    per_row = ("hkl", "normal", "g_length", "f_squared", "two_theta", "unique", "in_use", "dark")
-    parts: dict[str, Any] = {name: np.ascontiguousarray(getattr(reflections, name)[keep]) for name in per_row}
-    return replace(reflections, **parts, row_of=number[reflections.row_of[:, keep]])
+    return replace(
+        reflections,
+        hkl=np.ascontiguousarray(reflections.hkl[keep]),
+        normal=np.ascontiguousarray(reflections.normal[keep]),
+        g_length=reflections.g_length[keep],
+        f_squared=reflections.f_squared[keep],
+        two_theta=reflections.two_theta[keep],
+        unique=reflections.unique[keep],
+        in_use=reflections.in_use[keep],
+        dark=reflections.dark[keep],
+        row_of=number[reflections.row_of[:, keep]],
+    )

@@ -72,7 +72,7 @@ def unseen_areas(observations: Observations, grains: RefinedGrains) -> Sequence[
         elsewhere = ~dark[cell]
         of = np.bincount(family[elsewhere], minlength=family.max(initial=-1) + 1)
         found = np.bincount(family[elsewhere & seen], minlength=len(of))
-        due = np.asarray(np.bincount(cell, (found / np.maximum(of, 1))[family], cells * cells), dtype=np.float64)
+        due = np.bincount(cell, (found / np.maximum(of, 1))[family], cells * cells).astype(np.float64)
         there = np.bincount(cell[seen], minlength=cells * cells)
         dark = (due >= LEAST_IN_CELL) & (there <= HARDLY * due)
     size = np.array([observations.window.cols, observations.window.rows]) / cells

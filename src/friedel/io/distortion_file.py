@@ -58,8 +58,8 @@ def _read_spline(path: Path, shape: tuple[int, int]) -> Distortion:
             rule = "must be a spline file of Fit2D, or two images: dx and dy"
             raise SetupError(f"setup.distortion {path}", rule=rule, got=repr("".join(lines[:1])[:40]))
         rows, cols = np.arange(shape[0], dtype=np.float64), np.arange(shape[1], dtype=np.float64)
-        col, row = (np.asarray(bisplev(cols, rows, _spline(lines, part)), np.float32).T for part in PARTS)
-    return Distortion(row, col)
+        col, row = (np.asarray(bisplev(cols, rows, _spline(lines, part))).T for part in PARTS)
+    return Distortion(row.astype(np.float32), col.astype(np.float32))
 
 
 def _spline(lines: Sequence[str], part: str) -> tuple[Floats, Floats, Floats, int, int]:

@@ -4,12 +4,13 @@ They need no half turn, and each gives a point of its grain. Method of the toler
 apart (`tolerances`), with one residual for angle and place together.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from friedel.kernels.match import eta_pairs
-from friedel.kernels.match.friedel_pairs import FEATURES, LabSpots, PairLimits, take_best
+from friedel.kernels.match.friedel_pairs import ANYWHERE, FEATURES, LabSpots, PairLimits, take_best
 from friedel.match.measured_spots import MeasuredSpots
 from friedel.match.params import MatchParams
 from friedel.match.tolerances import (
@@ -36,6 +37,11 @@ LEAST_SCALE = np.array([0.02, 0.3, 1.0, 1.0, 0.3])
 MOST_BLOBS = 60_000
 """The brightest so many blobs look for partners across the beam: each is compared with a good part of all
 others."""
+NARROWER = (0.3, 0.1)
+MORE = 1.05
+"""Where nobody knows where along the beam rays meet, many pairs within wide tolerances are by chance, and hide how
+exact the true ones are: so it is looked at with narrower ones too, and those are taken that give clearly more pairs
+beyond chance."""
 COMPARED = FEATURES
 """Columns of residuals that are compared: the last feature tells nothing across the beam."""
 
@@ -54,6 +60,11 @@ class AcrossPairs:
     null: Floats
     candidates: int
 
+    @property
+    def excess(self) -> float:
+        """Pairs beyond chance."""
+        return len(self.rows) - (float(self.null.mean()) if len(self.null) else 0.0)
+
 
 def pairs_across(
     measured: MeasuredSpots,
@@ -70,18 +81,49 @@ def pairs_across(
     """
     # a grain looks otherwise from another side: how alike its spots are across the beam only they can tell
     start = np.concatenate([scale[:2], UNTUNED[2:]])
+    with counted(watcher, "pairs across the beam", 2 + params.null_repeats, "searches") as one_more:
+        found = _with_start(measured, start, params, rng, lonely, one_more)
+    if not (found.tuned and _is_far(found, measured)):
+        return found
+    for part in NARROWER:
+        with counted(watcher, "pairs of a far detector", 2 + params.null_repeats, "searches") as one_more:
+            narrow = np.concatenate([part * start[:2], start[2:]])
+            other = _with_start(measured, narrow, params, rng, lonely, one_more)
+        if other.tuned and other.excess > MORE * found.excess:
+            found = other
+    return found
+
+
+def _with_start(
+    measured: MeasuredSpots,
+    start: Floats,
+    params: MatchParams,
+    rng: np.random.Generator,
+    lonely: Mask,
+    one_more: Callable[[], None],
+) -> AcrossPairs:
+    """The pairs with tolerances that are measured beginning with `start` (RESIDUALS of pairs half a turn apart)."""
     limits = measured.limits._replace(factor=params.factor)
     null = []
-    with counted(watcher, "pairs across the beam", 2 + params.null_repeats, "searches") as one_more:
-        found, tuned = _scale(measured, start, rng)
+    found, tuned = _scale(measured, start, rng)
+    one_more()
+    spots = measured.scaled(start * np.concatenate([found[:1], found, np.ones(1)]))
+    rows, residuals, candidates = best_across(spots, measured.rings, limits, lonely)
+    one_more()
+    for _ in range(params.null_repeats if len(rows) else 0):
+        null.append(len(best_across(scrambled(spots, rng), measured.rings, limits, lonely)[0]))
         one_more()
-        spots = measured.scaled(start * np.concatenate([found[:1], found, np.ones(1)]))
-        rows, residuals, candidates = best_across(spots, measured.rings, limits, lonely)
-        one_more()
-        for _ in range(params.null_repeats if len(rows) else 0):
-            null.append(len(best_across(scrambled(spots, rng), measured.rings, limits, lonely)[0]))
-            one_more()
     return AcrossPairs(rows, residuals, spots, tuned, np.array(null, dtype=np.float64), candidates)
+
+
+def _is_far(found: AcrossPairs, measured: MeasuredSpots) -> bool:
+    """Whether the sample is smaller than what is known of where along the beam rays meet."""
+    limits, rows = measured.limits, found.rows
+    if limits.kind == ANYWHERE or not len(rows):
+        return False
+    eta = found.residuals[:, eta_pairs.ETA]
+    error = eta_pairs.crossings(found.spots, rows[:, :2], measured.rings[rows[:, 2]], eta).error
+    return bool(np.median(error) > limits.half_x)
 
 
 def brightest(intensity: Floats, most: int) -> Mask:

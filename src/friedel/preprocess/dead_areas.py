@@ -137,7 +137,7 @@ def _constant(scan: Scan, probe: ProbeFrames, course: _Course) -> Mask:
 def _ending_at_once(areas: Mask, noisy: Mask) -> Mask:
     """Those of some areas beside which most pixels are noisy: a quadrant or a module that is not read out."""
     label, count = ndimage.label(areas, structure=np.ones((3, 3)))
-    beside = np.asarray(ndimage.grey_dilation(label, size=(2 * _BESIDE + 1, 2 * _BESIDE + 1)))
+    beside = ndimage.grey_dilation(label, size=(2 * _BESIDE + 1,) * 2)
     beside[areas] = 0
     around, of_them = (np.bincount(some.ravel(), minlength=count + 1) for some in (beside, beside[noisy]))
     ends = 2 * of_them > around
