@@ -2,12 +2,12 @@
 
     python -m bench.pulls [FOLDER] [NAME...]
 
-Without names all variants: plain, a point spread with a tail to one side, mosaicity, bent grains, a sample that
-absorbs what it diffracts, one that drifts; then, for the map alone, denser, dimmer, another crystal. Each is a
-small scan (720 frames of 192 x 192 pixels) of a few seeds; FOLDER keeps them. A pull is (found - true) / claimed,
-as wide as a standard normal where that is honest: position and orientation of each grain by components along the
-sample's axes, centre and distance of the detector fitted again from a recipe that is off by pixels and percents.
-Then the map: how many of its measured voxels are wrong, and how many of those with a confidence near .9 are right.
+Without names all variants: plain, a point spread with a tail to one side, mosaicity, a sample that drifts; then,
+for the map alone, denser, dimmer and another crystal. Each is a small scan (720 frames of 192 x 192 pixels) of a
+few seeds; FOLDER keeps them. A pull is (found - true) / claimed, as wide as a standard normal where that is honest:
+position and orientation of each grain by components along the sample's axes, centre and distance of the detector
+fitted again from a recipe that is off by pixels and percents. Then the map: how many of its measured voxels are
+wrong, and how many of those with a confidence near .9 are right.
 """
 
 import json
@@ -33,7 +33,6 @@ from friedel.evaluator import match_grains
 from friedel.index import IndexParams, index
 from friedel.io.store import read_grains, read_truth
 from friedel.match import MatchParams, match
-from friedel.model.absorption import Absorption, body_of
 from friedel.model.grains import Status
 from friedel.output_folder.reader import OutputFolder
 
@@ -59,11 +58,7 @@ class Variant(NamedTuple):
 VARIANTS: Mapping[str, Variant] = {
     "plain": Variant({}, (1, 2, 14, 15)),
     "skewed": Variant({"camera.tail_px": 0.8}, (3, 4)),
-    "mosaic": Variant({"sample.mosaicity_deg": 0.3}, (5, 6, 18, 19)),
-    "bent": Variant({"sample.gradient_deg": 2.0}, (20, 21, 22, 23)),
-    "absorbing": Variant(
-        {"sample.absorption_per_um": 0.0021, "sample.absorb_spots": "true", "grains": 40}, (24, 25)
-    ),
+    "mosaic": Variant({"sample.mosaicity_deg": 0.2}, (5, 6)),
     "drift": Variant({"motion.drift_um": [0.0, 14.0, 10.0]}, (7, 8, 16, 17)),
     "mosaic-0.5": Variant({"sample.mosaicity_deg": 0.5}, (9,), pulls=False),
     "dense": Variant({"grains": 80}, (10,), pulls=False),
@@ -167,32 +162,22 @@ def pulls_of_calibration(out: Path, seed: int) -> Found:
     setup = recipe.setup.setup()
     by_pairs = fit_to_pairs(blobs, wrong(setup, seed, blobs.shape[1]), phases, CalibrateParams())
     pairs = match(blobs, by_pairs.setup, phases, MatchParams())
-    told = folder.stages["index"].measured.get("absorption")
-    body = body_of(setup.sample)
-    absorption = Absorption(told["per_mm"] / 1000, body) if told and body else None
-    grains = index(blobs, pairs, by_pairs.setup, phases, IndexParams(), absorption=absorption)
+    grains = index(blobs, pairs, by_pairs.setup, phases, IndexParams())
     by_spots = fit_to_spots(blobs, grains, by_pairs.setup, phases)
-    # pairs know no absorption: what they find is the start for the spots
-    for source, fit in (("pairs", by_pairs), ("spots", by_spots))[1 if absorption else 0 :]:
+    for source, fit in (("pairs", by_pairs), ("spots", by_spots)):
         for quantity, (_, _, pull) in pulls_of_fit(fit, setup).items():
             if not quantity.startswith("tilt"):
                 found.add(f"{quantity} ({source})", [pull])
     return found
 
 
-def verdicts(found: Found, variant: str = "") -> list[str]:
-    """Quantities whose pulls are not of unit width; where they are few, within two standard errors.
-
-    Of one `variant` these are always few, and only what grains say of themselves is judged.
-    """
+def verdicts(found: Found) -> list[str]:
+    """Quantities whose pulls are not of unit width; where they are few, within two standard errors."""
     out = []
     for name, pulls in found.values.items():
-        slack = 1 + 2 / np.sqrt(2 * len(pulls)) if len(pulls) < FEW or variant else 1.0
-        if variant and not name.startswith(("position", "orientation")):
-            continue
+        slack = 1 + 2 / np.sqrt(2 * len(pulls)) if len(pulls) < FEW else 1.0
         if not LOW / slack <= width(pulls) <= HIGH * slack:
-            of = f"{variant}: " if variant else ""
-            out.append(f"{of}pulls of {name} are {width(pulls):.2f} wide")
+            out.append(f"pulls of {name} are {width(pulls):.2f} wide")
     return out
 
 
@@ -249,7 +234,7 @@ def main(folder: Path, names: Sequence[str]) -> int:
         if variant.pulls:
             print(f"{name}: widths of the pulls")
             print("\n".join(here.lines()))
-        failed += verdicts(here, name) + tell_maps(name, own)
+        failed += tell_maps(name, own)
         every.merge(here)
         maps += own
     print("all: widths of the pulls")
