@@ -39,8 +39,6 @@ SCANS: Mapping[str, Mapping[str, object]] = {
     "tail": {"camera.tail_px": 1.2},
     "bent": {"sample.gradient_deg": 1.0},
     "titanium": {"phase": f"[{TITANIUM}]"},
-    "large": {"grains": 4},
-    "large-bent": {"grains": 5, "sample.gradient_deg": 1.0},
     "half-turn": {"turn_deg": 180.0, "frames": 360},
     "quarter-turn": {"turn_deg": 90.0, "frames": 180},
 }

@@ -37,13 +37,8 @@ from friedel.model.absorption import Absorption, body_of
 from friedel.model.grains import Status
 from friedel.output_folder.reader import OutputFolder
 
-SIZE = {
-    "frames": 720, "rows": 192, "cols": 192, "grains": 20, "sample.radius_um": 100.0, "sample.height_um": 130.0,
-    "sample.voxel_um": 7.0 / 5.0,
-}  # fmt: skip
-"""Of a scan, beside what the preset `small` says. Its detector's tilts are dealt out as `TILT_DEG` says. Voxels of
-the sample are a fifth of the map's: boundaries of a sample that is made of the map's own voxels run between these,
-and are found more surely than real ones. Centres of the map's voxels are centres of the sample's."""
+SIZE = {"frames": 720, "rows": 192, "cols": 192, "grains": 20, "sample.radius_um": 100.0, "sample.height_um": 130.0}
+"""Of a scan, beside what the preset `small` says. Its detector's tilts are dealt out as `TILT_DEG` says."""
 LOW, HIGH, FEW = 0.8, 1.25, 30
 MOST_WRONG = 0.02
 """Of the voxels that are called measured."""
