@@ -333,7 +333,7 @@ FILES: Mapping[str, File] = {
     "shapes.h5": File(
         "What each grain looks like before they compete for the voxels of the map.",
         (*_shapes(), *_shares(), *_spots()),
-        {"shapes@voxel_um": "edge of a voxel"},
+        {"shapes@voxel_um": "edge of a voxel", "spots/came@names": "what its numbers mean"},
     ),
     "volume.h5": File(
         "ParaView opens it as it is: ImageData of version 1.0 of VTKHDF, sample frame.",

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from friedel.errors import OutputError
+from friedel.io.codecs import codec_of
 from friedel.io import open_scan
 from friedel.io.background_reader import Backgrounds
 from friedel.io.store import BackgroundWriter, CleanWriter, RawWriter, atomic, write_background
@@ -133,7 +134,9 @@ def test_backgrounds_come_with_their_centres_and_the_gains(tmp_path):
         np.testing.assert_array_equal(file["entry/data/frames"][()], images)
         np.testing.assert_array_equal(file["entry/data/centres"][()], [2, 7, 12])
         np.testing.assert_array_equal(file["entry/gains"][()], gains)
-        assert file["entry/data/frames"].compression is None
+        codec = codec_of(file["entry/data/frames"])
+        assert codec is not None
+        assert codec.name == "bitshuffle-lz4"
 
 
 def test_a_background_that_is_missing_is_noticed(tmp_path):
@@ -226,6 +229,7 @@ def test_a_disk_that_fills_up_ends_in_one_error_and_no_crash(tmp_path, write):
     program = f"""
 import numpy as np
 from friedel.errors import OutputError
+from friedel.io.codecs import codec_of
 from friedel.io.store import CleanWriter, RawWriter, write_background
 path = {str(tmp_path / "file.h5")!r}
 big = np.random.default_rng(0).integers(0, 60000, (20, 200, 200)).astype('u2')

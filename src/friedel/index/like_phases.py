@@ -27,7 +27,7 @@ HEAVY = 3.0
 """Degrees of freedom of the distribution of residuals (Student's)."""
 
 
-class Standing(NamedTuple):
+class PossibleCrystal(NamedTuple):
     """One way for a grain to be: its phase, orientation and place, and the logarithm of its likelihood."""
 
     phase: int
@@ -70,7 +70,7 @@ def _alike_phases(observations: Observations) -> Mask:
     return alike
 
 
-def _standings(observations: Observations, grains: RefinedGrains, i: int, alike: Mask) -> Iterator[Standing]:
+def _standings(observations: Observations, grains: RefinedGrains, i: int, alike: Mask) -> Iterator[PossibleCrystal]:
     """The grain as it is, then as each phase that is alike, however this lies in the lattice."""
     hkl, centroid, errors = fit_arrays(observations, grains, i)
     if len(hkl) < LEAST_SPOTS:
@@ -78,14 +78,14 @@ def _standings(observations: Observations, grains: RefinedGrains, i: int, alike:
     errors = np.maximum(errors, observations.search_error)
     own = observations.reflections[grains.phase[i]]
 
-    def standing(phase: int, U: Floats, indices: Floats) -> Standing:
+    def standing(phase: int, U: Floats, indices: Floats) -> PossibleCrystal:
         B, wavelength, plane = observations.reflections[phase].B, observations.wavelength, observations.plane
         U, position, _ = gauss_newton(U, B, grains.position[i], indices, centroid, errors, wavelength, plane, 4)
         out, hit, total = np.zeros(3), np.zeros(2), 0.0
         for one, seen, error in zip(indices, centroid, errors, strict=True):
             if spot_residual(U @ B, position, one, seen, wavelength, plane, hit, out):
                 total -= 0.5 * (HEAVY + 1.0) * float(np.log1p((out / error) ** 2 / HEAVY).sum())
-        return Standing(phase, U, position, total)
+        return PossibleCrystal(phase, U, position, total)
 
     yield standing(int(grains.phase[i]), grains.U[i], hkl)
     for phase in np.flatnonzero(alike[grains.phase[i]]):

@@ -24,11 +24,17 @@ SILENT = 0.15
 APART = np.radians(0.15)
 """Rings that are nearer to each other are not told apart by the pairs on them: of two phases they say nothing."""
 NAMED = 3
+LEAST_PAIRED = 0.25
+"""Of the blobs, that must be in pairs: with a wrong energy or lattice some rings lie on others by chance, and their
+pairs say nothing of the rest."""
 
 
 def without_silent_families(observations: Observations, lines: PairLines) -> tuple[Observations, list[str]]:
     """The observations without reflections that pairs show not to be there, and what is to be said of them."""
-    found, notes = list(observations.reflections), []
+    found: list[PhaseReflections] = list(observations.reflections)
+    notes: list[str] = []
+    if 2 * len(lines) < LEAST_PAIRED * len(observations.blobs):
+        return observations, notes
     for row, reflections in enumerate(observations.reflections):
         others = [one.two_theta for other, one in enumerate(observations.reflections) if other != row]
         if not reflections.phase.knows_atoms:

@@ -131,7 +131,7 @@ def footprints_of(inputs: SharedInputs, shape: GrainShape, least: float = LEAST_
     return found.take(np.flatnonzero((on >= LEAST_ON_DETECTOR) & (counts * on > least * known.faintest)))
 
 
-class Windows(NamedTuple):
+class PixelFootprints(NamedTuple):
     """Footprints on pixels: `box` (s,4) start and stop of rows, cols, whose `footprint` float32, flat, is at
     `pointer`."""
 
@@ -140,7 +140,7 @@ class Windows(NamedTuple):
     footprint: AnyArray
 
 
-def windows_of(footprints: Footprints, detector: tuple[int, ...]) -> Windows:
+def windows_of(footprints: Footprints, detector: tuple[int, ...]) -> PixelFootprints:
     """All footprints on the pixels of the detector (rows, cols)."""
     rows, cols = detector
     box = np.clip(footprints.box[:, 2:], 0, [rows, rows, cols, cols])
@@ -150,7 +150,7 @@ def windows_of(footprints: Footprints, detector: tuple[int, ...]) -> Windows:
     read_windows(
         footprints.images, footprints.pointer, footprints.size, footprints.inverse, box, pointer, out
     )  # fmt: skip
-    return Windows(box, pointer, out)
+    return PixelFootprints(box, pointer, out)
 
 
 def _cut(images: AnyArray, layout: IdealDetectors) -> tuple[list[AnyArray], Indices, Floats, Indices]:
