@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from friedel.errors import OutputError
-from friedel.io.codecs import codec_of
 from friedel.io import open_scan
 from friedel.io.background_reader import Backgrounds
+from friedel.io.codecs import codec_of
 from friedel.io.store import BackgroundWriter, CleanWriter, RawWriter, atomic, write_background
 from tests.scan_files import stack
 

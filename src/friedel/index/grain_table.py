@@ -215,7 +215,7 @@ def why_no_grains(pairs: int, tried: int, null: Null) -> str:
     if tried == 0:
         return (
             f"no grains: the lines of {pairs} pairs never meet at the lattice's angles; "
-            "check the lattice and the rotation sense"
+            "check energy, lattice, distance, centre and rotation"
         )
     return (
         f"no grains: {tried} crystals fitted some of {pairs} pairs, but none explains more spots than chance; "
