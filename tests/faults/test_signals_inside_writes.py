@@ -146,8 +146,8 @@ def test_signals_at_random_moments_of_a_write_end_in_a_whole_file_or_none(tmp_pa
             signal.signal(signal.SIGALRM, lambda *_: None)
             signal.signal(sign, signal.default_int_handler)
             signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), sign))
-            signal.setitimer(signal.ITIMER_REAL, after)
             try:
+                signal.setitimer(signal.ITIMER_REAL, after)
                 write(folder)
             except KeyboardInterrupt:
                 return 130

@@ -20,13 +20,21 @@ export class Chosen {
     this.sought = null;
     /** Whether there was an answer: a blob that the address named is shown with the first one. */
     this.began = false;
+    /** @type {import("../lib/state.js").State["selection"]|null} as it was when the page was left */
+    this.left = null;
+  }
+
+  /** The page is left: what is chosen until it is back is not to be taken for what was chosen here. */
+  leave() {
+    this.left = state.get().selection;
   }
 
   /** Another page, or the address, has chosen a blob of the results: it is looked for in what is solved. */
   seek() {
     const { spot, selection } = state.get();
     this.sought = selection.blob === null ? spot : null;
-    if (this.sought !== null) this.anchor = null;
+    if (this.sought !== null || (this.left && selection.blob === null && selection !== this.left)) this.anchor = null;
+    this.left = null;
     const { shown } = this.page.solver;
     if (this.sought !== null && shown) this.#find(shown);
   }
@@ -39,7 +47,7 @@ export class Chosen {
     if (frame < window[0] || frame >= window[1]) return; // the next answer is of the frames around it
     try {
       const blob = await api.getJson("api/blob", { params: { solution, spot } });
-      if (this.sought !== spot || this.page.solver.shown !== shown) return;
+      if (this.sought !== spot || this.page.solver.shown !== shown || !this.page.visible) return;
       this.sought = null;
       if (blob.id === null) {
         this.page.app.toast("With these parameters there is no such blob.", "note");
@@ -107,6 +115,7 @@ export class Chosen {
 
   /** After another solve the same blob may have another number, or be gone. @param {Shown} shown */
   async findAgain(shown) {
+    if (!this.page.visible) return; // what is chosen now is another page's; `seek` comes first when this one is back
     const { selection, frame } = state.get();
     const first = !this.began;
     this.began = true;
@@ -119,7 +128,7 @@ export class Chosen {
     if (this.anchor) {
       const here = this.anchor.frame === frame && shown.contours.get("frame");
       const contours = here || (await this.page.solver.contoursAt(shown, this.anchor.frame).catch(() => null));
-      if (!contours || this.page.solver.shown !== shown) return;
+      if (!contours || this.page.solver.shown !== shown || state.get().selection !== selection) return;
       id = rowAt(contours, this.anchor.row, this.anchor.col);
     }
     if (id !== selection.blob) state.chooseBlob(id);

@@ -164,11 +164,13 @@ export class SegmentPage {
   show() {
     this.visible = true;
     this.chosen.seek();
+    if (this.solver.shown) this.chosen.findAgain(this.solver.shown); // it may have come while the page was away
     this.begin(false);
   }
 
   hide() {
     this.visible = false;
+    this.chosen.leave();
     this.film.stop();
     this.elbow.rest();
   }
