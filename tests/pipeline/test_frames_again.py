@@ -1,5 +1,7 @@
 """Frames are read and cleaned again when the grains are known: with the values of the pass, or not at all."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ import friedel
 from friedel.errors import FriedelWarning, ScanError
 from friedel.io.clean_store import read_clean
 from friedel.output_folder.record import read_run_record
-from friedel.runner import grain_stages
+from friedel.runner import clean_again, grain_stages
 from friedel.runner.clean_again import FramesAgain
 from tests.fake_stages import contents, reconstruct, run, standing_in, write_inputs
 
@@ -72,3 +74,13 @@ def test_a_frame_that_cannot_be_used_any_more_stops_the_search(patch, tmp_path):
     patch.setattr(grain_stages, "reconstruct", spoiled)
     with pytest.warns(FriedelWarning, match="faint spots are not looked for"):
         friedel.run(recipe, tmp_path / "out", report=False)
+
+
+def test_a_scan_that_is_not_measured_as_at_first_is_not_used(patch, tmp_path):
+    """As where one of the frames that noise is measured on cannot be read this time."""
+    usual = clean_again.measure_baseline
+    patch.setattr(
+        clean_again, "measure_baseline", lambda *given: replace(usual(*given), sigma=1.01 * usual(*given).sigma)
+    )
+    with pytest.warns(FriedelWarning, match="must have the sigma that was measured at first"):
+        friedel.run(write_inputs(tmp_path), tmp_path / "out", report=False)

@@ -1,8 +1,10 @@
 """Clean frames once more, for what is looked for in them when the grains are known."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from friedel.output_folder.reader import OutputFolder
 from friedel.preprocess import measure_baseline
 from friedel.preprocess.frame_cleaner import FrameCleaner, nothing_subtracted
 from friedel.runner.job import Job
+from friedel.runner.passes import baseline_facts
 from friedel.segment import excluded_area
 
 _HELD = 3
@@ -54,10 +57,11 @@ class FramesAgain:
             raise ScanError(scan.name, rule="has changed while it was read again")
 
 
-def frames_again(job: Job, corrupt: frozenset[int]) -> FramesAgain:
-    """The frames of a job whose scan was preprocessed; `corrupt` are those that the pass could not use.
+def frames_again(job: Job, measured: Mapping[str, Any]) -> FramesAgain:
+    """The frames of a job whose scan was preprocessed; `measured` is what `run.json` keeps of that.
 
-    Raises `ScanError` where the scan, `InputError` where the backgrounds cannot be read.
+    Raises `ScanError` where the scan cannot be read, or is not found to be what it was then, `InputError` where the
+    backgrounds cannot be read.
     """
     params, scan = job.recipe.preprocess, job.scan
     folder = OutputFolder(job.out)
@@ -68,10 +72,15 @@ def frames_again(job: Job, corrupt: frozenset[int]) -> FramesAgain:
             raise InputError(str(job.out / BACKGROUND), rule="is not as the run left it")
         backgrounds = lru_cache(_HELD)(stored.image)
     baseline = measure_baseline(scan, params, job.executor)
+    for name, value in json.loads(json.dumps(baseline_facts(baseline))).items():
+        if name in measured and measured[name] != value:
+            rule = f"must have the {name} that was measured at first"
+            raise ScanError(scan.name, rule=rule, got=value, way_out="look after the disk, and run again")
     hidden = job.segment_images.outside(job.recipe.segment, baseline.beam)
     if hidden is None:
         hidden = excluded_area(job.recipe.segment, *scan.shape[1:], baseline.beam)
     if baseline.dead is not None:
         hidden = hidden | baseline.dead
     noise = np.where(hidden | scan.mask, np.inf, baseline.sigma_image).astype(np.float32)
+    corrupt = frozenset(map(int, measured.get("corrupt_frames", ())))
     return FramesAgain(job, FrameCleaner.of(scan, params, baseline, backgrounds), noise, corrupt)

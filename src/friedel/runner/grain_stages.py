@@ -344,8 +344,7 @@ def _shapes(inputs: StageInputs, setup: Setup, grains: GrainTable) -> tuple[list
     trouble = ""
     if job.recipe.reconstruct.faint:
         try:
-            corrupt = map(int, inputs.record().stages["preprocess"].measured.get("corrupt_frames", ()))
-            frames = frames_again(job, frozenset(corrupt))
+            frames = frames_again(job, inputs.record().stages["preprocess"].measured)
             found = reconstruct(*known, **options, frames=frames)
         except (ScanError, InputError) as error:
             trouble = str(error)
