@@ -28,20 +28,16 @@ from friedel.io.shape_store import write_shapes
 from friedel.io.store import read_indexed_volumes, write_grains, write_pairs, write_volume
 from friedel.match import match
 from friedel.model.absorption import Absorption, body_of
-from friedel.model.arrays import Floats
 from friedel.model.blobs import BlobTable
 from friedel.model.crystal import Phase
 from friedel.model.explained import Explained, explained
 from friedel.model.families import used_reflections
-from friedel.model.grains import GrainTable, GrainVolume, Status
-from friedel.model.lattice_bends import spread_of_grains
+from friedel.model.grains import GrainTable, Status
 from friedel.model.leaning_axis import of_straight_axis
 from friedel.model.pairs import PairTable
 from friedel.model.setup import Setup
 from friedel.model.shapes import GrainShape, SampleMask
-from friedel.model.spots import Came
 from friedel.model.still_sample import of_still_sample
-from friedel.model.sub_grains import sub_grains_of
 from friedel.output_folder.files import BLOBS, GRAIN_STAGES, GRAINS, PAIRS, RECORD, SHAPES, VOLUME
 from friedel.output_folder.reader import OutputFolder
 from friedel.output_folder.record import RunRecord, StageRecord, output_of
@@ -49,6 +45,7 @@ from friedel.reconstruct import absorption_of_spots, fit_strengths, reconstruct
 from friedel.runner.absorbing import judged, recorded, sample_absorption
 from friedel.runner.clean_again import frames_again
 from friedel.runner.compiling import compiling
+from friedel.runner.grain_figures import about_bends, bends_of_grains, completeness_with_faint, spots_by_way
 from friedel.runner.job import Job
 from friedel.runner.progress import log, warnings_kept
 from friedel.runner.specimen import height_doubt, sample_in_beam, sample_mask
@@ -322,7 +319,7 @@ def _reconstruct(inputs: StageInputs) -> Done:
     measured = {FRAMES_NOT_READ: trouble} if trouble else {}
     job.begin_output("reconstruct")
     write_shapes(job.out / SHAPES, shapes, job.executor)
-    ways = _spots_by_way(shapes)
+    ways = spots_by_way(shapes)
     counts = {"shapes": sum(1 for shape in shapes if shape.density.size), **ways}
     if any(ways.values()):
         told = ", ".join(f"{number} {name.removeprefix('spots_')}" for name, number in ways.items())
@@ -331,7 +328,7 @@ def _reconstruct(inputs: StageInputs) -> Done:
         return Done([SHAPES], counts, measured)
     bent = sum(1 for shape in shapes if shape.rotation_deg.size)
     asked = sum(1 for shape in shapes if np.isfinite(shape.bend_explained))
-    log.info(_about_bends(bent, asked, counts["shapes"]))
+    log.info(about_bends(bent, asked, counts["shapes"]))
     return Done([SHAPES], {**counts, "bent": bent}, measured)
 
 
@@ -355,22 +352,6 @@ def _shapes(inputs: StageInputs, setup: Setup, grains: GrainTable) -> tuple[list
     return reconstruct(*known, **options), trouble
 
 
-def _spots_by_way(shapes: Sequence[GrainShape]) -> Counts:
-    """How many of the predicted spots were found in which way, and how many were not."""
-    came = np.concatenate([np.zeros(0, dtype=np.int64), *(shape.spots.came for shape in shapes)])
-    return {f"spots_{way.text}": int(np.count_nonzero(came == way)) for way in Came}
-
-
-def _about_bends(bent: int, asked: int, shapes: int) -> str:
-    """For how many grains the lattice rotation of the voxels is known, and why not for the others."""
-    text = f"lattice rotation inside {bent} of {shapes} grains"
-    if asked > bent:
-        text += f"; in {asked - bent} the spots show none that frames in any order would not"
-    if shapes > asked:
-        text += f"; {shapes - asked} have too few spots that are longer than a frame to tell"
-    return text
-
-
 def _assemble(inputs: StageInputs) -> Done:
     job, setup, folder = inputs.job, inputs.setup(GRAINS), OutputFolder(inputs.job.out)
     grains, shapes = folder.needed(folder.grains, GRAINS), folder.needed(folder.shapes, SHAPES)
@@ -382,7 +363,8 @@ def _assemble(inputs: StageInputs) -> Done:
     indexed = read_indexed_volumes(job.out / GRAINS)
     grains = replace(
         grains, volume_um3=np.asarray(voxels * volume.voxel_um**3, dtype=np.float64),
-        **_bends(volume, shapes, len(grains)), completeness_with_faint=_completeness(shapes, len(grains)),
+        completeness_with_faint=completeness_with_faint(shapes, len(grains)),
+        **bends_of_grains(volume, shapes, len(grains)),
     )  # fmt: skip
     about = describe_map(grains, volume, inputs.phases)
     job.begin_output("assemble")
@@ -396,27 +378,6 @@ def _assemble(inputs: StageInputs) -> Done:
     }
     log.info(f"map of {filled} voxels: " + ", ".join(f"{100 * part:.0f} % {name}" for name, part in share.items()))
     return Done([VOLUME, GRAINS], {"voxels": filled, **share})
-
-
-def _completeness(shapes: Sequence[GrainShape], grains: int) -> Floats:
-    """Of each grain's predicted spots the part that was found in whatever way; nan without a shape."""
-    out = np.full(grains, np.nan)
-    for shape in shapes:
-        if len(shape.spots):
-            out[shape.grain] = shape.spots.found.mean()
-    return out
-
-
-def _bends(volume: GrainVolume, shapes: Sequence[GrainShape], grains: int) -> dict[str, Any]:
-    """The grains' columns about their lattice rotation; none where no grain was asked."""
-    told = {"bend_explained": np.full(grains, np.nan), "bend_null": np.full(grains, np.nan)}
-    for shape in shapes:
-        for name, values in told.items():
-            values[shape.grain] = getattr(shape, name)
-    if not np.isfinite(told["bend_explained"]).any():
-        return {}
-    parts = sub_grains_of(volume, grains)
-    return {"orientation_spread_deg": spread_of_grains(volume, grains), **told, "sub_grains": parts}
 
 
 def _median(values: Any) -> float:
